@@ -1,0 +1,46 @@
+"""fervid: batch video analytics for facial emotion.
+
+    import fervid
+    run = fervid.analyze("video.mp4")
+    run.faces.to_pandas()
+
+Names are loaded on first use (PEP 562): importing fervid loads neither OpenCV nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fervid.analysis import analyze as analyze
+    from fervid.config import Settings as Settings
+    from fervid.config import load_settings as load_settings
+    from fervid.errors import FervidError as FervidError
+    from fervid.run import Run as Run
+    from fervid.run import open_run as open_run
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "analyze": "fervid.analysis",
+    "load_settings": "fervid.config",
+    "Settings": "fervid.config",
+    "FervidError": "fervid.errors",
+    "Run": "fervid.run",
+    "open_run": "fervid.run",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'fervid' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

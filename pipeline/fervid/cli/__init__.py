@@ -1,0 +1,80 @@
+"""The command line: wiring, error messages and exit codes. Each command parses, calls one function and prints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+import typer
+
+from fervid.cli.analyze import analyze
+from fervid.cli.config import config
+from fervid.cli.demo import demo
+from fervid.cli.evaluate import evaluate
+from fervid.cli.train import train
+from fervid.errors import FervidError
+
+app = typer.Typer(
+    name="fervid",
+    help="Batch video analytics for facial emotion: how faces look over time, as Parquet timelines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (analyze, demo, train, evaluate, config):
+    app.command()(command)
+
+INTERNAL_ERROR, OUTPUT_ERROR = 70, 74
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from fervid import __version__
+
+        print(f"fervid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the full traceback of an error."),
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),  # noqa: ARG001
+) -> None:
+    """Batch video analytics for facial emotion: how faces look over time, as Parquet timelines."""
+    if debug:
+        os.environ["FERVID_DEBUG"] = "1"
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run a command; the only place where errors become messages and exit codes."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(standalone_mode=True)
+    except FervidError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped; what was observed so far is kept and the same command goes on from there", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OUTPUT_ERROR)
+    except OSError as error:
+        _fail(f"{error.filename or 'output'} could not be read or written ({error.strerror or error})", OUTPUT_ERROR)
+    except Exception as error:
+        _fail(f"internal error: {type(error).__name__}: {error}. Run again with --debug and report it", INTERNAL_ERROR)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(143)
+
+
+def _fail(message: str, code: int) -> None:
+    if os.environ.get("FERVID_DEBUG"):
+        traceback.print_exc()
+    print(f"fervid: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,254 @@
+"""Typed settings. Order of precedence: defaults, preset, file, environment (FERVID_SECTION__KEY), --set, options.
+
+Every duration is in seconds. Unknown keys are refused with the nearest name there is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fervid import assets
+from fervid.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "FERVID_"
+TIME_SPELLINGS = "90, 12.5s or 00:01:02.5"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VideoSettings(_Section):
+    """How the video is read."""
+
+    fps: float = Field(5.0, ge=0, le=1000, description="analysed frames per second of video; 0 takes every frame")
+    start_seconds: float = Field(0.0, ge=0, description="analyse from here")
+    end_seconds: float | None = Field(None, gt=0, description="analyse up to here")
+    segment_seconds: float = Field(30.0, ge=1, description="length of the pieces that are observed and resumed one by one")
+    decoder_threads: int = Field(2, ge=1, le=64)
+    max_pixels: int = Field(8192 * 8192, gt=0, description="larger frames are refused as decompression bombs")
+    max_bad_packet_share: float = Field(0.5, gt=0, le=1, description="a file with a larger share of broken packets is refused")
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> VideoSettings:
+        if self.end_seconds is not None and self.end_seconds <= self.start_seconds:
+            raise ValueError(f"the end ({self.end_seconds:g} s) is not after the start ({self.start_seconds:g} s)")
+        return self
+
+
+class HaarSettings(_Section):
+    """OpenCV's Haar cascades."""
+
+    cascade: str = "alt2"
+    scale_factor: float = Field(1.1, gt=1.0, le=2.0)
+    min_neighbours: int = Field(4, ge=1)
+
+
+class YuNetSettings(_Section):
+    """OpenCV's YuNet, with the user's model file."""
+
+    model_path: str | None = None
+    score_threshold: float = Field(0.7, ge=0, le=1)
+    nms_threshold: float = Field(0.3, ge=0, le=1)
+
+
+class DetectSettings(_Section):
+    """How faces are found."""
+
+    detector: str = "haar"
+    min_face_px: int | None = Field(None, ge=16, description="smallest face in pixels of the frame; default: min_face_share")
+    min_face_share: float = Field(0.08, gt=0, le=1, description="smallest face as a share of the frame's height")
+    min_confidence: float = Field(0.0, ge=0, le=1)
+    haar: HaarSettings = HaarSettings()
+    yunet: YuNetSettings = YuNetSettings()
+
+
+class EmotionSettings(_Section):
+    """How faces are scored."""
+
+    model: str = Field(assets.DEFAULT_MODEL, description="name of a shipped model, or path of a model folder")
+    crop_margin: float = Field(0.0, ge=0, le=1, description="the box grows by this share of itself on every side")
+    batch_size: int = Field(64, ge=1, le=4096)
+
+
+class TrackSettings(_Section):
+    """How faces become tracks."""
+
+    tracker: str = "iou"
+    min_iou: float = Field(0.3, gt=0, lt=1, description="least overlap of a face with the last one of its track")
+    gap_seconds: float = Field(1.0, ge=0, description="a track survives this long without a face")
+    min_faces: int = Field(3, ge=1, description="tracks of fewer faces are taken for false ones and dropped")
+    cut_threshold: float = Field(0.35, gt=0, le=1, description="change of the picture that counts as a cut; no track crosses one")
+
+
+class SmoothSettings(_Section):
+    """How scores are smoothed along a track."""
+
+    smoother: str = "exponential"
+    half_life_seconds: float = Field(0.4, ge=0, description="a score this far away counts half; 0 switches smoothing off")
+
+
+class TimelineSettings(_Section):
+    """How faces are summed up over time."""
+
+    bin_seconds: float = Field(1.0, gt=0)
+    max_hold_seconds: float = Field(1.0, gt=0, description="a frame stands for at most this long before and after itself")
+    min_quality: float = Field(0.2, ge=0, le=1, description="faces below are kept, marked, and left out of means")
+    min_margin: float = Field(0.1, ge=0, le=1, description="faces whose two best emotions lie closer are marked unsure")
+
+
+class Settings(_Section):
+    """All settings of an analysis."""
+
+    video: VideoSettings = VideoSettings()
+    detect: DetectSettings = DetectSettings()
+    emotion: EmotionSettings = EmotionSettings()
+    track: TrackSettings = TrackSettings()
+    smooth: SmoothSettings = SmoothSettings()
+    timeline: TimelineSettings = TimelineSettings()
+
+    def hash(self, *, model_sha256: str, sections: tuple[str, ...] = ()) -> str:
+        """A short hash of these settings (of `sections`, or of all) and of the model: never of paths or machines."""
+        content = self.model_dump(mode="json", include=set(sections) or None)
+        if "emotion" in content:
+            content["emotion"].pop("model")  # stands for by its hash: a path would differ between machines
+            content["emotion"]["model_sha256"] = model_sha256
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+OBSERVE_SECTIONS = ("video", "detect", "emotion")
+"""The settings of the expensive half. Changing any other never decodes a frame again."""
+
+
+def load_settings(
+    *,
+    preset: str = "default",
+    file: Path | None = None,
+    assignments: Iterable[str] = (),
+    options: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from every source. `assignments` are "section.key=value"; `options` maps "section.key" to a value or None.
+
+    Raises ConfigError naming the source, the key and what was expected.
+    """
+    merged: dict[str, Any] = {}
+    _merge(merged, _read_toml(_preset_path(preset)))
+    if file is not None:
+        _merge(merged, _read_toml(file))
+    for name, value in (os.environ if environment is None else environment).items():
+        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
+            _assign(merged, name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), _literal(value), name)
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment!r} has no value. Write --set section.key=value.")
+        _assign(merged, key.strip(), _literal(value.strip()), f"--set {assignment}")
+    for key, value in (options or {}).items():
+        if value is not None:
+            _assign(merged, key, value, key)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as problem:
+        raise ConfigError(_explain(problem)) from None
+
+
+def preset_names() -> list[str]:
+    """The presets that come with fervid."""
+    return sorted(p.stem for p in assets.configs_folder().glob("*.toml"))
+
+
+def parse_time(text: str) -> float:
+    """Seconds from `90`, `12.5s` or `00:01:02.5`. Raises ConfigError."""
+    match = re.fullmatch(r"\s*(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?\s*", text)
+    if match is None or (":" in text and text.rstrip().endswith("s")):
+        raise ConfigError(f"time {text!r} is not understood. Write it as {TIME_SPELLINGS}.")
+    hours, minutes, seconds = match.groups()
+    if minutes is not None and (float(seconds) >= 60 or (hours is not None and int(minutes) >= 60)):
+        raise ConfigError(f"time {text!r} has more than 59 minutes or seconds in a field. Write it as {TIME_SPELLINGS}.")
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+def choose_device(device: str) -> Literal["cpu", "gpu"]:
+    """The device class for `auto`, `cpu` or `gpu:N`, without importing anything heavy.
+
+    Asking for a GPU that is not there is a ConfigError, never a silent change to the CPU.
+    """
+    has_driver = any(Path(p).exists() for p in ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/kfd"))
+    if device == "auto":
+        return "gpu" if has_driver else "cpu"
+    if device == "cpu":
+        return "cpu"
+    if re.fullmatch(r"gpu(:\d+)?", device):
+        if not has_driver:
+            raise ConfigError(f"--device {device}: no GPU driver was found on this machine. Use --device cpu or auto.")
+        return "gpu"
+    raise ConfigError(f"device {device!r} does not exist. Use auto, cpu or gpu:N.")
+
+
+def _preset_path(name: str) -> Path:
+    path = assets.configs_folder() / f"{name}.toml"
+    if not path.is_file():
+        raise ConfigError(f"preset {name!r} does not exist. Use one of {', '.join(preset_names())}.")
+    return path
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"configuration file {path} does not exist. Check the path.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _assign(into: dict[str, Any], key: str, value: Any, source: str) -> None:
+    *sections, last = key.split(".")
+    if not sections:
+        raise ConfigError(f"{source}: {key!r} names no section. Write section.key, as in video.fps.")
+    for section in sections:
+        into = into.setdefault(section, {})
+        if not isinstance(into, dict):
+            raise ConfigError(f"{source}: {section!r} is not a section. Write section.key, as in video.fps.")
+    into[last] = value
+
+
+def _literal(text: str) -> Any:
+    """A TOML value if it is one, else the text itself, so that `--set emotion.model=name` needs no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(problem: ValidationError) -> str:
+    error = problem.errors()[0]
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        section: Any = Settings
+        for part in location[:-1]:
+            section = section.model_fields[part].annotation
+        nearest = difflib.get_close_matches(location[-1], section.model_fields, n=1)
+        known = ", ".join(section.model_fields)
+        return f"setting {key!r} does not exist. " + (f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {known}.")
+    message = error["msg"].removeprefix("Value error, ")
+    return f"setting {key} = {error['input']!r} is not valid: {message}." if error["type"] != "value_error" else f"{key}: {message}."

@@ -1,0 +1,38 @@
+"""YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) through OpenCV, with the user's model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fervid.errors import ConfigError
+from fervid.opencv import cv2
+
+
+class YuNetDetector:
+    """Faces by a small convolutional network; turned heads too. Needs a `face_detection_yunet_*.onnx` file."""
+
+    smallest_face_px = 20
+
+    def __init__(self, *, model_path: str | None = None, score_threshold: float = 0.7, nms_threshold: float = 0.3) -> None:
+        if not model_path or not Path(model_path).is_file():
+            raise ConfigError(
+                f"the yunet detector needs its model file (detect.yunet.model_path = {model_path!r}). "
+                "Download face_detection_yunet_2023mar.onnx from the OpenCV Zoo and give its path."
+            )
+        try:
+            self._network = cv2.FaceDetectorYN.create(str(model_path), "", (320, 320), score_threshold, nms_threshold)
+        except cv2.error as problem:
+            raise ConfigError(f"{model_path} is not a YuNet model that OpenCV can read ({problem.msg}).") from None
+
+    def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,): the network's own score."""
+        height, width = gray.shape
+        self._network.setInputSize((width, height))
+        _, found = self._network.detect(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
+        if found is None:
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        boxes = np.asarray(found[:, :4], np.float32).copy()
+        boxes[:, 2:] += boxes[:, :2]
+        return boxes, np.clip(found[:, -1], 0, 1).astype(np.float32)

@@ -1,0 +1,58 @@
+"""From faces in pictures to what a network takes: shared by training and analysis. Knows no model and no video."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fervid.geometry import pad_boxes
+from fervid.opencv import cv2
+
+LIMITED_TO_FULL_RANGE = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+"""Video luma uses 16..235 (ITU-R BT.601 and BT.709); FER-2013 and photographs use 0..255."""
+
+CONTRAST_OF_A_CLEAR_FACE = 32.0
+"""Standard deviation in grey levels from which a crop counts as fully clear; 95 % of FER-2013's faces lie above."""
+
+
+def make_crop(patch: np.ndarray, side_px: int, *, is_full_range: bool) -> np.ndarray:
+    """Any gray patch uint8 (h, w) -> uint8 (S, S), full range. The one way that a face reaches a network."""
+    if patch.shape != (side_px, side_px):
+        shrinks = min(patch.shape) >= side_px
+        patch = cv2.resize(patch, (side_px, side_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(patch if is_full_range else cv2.LUT(patch, LIMITED_TO_FULL_RANGE), np.uint8)
+
+
+def crop_faces(gray: np.ndarray, boxes: np.ndarray, *, side_px: int, margin: float, is_full_range: bool) -> np.ndarray:
+    """The faces of a frame: uint8 (n, S, S) from uint8 (H, W) and float32 boxes (n, 4) grown by `margin`.
+
+    Where a box leaves the frame its edge pixels are repeated.
+    """
+    height, width = gray.shape
+    crops = np.empty((len(boxes), side_px, side_px), np.uint8)
+    for i, (x0, y0, x1, y1) in enumerate(np.round(pad_boxes(boxes, margin)).astype(int)):
+        x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+        inside = gray[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+        missing = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)
+        patch = cv2.copyMakeBorder(inside, *missing, cv2.BORDER_REPLICATE) if any(missing) else inside
+        crops[i] = make_crop(patch, side_px, is_full_range=is_full_range)
+    return crops
+
+
+def crop_quality(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """How usable each face is, float32 (n,) in 0..1: its size in pixels against the crop's, times its contrast.
+
+    A face of fewer pixels than the crop shows less than the network was trained on; a flat one shows nothing.
+    """
+    if not len(crops):
+        return np.zeros(0, np.float32)
+    size = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) / crops.shape[1]
+    contrast = crops.reshape(len(crops), -1).std(axis=1) / CONTRAST_OF_A_CLEAR_FACE
+    return np.asarray(np.clip(size, 0, 1) * np.clip(contrast, 0, 1), np.float32)
+
+
+def as_network_input(crops: np.ndarray) -> np.ndarray:
+    """Crops uint8 (N, S, S) -> float32 (N, S, S, 1) in 0..1, the input of every network.
+
+    The networks standardise within themselves, so this is all that training and both runners have to agree on.
+    """
+    return crops[..., None].astype(np.float32) / np.float32(255)

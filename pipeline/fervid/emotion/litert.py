@@ -1,0 +1,54 @@
+"""Run a classifier with LiteRT on the CPU: the default, which never imports TensorFlow. Knows nothing of videos.
+
+Faces go through one by one. Measured with the res-xs network on one thread of a Xeon (XNNPACK, float32, CPU time per
+face): 0.55 ms in batches of 1, 0.54 ms in batches of 8, 16 or 32, with logits equal to the last bit. A batch would
+save nothing, and without one the result of a face cannot depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fervid.backend import quiet
+from fervid.emotion.crops import as_network_input
+from fervid.emotion.model import TFLITE, ModelInfo
+from fervid.errors import DependencyMissing, ModelError
+
+
+class LiteRTClassifier:
+    """One interpreter, for one thread of the caller; `num_threads` are its own."""
+
+    def __init__(self, info: ModelInfo, *, num_threads: int = 1) -> None:
+        """Raises DependencyMissing without LiteRT, ModelError for a file that is not the network of `info`."""
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as problem:
+            raise DependencyMissing(
+                f"LiteRT cannot be imported ({problem}). Install it with `pip install ai-edge-litert`."
+            ) from None
+
+        path = info.folder / TFLITE
+        try:
+            with quiet():
+                self._interpreter = Interpreter(str(path), num_threads=num_threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as problem:
+            raise ModelError(f"{path} cannot be opened by LiteRT ({problem}). Export the model again.") from None
+        self._input, self._output = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*self._input, *self._output)]
+        expected = [(1, info.input_side_px, info.input_side_px, 1), (1, len(info.labels))]
+        if shapes != expected:
+            raise ModelError(
+                f"{path} has the input and output shapes {shapes}, expected {expected}. Export the model again."
+            )
+        self.info = info
+
+    def predict(self, crops: np.ndarray) -> np.ndarray:
+        """Crops uint8 (N, S, S) -> logits float32 (N, C); N may be 0."""
+        faces = as_network_input(crops)
+        logits = np.empty((len(faces), len(self.info.labels)), np.float32)
+        for i in range(len(faces)):
+            self._interpreter.set_tensor(self._input[0]["index"], faces[i : i + 1])
+            self._interpreter.invoke()
+            logits[i] = self._interpreter.get_tensor(self._output[0]["index"])[0]
+        return logits

@@ -1,0 +1,49 @@
+"""The two stages between a frame's boxes and its scores: cut out, then classify in batches across frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fervid.emotion import Classifier
+from fervid.emotion.crops import crop_faces, crop_quality
+from fervid.opencv import cv2
+from fervid.types import Detections, FaceCrops, FaceScores, Frame
+
+THUMBNAIL_PX = (32, 18)
+MAX_WAITING_FRAMES = 256
+"""Frames without faces wait for a batch too; this bounds how many."""
+
+
+def cut_out_faces(
+    detected: Iterator[tuple[Frame, Detections, np.ndarray]], *, side_px: int, margin: float
+) -> Iterator[FaceCrops]:
+    """Each frame's faces as crops of `side_px`; the frame itself is let go here."""
+    for frame, found, small in detected:
+        crops = crop_faces(frame.gray, found.boxes, side_px=side_px, margin=margin, is_full_range=frame.is_full_range)
+        thumbnail = cv2.resize(small, THUMBNAIL_PX, interpolation=cv2.INTER_AREA)
+        yield FaceCrops(found, crops, crop_quality(crops, found.boxes), np.asarray(thumbnail, np.uint8))
+
+
+def score_faces(cut: Iterator[FaceCrops], classifier: Classifier, *, batch_size: int) -> Iterator[FaceScores]:
+    """Each frame's faces scored. Crops of several frames share a batch; order and count of frames stay."""
+    waiting: list[FaceCrops] = []
+    n_faces = 0
+    for item in cut:
+        waiting.append(item)
+        n_faces += len(item.crops)
+        if n_faces >= batch_size or len(waiting) >= MAX_WAITING_FRAMES:
+            yield from _score(waiting, classifier)
+            waiting, n_faces = [], 0
+    if waiting:
+        yield from _score(waiting, classifier)
+
+
+def _score(waiting: list[FaceCrops], classifier: Classifier) -> Iterator[FaceScores]:
+    logits = classifier.predict(np.concatenate([item.crops for item in waiting]))
+    first = 0
+    for item in waiting:
+        last = first + len(item.crops)
+        yield FaceScores(item.detections, logits[first:last].copy(), item.quality, item.thumbnail)
+        first = last

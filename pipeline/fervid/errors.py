@@ -1,0 +1,81 @@
+"""The errors that fervid raises on purpose; anything else that escapes is a bug.
+
+    FervidError                  exit  meaning
+    |-- ConfigError                 2  a setting, option or preset is unknown or out of range
+    |-- InputError                  3  this input cannot be analysed
+    |   |-- VideoNotFound              no such file, or no file that matches
+    |   |-- VideoUnreadable            the container cannot be opened, or is not one that fervid opens
+    |   |-- NoVideoStream              opened, but there is nothing to look at
+    |   `-- TooDamaged                 opened, but no frame can be decoded
+    |-- DatasetError                3  a training set is not what it should be
+    |-- ModelError                 78  a model folder is missing, corrupt or foreign
+    |-- DependencyMissing          78  a library, or a system package below it, is not installed
+    `-- OutputError                74  a result cannot be written
+        `-- OutputBusy             75  another process is writing this output; run again
+
+A message says what failed, the value received, what was expected and the next step, in at most two sentences.
+"""
+
+
+class FervidError(Exception):
+    """Base of every error that fervid raises on purpose."""
+
+    exit_code = 70
+
+
+class ConfigError(FervidError):
+    """A setting is unknown or out of range."""
+
+    exit_code = 2
+
+
+class InputError(FervidError):
+    """This input cannot be analysed; others may."""
+
+    exit_code = 3
+
+
+class VideoNotFound(InputError):
+    """There is no such file."""
+
+
+class VideoUnreadable(InputError):
+    """The file is not a video that can be opened safely."""
+
+
+class NoVideoStream(InputError):
+    """The file opens, but holds no picture stream."""
+
+
+class TooDamaged(InputError):
+    """The file opens, but no frame of it can be decoded."""
+
+
+class DatasetError(FervidError):
+    """A training set is incomplete, or is not laid out as expected."""
+
+    exit_code = 3
+
+
+class ModelError(FervidError):
+    """A model folder is missing, incomplete, corrupt or foreign."""
+
+    exit_code = 78
+
+
+class DependencyMissing(FervidError):
+    """A Python library or a system package is not installed."""
+
+    exit_code = 78
+
+
+class OutputError(FervidError):
+    """A result could not be written."""
+
+    exit_code = 74
+
+
+class OutputBusy(OutputError):
+    """Another process holds this output."""
+
+    exit_code = 75

@@ -1,0 +1,203 @@
+"""The second half: observations to tables. Tracks, smooths, judges and sums up; milliseconds a minute of video.
+
+Knows nothing of pixels or decoders: it runs again over stored observations whenever its settings change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from fervid.config import Settings
+from fervid.emotion.calibration import softmax
+from fervid.emotion.model import ModelInfo
+from fervid.emotion.scoring import THUMBNAIL_PX
+from fervid.observe import face_arrays
+from fervid.registry import resolve
+from fervid.timeline.build import Spells, bin_edges, frame_spells, sum_bins, weighted_mean
+from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.track import SMOOTHERS, TRACKERS, Smoother, Tracker
+from fervid.video.cuts import find_cuts
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The four tables of a run, and how many faces were dropped as too short-lived to be believed."""
+
+    frames: pa.Table
+    faces: pa.Table
+    tracks: pa.Table
+    timeline: pa.Table
+    n_unconfirmed_faces: int
+
+
+def interpret(
+    observations: pa.Table, settings: Settings, model: ModelInfo, *, video_id: str, duration_seconds: float
+) -> Tables:
+    """Tables from the observations of a whole video (all segments, in order)."""
+    times = observations["time_s"].to_numpy()
+    sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
+    cuts = _cuts(observations, settings.track.cut_threshold)
+    faces = face_arrays(observations)
+
+    track_ids = _follow(faces["row"], faces["boxes"], times, cuts, settings)
+    confirmed = np.isin(track_ids, np.flatnonzero(np.bincount(track_ids, minlength=1) >= settings.track.min_faces))
+    faces = {name: values[confirmed] for name, values in faces.items()}
+    kept_ids, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
+    track_ids = track_ids.astype(np.int32)
+
+    n_classes = len(model.labels)
+    raw = softmax(faces["logits"].reshape(-1, n_classes), model.temperature)
+    smoothed = _smooth(times[faces["row"]], raw, track_ids, len(kept_ids), settings)
+    order = np.sort(smoothed, axis=1) if len(smoothed) else np.zeros((0, n_classes), np.float32)
+    margin = order[:, -1] - order[:, -2]
+    is_poor = faces["quality"] < settings.timeline.min_quality
+    is_unsure = ~is_poor & (margin < settings.timeline.min_margin)
+
+    start = settings.video.start_seconds
+    end = min(duration_seconds, settings.video.end_seconds or np.inf)
+    spells = frame_spells(times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds)
+
+    frames_table = _frames_table(observations, video_id, cuts, np.bincount(faces["row"], minlength=len(times)), sound)
+    faces_table = _faces_table(
+        observations, model.labels, video_id, faces, track_ids, raw, smoothed, margin,
+        np.where(is_poor, "low_quality", np.where(is_unsure, "unsure", None)),
+    )  # fmt: skip
+    tracks_table = _tracks_table(model.labels, video_id, times, spells, faces["row"], track_ids, smoothed, is_poor)
+    timeline_table = _timeline_table(
+        model.labels, video_id, settings.timeline.bin_seconds, (min(start, end), end), times, spells, sound,
+        faces["row"], track_ids, smoothed, ~is_poor,
+    )  # fmt: skip
+    return Tables(frames_table, faces_table, tracks_table, timeline_table, int((~confirmed).sum()))
+
+
+def _cuts(observations: pa.Table, threshold: float) -> np.ndarray:
+    width, height = THUMBNAIL_PX
+    packed = b"".join(observations["thumbnail"].to_pylist())
+    return find_cuts(np.frombuffer(packed, np.uint8).reshape(-1, height, width), threshold=threshold)
+
+
+def _follow(row: np.ndarray, boxes: np.ndarray, times: np.ndarray, cuts: np.ndarray, settings: Settings) -> np.ndarray:
+    # Below one frame a gap the limit in seconds would end every track: two frames next to each other always connect.
+    spacing = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    gap = max(settings.track.gap_seconds, 1.5 * spacing)
+    make = resolve(TRACKERS, settings.track.tracker, kind="tracker")
+    tracker: Tracker = make(min_iou=settings.track.min_iou, gap_seconds=gap)
+    first = np.searchsorted(row, np.arange(len(times) + 1))
+    ids = [
+        tracker.update(boxes[first[i] : first[i + 1]], float(times[i]), is_cut=bool(cuts[i])) for i in range(len(times))
+    ]
+    return np.concatenate(ids) if ids else np.zeros(0, np.int32)
+
+
+def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, n_tracks: int, settings: Settings) -> np.ndarray:
+    make = resolve(SMOOTHERS, settings.smooth.smoother, kind="smoother")
+    smoother: Smoother = make(half_life_seconds=settings.smooth.half_life_seconds)
+    smoothed = np.empty_like(raw, dtype=np.float32)
+    order = np.argsort(track_ids, kind="stable")
+    for rows in np.split(order, np.searchsorted(track_ids[order], np.arange(1, n_tracks))):
+        if len(rows):
+            smoothed[rows] = smoother.zero_phase(times[rows], raw[rows])
+    return smoothed
+
+
+def _words(values: Sequence[str | None] | np.ndarray) -> pa.Array:
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _repeat(text: str, n: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text], pa.string()))
+
+
+def _frames_table(
+    observations: pa.Table, video_id: str, cuts: np.ndarray, n_faces: np.ndarray, sound: np.ndarray
+) -> pa.Table:
+    columns = {
+        "video_id": _repeat(video_id, observations.num_rows),
+        "frame": observations["frame"],
+        "pts": observations["pts"],
+        "time_s": observations["time_s"],
+        "n_faces": n_faces.astype(np.int32),
+        "is_cut": cuts,
+        "status": _words(np.where(sound, "analysed", "corrupt")),
+    }
+    return pa.table(columns, schema=frames_schema())
+
+
+def _faces_table(
+    observations: pa.Table, labels: tuple[str, ...], video_id: str, faces: dict[str, np.ndarray], track_ids: np.ndarray,
+    raw: np.ndarray, smoothed: np.ndarray, margin: np.ndarray, abstain: np.ndarray,
+) -> pa.Table:  # fmt: skip
+    of_frame = pa.array(faces["row"])
+    x0, y0, x1, y1 = faces["boxes"].T
+    columns = {
+        "video_id": _repeat(video_id, len(track_ids)),
+        **{name: observations[name].take(of_frame) for name in ("frame", "pts", "time_s")},
+        "track_id": track_ids,
+        **{"x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0, "det_score": faces["confidence"], "quality": faces["quality"]},
+        **{f"p_{label}": raw[:, i] for i, label in enumerate(labels)},
+        **{f"s_{label}": smoothed[:, i] for i, label in enumerate(labels)},
+        "label": _words([labels[i] for i in smoothed.argmax(axis=1)]) if len(smoothed) else _words([]),
+        "confidence": smoothed.max(axis=1, initial=0).astype(np.float32),
+        "margin": margin.astype(np.float32),
+        "abstain": _words(abstain),
+    }
+    return pa.table(columns, schema=faces_schema(labels))
+
+
+def _tracks_table(
+    labels: tuple[str, ...], video_id: str, times: np.ndarray, spells: Spells, face_row: np.ndarray,
+    track_ids: np.ndarray, smoothed: np.ndarray, is_poor: np.ndarray,
+) -> pa.Table:  # fmt: skip
+    n_tracks = int(track_ids.max()) + 1 if len(track_ids) else 0
+    seconds = np.where(is_poor, 0.0, spells.seconds[face_row])
+    weight = np.bincount(track_ids, seconds, n_tracks)
+    sums = np.stack([np.bincount(track_ids, seconds * column, n_tracks) for column in smoothed.T], axis=1)
+    means = weighted_mean(sums, weight)
+    first, last = np.full(n_tracks, np.inf), np.full(n_tracks, -np.inf)
+    np.minimum.at(first, track_ids, times[face_row])
+    np.maximum.at(last, track_ids, times[face_row])
+    columns = {
+        "video_id": _repeat(video_id, n_tracks),
+        "track_id": np.arange(n_tracks, dtype=np.int32),
+        "start_s": first,
+        "end_s": last,
+        "n_faces": np.bincount(track_ids, minlength=n_tracks).astype(np.int32),
+        **{f"mean_{label}": _nullable(means[:, i]) for i, label in enumerate(labels)},
+    }
+    return pa.table(columns, schema=tracks_schema(labels))
+
+
+def _timeline_table(
+    labels: tuple[str, ...], video_id: str, bin_seconds: float, span: tuple[float, float], times: np.ndarray,
+    spells: Spells, sound: np.ndarray, face_row: np.ndarray, track_ids: np.ndarray, smoothed: np.ndarray, usable: np.ndarray,
+) -> pa.Table:  # fmt: skip
+    edges = bin_edges(*span, bin_seconds)
+    new_row = np.cumsum(sound) - 1
+    sums = sum_bins(
+        edges, Spells(spells.begin[sound], spells.end[sound]), times[sound], new_row[face_row[usable]], track_ids[usable],
+        smoothed[usable].astype(np.float64),
+    )  # fmt: skip
+    observed = sums.observed_seconds[:, None]
+    means = weighted_mean(sums.score_seconds, sums.face_seconds)
+    shares = weighted_mean(sums.label_seconds, sums.face_seconds)
+    columns = {
+        "video_id": _repeat(video_id, len(edges) - 1),
+        "start_s": edges[:-1],
+        "end_s": np.minimum(edges[1:], max(span[1], edges[0])),
+        "n_analysed": sums.n_analysed.astype(np.int32),
+        "observed_s": sums.observed_seconds.astype(np.float32),
+        "coverage": _nullable(weighted_mean(sums.covered_seconds[:, None], observed[:, 0])[:, 0]),
+        "mean_faces": _nullable(weighted_mean(sums.face_seconds[:, None], observed[:, 0])[:, 0]),
+        "n_tracks": sums.n_tracks.astype(np.int32),
+        **{f"mean_{label}": _nullable(means[:, i]) for i, label in enumerate(labels)},
+        **{f"share_{label}": _nullable(shares[:, i]) for i, label in enumerate(labels)},
+    }
+    return pa.table(columns, schema=timeline_schema(labels))
+
+
+def _nullable(values: np.ndarray) -> pa.Array:
+    return pa.array(values.astype(np.float32), pa.float32(), from_pandas=True)

@@ -1,0 +1,89 @@
+"""What a run was made from, with and of: the one file of a run that holds times of running, paths and machines.
+
+It is written last; its presence means that the run is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from fervid.errors import InputError
+from fervid.timeline.schema import SCHEMA_VERSION
+from fervid.video.reader import Ledger
+
+MANIFEST = "manifest.json"
+LIBRARIES = ("fervid", "numpy", "opencv-python", "opencv-python-headless", "av", "pyarrow", "ai-edge-litert", "tensorflow")
+
+
+@dataclass(frozen=True, slots=True)
+class RunManifest:
+    """Everything about a run that its tables do not say."""
+
+    video_id: str
+    video_path: str
+    video_bytes: int
+    video: dict[str, Any]
+    start_time_s: float
+    """The container's start time: `time_s` plus this is the presentation time that ffprobe reports."""
+    status: str
+    """"complete", or "partial" where the file was damaged: `warnings` and `ledger` say what was lost."""
+    settings: dict[str, Any]
+    settings_hash: str
+    observe_key: str
+    model: dict[str, Any]
+    runner: str
+    ledger: Ledger
+    unconfirmed_faces: int
+    warnings: tuple[str, ...]
+    started_utc: str
+    finished_utc: str
+    elapsed_seconds: float
+    stage_seconds: dict[str, float]
+    segments_reused: int
+    outputs: dict[str, str]
+    """File name to SHA-256."""
+    schema_version: int = SCHEMA_VERSION
+    versions: dict[str, str] = field(default_factory=lambda: library_versions())
+
+    def write(self, folder: Path) -> None:
+        """Write `manifest.json` in one atomic step. The ledger must balance: an imbalance is a bug."""
+        assert self.ledger.balance(), f"the frame ledger does not balance: {self.ledger}"
+        partial = folder / f".{MANIFEST}.{os.getpid()}.part"
+        partial.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> RunManifest:
+    """The manifest of a run folder. Raises InputError when there is none, or one of a later version."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no {MANIFEST}, so it is no complete run. Run `fervid analyze` first.") from None
+    except (OSError, ValueError) as problem:
+        raise InputError(f"{folder / MANIFEST} cannot be read ({problem}). Run `fervid analyze --overwrite`.") from None
+    if content.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(
+            f"{folder} was written with schema version {content.get('schema_version')}, this fervid reads {SCHEMA_VERSION}. "
+            "Use the version of fervid that wrote it."
+        )
+    content["ledger"] = Ledger(**content["ledger"])
+    content["warnings"] = tuple(content["warnings"])
+    return RunManifest(**content)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that results depend on."""
+    found = {"python": platform.python_version(), "platform": sys.platform, "machine": platform.machine()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,182 @@
+"""The first half: one segment of a video to its observations. Knows nothing of tracks, smoothing or timelines.
+
+Observations are what decoding, detection and the CNN saw, one row a sampled frame, in one Parquet file a segment,
+published by one atomic rename. They depend on the segment and the settings of this half alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fervid.config import Settings
+from fervid.detect import Detector, detect_faces
+from fervid.emotion import Classifier
+from fervid.emotion.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
+from fervid.types import FaceScores, Segment, VideoInfo
+from fervid.video.probe import PacketPlan
+from fervid.video.reader import Ledger, read_frames
+
+T = TypeVar("T")
+
+ROWS_PER_GROUP = 512
+LEDGER_KEY, OBSERVE_KEY = b"fervid.ledger", b"fervid.observe_key"
+
+SCHEMA = pa.schema(
+    [
+        ("frame", pa.int64()),
+        ("pts", pa.int64()),
+        ("time_s", pa.float64()),
+        ("is_corrupt", pa.bool_()),
+        ("boxes", pa.list_(pa.float32())),
+        ("confidence", pa.list_(pa.float32())),
+        ("quality", pa.list_(pa.float32())),
+        ("logits", pa.list_(pa.float32())),
+        ("thumbnail", pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
+    ]
+)
+
+
+@dataclass(slots=True)
+class StageSeconds:
+    """Wall seconds that each stage of this half took, without the stages before it."""
+
+    decode: float = 0.0
+    detect: float = 0.0
+    crop: float = 0.0
+    classify: float = 0.0
+
+
+def observe_segment(
+    info: VideoInfo,
+    plan: PacketPlan,
+    segment: Segment,
+    settings: Settings,
+    detector: Detector,
+    classifier: Classifier,
+    *,
+    side_px: int,
+    seconds: StageSeconds,
+    ledger: Ledger,
+) -> Iterator[FaceScores]:
+    """The scored faces of every sampled frame of a segment. Fills `ledger` and `seconds` as frames pass."""
+    video, detect = settings.video, settings.detect
+    frames = read_frames(
+        info.path, info, plan, segment, ledger, fps=video.fps, start_seconds=video.start_seconds,
+        end_seconds=video.end_seconds, decoder_threads=video.decoder_threads, max_pixels=video.max_pixels,
+    )  # fmt: skip
+    detected = detect_faces(
+        _timed(frames, seconds, "decode"), detector, min_face_px=detect.min_face_px, min_face_share=detect.min_face_share,
+        min_confidence=detect.min_confidence, pixel_aspect=_displayed_pixel_aspect(info),
+    )  # fmt: skip
+    cut = cut_out_faces(_timed(detected, seconds, "detect"), side_px=side_px, margin=settings.emotion.crop_margin)
+    scored = score_faces(_timed(cut, seconds, "crop"), classifier, batch_size=settings.emotion.batch_size)
+    yield from _timed(scored, seconds, "classify")
+
+
+def write_observations(path: Path, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:
+    """Write a segment's observations to `path` in one atomic step; returns the rows written.
+
+    The ledger, complete only when the last frame has passed, goes into a footer of the file.
+    """
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    n_rows = 0
+    with pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
+        rows: list[FaceScores] = []
+        for scores in scored:
+            rows.append(scores)
+            if len(rows) == ROWS_PER_GROUP:
+                n_rows += len(rows)
+                writer.write_table(_table(rows))
+                rows = []
+        n_rows += len(rows)
+        writer.write_table(_table(rows))
+        writer.add_key_value_metadata({LEDGER_KEY: json.dumps(asdict(ledger)).encode(), OBSERVE_KEY: observe_key.encode()})
+    os.replace(partial, path)
+    return n_rows
+
+
+def read_observations(path: Path) -> tuple[pa.Table, Ledger]:
+    """The rows and the ledger that `write_observations` stored."""
+    table = pq.read_table(path)
+    return table, Ledger(**json.loads(pq.read_metadata(path).metadata[LEDGER_KEY]))
+
+
+def is_observed(path: Path, observe_key: str) -> bool:
+    """Whether `path` holds complete observations made with the same video, settings and model."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return False
+    return metadata.get(OBSERVE_KEY) == observe_key.encode()
+
+
+def _table(rows: list[FaceScores]) -> pa.Table:
+    found = [scores.detections for scores in rows]
+    columns = {
+        "frame": [d.frame_index for d in found],
+        "pts": [d.pts for d in found],
+        "time_s": [d.pts_seconds for d in found],
+        "is_corrupt": [d.is_corrupt for d in found],
+        "boxes": [d.boxes.ravel() for d in found],
+        "confidence": [d.confidence for d in found],
+        "quality": [scores.quality for scores in rows],
+        "logits": [scores.logits.ravel() for scores in rows],
+        "thumbnail": [scores.thumbnail.tobytes() for scores in rows],
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _displayed_pixel_aspect(info: VideoInfo) -> float:
+    """Width / height of a displayed pixel: a quarter turn turns the pixels too."""
+    ratio = float(info.sample_aspect_ratio)
+    return 1 / ratio if info.rotation_degrees % 180 else ratio
+
+
+def _timed(items: Iterator[T], seconds: StageSeconds, stage: str) -> Iterator[T]:
+    """Pass items on; charge the time that `items` itself took, less what its own sources were charged, to `stage`."""
+    stages = list(StageSeconds.__slots__)
+    upstream = stages[: stages.index(stage)]
+    while True:
+        before = sum(getattr(seconds, name) for name in upstream)
+        started = perf_counter()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            spent = perf_counter() - started
+            inner = sum(getattr(seconds, name) for name in upstream) - before
+            setattr(seconds, stage, getattr(seconds, stage) + spent - inner)
+        yield item
+
+
+def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
+    """The faces of observations as columns, one row a face: `row` (of the frame), boxes, confidence, quality, logits."""
+    counts = np.diff(_offsets(table["confidence"]))
+    n = int(counts.sum())
+    flat = {
+        name: table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+        for name in ("boxes", "confidence", "quality", "logits")
+    }
+    return {
+        "row": np.repeat(np.arange(table.num_rows), counts),
+        "boxes": flat["boxes"].reshape(n, 4),
+        "confidence": flat["confidence"],
+        "quality": flat["quality"],
+        "logits": flat["logits"].reshape(n, -1) if n else np.zeros((0, 0), np.float32),
+    }
+
+
+def _offsets(column: pa.ChunkedArray) -> np.ndarray:
+    lengths = pa.compute.list_value_length(column).to_numpy()
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -1,0 +1,45 @@
+"""Smoothing of one track's probabilities over time, with its strength in seconds. Knows nothing of other tracks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class ExponentialSmoother:
+    """A sample `half_life_seconds` away counts half, one twice as far a quarter, and so on, however samples are spaced.
+
+    The causal form is the exponential moving average with its start corrected; the zero-phase form weighs past and
+    future alike (a two-sided exponential kernel), so that a step stays in its place. Both are weighted means: rows of
+    probabilities stay rows that sum to one.
+    """
+
+    def __init__(self, *, half_life_seconds: float) -> None:
+        self._half_life_seconds = half_life_seconds
+
+    def causal(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """times (n,) ascending, values (n, C) -> float32 (n, C)."""
+        sums, weights = self._accumulate(times, values)
+        return (sums / weights[:, None]).astype(np.float32)
+
+    def zero_phase(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """times (n,) ascending, values (n, C) -> float32 (n, C)."""
+        past, past_weight = self._accumulate(times, values)
+        future, future_weight = self._accumulate(-times[::-1], values[::-1])
+        # The sample itself is in both sums.
+        sums = past + future[::-1] - values
+        weights = past_weight + future_weight[::-1] - 1
+        return (sums / weights[:, None]).astype(np.float32)
+
+    def _accumulate(self, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums (n, C) and weights (n,) of the samples up to each one, decayed to its time."""
+        sums = values.astype(np.float64)
+        weights = np.ones(len(values))
+        gaps = np.diff(times)
+        if self._half_life_seconds > 0:
+            decay = 0.5 ** (gaps / self._half_life_seconds)
+        else:
+            decay = np.zeros(len(gaps))
+        for i in range(1, len(sums)):
+            sums[i] += decay[i - 1] * sums[i - 1]
+            weights[i] += decay[i - 1] * weights[i - 1]
+        return sums, weights

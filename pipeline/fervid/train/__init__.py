@@ -1,0 +1,1 @@
+"""The training stage: data set, networks, fitting, export and evaluation of emotion classifiers."""

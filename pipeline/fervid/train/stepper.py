@@ -1,0 +1,106 @@
+"""One optimisation step, compiled, with averaged weights. Knows nothing of epochs, files or schedules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fervid.emotion.crops import as_network_input
+from fervid.train.augment import apply_views
+from fervid.train.recipe import Recipe
+
+
+class Stepper:
+    """A network in training: its variables, its optimiser, and an exponential moving average (EMA) of its state.
+
+    The average covers the batch-norm statistics too, as in timm's ModelEma; at the end of a cosine schedule they are
+    those of the averaged weights. Runs on Keras's TensorFlow backend.
+    """
+
+    def __init__(self, model: Any, recipe: Recipe, images: np.ndarray, labels: np.ndarray) -> None:
+        """`images` uint8 (N, S, S) and `labels` int (N,) stay on the device; a step names the rows it takes."""
+        import keras
+        import tensorflow as tf
+
+        self.model = model
+        self.optimizer = keras.optimizers.SGD(
+            recipe.peak_learning_rate,
+            momentum=recipe.momentum,
+            nesterov=True,
+            weight_decay=recipe.weight_decay,
+            global_clipnorm=recipe.gradient_clip_norm,
+        )
+        self.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        self.optimizer.build(model.trainable_variables)
+        self._averaged = [v for v in model.variables if "float" in str(v.dtype)]
+        self._averages = [tf.Variable(v.value, trainable=False) for v in self._averaged]
+        self._images, self._labels = tf.constant(images), tf.constant(labels)
+        self._recipe = recipe
+        self._n_classes = int(model.output_shape[-1])
+        self._train = tf.function(self._train_step, reduce_retracing=True)
+        self._infer = tf.function(lambda faces: model(faces, training=False), reduce_retracing=True)
+
+    def train(
+        self, rows: np.ndarray, views: dict[str, np.ndarray], *, step: int, learning_rate: float
+    ) -> tuple[float, float]:
+        """One step on the images at `rows` int (n,), seen through `views`. Returns mean loss and accuracy."""
+        self.optimizer.learning_rate.assign(learning_rate)
+        decay = min(self._recipe.ema_decay, (1 + step) / (10 + step))
+        loss, accuracy = self._train(rows, views, np.float32(decay))
+        return float(loss), float(accuracy)
+
+    def _train_step(self, rows: Any, views: dict[str, Any], decay: Any) -> tuple[Any, Any]:
+        import keras
+        import tensorflow as tf
+
+        faces = apply_views(tf.cast(tf.gather(self._images, rows), tf.float32) / 255.0, views)[..., None]
+        targets = tf.gather(self._labels, rows)
+        with tf.GradientTape() as tape:
+            logits = self.model(faces, training=True)
+            losses = keras.losses.categorical_crossentropy(
+                tf.one_hot(targets, self._n_classes),
+                logits,
+                from_logits=True,
+                label_smoothing=self._recipe.label_smoothing,
+            )
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        for average, value in zip(self._averages, self._averaged, strict=True):
+            average.assign(decay * average + (1 - decay) * value)
+        hits = tf.cast(tf.argmax(logits, axis=1), targets.dtype) == targets
+        return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
+
+    def averaged_logits(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Logits float32 (N, C) of the averaged network for uint8 images (N, S, S)."""
+        raw = [np.array(v.value) for v in self._averaged]
+        self.load_averages()
+        try:
+            return infer_logits(self._infer, images, batch_size)
+        finally:
+            for variable, value in zip(self._averaged, raw, strict=True):
+                variable.assign(value)
+
+    def load_averages(self) -> None:
+        """Put the averaged state into the model itself."""
+        for variable, average in zip(self._averaged, self._averages, strict=True):
+            variable.assign(average.value())
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that a later `restore` needs to go on as if nothing had happened."""
+        groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self._averages}
+        return {f"{group}/{i}": np.array(v) for group, variables in groups.items() for i, v in enumerate(variables)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take up a state that `state` returned for the same recipe."""
+        groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self._averages}
+        for group, variables in groups.items():
+            for i, variable in enumerate(variables):
+                variable.assign(state[f"{group}/{i}"])
+
+
+def infer_logits(infer: Any, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Logits float32 (N, C) for uint8 images (N, S, S), through `infer` (float32 (n, S, S, 1) in 0..1 -> logits)."""
+    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+    return np.concatenate([np.asarray(infer(as_network_input(b))) for b in batches])

@@ -1,0 +1,138 @@
+"""The frozen types that pass between the stages. Knows no stage.
+
+n faces in a frame, C classes, S crop side, H x W image size. Boxes are xyxy float32 in pixels of the displayed frame
+(after rotation, before any stretch of non-square pixels), origin top left, maximum exclusive.
+Times are seconds as a player shows them: presentation time less the container's start time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def _check(name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
+    wanted = tuple("?" if side is None else str(side) for side in shape)
+    fits = len(array.shape) == len(shape) and all(w in (None, s) for w, s in zip(shape, array.shape, strict=True))
+    if array.dtype != dtype or not fits:
+        raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {np.dtype(dtype)} ({', '.join(wanted)})")
+    array.flags.writeable = False
+
+
+class _ShapeRepr:
+    """A repr that prints the shapes of arrays, not their values."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        parts = []
+        for field in fields(self):  # type: ignore[arg-type]
+            value: Any = getattr(self, field.name)
+            parts.append(f"{field.name}={f'{value.dtype}{value.shape}' if isinstance(value, np.ndarray) else repr(value)}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What the container says of its picture stream, corrected by its packets. Width and height as displayed."""
+
+    path: Path
+    width_px: int
+    height_px: int
+    average_frame_rate: float
+    is_variable_rate: bool
+    duration_seconds: float
+    start_time_seconds: float
+    time_base: Fraction
+    codec: str
+    container: str
+    rotation_degrees: int
+    sample_aspect_ratio: Fraction
+    time_source: str
+    """"pts", or "assumed_fps" where the file carries no presentation times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one video that is observed on its own: frames with start_pts <= pts < end_pts (None: to the end).
+
+    `previous_slot` is the sampling slot of the last frame before it, so that segments sample as one video would.
+    """
+
+    video_id: str
+    index: int
+    start_seconds: float
+    end_seconds: float
+    start_pts: int | None
+    end_pts: int | None
+    previous_slot: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Frame(_ShapeRepr):
+    """A decoded frame: its luma plane as displayed. `index` counts frames in presentation order from 0."""
+
+    index: int
+    pts: int
+    time_base: Fraction
+    pts_seconds: float
+    gray: np.ndarray
+    is_corrupt: bool
+    is_full_range: bool
+
+    def __post_init__(self) -> None:
+        _check("gray", self.gray, np.uint8, (None, None))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Detections(_ShapeRepr):
+    """The faces of one frame: boxes float32 (n, 4), confidence float32 (n,) in 0..1. No face is n = 0."""
+
+    frame_index: int
+    pts: int
+    pts_seconds: float
+    is_corrupt: bool
+    boxes: np.ndarray
+    confidence: np.ndarray
+
+    def __post_init__(self) -> None:
+        _check("boxes", self.boxes, np.float32, (None, 4))
+        _check("confidence", self.confidence, np.float32, (len(self.boxes),))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FaceCrops(_ShapeRepr):
+    """The faces of one frame cut out: crops uint8 (n, S, S) full range, quality float32 (n,) in 0..1.
+
+    `thumbnail` uint8 (h, w) is a few pixels of the whole frame, from which the second half finds shot cuts.
+    """
+
+    detections: Detections
+    crops: np.ndarray
+    quality: np.ndarray
+    thumbnail: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.detections.boxes)
+        _check("crops", self.crops, np.uint8, (n, None, None))
+        _check("quality", self.quality, np.float32, (n,))
+        _check("thumbnail", self.thumbnail, np.uint8, (None, None))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FaceScores(_ShapeRepr):
+    """The scored faces of one frame: logits float32 (n, C), quality float32 (n,) in 0..1."""
+
+    detections: Detections
+    logits: np.ndarray
+    quality: np.ndarray
+    thumbnail: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.detections.boxes)
+        _check("logits", self.logits, np.float32, (n, None))
+        _check("quality", self.quality, np.float32, (n,))

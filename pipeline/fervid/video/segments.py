@@ -1,0 +1,64 @@
+"""Cut a video's timeline into segments at key frames, and its frames into sampling slots. Decodes nothing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fervid.types import Segment, VideoInfo
+from fervid.video.probe import PacketPlan
+
+SLOT_EPSILON = 1e-6
+"""Seconds-times-rate may fall just below a whole number in float64; a millionth of a slot is far below any frame."""
+
+
+def sampling_slot(seconds: float, fps: float) -> int:
+    """The sampling slot of a time: frames are taken where the slot changes, so no error adds up. fps 0: every frame."""
+    return math.floor(seconds * fps + SLOT_EPSILON)
+
+
+def plan_segments(
+    video_id: str,
+    info: VideoInfo,
+    plan: PacketPlan,
+    *,
+    segment_seconds: float,
+    fps: float,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+) -> list[Segment]:
+    """The segments of a video that overlap [start_seconds, end_seconds).
+
+    A segment begins at the first key frame at or after each multiple of `segment_seconds` on the video's own timeline,
+    whatever part of it is asked for. A file that cannot be split safely is one segment.
+    """
+    starts: list[int | None] = [None]
+    if plan.is_splittable:
+        key_seconds = plan.keyframe_pts * float(info.time_base) - info.start_time_seconds
+        point = segment_seconds
+        while len(key_seconds) and point <= key_seconds[-1]:
+            key = int(plan.keyframe_pts[np.searchsorted(key_seconds, point)])
+            if key != starts[-1] and key > plan.pts[0]:
+                starts.append(key)
+            point = segment_seconds * (math.floor(_seconds(key, info) / segment_seconds + SLOT_EPSILON) + 1)
+    ends: list[int | None] = [*starts[1:], None]
+
+    segments = []
+    for index, (first, last) in enumerate(zip(starts, ends, strict=True)):
+        begin = 0.0 if first is None else _seconds(first, info)
+        finish = max(info.duration_seconds, begin) if last is None else _seconds(last, info)
+        if finish <= start_seconds and last is not None:
+            continue
+        if end_seconds is not None and begin >= end_seconds:
+            break
+        previous = -1
+        if first is not None:
+            before = int(plan.pts[np.searchsorted(plan.pts, first) - 1])
+            previous = sampling_slot(_seconds(before, info), fps)
+        segments.append(Segment(video_id, index, begin, finish, first, last, previous))
+    return segments
+
+
+def _seconds(pts: int, info: VideoInfo) -> float:
+    return float(pts * info.time_base) - info.start_time_seconds
