@@ -20,13 +20,14 @@ from fervid.emotion import RUNNER_OF_DEVICE, make_classifier
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.errors import InputError, OutputError, TooDamaged
 from fervid.interpret import Tables, interpret
-from fervid.manifest import MANIFEST, RunManifest
+from fervid.manifest import MANIFEST, RunManifest, printable
 from fervid.observe import StageSeconds, is_observed, observe_segment, read_observations, write_observations
 from fervid.run import Run, content_id, open_run, run_folder_name
 from fervid.timeline.io import file_sha256, write_table
 from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.types import FaceScores, Segment, VideoInfo
-from fervid.video.probe import PacketPlan, header_duration_seconds, probe
+from fervid.video.loss import judge_loss
+from fervid.video.probe import PacketPlan, probe
 from fervid.video.reader import Ledger
 from fervid.video.segments import plan_segments
 
@@ -84,14 +85,14 @@ def analyze(
     if plot:
         from fervid.timeline.plot import plot_timeline
 
-        plot_timeline(tables.timeline, model.labels, folder / "timeline.png", title=path.name)
+        plot_timeline(tables.timeline, model.labels, folder / "timeline.png", title=printable(Path(path.name)))
         outputs["timeline.png"] = file_sha256(folder / "timeline.png")
 
-    warnings, is_partial = _judge(path, info, plan, ledger, settings)
+    warnings, is_partial = judge_loss(info, ledger, max_pixels=settings.video.max_pixels)
     stage_seconds = asdict(seconds) | {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
     RunManifest(
         video_id=video_id,
-        video_path=str(path.absolute()),
+        video_path=printable(path.absolute()),
         video_bytes=path.stat().st_size,
         video=_video_record(info),
         start_time_s=info.start_time_seconds,
@@ -103,7 +104,7 @@ def analyze(
         runner=runner,
         ledger=ledger,
         unconfirmed_faces=tables.n_unconfirmed_faces,
-        warnings=tuple(warnings),
+        warnings=warnings,
         started_utc=started_utc,
         finished_utc=_utc_now(),
         elapsed_seconds=perf_counter() - started,
@@ -212,35 +213,6 @@ def _write_tables(
         write_table(file, table, metadata)
         outputs[file.name] = file_sha256(file)
     return outputs
-
-
-def _judge(
-    path: Path, info: VideoInfo, plan: PacketPlan, ledger: Ledger, settings: Settings
-) -> tuple[list[str], bool]:
-    """Warnings for the reader, and whether something of the file was lost."""
-    warnings = []
-    is_partial = False
-    if ledger.bad_packets or ledger.failed:
-        is_partial = True
-        warnings.append(
-            f"damaged: {ledger.bad_packets} of {ledger.packets} packets could not be decoded, "
-            f"{ledger.failed} frames came out corrupt and were not scored"
-        )
-    claimed = header_duration_seconds(path, max_pixels=settings.video.max_pixels)
-    found = info.duration_seconds
-    if claimed and info.time_source == "pts" and claimed - found > max(2.0, 0.02 * claimed):
-        if found < 0.01 * claimed:
-            warnings.append(f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the header is not believed")
-        else:
-            is_partial = True
-            warnings.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")
-    if info.time_source != "pts":
-        warnings.append(f"carries no times: {info.average_frame_rate:g} frames per second were assumed")
-    if ledger.clock_jumps:
-        warnings.append(f"{ledger.clock_jumps} frames had no time or one that ran backwards; they follow the frame before")
-    if ledger.analysed == 0:
-        warnings.append("no frame was analysed in the chosen range")
-    return warnings, is_partial
 
 
 def _video_record(info: VideoInfo) -> dict[str, object]:

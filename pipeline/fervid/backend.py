@@ -50,7 +50,7 @@ def load_keras() -> Any:
                 tensorflow.config.list_physical_devices()  # the first look for a GPU is noisy too
     except ImportError as problem:
         raise DependencyMissing(
-            f"Keras and its backend cannot be imported ({problem}). Install them with `pip install 'fervid[train]'`."
+            f"Keras and its backend cannot be imported ({problem}). Run `pip install tensorflow`."
         ) from None
     return keras
 

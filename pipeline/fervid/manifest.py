@@ -78,6 +78,11 @@ def read_manifest(folder: Path) -> RunManifest:
     return RunManifest(**content)
 
 
+def printable(path: Path) -> str:
+    """A path as text that every encoder takes: bytes that are not UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the libraries that results depend on."""
     found = {"python": platform.python_version(), "platform": sys.platform, "machine": platform.machine()}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from drawn_faces import draw_dataset
 
+from drawn_faces import draw_dataset
 from fervid.train.augment import AugmentStrength, apply_views, draw_views
 
 OFF = AugmentStrength(angle_degrees=0, scale=0, shift_px=0, contrast=0, brightness=0, erase_share=0)
@@ -55,8 +55,8 @@ def test_gain_keeps_the_mean_and_offset_moves_it() -> None:
     views = draw_views(2, SIDE_PX, OFF, (0,))
     views["gain"], views["offset"] = np.array([0.5, 1.0], np.float32), np.array([0.0, 0.1], np.float32)
     result = seen(images, views)
-    np.testing.assert_allclose(result.mean(axis=(1, 2)), images.mean(axis=(1, 2)) + [0.0, 0.1], atol=1e-3)
-    np.testing.assert_allclose(result.std(axis=(1, 2)), images.std(axis=(1, 2)) * [0.5, 1.0], atol=1e-3)
+    np.testing.assert_allclose(result.mean(axis=(1, 2)), images.mean(axis=(1, 2)) + np.array([0.0, 0.1]), atol=1e-3)
+    np.testing.assert_allclose(result.std(axis=(1, 2)), images.std(axis=(1, 2)) * np.array([0.5, 1.0]), atol=1e-3)
 
 
 def test_an_erased_rectangle_holds_its_value_and_nothing_else_changes() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import draw_dataset, write_csv, write_folders
 
+from drawn_faces import draw_dataset, write_csv, write_folders
 from fervid.errors import DatasetError
 from fervid.train.fer2013 import EMOTIONS, OFFICIAL_COUNTS, SPLITS, FaceDataset, load_fer2013
 
@@ -61,10 +61,20 @@ def test_other_files_beside_the_images_are_passed_over(tmp_path: Path) -> None:
     assert len(load(tmp_path).labels) == len(DATASET.labels)
 
 
+def test_images_of_another_size_are_brought_to_48_px(tmp_path: Path) -> None:
+    import cv2
+
+    write_folders(DATASET, tmp_path)
+    cv2.imwrite(str(tmp_path / "train" / "sad" / "Training_9.png"), np.full((96, 64), 7, np.uint8))
+    images = load(tmp_path).images
+    assert images.shape == (len(DATASET.labels) + 1, 48, 48)
+    assert (images == 7).all(axis=(1, 2)).sum() == 1
+
+
 def test_a_csv_is_parsed_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_csv(DATASET, tmp_path / "fer2013.csv")
     first = load(path)
-    monkeypatch.setattr("fervid.train.fer2013._load_csv", lambda path: pytest.fail("parsed again"))
+    monkeypatch.setattr("fervid.train.fer2013._load_csv", lambda _: pytest.fail("parsed again"))
     assert same(load(path), first)
     monkeypatch.undo()
     path.write_text(f"{HEADER}0,{PIXELS},Training\n")
@@ -82,7 +92,7 @@ def test_a_broken_cache_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureF
         caplog.clear()
 
 
-def test_the_hash_is_of_the_content_not_of_the_file(tmp_path: Path) -> None:
+def test_the_hash_is_of_the_content_not_of_the_file() -> None:
     moved = FaceDataset(DATASET.images, DATASET.labels, DATASET.usage, "elsewhere")
     assert moved.sha256() == DATASET.sha256()
     other = FaceDataset(DATASET.images, np.roll(DATASET.labels, 1), DATASET.usage, DATASET.source)
@@ -91,7 +101,9 @@ def test_the_hash_is_of_the_content_not_of_the_file(tmp_path: Path) -> None:
 
 def test_another_set_is_refused_unless_allowed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_csv(DATASET, tmp_path / "fer2013.csv")
-    with pytest.raises(DatasetError, match=r"not the official FER-2013 split: Training has 14 rows.*--allow-unofficial"):
+    with pytest.raises(
+        DatasetError, match=r"not the official FER-2013 split: Training has 14 rows.*--allow-unofficial"
+    ):
         load_fer2013(path)
     with caplog.at_level(logging.WARNING):
         load(path)
@@ -104,7 +116,7 @@ def test_the_official_counts_are_those_of_the_challenge() -> None:
 
 
 def test_splits_that_are_not_there_are_named() -> None:
-    with pytest.raises(DatasetError, match="split 'Test' does not exist. Use one of Training, PublicTest, PrivateTest"):
+    with pytest.raises(DatasetError, match="split 'Test' does not exist"):
         DATASET.split("Test")
     rows = DATASET.usage == "Training"
     training = FaceDataset(DATASET.images[rows], DATASET.labels[rows], DATASET.usage[rows], "a.csv")
@@ -152,12 +164,6 @@ def _not_an_image(root: Path) -> None:
     (root / "train" / "sad" / "Training_1.jpg").write_text("no image")
 
 
-def _wrong_size(root: Path) -> None:
-    import cv2
-
-    cv2.imwrite(str(root / "train" / "sad" / "Training_1.png"), np.zeros((47, 32), np.uint8))
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -168,11 +174,7 @@ def _wrong_size(root: Path) -> None:
         (_no_name, "im3.png: its name does not start with PublicTest_ or PrivateTest_"),
         (_training_in_test, "Training_3.png: its name does not start with PublicTest_"),
         (_not_an_image, "Training_1.jpg cannot be read as an image"),
-        (_wrong_size, "Training_1.png is 32x47, expected 48x48"),
-        (
-            lambda root: [file.unlink() for file in root.rglob("*.png")],
-            "holds no images in train/ and test/",
-        ),
+        (lambda root: [file.unlink() for file in root.rglob("*.png")], "holds no images in train/ and test/"),
     ],
 )
 def test_faulty_folders_are_refused_with_their_place(

@@ -53,13 +53,12 @@ def options(
 
 def main() -> None:
     """Run a command; the only place where errors become messages and exit codes."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         app(standalone_mode=True)
     except FervidError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped; what was observed so far is kept and the same command goes on from there", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OUTPUT_ERROR)
@@ -69,8 +68,9 @@ def main() -> None:
         _fail(f"internal error: {type(error).__name__}: {error}. Run again with --debug and report it", INTERNAL_ERROR)
 
 
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(143)
+def _stop(number: int, _frame: FrameType | None) -> None:
+    print("fervid: stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+    raise SystemExit(128 + number)
 
 
 def _fail(message: str, code: int) -> None:

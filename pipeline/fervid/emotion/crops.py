@@ -31,9 +31,12 @@ def crop_faces(gray: np.ndarray, boxes: np.ndarray, *, side_px: int, margin: flo
     crops = np.empty((len(boxes), side_px, side_px), np.uint8)
     for i, (x0, y0, x1, y1) in enumerate(np.round(pad_boxes(boxes, margin)).astype(int)):
         x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-        inside = gray[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
-        missing = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)
-        patch = cv2.copyMakeBorder(inside, *missing, cv2.BORDER_REPLICATE) if any(missing) else inside
+        if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
+            patch = gray[y0:y1, x0:x1]
+        else:
+            # Not copyMakeBorder: for a box wholly outside the frame it reads memory that is not the picture's.
+            rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+            patch = gray[np.ix_(rows, columns)]
         crops[i] = make_crop(patch, side_px, is_full_range=is_full_range)
     return crops
 

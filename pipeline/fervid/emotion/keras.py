@@ -5,6 +5,8 @@ Every batch has the same shape, the last one padded with zeros, so that the grap
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from fervid.backend import load_keras
@@ -26,10 +28,12 @@ class KerasClassifier:
             self._model = build_network(
                 info.network, n_classes=len(info.labels), side_px=info.input_side_px, mean=info.mean, std=info.std
             )
-            self._model.load_weights(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # how Keras says that it left layers untrained
+                self._model.load_weights(path)
         except ConfigError as problem:
             raise ModelError(f"{info.folder}: {problem}") from None
-        except (ValueError, OSError) as problem:
+        except (ValueError, OSError, UserWarning) as problem:
             reason = str(problem).strip().splitlines()[0]
             raise ModelError(
                 f"{path} does not fit the network {info.network} ({reason}). Export the model again."

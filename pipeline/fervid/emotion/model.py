@@ -4,7 +4,7 @@
     FOLDER/model.weights.h5   Keras weights, for GPUs and further training
     FOLDER/model.tflite       the same network for CPUs: float32 (N, S, S, 1) in 0..1 -> logits (N, C)
 
-Only the standard library is imported: every analysis passes through here before its first frame.
+Nothing heavier than the standard library is imported here: every analysis passes through here before its first frame.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ means or will do: people smile when they are not happy and are angry without a f
 on culture and situation (Barrett et al., "Emotional Expressions Reconsidered", 2019).
 
 * Do not use it for decisions about people: hiring, education, credit, insurance, policing, borders, health. In the
-  European Union, inferring emotions at work and in education is prohibited (Regulation 2024/1689, Article 5(1)(f)).
+  European Union, inferring emotions at work and in education is prohibited, medical and safety reasons aside
+  (Regulation 2024/1689, Article 5(1)(f)).
 * Do not use it to diagnose, to detect lies, or to judge one person. Errors are frequent (see the recall of each
   class) and were not measured by age, sex, skin colour or region, so that they may fall on some groups more.
 * It does not identify anybody, and was not trained to: no names, no identities, no embeddings to compare.

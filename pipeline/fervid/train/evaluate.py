@@ -10,12 +10,12 @@ import csv
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fervid import __version__
 from fervid.emotion.calibration import softmax
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import MODEL_JSON, load_model_info, read_model_json, write_model_json
@@ -117,21 +117,13 @@ def score_logits(
     )
 
 
-def fervid_version() -> str:
-    """The installed version, or "unknown" when the code runs without being installed."""
-    try:
-        return metadata.version("fervid")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
 def _log_reading(folder: Path, evaluation: Evaluation) -> None:
     content = read_model_json(folder)
     reading = {
         "utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "n": evaluation.n,
         "accuracy": evaluation.accuracy,
-        "fervid_version": fervid_version(),
+        "fervid_version": __version__,
     }
     content["private_test_readings"] = [*content.get("private_test_readings", []), reading]
     try:

@@ -6,6 +6,7 @@ Everything measured here is of PublicTest, on which the epoch was also chosen; P
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fervid import __version__
 from fervid.backend import load_tensorflow, quiet
 from fervid.emotion.calibration import fit_temperature
 from fervid.emotion.crops import as_network_input
@@ -31,7 +33,7 @@ from fervid.emotion.model import (
 from fervid.errors import ModelError, OutputError
 from fervid.train.card import write_card
 from fervid.train.charts import draw_curves
-from fervid.train.evaluate import fervid_version, score_logits
+from fervid.train.evaluate import score_logits
 from fervid.train.fer2013 import EMOTIONS, OFFICIAL_COUNTS, SIDE_PX, FaceDataset
 from fervid.train.fit import EpochRecord, Fitted
 from fervid.train.recipe import Recipe
@@ -72,7 +74,7 @@ def write_model_folder(fitted: Fitted, recipe: Recipe, dataset: FaceDataset, out
         _check_agreement(fitted.model, out / TFLITE, validation.images, logits)
         info = replace(info, temperature=fit_temperature(logits, validation.labels))
         content = _content(info, fitted, recipe, dataset, logits, validation.labels)
-        content["private_test_readings"] = readings.get(info.weights_sha256, [])
+        content["private_test_readings"] = readings.get(content["parameters_sha256"], [])
         _write_history(fitted.history, out / "history.csv")
         draw_curves(fitted.history, fitted.best_epoch, f"{name} ({recipe.network})", out / "curves.png")
         write_card(content, dataset, out / "CARD.md")
@@ -100,9 +102,10 @@ def _content(
         **described,
         "labels": list(info.labels),
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "fervid_version": fervid_version(),
+        "fervid_version": __version__,
         "keras_version": keras.__version__,
         "parameters": fitted.model.count_params(),
+        "parameters_sha256": _parameters_sha256(fitted.model),
         "recipe": recipe.model_dump(),
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
@@ -124,12 +127,20 @@ def _describe(dataset: FaceDataset) -> str:
 
 
 def _earlier_readings(out: Path) -> dict[str, list[Any]]:
-    """The log of PrivateTest readings of the model that is in `out` now, by the hash of its weights."""
+    """The log of PrivateTest readings of the model that is in `out` now, by the hash of its parameters."""
     try:
         stored = read_model_json(out)
     except ModelError:
         return {}
-    return {stored.get("weights_sha256", ""): stored.get("private_test_readings", [])}
+    return {stored.get("parameters_sha256", ""): stored.get("private_test_readings", [])}
+
+
+def _parameters_sha256(model: Any) -> str:
+    """Hash of the numbers alone; the HDF5 file differs from save to save, as it holds the time."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(weight.astype("<f4").tobytes())
+    return digest.hexdigest()
 
 
 def _save_weights(model: Any, out: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,9 +121,9 @@ def _load_csv_cached(path: Path) -> FaceDataset:
     cache = path.with_name(f".{path.name}.{stat.st_size}-{stat.st_mtime_ns}.npz")
     if cache.is_file():
         try:
-            with np.load(cache) as stored:
+            with cache.open("rb") as file, np.load(file) as stored:  # np.load leaves a broken file open
                 return FaceDataset(stored["images"], stored["labels"], stored["usage"], str(path))
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             log.warning("the cache %s cannot be read and is made again", cache)
     dataset = _load_csv(path)
     partial = cache.with_suffix(f".{os.getpid()}.part.npz")

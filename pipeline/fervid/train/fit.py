@@ -159,7 +159,7 @@ def _save(path: Path, identity: str, stepper: Stepper, history: list[EpochRecord
 
 def _restore(path: Path, identity: str, stepper: Stepper) -> tuple[list[EpochRecord], dict[str, np.ndarray]]:
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             arrays = {key: stored[key] for key in stored.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
         raise ConfigError(f"{path} cannot be read as a checkpoint ({problem}). Start over with --no-resume.") from None

@@ -74,7 +74,7 @@ class Stepper:
 
     def averaged_logits(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """Logits float32 (N, C) of the averaged network for uint8 images (N, S, S)."""
-        raw = [np.array(v.value) for v in self._averaged]
+        raw = [_to_array(v) for v in self._averaged]
         self.load_averages()
         try:
             return infer_logits(self._infer, images, batch_size)
@@ -90,7 +90,7 @@ class Stepper:
     def state(self) -> dict[str, np.ndarray]:
         """Everything that a later `restore` needs to go on as if nothing had happened."""
         groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self._averages}
-        return {f"{group}/{i}": np.array(v) for group, variables in groups.items() for i, v in enumerate(variables)}
+        return {f"{group}/{i}": _to_array(v) for group, variables in groups.items() for i, v in enumerate(variables)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take up a state that `state` returned for the same recipe."""
@@ -104,3 +104,10 @@ def infer_logits(infer: Any, images: np.ndarray, batch_size: int = 256) -> np.nd
     """Logits float32 (N, C) for uint8 images (N, S, S), through `infer` (float32 (n, S, S, 1) in 0..1 -> logits)."""
     batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
     return np.concatenate([np.asarray(infer(as_network_input(b))) for b in batches])
+
+
+def _to_array(variable: Any) -> np.ndarray:
+    """A copy of a Keras or TensorFlow variable. NumPy 2 warns when it converts a TensorFlow variable by itself."""
+    import keras
+
+    return np.asarray((variable.value if isinstance(variable, keras.Variable) else variable).numpy())

@@ -25,6 +25,8 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,he
 OPEN_TIMEOUT_SECONDS = (10.0, 30.0)
 FALLBACK_FRAME_RATE = 25.0
 SPLITTABLE_CONTAINERS = ("mov", "matroska", "webm", "mpegts")
+UNEVEN_GAP, UNEVEN_SHARE = 0.05, 0.02
+"""A gap is uneven from this share off the median on; a rate is variable when more than that share of gaps is."""
 MAX_REORDER = 32
 """H.264 and HEVC reorder at most 16 frames; a packet further from its place in time means a clock that jumps."""
 
@@ -33,11 +35,12 @@ MAX_REORDER = 32
 class PacketPlan:
     """The packets of the picture stream, as the container lists them: nothing is decoded.
 
-    `pts` int64 (n,) in presentation order; `keyframe_pts` int64 (k,). `is_splittable` says whether every packet has a
-    time of its own and decoding may begin at any key frame.
+    `pts` int64 (n,) in presentation order; `end_pts` where the last one ends; `keyframe_pts` int64 (k,).
+    `is_splittable` says whether every packet has a time of its own and decoding may begin at any key frame.
     """
 
     pts: np.ndarray
+    end_pts: int
     keyframe_pts: np.ndarray
     n_packets: int
     has_times: bool
@@ -73,11 +76,11 @@ def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
         # FLV and some MKV files state their clock (1000/1) as a frame rate; the packets know better.
         if plan.has_times and len(plan.pts) > 1:
             rate = float((len(plan.pts) - 1) / ((plan.pts[-1] - plan.pts[0]) * stream.time_base))
-        time_base = stream.time_base if plan.has_times else Fraction(1) / Fraction(rate).limit_denominator(1001)
+        time_base = stream.time_base if plan.has_times else 1 / Fraction(rate).limit_denominator(1001)
         start = _start_seconds(container, stream) if plan.has_times else 0.0
+        end = float(plan.end_pts * time_base) if plan.has_times else plan.n_packets / rate
         gaps = np.diff(plan.pts)
-        last_gap = int(np.median(gaps)) if len(gaps) else round(1 / rate / time_base)
-        end = float((int(plan.pts[-1]) + last_gap) * time_base) if plan.has_times else plan.n_packets / rate
+        uneven = np.abs(gaps - np.median(gaps)) > max(1.0, UNEVEN_GAP * np.median(gaps)) if len(gaps) else np.zeros(1)
         rotation = _rotation_degrees(path, max_pixels)
         width, height = stream.codec_context.width, stream.codec_context.height
         if rotation % 180:
@@ -87,7 +90,7 @@ def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
             width_px=width,
             height_px=height,
             average_frame_rate=rate,
-            is_variable_rate=bool(len(gaps) and np.mean(np.abs(gaps - np.median(gaps)) > max(1.0, 0.05 * np.median(gaps))) > 0.02),
+            is_variable_rate=plan.has_times and bool(uneven.mean() > UNEVEN_SHARE),
             duration_seconds=max(0.0, end - start),
             start_time_seconds=start,
             time_base=time_base,
@@ -100,10 +103,15 @@ def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
     return info, plan
 
 
-def header_duration_seconds(path: Path, *, max_pixels: int) -> float | None:
-    """The duration that the container's header claims, or None. Headers lie: compare, never trust."""
-    with open_video(path, max_pixels=max_pixels) as (container, _):
-        return float(container.duration) / av.time_base if container.duration else None
+def claimed_duration_seconds(path: Path, *, max_pixels: int) -> tuple[float | None, bool]:
+    """The duration that the header claims, and whether it speaks of the picture stream alone (else of all streams).
+
+    None where it claims nothing. Headers lie: compare, never trust.
+    """
+    with open_video(path, max_pixels=max_pixels) as (container, stream):
+        if stream.duration:
+            return float(stream.duration * stream.time_base), True
+        return (container.duration / av.time_base if container.duration else None), False
 
 
 def _check_regular_file(path: Path) -> None:
@@ -124,7 +132,7 @@ def _check_regular_file(path: Path) -> None:
 def _picture_stream(container: Any, path: Path, max_pixels: int) -> Any:
     pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not pictures:
-        kinds = [s.type for s in container.streams]
+        kinds = ["cover picture" if s in container.streams.video else s.type for s in container.streams]
         listed = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds))) or "none"
         raise NoVideoStream(f"{path} has no video stream (streams: {listed}). Give a file with a video stream.")
     stream = pictures[0]
@@ -143,16 +151,17 @@ def _picture_stream(container: Any, path: Path, max_pixels: int) -> Any:
 def _read_plan(container: Any, stream: Any) -> PacketPlan:
     times: list[int] = []
     keys: list[int] = []
-    n_packets = n_timeless = 0
+    n_packets = 0
+    end_pts = 0
     try:
         for packet in container.demux(stream):
             if packet.size == 0 or packet.is_discard:
                 continue
             n_packets += 1
             if packet.pts is None:
-                n_timeless += 1
                 continue
             times.append(packet.pts)
+            end_pts = max(end_pts, packet.pts + (packet.duration or 0))
             if packet.is_keyframe:
                 keys.append(packet.pts)
     except av.FFmpegError:
@@ -160,15 +169,18 @@ def _read_plan(container: Any, stream: Any) -> PacketPlan:
     in_file_order = np.array(times, np.int64)
     order = np.argsort(in_file_order, kind="stable")
     pts = in_file_order[order]
-    displacement = np.abs(order - np.arange(len(order)))
+    distinct = np.unique(pts)
+    if len(distinct) > 1:
+        end_pts = max(end_pts, int(pts[-1] + np.median(np.diff(distinct))))
     splittable = (
-        n_timeless == 0
-        and bool((np.diff(pts) > 0).all())
+        len(distinct) == n_packets
         and bool((np.diff(np.array(keys, np.int64)) > 0).all())
-        and bool((displacement <= MAX_REORDER).all())
+        and bool((np.abs(order - np.arange(len(order))) <= MAX_REORDER).all())
         and any(name in SPLITTABLE_CONTAINERS for name in container.format.name.split(","))
     )
-    return PacketPlan(pts, np.array(keys, np.int64), n_packets, has_times=bool(times), is_splittable=splittable)
+    # Where most packets share their time with another, or have none, the times mean nothing.
+    has_times = 2 * len(distinct) > n_packets
+    return PacketPlan(pts, end_pts, np.array(keys, np.int64), n_packets, has_times, splittable)
 
 
 def _start_seconds(container: Any, stream: Any) -> float:

@@ -38,6 +38,8 @@ class Ledger:
     bad_packets: int = 0
     clock_jumps: int = 0
     """Frames whose time was missing or ran backwards, and was carried on from the frame before."""
+    late_start_seconds: float = 0.0
+    """Time before the first frame that decodes: a recording may begin in the middle of a group of pictures."""
 
     def balance(self) -> bool:
         return self.decoded == self.analysed + self.skipped + self.failed
@@ -102,6 +104,8 @@ def read_frames(
         for decoded in _decode(container, stream, info, segment, ledger):
             pts, seconds = clock.stamp(decoded.pts if decoded.pts is not None else decoded.dts)
             index = int(np.searchsorted(plan.pts, pts)) if plan.is_splittable else position
+            if position == 0 and segment.start_pts is None and info.time_source == "pts":
+                ledger.late_start_seconds = max(0.0, float((pts - int(plan.pts[0])) * info.time_base))
             position += 1
             if segment.start_pts is not None and pts < segment.start_pts:
                 continue

@@ -35,13 +35,15 @@ def plan_segments(
     """
     starts: list[int | None] = [None]
     if plan.is_splittable:
-        key_seconds = plan.keyframe_pts * float(info.time_base) - info.start_time_seconds
-        point = segment_seconds
-        while len(key_seconds) and point <= key_seconds[-1]:
-            key = int(plan.keyframe_pts[np.searchsorted(key_seconds, point)])
+        # Start times are in whole microseconds: a key frame at a point itself may come out just before it.
+        key_seconds = plan.keyframe_pts * float(info.time_base) - info.start_time_seconds + SLOT_EPSILON
+        point = 1
+        while len(key_seconds) and point * segment_seconds <= key_seconds[-1]:
+            found = int(np.searchsorted(key_seconds, point * segment_seconds))
+            key = int(plan.keyframe_pts[found])
             if key != starts[-1] and key > plan.pts[0]:
                 starts.append(key)
-            point = segment_seconds * (math.floor(_seconds(key, info) / segment_seconds + SLOT_EPSILON) + 1)
+            point = max(point, math.floor(key_seconds[found] / segment_seconds)) + 1
     ends: list[int | None] = [*starts[1:], None]
 
     segments = []

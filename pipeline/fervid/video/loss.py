@@ -1,0 +1,47 @@
+"""Say in words what of a video was lost or is doubtful. Decodes nothing."""
+
+from __future__ import annotations
+
+from fervid.types import VideoInfo
+from fervid.video.probe import claimed_duration_seconds
+from fervid.video.reader import Ledger
+
+NOTICEABLE_SECONDS, NOTICEABLE_SHARE = 0.3, 0.02
+"""A picture stream that ends this much before its own header says was cut off."""
+
+OTHER_STREAM_SECONDS = 2.0
+"""Where the header speaks of all streams together, sound may outlast the picture by this much."""
+
+BELIEVABLE_SHARE = 0.01
+"""A header that claims a hundred times what is there is wrong, not the file."""
+
+
+def judge_loss(info: VideoInfo, ledger: Ledger, *, max_pixels: int) -> tuple[tuple[str, ...], bool]:
+    """Warnings for the reader of a result, and whether a part of the video was lost."""
+    lost, doubtful = [], []
+    if ledger.bad_packets or ledger.failed:
+        lost.append(
+            f"damaged: {ledger.bad_packets} of {_count(ledger.packets, 'packet')} could not be decoded, "
+            f"{_count(ledger.failed, 'frame')} came out corrupt and {'was' if ledger.failed == 1 else 'were'} not scored"
+        )
+    if ledger.late_start_seconds > max(NOTICEABLE_SECONDS, 2 / info.average_frame_rate):
+        lost.append(f"its first {ledger.late_start_seconds:.2f} s cannot be decoded: it begins between two key frames")
+    claimed, of_picture_alone = claimed_duration_seconds(info.path, max_pixels=max_pixels)
+    found = info.duration_seconds
+    if claimed and info.time_source == "pts":
+        tolerance = NOTICEABLE_SECONDS if of_picture_alone else OTHER_STREAM_SECONDS
+        if found < BELIEVABLE_SHARE * claimed:
+            doubtful.append(f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the packets are believed")
+        elif claimed - found > max(tolerance, NOTICEABLE_SHARE * claimed):
+            lost.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")
+    if info.time_source != "pts":
+        doubtful.append(f"carries no usable times: {info.average_frame_rate:g} frames per second were assumed")
+    if ledger.clock_jumps:
+        doubtful.append(f"{_count(ledger.clock_jumps, 'frame')} without a time, or with one that ran backwards, follow the one before")
+    if ledger.analysed == 0:
+        doubtful.append("no frame was analysed in the chosen range")
+    return (*lost, *doubtful), bool(lost)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,34 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from drawn_faces import draw_dataset
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of the smallest network, trained for two epochs on drawn faces. For reading only."""
+    from fervid.backend import load_tensorflow
+
+    load_tensorflow()
+    from fervid.train.export import write_model_folder
+    from fervid.train.fit import fit
+    from fervid.train.recipe import Recipe
+
+    out = tmp_path_factory.mktemp("models") / "tiny"
+    dataset = draw_dataset()
+    recipe = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
+    fitted = fit(dataset, recipe, out, progress=False)
+    write_model_folder(fitted, recipe, dataset, out, "tiny")
+    return out
+
+
+@pytest.fixture
+def copied_model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model folder that a test may change."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))

@@ -1,0 +1,231 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import fervid
+from drawn_faces import draw_dataset, write_csv
+from fervid.cli.evaluate import evaluate
+from fervid.cli.train import train
+from fervid.emotion.model import load_model_info, read_model_json
+from fervid.errors import ConfigError, ModelError, OutputError
+from fervid.train import evaluate as evaluation_module
+from fervid.train import fit as fit_module
+from fervid.train.evaluate import evaluate_model
+from fervid.train.export import write_model_folder
+from fervid.train.fit import EpochRecord, Fitted
+from fervid.train.network import build_network
+from fervid.train.recipe import Recipe
+
+DATASET = draw_dataset()
+RECIPE = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
+PNG = b"\x89PNG"
+
+
+def fit(out: Path, recipe: Recipe = RECIPE, **options: Any) -> Fitted:
+    from fervid.backend import load_tensorflow
+
+    load_tensorflow()
+    return fit_module.fit(DATASET, recipe, out, progress=False, **options)
+
+
+def stop_in_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_epoch = fit_module._run_epoch
+
+    def stopping(*arguments: Any) -> Any:
+        if number in arguments:
+            raise KeyboardInterrupt
+        return run_epoch(*arguments)
+
+    monkeypatch.setattr(fit_module, "_run_epoch", stopping)
+
+
+def test_a_resumed_run_ends_as_an_unbroken_one(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_in_epoch(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path)
+    monkeypatch.undo()
+    resumed = fit(tmp_path)
+    # The tiny model was trained with the same recipe in one go.
+    with (tiny_model / "history.csv").open() as file:
+        unbroken = list(csv.DictReader(file))
+    assert len(resumed.history) == len(unbroken) == 2
+    for record, row in zip(resumed.history, unbroken, strict=True):
+        assert (record.train_loss, record.val_loss) == (float(row["train_loss"]), float(row["val_loss"]))
+    with np.load(tiny_model / "checkpoint.npz") as one, np.load(tmp_path / "checkpoint.npz") as two:
+        assert one.files == two.files
+        different = [key for key in one.files if key != "history" and not np.array_equal(one[key], two[key])]
+    assert different == []
+
+
+def test_a_checkpoint_of_another_recipe_or_data_set_is_not_continued(tiny_model: Path) -> None:
+    with pytest.raises(ConfigError, match="belongs to another recipe or data set"):
+        fit(tiny_model, RECIPE.model_copy(update={"seed": 2}))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn"])
+def test_a_broken_checkpoint_is_named_and_kept(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(content)
+    with pytest.raises(ConfigError, match="cannot be read as a checkpoint"):
+        fit(tmp_path)
+    assert (tmp_path / "checkpoint.npz").read_bytes() == content
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be made"):
+        fit(tmp_path / "file" / "run")
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="batch_size 999 is larger than the 140 Training rows"):
+        fit(tmp_path, RECIPE.model_copy(update={"batch_size": 999}))
+
+
+def test_a_model_folder_holds_what_its_card_says(tiny_model: Path) -> None:
+    info = load_model_info(tiny_model)
+    content, card = read_model_json(tiny_model), (tiny_model / "CARD.md").read_text()
+    metrics = content["metrics"]["PublicTest"]
+    assert content["private_test_readings"] == []
+    assert metrics["n"] == 35
+    assert 0.05 < info.temperature < 8
+    for text in (
+        info.weights_sha256,
+        info.tflite_sha256,
+        f"{metrics['accuracy']:.2%}",
+        f"{info.temperature:.4f}",
+        "seed 1",
+    ):
+        assert text in card
+    for label in info.labels:
+        assert f"| {label} | {metrics['per_class'][label]['recall']:.1%}" in card
+    assert "not the official one" in info.training_data
+    assert (tiny_model / "curves.png").read_bytes().startswith(PNG)
+    assert [path.name for path in tiny_model.iterdir() if "part" in path.name] == []
+
+
+def test_a_tflite_file_that_differs_from_the_network_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untrained = build_network("res-nano", n_classes=7)
+    epoch = EpochRecord(1, 0.1, 1.0, 0.5, 1.0, 0.5, seconds=1.0)
+    fitted = Fitted(untrained, (epoch,), best_epoch=1, mean=0.5, std=0.25)
+    wrong = np.zeros((35, 7), np.float32)
+    monkeypatch.setattr("fervid.emotion.litert.LiteRTClassifier.predict", lambda *_: wrong)
+    with pytest.raises(ModelError, match="differs from the network"):
+        write_model_folder(fitted, RECIPE, DATASET, tmp_path, "wrong")
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_evaluation_gives_the_numbers_of_the_export(tiny_model: Path, tmp_path: Path) -> None:
+    evaluation = evaluate_model(tiny_model, DATASET, "PublicTest", tmp_path / "results")
+    stored = read_model_json(tiny_model)["metrics"]["PublicTest"]
+    assert evaluation.to_json().items() <= stored.items()
+    assert json.loads((tmp_path / "results" / "metrics.json").read_text()) == evaluation.to_json()
+    assert np.array(evaluation.confusion).sum() == evaluation.n == 35
+    with (tmp_path / "results" / "confusion.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["label", *evaluation.per_class]
+    assert [[int(n) for n in row[1:]] for row in rows[1:]] == evaluation.confusion
+    assert (tmp_path / "results" / "confusion.png").read_bytes().startswith(PNG)
+    assert read_model_json(tiny_model)["private_test_readings"] == []
+
+
+def test_each_reading_of_private_test_is_logged_and_survives_a_new_export(copied_model: Path) -> None:
+    evaluations = [evaluate_model(copied_model, DATASET, "PrivateTest") for _ in range(2)]
+    readings = read_model_json(copied_model)["private_test_readings"]
+    assert [set(reading) for reading in readings] == [{"utc", "n", "accuracy", "fervid_version"}] * 2
+    assert [(r["n"], r["accuracy"]) for r in readings] == [(28, e.accuracy) for e in evaluations]
+    write_model_folder(fit(copied_model), RECIPE, DATASET, copied_model, "tiny")
+    assert read_model_json(copied_model)["private_test_readings"] == readings
+
+
+def test_private_test_is_not_read_where_the_reading_cannot_be_logged(
+    copied_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OutputError("read-only")
+
+    monkeypatch.setattr(evaluation_module, "write_model_json", refuse)
+    with pytest.raises(OutputError, match="each PrivateTest reading must be logged there"):
+        evaluate_model(copied_model, DATASET, "PrivateTest", tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_model_without_the_emotions_of_the_data_is_refused() -> None:
+    with pytest.raises(ModelError, match="has no label 'disgust'"):
+        evaluation_module.score_logits(
+            np.zeros((1, 2)), np.zeros(1, int), labels=("angry", "calm"), temperature=1, model="m", split="PublicTest"
+        )
+
+
+def test_labels_in_another_order_are_matched_by_name() -> None:
+    labels = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
+    evaluation = evaluation_module.score_logits(
+        np.eye(8)[[4, 1]], np.array([0, 3]), labels=labels, temperature=1, model="m", split="PublicTest"
+    )
+    assert evaluation.accuracy == 1
+    assert evaluation.per_class["happy"]["support"] == 1
+
+
+def test_training_killed_in_the_middle_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    data, recipe, out = write_csv(DATASET, tmp_path / "fer2013.csv"), tmp_path / "tiny.toml", tmp_path / "run"
+    recipe.write_text('network = "res-nano"\nepochs = 12\nbatch_size = 28\nwarmup_epochs = 0\n')
+    options = ["--data", str(data), "--recipe", str(recipe), "--out", str(out), "--allow-unofficial"]
+    code = "import sys, typer; from fervid.cli.train import train; typer.run(train)"
+    environment = os.environ | {"PYTHONPATH": str(Path(fervid.__path__[0]).parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *options],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (out / "checkpoint.npz").exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.kill()
+        assert process.stderr is not None
+        progress = process.stderr.read()
+    assert process.returncode == -signal.SIGKILL, progress
+    assert not (out / "model.json").exists()
+    with np.load(out / "checkpoint.npz") as checkpoint:
+        before = json.loads(str(checkpoint["history"]))
+    assert 1 <= len(before) < 12
+
+    result = CliRunner().invoke(command(train), [*options, "-q"], catch_exceptions=False)
+    assert result.stdout.splitlines()[-1] == str(out)
+    assert "PublicTest accuracy" in result.stdout
+    with (out / "history.csv").open() as file:
+        epochs = [int(row["epoch"]) for row in csv.DictReader(file)]
+    assert epochs == list(range(1, 13))
+
+
+def command(function: Any) -> typer.Typer:
+    app = typer.Typer()
+    app.command()(function)
+    return app
+
+
+def test_the_evaluate_command_prints_a_table_or_one_json_object(tiny_model: Path, tmp_path: Path) -> None:
+    data = write_csv(DATASET, tmp_path / "fer2013.csv")
+    options = [str(tiny_model), "--data", str(data), "--allow-unofficial"]
+    table = CliRunner().invoke(command(evaluate), options, catch_exceptions=False)
+    assert "accuracy" in table.stdout
+    assert "surprise" in table.stdout
+    result = CliRunner().invoke(command(evaluate), [*options, "--json"], catch_exceptions=False)
+    found = json.loads(result.stdout)
+    assert found == evaluate_model(tiny_model, DATASET, "PublicTest").to_json()
+    assert {"model", "split", "n", "accuracy", "accuracy_interval", "macro_f1", "ece", "per_class"} <= set(found)
