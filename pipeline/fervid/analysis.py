@@ -70,9 +70,14 @@ def analyze(
     observe_key = f"{settings.hash(model_sha256=model.weights_sha256, sections=OBSERVE_SECTIONS)}-{runner}"
     _prepare(folder, keep_observations=resume and not overwrite)
     segments = plan_segments(
-        video_id, info, plan, segment_seconds=settings.video.segment_seconds, fps=settings.video.fps,
-        start_seconds=settings.video.start_seconds, end_seconds=settings.video.end_seconds,
-    )  # fmt: skip
+        video_id,
+        info,
+        plan,
+        segment_seconds=settings.video.segment_seconds,
+        fps=settings.video.fps,
+        start_seconds=settings.video.start_seconds,
+        end_seconds=settings.video.end_seconds,
+    )
     seconds = StageSeconds()
     reused = _observe(folder, info, plan, segments, settings, model, runner, observe_key, seconds, progress)
     observations, ledger = _read_all(folder, segments)
@@ -116,9 +121,17 @@ def analyze(
 
 
 def _observe(
-    folder: Path, info: VideoInfo, plan: PacketPlan, segments: list[Segment], settings: Settings, model: ModelInfo,
-    runner: str, observe_key: str, seconds: StageSeconds, progress: bool,
-) -> int:  # fmt: skip
+    folder: Path,
+    info: VideoInfo,
+    plan: PacketPlan,
+    segments: list[Segment],
+    settings: Settings,
+    model: ModelInfo,
+    runner: str,
+    observe_key: str,
+    seconds: StageSeconds,
+    progress: bool,
+) -> int:
     """Observe every segment that was not observed before; returns how many were."""
     detect = settings.detect
     options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
@@ -126,9 +139,13 @@ def _observe(
     classifier = make_classifier(runner, model)
     reused = 0
     with tqdm(
-        total=round(info.duration_seconds, 1), unit="s", desc=info.path.name, disable=not progress, leave=False,
+        total=round(info.duration_seconds, 1),
+        unit="s",
+        desc=info.path.name,
+        disable=not progress,
+        leave=False,
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]",
-    ) as bar:  # fmt: skip
+    ) as bar:
         for segment in segments:
             target = _observations_path(folder, segment)
             if is_observed(target, observe_key):
@@ -136,9 +153,16 @@ def _observe(
             else:
                 ledger = Ledger()
                 scored = observe_segment(
-                    info, plan, segment, settings, detector, classifier,
-                    side_px=model.input_side_px, seconds=seconds, ledger=ledger,
-                )  # fmt: skip
+                    info,
+                    plan,
+                    segment,
+                    settings,
+                    detector,
+                    classifier,
+                    side_px=model.input_side_px,
+                    seconds=seconds,
+                    ledger=ledger,
+                )
                 write_observations(target, _advancing(scored, bar), ledger, observe_key=observe_key)
             bar.update(max(0.0, segment.end_seconds - bar.n))
     return reused
@@ -191,7 +215,9 @@ def _refuse_if_too_damaged(path: Path, folder: Path, ledger: Ledger, plan: Packe
     if no_frames or share > settings.video.max_bad_packet_share:
         shutil.rmtree(folder)
         found = "none of its frames can be decoded" if no_frames else f"{share:.0%} of its packets cannot be decoded"
-        raise TooDamaged(f"{path}: {found} ({ledger.bad_packets} of {plan.n_packets} packets bad). Give an intact copy.")
+        raise TooDamaged(
+            f"{path}: {found} ({ledger.bad_packets} of {plan.n_packets} packets bad). Give an intact copy."
+        )
 
 
 def _write_tables(

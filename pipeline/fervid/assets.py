@@ -41,7 +41,9 @@ def model_folder(name_or_path: str) -> Path:
     if path.is_dir():
         raise ModelError(f"{path} holds no model.json. Give a folder that `fervid train` wrote.")
     shipped = sorted(p.parent.name for p in models_folder().glob("*/model.json"))
-    raise ModelError(f"model {name_or_path!r} does not exist. Use {' or '.join([*shipped, 'the path of a model folder'])}.")
+    raise ModelError(
+        f"model {name_or_path!r} does not exist. Use {' or '.join([*shipped, 'the path of a model folder'])}."
+    )
 
 
 def _data(name: str) -> Path:

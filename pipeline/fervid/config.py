@@ -31,13 +31,19 @@ class _Section(BaseModel):
 class VideoSettings(_Section):
     """How the video is read."""
 
-    fps: float = Field(5.0, ge=0, le=1000, description="analysed frames per second of video; 0 takes every frame")
-    start_seconds: float = Field(0.0, ge=0, description="analyse from here")
-    end_seconds: float | None = Field(None, gt=0, description="analyse up to here")
-    segment_seconds: float = Field(30.0, ge=1, description="length of the pieces that are observed and resumed one by one")
-    decoder_threads: int = Field(2, ge=1, le=64)
-    max_pixels: int = Field(8192 * 8192, gt=0, description="larger frames are refused as decompression bombs")
-    max_bad_packet_share: float = Field(0.5, gt=0, le=1, description="a file with a larger share of broken packets is refused")
+    fps: float = Field(
+        default=5.0, ge=0, le=1000, description="analysed frames per second of video; 0 takes every frame"
+    )
+    start_seconds: float = Field(default=0.0, ge=0, description="analyse from here")
+    end_seconds: float | None = Field(default=None, gt=0, description="analyse up to here")
+    segment_seconds: float = Field(
+        default=30.0, ge=1, description="length of the pieces that are observed and resumed one by one"
+    )
+    decoder_threads: int = Field(default=2, ge=1, le=64)
+    max_pixels: int = Field(default=8192 * 8192, gt=0, description="larger frames are refused as decompression bombs")
+    max_bad_packet_share: float = Field(
+        default=0.5, gt=0, le=1, description="a file with a larger share of broken packets is refused"
+    )
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> VideoSettings:
@@ -50,25 +56,29 @@ class HaarSettings(_Section):
     """OpenCV's Haar cascades."""
 
     cascade: str = "alt2"
-    scale_factor: float = Field(1.1, gt=1.0, le=2.0)
-    min_neighbours: int = Field(4, ge=1)
+    scale_factor: float = Field(default=1.1, gt=1.0, le=2.0)
+    min_neighbours: int = Field(default=4, ge=1)
 
 
 class YuNetSettings(_Section):
     """OpenCV's YuNet, with the user's model file."""
 
     model_path: str | None = None
-    score_threshold: float = Field(0.7, ge=0, le=1)
-    nms_threshold: float = Field(0.3, ge=0, le=1)
+    score_threshold: float = Field(default=0.7, ge=0, le=1)
+    nms_threshold: float = Field(default=0.3, ge=0, le=1)
 
 
 class DetectSettings(_Section):
     """How faces are found."""
 
     detector: str = "haar"
-    min_face_px: int | None = Field(None, ge=16, description="smallest face in pixels of the frame; default: min_face_share")
-    min_face_share: float = Field(0.08, gt=0, le=1, description="smallest face as a share of the frame's height")
-    min_confidence: float = Field(0.0, ge=0, le=1)
+    min_face_px: int | None = Field(
+        default=None, ge=16, description="smallest face in pixels of the frame; default: min_face_share"
+    )
+    min_face_share: float = Field(
+        default=0.08, gt=0, le=1, description="smallest face as a share of the frame's height"
+    )
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
     haar: HaarSettings = HaarSettings()
     yunet: YuNetSettings = YuNetSettings()
 
@@ -76,35 +86,49 @@ class DetectSettings(_Section):
 class EmotionSettings(_Section):
     """How faces are scored."""
 
-    model: str = Field(assets.DEFAULT_MODEL, description="name of a shipped model, or path of a model folder")
-    crop_margin: float = Field(0.0, ge=0, le=1, description="the box grows by this share of itself on every side")
-    batch_size: int = Field(64, ge=1, le=4096)
+    model: str = Field(default=assets.DEFAULT_MODEL, description="name of a shipped model, or path of a model folder")
+    crop_margin: float = Field(
+        default=0.0, ge=0, le=1, description="the box grows by this share of itself on every side"
+    )
+    batch_size: int = Field(default=64, ge=1, le=4096)
 
 
 class TrackSettings(_Section):
     """How faces become tracks."""
 
     tracker: str = "iou"
-    min_iou: float = Field(0.3, gt=0, lt=1, description="least overlap of a face with the last one of its track")
-    gap_seconds: float = Field(1.0, ge=0, description="a track survives this long without a face")
-    min_faces: int = Field(3, ge=1, description="tracks of fewer faces are taken for false ones and dropped")
-    cut_threshold: float = Field(0.35, gt=0, le=1, description="change of the picture that counts as a cut; no track crosses one")
+    min_iou: float = Field(
+        default=0.3, gt=0, lt=1, description="least overlap of a face with the last one of its track"
+    )
+    gap_seconds: float = Field(default=1.0, ge=0, description="a track survives this long without a face")
+    min_faces: int = Field(default=3, ge=1, description="tracks of fewer faces are taken for false ones and dropped")
+    cut_threshold: float = Field(
+        default=0.35, gt=0, le=1, description="change of the picture that counts as a cut; no track crosses one"
+    )
 
 
 class SmoothSettings(_Section):
     """How scores are smoothed along a track."""
 
     smoother: str = "exponential"
-    half_life_seconds: float = Field(0.4, ge=0, description="a score this far away counts half; 0 switches smoothing off")
+    half_life_seconds: float = Field(
+        default=0.4, ge=0, description="a score this far away counts half; 0 switches smoothing off"
+    )
 
 
 class TimelineSettings(_Section):
     """How faces are summed up over time."""
 
-    bin_seconds: float = Field(1.0, gt=0)
-    max_hold_seconds: float = Field(1.0, gt=0, description="a frame stands for at most this long before and after itself")
-    min_quality: float = Field(0.2, ge=0, le=1, description="faces below are kept, marked, and left out of means")
-    min_margin: float = Field(0.1, ge=0, le=1, description="faces whose two best emotions lie closer are marked unsure")
+    bin_seconds: float = Field(default=1.0, gt=0)
+    max_hold_seconds: float = Field(
+        default=1.0, gt=0, description="a frame stands for at most this long before and after itself"
+    )
+    min_quality: float = Field(
+        default=0.2, ge=0, le=1, description="faces below are kept, marked, and left out of means"
+    )
+    min_margin: float = Field(
+        default=0.1, ge=0, le=1, description="faces whose two best emotions lie closer are marked unsure"
+    )
 
 
 class Settings(_Section):
@@ -138,7 +162,7 @@ def load_settings(
     options: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Settings from every source. `assignments` are "section.key=value"; `options` maps "section.key" to a value or None.
+    """Settings from every source. `assignments` are "section.key=value"; in `options` a value of None changes nothing.
 
     Raises ConfigError naming the source, the key and what was expected.
     """
@@ -175,7 +199,9 @@ def parse_time(text: str) -> float:
         raise ConfigError(f"time {text!r} is not understood. Write it as {TIME_SPELLINGS}.")
     hours, minutes, seconds = match.groups()
     if minutes is not None and (float(seconds) >= 60 or (hours is not None and int(minutes) >= 60)):
-        raise ConfigError(f"time {text!r} has more than 59 minutes or seconds in a field. Write it as {TIME_SPELLINGS}.")
+        raise ConfigError(
+            f"time {text!r} has more than 59 minutes or seconds in a field. Write it as {TIME_SPELLINGS}."
+        )
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
@@ -249,6 +275,12 @@ def _explain(problem: ValidationError) -> str:
             section = section.model_fields[part].annotation
         nearest = difflib.get_close_matches(location[-1], section.model_fields, n=1)
         known = ", ".join(section.model_fields)
-        return f"setting {key!r} does not exist. " + (f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {known}.")
+        return f"setting {key!r} does not exist. " + (
+            f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {known}."
+        )
     message = error["msg"].removeprefix("Value error, ")
-    return f"setting {key} = {error['input']!r} is not valid: {message}." if error["type"] != "value_error" else f"{key}: {message}."
+    return (
+        f"setting {key} = {error['input']!r} is not valid: {message}."
+        if error["type"] != "value_error"
+        else f"{key}: {message}."
+    )

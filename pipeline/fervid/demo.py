@@ -25,7 +25,9 @@ def portrait() -> np.ndarray:
     file = Path(get_data_path()) / "sample_data" / "grace_hopper.jpg"
     image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
     if image is None:
-        raise DependencyMissing(f"matplotlib's sample image {file} is missing. Reinstall matplotlib, or analyse a video.")
+        raise DependencyMissing(
+            f"matplotlib's sample image {file} is missing. Reinstall matplotlib, or analyse a video."
+        )
     return np.asarray(image, np.uint8)
 
 

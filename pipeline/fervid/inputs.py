@@ -10,7 +10,9 @@ from pathlib import Path
 from fervid.errors import VideoNotFound
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .wmv .asf .3gp .3g2 .ogv .mxf .h264 .hevc .mjpeg".split()
+    (
+        ".mp4 .m4v .mov .3gp .3g2 .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .wmv .asf .ogv .mxf .h264 .hevc .mjpeg"
+    ).split()
 )
 
 
@@ -49,7 +51,9 @@ def find_videos(names: Iterable[str]) -> Inputs:
         else:
             videos[Path(name)] = None
     if not videos:
-        raise VideoNotFound(f"{', '.join(names)}: no video found ({n_ignored} other files). Name a video file or its folder.")
+        raise VideoNotFound(
+            f"{', '.join(names)}: no video found ({n_ignored} other files). Name a video file or its folder."
+        )
     return Inputs(tuple(videos), n_ignored)
 
 

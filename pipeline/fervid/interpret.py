@@ -63,14 +63,33 @@ def interpret(
 
     frames_table = _frames_table(observations, video_id, cuts, np.bincount(faces["row"], minlength=len(times)), sound)
     faces_table = _faces_table(
-        observations, model.labels, video_id, faces, track_ids, raw, smoothed, margin,
-        np.where(is_poor, "low_quality", np.where(is_unsure, "unsure", None)),
-    )  # fmt: skip
+        observations,
+        model.labels,
+        video_id,
+        faces,
+        track_ids,
+        raw,
+        smoothed,
+        margin,
+        [
+            "low_quality" if poor else "unsure" if unsure else None
+            for poor, unsure in zip(is_poor, is_unsure, strict=True)
+        ],
+    )
     tracks_table = _tracks_table(model.labels, video_id, times, spells, faces["row"], track_ids, smoothed, is_poor)
     timeline_table = _timeline_table(
-        model.labels, video_id, settings.timeline.bin_seconds, (min(start, end), end), times, spells, sound,
-        faces["row"], track_ids, smoothed, ~is_poor,
-    )  # fmt: skip
+        model.labels,
+        video_id,
+        settings.timeline.bin_seconds,
+        (min(start, end), end),
+        times,
+        spells,
+        sound,
+        faces["row"],
+        track_ids,
+        smoothed,
+        ~is_poor,
+    )
     return Tables(frames_table, faces_table, tracks_table, timeline_table, int((~confirmed).sum()))
 
 
@@ -128,9 +147,16 @@ def _frames_table(
 
 
 def _faces_table(
-    observations: pa.Table, labels: tuple[str, ...], video_id: str, faces: dict[str, np.ndarray], track_ids: np.ndarray,
-    raw: np.ndarray, smoothed: np.ndarray, margin: np.ndarray, abstain: np.ndarray,
-) -> pa.Table:  # fmt: skip
+    observations: pa.Table,
+    labels: tuple[str, ...],
+    video_id: str,
+    faces: dict[str, np.ndarray],
+    track_ids: np.ndarray,
+    raw: np.ndarray,
+    smoothed: np.ndarray,
+    margin: np.ndarray,
+    abstain: list[str | None],
+) -> pa.Table:
     of_frame = pa.array(faces["row"])
     x0, y0, x1, y1 = faces["boxes"].T
     columns = {
@@ -149,9 +175,15 @@ def _faces_table(
 
 
 def _tracks_table(
-    labels: tuple[str, ...], video_id: str, times: np.ndarray, spells: Spells, face_row: np.ndarray,
-    track_ids: np.ndarray, smoothed: np.ndarray, is_poor: np.ndarray,
-) -> pa.Table:  # fmt: skip
+    labels: tuple[str, ...],
+    video_id: str,
+    times: np.ndarray,
+    spells: Spells,
+    face_row: np.ndarray,
+    track_ids: np.ndarray,
+    smoothed: np.ndarray,
+    is_poor: np.ndarray,
+) -> pa.Table:
     n_tracks = int(track_ids.max()) + 1 if len(track_ids) else 0
     seconds = np.where(is_poor, 0.0, spells.seconds[face_row])
     weight = np.bincount(track_ids, seconds, n_tracks)
@@ -172,15 +204,28 @@ def _tracks_table(
 
 
 def _timeline_table(
-    labels: tuple[str, ...], video_id: str, bin_seconds: float, span: tuple[float, float], times: np.ndarray,
-    spells: Spells, sound: np.ndarray, face_row: np.ndarray, track_ids: np.ndarray, smoothed: np.ndarray, usable: np.ndarray,
-) -> pa.Table:  # fmt: skip
+    labels: tuple[str, ...],
+    video_id: str,
+    bin_seconds: float,
+    span: tuple[float, float],
+    times: np.ndarray,
+    spells: Spells,
+    sound: np.ndarray,
+    face_row: np.ndarray,
+    track_ids: np.ndarray,
+    smoothed: np.ndarray,
+    usable: np.ndarray,
+) -> pa.Table:
     edges = bin_edges(*span, bin_seconds)
     new_row = np.cumsum(sound) - 1
     sums = sum_bins(
-        edges, Spells(spells.begin[sound], spells.end[sound]), times[sound], new_row[face_row[usable]], track_ids[usable],
+        edges,
+        Spells(spells.begin[sound], spells.end[sound]),
+        times[sound],
+        new_row[face_row[usable]],
+        track_ids[usable],
         smoothed[usable].astype(np.float64),
-    )  # fmt: skip
+    )
     observed = sums.observed_seconds[:, None]
     means = weighted_mean(sums.score_seconds, sums.face_seconds)
     shares = weighted_mean(sums.label_seconds, sums.face_seconds)

@@ -19,7 +19,16 @@ from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.video.reader import Ledger
 
 MANIFEST = "manifest.json"
-LIBRARIES = ("fervid", "numpy", "opencv-python", "opencv-python-headless", "av", "pyarrow", "ai-edge-litert", "tensorflow")
+LIBRARIES = (
+    "fervid",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+    "av",
+    "pyarrow",
+    "ai-edge-litert",
+    "tensorflow",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +74,14 @@ def read_manifest(folder: Path) -> RunManifest:
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{folder} holds no {MANIFEST}, so it is no complete run. Run `fervid analyze` first.") from None
+        raise InputError(
+            f"{folder} holds no {MANIFEST}, so it is no complete run. Run `fervid analyze` first."
+        ) from None
     except (OSError, ValueError) as problem:
         raise InputError(f"{folder / MANIFEST} cannot be read ({problem}). Run `fervid analyze --overwrite`.") from None
     if content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
-            f"{folder} was written with schema version {content.get('schema_version')}, this fervid reads {SCHEMA_VERSION}. "
+            f"{folder} has schema version {content.get('schema_version')}, this fervid reads {SCHEMA_VERSION}. "
             "Use the version of fervid that wrote it."
         )
     content["ledger"] = Ledger(**content["ledger"])

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fervid.config import Settings
@@ -71,13 +72,25 @@ def observe_segment(
     """The scored faces of every sampled frame of a segment. Fills `ledger` and `seconds` as frames pass."""
     video, detect = settings.video, settings.detect
     frames = read_frames(
-        info.path, info, plan, segment, ledger, fps=video.fps, start_seconds=video.start_seconds,
-        end_seconds=video.end_seconds, decoder_threads=video.decoder_threads, max_pixels=video.max_pixels,
-    )  # fmt: skip
+        info.path,
+        info,
+        plan,
+        segment,
+        ledger,
+        fps=video.fps,
+        start_seconds=video.start_seconds,
+        end_seconds=video.end_seconds,
+        decoder_threads=video.decoder_threads,
+        max_pixels=video.max_pixels,
+    )
     detected = detect_faces(
-        _timed(frames, seconds, "decode"), detector, min_face_px=detect.min_face_px, min_face_share=detect.min_face_share,
-        min_confidence=detect.min_confidence, pixel_aspect=_displayed_pixel_aspect(info),
-    )  # fmt: skip
+        _timed(frames, seconds, "decode"),
+        detector,
+        min_face_px=detect.min_face_px,
+        min_face_share=detect.min_face_share,
+        min_confidence=detect.min_confidence,
+        pixel_aspect=_displayed_pixel_aspect(info),
+    )
     cut = cut_out_faces(_timed(detected, seconds, "detect"), side_px=side_px, margin=settings.emotion.crop_margin)
     scored = score_faces(_timed(cut, seconds, "crop"), classifier, batch_size=settings.emotion.batch_size)
     yield from _timed(scored, seconds, "classify")
@@ -100,7 +113,9 @@ def write_observations(path: Path, scored: Iterator[FaceScores], ledger: Ledger,
                 rows = []
         n_rows += len(rows)
         writer.write_table(_table(rows))
-        writer.add_key_value_metadata({LEDGER_KEY: json.dumps(asdict(ledger)).encode(), OBSERVE_KEY: observe_key.encode()})
+        writer.add_key_value_metadata(
+            {LEDGER_KEY: json.dumps(asdict(ledger)).encode(), OBSERVE_KEY: observe_key.encode()}
+        )
     os.replace(partial, path)
     return n_rows
 
@@ -161,8 +176,8 @@ def _timed(items: Iterator[T], seconds: StageSeconds, stage: str) -> Iterator[T]
 
 
 def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
-    """The faces of observations as columns, one row a face: `row` (of the frame), boxes, confidence, quality, logits."""
-    counts = np.diff(_offsets(table["confidence"]))
+    """The faces of observations as columns, one row a face; `row` is the row of its frame."""
+    counts = pc.list_value_length(table["confidence"]).to_numpy()
     n = int(counts.sum())
     flat = {
         name: table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
@@ -175,8 +190,3 @@ def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
         "quality": flat["quality"],
         "logits": flat["logits"].reshape(n, -1) if n else np.zeros((0, 0), np.float32),
     }
-
-
-def _offsets(column: pa.ChunkedArray) -> np.ndarray:
-    lengths = pa.compute.list_value_length(column).to_numpy()
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -14,7 +14,9 @@ except ImportError as problem:  # also raised when a shared library below the wh
         "or replace opencv-python by opencv-python-headless (never install both)."
     ) from problem
 
-if not hasattr(cv2, "CascadeClassifier") or not os.path.isdir(cv2.data.haarcascades):
+CASCADES_FOLDER = os.path.join(os.path.dirname(cv2.__file__), "data")
+
+if not hasattr(cv2, "CascadeClassifier") or not os.path.isdir(CASCADES_FOLDER):
     raise DependencyMissing(
         f"OpenCV {cv2.__version__} has no Haar cascades, which version 5 dropped. "
         "Run `pip install 'opencv-python>=4.13,<5'`."
@@ -23,4 +25,4 @@ if not hasattr(cv2, "CascadeClassifier") or not os.path.isdir(cv2.data.haarcasca
 # One thread a call: parallel searches add candidates in arrival order, which would make results differ between runs.
 cv2.setNumThreads(1)
 
-__all__ = ["cv2"]
+__all__ = ["CASCADES_FOLDER", "cv2"]

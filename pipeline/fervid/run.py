@@ -54,7 +54,9 @@ class Run:
         coverage = np.nan_to_num(timeline["coverage"].to_numpy().astype(float))
         face_seconds = np.nan_to_num(timeline["mean_faces"].to_numpy().astype(float)) * observed
         shares = {
-            label: float(np.nansum(timeline[f"share_{label}"].to_numpy().astype(float) * face_seconds) / face_seconds.sum())
+            label: float(
+                np.nansum(timeline[f"share_{label}"].to_numpy().astype(float) * face_seconds) / face_seconds.sum()
+            )
             for label in labels
             if face_seconds.sum() > 0
         }
@@ -92,7 +94,11 @@ def _peak(faces: pa.Table, column: str) -> dict[str, float] | None:
         return None
     values = np.where(usable, faces[column].to_numpy(), -1)
     row = int(values.argmax())
-    return {"value": float(values[row]), "time_s": faces["time_s"][row].as_py(), "track_id": faces["track_id"][row].as_py()}
+    return {
+        "value": float(values[row]),
+        "time_s": faces["time_s"][row].as_py(),
+        "track_id": faces["track_id"][row].as_py(),
+    }
 
 
 def content_id(path: Path) -> str:

@@ -32,7 +32,9 @@ class _ShapeRepr:
         parts = []
         for field in fields(self):  # type: ignore[arg-type]
             value: Any = getattr(self, field.name)
-            parts.append(f"{field.name}={f'{value.dtype}{value.shape}' if isinstance(value, np.ndarray) else repr(value)}")
+            parts.append(
+                f"{field.name}={f'{value.dtype}{value.shape}' if isinstance(value, np.ndarray) else repr(value)}"
+            )
         return f"{type(self).__name__}({', '.join(parts)})"
 
 

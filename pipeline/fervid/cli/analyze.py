@@ -27,7 +27,9 @@ def analyze(
     preset: Preset = "default",
     config: ConfigFile = None,
     assignments: Assignments = None,
-    fps: Annotated[float | None, typer.Option(help="Analysed frames per second of video; 0 takes every one. [5]")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Analysed frames per second of video; 0 takes every one. [5]")
+    ] = None,
     start: Annotated[str | None, typer.Option(help="Analyse from here: 90, 12.5s or 00:01:02.5.")] = None,
     end: Annotated[str | None, typer.Option(help="Analyse up to here.")] = None,
     bin_length: Annotated[str | None, typer.Option("--bin", help="Length of a timeline bin, such as 1s. [1s]")] = None,
@@ -65,9 +67,15 @@ def analyze(
     for path in found.videos:
         try:
             run = analyze_video(
-                path, out=out, settings=settings, device=device, overwrite=overwrite, resume=resume, plot=plot,
+                path,
+                out=out,
+                settings=settings,
+                device=device,
+                overwrite=overwrite,
+                resume=resume,
+                plot=plot,
                 progress=not quiet,
-            )  # fmt: skip
+            )
         except ConfigError:
             raise
         except InputError as error:
@@ -100,9 +108,11 @@ def describe(run: Run) -> str:
         lines.append(f"  expressions   {shares} of the time that faces are seen")
     if summary["peak_anger"]:
         peak = summary["peak_anger"]
-        lines.append(f"  anger peak    {peak['value']:.2f} at {clock(peak['time_s'])} (track {peak['track_id']})")
+        lines.append(f"  anger-like peak {peak['value']:.2f} at {clock(peak['time_s'])} (track {peak['track_id']})")
     lines += [f"  warning       {warning}" for warning in summary["warnings"]]
-    lines.append(f"  speed         {summary['times_real_time']:.1f} times real time ({summary['elapsed_seconds']:.1f} s)")
+    lines.append(
+        f"  speed         {summary['times_real_time']:.1f} times real time ({summary['elapsed_seconds']:.1f} s)"
+    )
     lines.append(f"  results       {summary['folder']}")
     lines.append(f"                {', '.join(summary['files'])}")
     return "\n".join(lines)

@@ -21,7 +21,7 @@ class Detector(Protocol):
     """Finds faces in one gray picture."""
 
     smallest_face_px: int
-    """The side of the smallest face that the method can find; pictures are shrunk so that no smaller one is looked for."""
+    """The side of the smallest face that the method finds; pictures are shrunk to look for no smaller one."""
 
     def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (H, W) -> boxes float32 (n, 4) in its pixels, and confidence float32 (n,) in 0..1."""
@@ -35,8 +35,13 @@ def make_detector(name: str, options: dict[str, Any]) -> Detector:
 
 
 def detect_faces(
-    frames: Iterator[Frame], detector: Detector, *, min_face_px: int | None, min_face_share: float,
-    min_confidence: float, pixel_aspect: float,
+    frames: Iterator[Frame],
+    detector: Detector,
+    *,
+    min_face_px: int | None,
+    min_face_share: float,
+    min_confidence: float,
+    pixel_aspect: float,
 ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
     """Each frame with its faces, and the small picture (uint8) in which they were looked for.
 

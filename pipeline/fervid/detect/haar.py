@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from fervid.errors import ConfigError
-from fervid.opencv import cv2
+from fervid.opencv import CASCADES_FOLDER, cv2
 
 CASCADES = {
     # The window of the cascade in pixels, and the logistic map from its level weight to a confidence: midpoint and
     # scale, fitted by benchmarks/haar_confidence.py on real faces against boxes in footage without faces.
-    "alt2": ("haarcascade_frontalface_alt2.xml", 20, 55.0, 0.5),
-    "default": ("haarcascade_frontalface_default.xml", 24, 2.0, 1.5),
+    "alt2": ("haarcascade_frontalface_alt2.xml", 20, 55.75, 0.21),
+    "default": ("haarcascade_frontalface_default.xml", 24, 5.16, 0.73),
 }
 
 
@@ -26,17 +26,21 @@ class HaarDetector:
         file, self.smallest_face_px, self._midpoint, self._scale = CASCADES[cascade]
         self._scale_factor = scale_factor
         self._min_neighbours = min_neighbours
-        self._classifier = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / file))
+        self._classifier = cv2.CascadeClassifier(str(Path(CASCADES_FOLDER) / file))
 
     def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,) from the weight of the last cascade level."""
+        boxes, weights = self.detect_with_weights(gray)
+        return boxes, (1 / (1 + np.exp(-(weights - self._midpoint) / self._scale))).astype(np.float32)
+
+    def detect_with_weights(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same with the raw weights, float64 (n,), whose scale is the cascade's own."""
         side = self.smallest_face_px
         if min(gray.shape) < side:
-            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+            return np.zeros((0, 4), np.float32), np.zeros(0)
         found, _, weights = self._classifier.detectMultiScale3(
             gray, self._scale_factor, self._min_neighbours, minSize=(side, side), outputRejectLevels=True
         )
         boxes = np.asarray(found, np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        weight = np.asarray(weights, np.float64).reshape(-1)
-        return boxes, (1 / (1 + np.exp(-(weight - self._midpoint) / self._scale))).astype(np.float32)
+        return boxes, np.asarray(weights, np.float64).reshape(-1)

@@ -1,4 +1,4 @@
-"""YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) through OpenCV, with the user's model file."""
+"""YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023) through OpenCV, with a model file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class YuNetDetector:
 
     smallest_face_px = 20
 
-    def __init__(self, *, model_path: str | None = None, score_threshold: float = 0.7, nms_threshold: float = 0.3) -> None:
+    def __init__(
+        self, *, model_path: str | None = None, score_threshold: float = 0.7, nms_threshold: float = 0.3
+    ) -> None:
         if not model_path or not Path(model_path).is_file():
             raise ConfigError(
                 f"the yunet detector needs its model file (detect.yunet.model_path = {model_path!r}). "

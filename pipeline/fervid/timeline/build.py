@@ -16,7 +16,7 @@ class Spells:
 
     @property
     def seconds(self) -> np.ndarray:
-        return self.end - self.begin
+        return np.asarray(self.end - self.begin)
 
 
 def frame_spells(times: np.ndarray, *, start: float, end: float, max_hold_seconds: float) -> Spells:
@@ -36,7 +36,7 @@ def bin_edges(start: float, end: float, bin_seconds: float) -> np.ndarray:
     """Edges of the bins that cover [start, end): multiples of `bin_seconds`, so that runs over parts line up."""
     first = np.floor(start / bin_seconds + 1e-9)
     last = max(first + 1, np.ceil(end / bin_seconds - 1e-9))
-    return np.arange(first, last + 1) * bin_seconds
+    return np.asarray(np.arange(first, last + 1) * bin_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,12 @@ class BinSums:
 
 
 def sum_bins(
-    edges: np.ndarray, spells: Spells, times: np.ndarray, face_row: np.ndarray, track_ids: np.ndarray, scores: np.ndarray
+    edges: np.ndarray,
+    spells: Spells,
+    times: np.ndarray,
+    face_row: np.ndarray,
+    track_ids: np.ndarray,
+    scores: np.ndarray,
 ) -> BinSums:
     """Sums over the bins between `edges` (B + 1,).
 
@@ -67,7 +72,9 @@ def sum_bins(
     best = scores.argmax(axis=1) if len(scores) else np.zeros(0, int)
 
     sums = BinSums(
-        n_analysed=np.bincount(np.clip(np.searchsorted(edges, times, side="right") - 1, 0, n_bins - 1), minlength=n_bins),
+        n_analysed=np.bincount(
+            np.clip(np.searchsorted(edges, times, side="right") - 1, 0, n_bins - 1), minlength=n_bins
+        ),
         observed_seconds=np.zeros(n_bins),
         covered_seconds=np.zeros(n_bins),
         face_seconds=np.zeros(n_bins),
@@ -98,4 +105,5 @@ def sum_bins(
 
 def weighted_mean(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """sums (B, C) over weights (B,), NaN where the weight is 0."""
-    return np.divide(sums, weights[:, None], out=np.full(sums.shape, np.nan), where=weights[:, None] > 0)
+    seen = weights[:, None] > 0
+    return np.asarray(np.divide(sums, weights[:, None], out=np.full(sums.shape, np.nan), where=seen))

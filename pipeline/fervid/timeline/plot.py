@@ -37,9 +37,17 @@ def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Path, *, ti
     for label in sorted(labels, key=lambda name: name == "neutral"):
         values = np.nan_to_num(timeline[f"mean_{label}"].to_numpy().astype(float))
         emotions.bar(
-            start, values, width, bottom, align="edge", linewidth=0, label=label,
-            color=COLOURS.get(label) or next(spare, "#444444"), hatch=HATCHES.get(label), edgecolor="#00000033",
-        )  # fmt: skip
+            start,
+            values,
+            width,
+            bottom,
+            align="edge",
+            linewidth=0,
+            label=label,
+            color=COLOURS.get(label) or next(spare, "#444444"),
+            hatch=HATCHES.get(label),
+            edgecolor="#00000033",
+        )
         bottom += values
     emotions.set_ylim(0, 1)
     emotions.set_ylabel("mean probability")
@@ -47,7 +55,9 @@ def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Path, *, ti
     handles, names = emotions.get_legend_handles_labels()
     emotions.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     if not bottom.any():
-        emotions.text(0.5, 0.5, "no usable face", ha="center", va="center", transform=emotions.transAxes, color="#666666")
+        emotions.text(
+            0.5, 0.5, "no usable face", ha="center", va="center", transform=emotions.transAxes, color="#666666"
+        )
 
     count = np.nan_to_num(timeline["mean_faces"].to_numpy().astype(float))
     faces.bar(start, count, width, align="edge", color="#333333", linewidth=0)

@@ -40,9 +40,9 @@ class IouTracker:
                     continue
                 ids[column] = kept[row].track_id
                 kept[row].box, kept[row].last_seen_seconds = boxes[column], pts_seconds
-        for column in np.flatnonzero(ids < 0):
-            ids[column] = self._next_id
-            kept.append(_Track(self._next_id, boxes[column], pts_seconds))
+        for new in np.flatnonzero(ids < 0):
+            ids[new] = self._next_id
+            kept.append(_Track(self._next_id, boxes[new], pts_seconds))
             self._next_id += 1
         self._open = kept
         return ids

@@ -19,7 +19,7 @@ class ExponentialSmoother:
     def causal(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
         """times (n,) ascending, values (n, C) -> float32 (n, C)."""
         sums, weights = self._accumulate(times, values)
-        return (sums / weights[:, None]).astype(np.float32)
+        return np.asarray(sums / weights[:, None], np.float32)
 
     def zero_phase(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
         """times (n,) ascending, values (n, C) -> float32 (n, C)."""
@@ -28,17 +28,15 @@ class ExponentialSmoother:
         # The sample itself is in both sums.
         sums = past + future[::-1] - values
         weights = past_weight + future_weight[::-1] - 1
-        return (sums / weights[:, None]).astype(np.float32)
+        return np.asarray(sums / weights[:, None], np.float32)
 
     def _accumulate(self, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums (n, C) and weights (n,) of the samples up to each one, decayed to its time."""
         sums = values.astype(np.float64)
         weights = np.ones(len(values))
         gaps = np.diff(times)
-        if self._half_life_seconds > 0:
-            decay = 0.5 ** (gaps / self._half_life_seconds)
-        else:
-            decay = np.zeros(len(gaps))
+        half_life = self._half_life_seconds
+        decay = 0.5 ** (gaps / half_life) if half_life > 0 else np.zeros(len(gaps))
         for i in range(1, len(sums)):
             sums[i] += decay[i - 1] * sums[i - 1]
             weights[i] += decay[i - 1] * weights[i - 1]

@@ -22,7 +22,7 @@ def judge_loss(info: VideoInfo, ledger: Ledger, *, max_pixels: int) -> tuple[tup
     if ledger.bad_packets or ledger.failed:
         lost.append(
             f"damaged: {ledger.bad_packets} of {_count(ledger.packets, 'packet')} could not be decoded, "
-            f"{_count(ledger.failed, 'frame')} came out corrupt and {'was' if ledger.failed == 1 else 'were'} not scored"
+            f"{_count(ledger.failed, 'frame')} came out corrupt, not to be scored"
         )
     if ledger.late_start_seconds > max(NOTICEABLE_SECONDS, 2 / info.average_frame_rate):
         lost.append(f"its first {ledger.late_start_seconds:.2f} s cannot be decoded: it begins between two key frames")
@@ -31,13 +31,17 @@ def judge_loss(info: VideoInfo, ledger: Ledger, *, max_pixels: int) -> tuple[tup
     if claimed and info.time_source == "pts":
         tolerance = NOTICEABLE_SECONDS if of_picture_alone else OTHER_STREAM_SECONDS
         if found < BELIEVABLE_SHARE * claimed:
-            doubtful.append(f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the packets are believed")
+            doubtful.append(
+                f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the packets are believed"
+            )
         elif claimed - found > max(tolerance, NOTICEABLE_SHARE * claimed):
             lost.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")
     if info.time_source != "pts":
         doubtful.append(f"carries no usable times: {info.average_frame_rate:g} frames per second were assumed")
     if ledger.clock_jumps:
-        doubtful.append(f"{_count(ledger.clock_jumps, 'frame')} without a time, or with one that ran backwards, follow the one before")
+        doubtful.append(
+            f"{_count(ledger.clock_jumps, 'frame')} had no time, or one that ran backwards, and follow the one before"
+        )
     if ledger.analysed == 0:
         doubtful.append("no frame was analysed in the chosen range")
     return (*lost, *doubtful), bool(lost)

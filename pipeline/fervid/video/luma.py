@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 PLANAR_8_BIT = frozenset(
-    "yuv420p yuvj420p yuv422p yuvj422p yuv444p yuvj444p yuv440p yuvj440p yuv411p yuv410p nv12 nv21 nv16 gray yuva420p"
-    .split()
+    (
+        "yuv420p yuvj420p yuv422p yuvj422p yuv444p yuvj444p yuv440p yuvj440p yuv411p yuv410p yuva420p "
+        "nv12 nv21 nv16 gray"
+    ).split()
 )
 PLANAR_DEEP = {
     f"{layout}{bits}le": bits for layout in ("yuv420p", "yuv422p", "yuv444p", "gray") for bits in (9, 10, 12, 14, 16)

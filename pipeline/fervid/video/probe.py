@@ -138,7 +138,9 @@ def _picture_stream(container: Any, path: Path, max_pixels: int) -> Any:
     stream = pictures[0]
     context = stream.codec_context
     if context is None:
-        raise VideoUnreadable(f"{path} uses a codec that this build of FFmpeg cannot decode. Convert it to H.264 first.")
+        raise VideoUnreadable(
+            f"{path} uses a codec that this build of FFmpeg cannot decode. Convert it to H.264 first."
+        )
     if context.width * context.height > max_pixels:
         raise VideoUnreadable(
             f"{path} has frames of {context.width}x{context.height} pixels, above the limit of {max_pixels:,}. "
@@ -206,7 +208,8 @@ def _reason(problem: Exception) -> str:
 
 
 def _hint(path: Path) -> str:
-    head = path.open("rb").read(4096) if os.access(path, os.R_OK) else b""
+    with path.open("rb") as file:
+        head = file.read(4096)
     if b"ftyp" in head[:16]:
         return "Its index is missing or damaged, as when a recording was cut off; repair it or record again."
     if head.startswith((b"#EXTM3U", b"ffconcat")):

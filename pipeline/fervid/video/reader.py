@@ -88,7 +88,7 @@ def read_frames(
     decoder_threads: int,
     max_pixels: int,
 ) -> Iterator[Frame]:
-    """The sampled frames of a segment in presentation order: the first of each slot of 1 / `fps` seconds (0: every one).
+    """The sampled frames of a segment in presentation order: the first of each slot of 1 / `fps` seconds (0: each).
 
     `ledger` is filled as frames pass. A frame marked corrupt by the decoder that was due is yielded as such, and the
     next sound one takes its slot. With `start_seconds` and `end_seconds` the frames are those of a run over the whole

@@ -1,0 +1,158 @@
+"""The command as a user meets it: what it prints where, its exit codes, and what it does not import."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner import SOURCE, run_fervid
+from synthetic import constant_rate, empty_picture, write_video
+
+HEAVY = ("tensorflow", "keras", "ray", "cv2", "pandas", "matplotlib")
+
+
+def modules_after(code: str) -> tuple[set[str], float]:
+    """Modules that a fresh interpreter has loaded after `code`, and the CPU seconds it took."""
+    script = f"import sys, time; t = time.process_time(); {code}; print(time.process_time() - t, *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, *modules = done.stdout.split()
+    return set(modules), float(seconds)
+
+
+@pytest.mark.parametrize("code", ["import fervid", "import fervid.cli"])
+def test_importing_is_quick_and_loads_nothing_heavy(code: str) -> None:
+    modules, seconds = modules_after(code)
+    assert not modules & set(HEAVY)
+    assert seconds < 0.3
+
+
+def test_analysing_never_loads_tensorflow() -> None:
+    modules, _ = modules_after(
+        "import fervid.analysis, fervid.emotion.litert, fervid.detect.haar, fervid.track.iou, fervid.timeline.plot"
+    )
+    assert not modules & {"tensorflow", "keras", "ray"}
+    assert "cv2" in modules
+
+
+def test_help_names_every_command_and_needs_little_time() -> None:
+    done = run_fervid("--help")
+    assert done.returncode == 0
+    for command in ("analyze", "demo", "train", "evaluate", "config"):
+        assert f"  {command} " in done.stdout
+
+
+def test_an_analysis_prints_a_readable_summary(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", constant_rate(3))
+    done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("clip.mp4: 00:00:03.0 of video, 15 of 75 frames analysed\n")
+    for word in ("1 track", "expressions", "anger-like peak", "times real time", "timeline.parquet", "timeline.png"):
+        assert word in done.stdout
+
+
+def test_json_is_one_object_a_video_and_nothing_else(tmp_path: Path) -> None:
+    videos = [str(write_video(tmp_path / f"{name}.mp4", constant_rate(1), empty_picture)) for name in "ab"]
+    done = run_fervid("analyze", *videos, "-o", str(tmp_path / "out"), "--json", "--no-plot")
+    summaries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [summary["video"] for summary in summaries] == ["a.mp4", "b.mp4"]
+    assert summaries[0]["tracks"] == 0
+    assert "timeline.png" not in summaries[0]["files"]
+
+
+def test_one_refused_video_does_not_stop_the_others(tmp_path: Path) -> None:
+    write_video(tmp_path / "good.mp4", constant_rate(1), empty_picture)
+    (tmp_path / "bad.mp4").write_bytes(b"nothing")
+    (tmp_path / "notes.txt").write_text("not a video")
+    done = run_fervid("analyze", str(tmp_path), "-o", str(tmp_path / "out"), "-q")
+    assert done.returncode == 3
+    assert done.stdout.startswith("good.mp4")
+    assert "bad.mp4 cannot be opened as a video" in done.stderr
+    assert "1 complete, 0 partial, 1 refused; 1 other files ignored" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["analyze", "missing.mp4"], 3, "missing.mp4 does not exist"),
+        (["analyze", "clip.mp4", "--set", "video.fsp=3"], 2, "Did you mean 'fps'?"),
+        (["analyze", "clip.mp4", "--fps", "-1"], 2, "video.fps = -1.0"),
+        (["analyze", "clip.mp4", "--start", "1:2:3:4"], 2, "Write it as 90, 12.5s or 00:01:02.5"),
+        (["analyze", "clip.mp4", "--end", "0.5", "--start", "0.9"], 2, "is not after the start"),
+        (["analyze", "clip.mp4", "--preset", "nope"], 2, "Use one of cctv, default, trailer"),
+        (["analyze", "clip.mp4", "--detector", "nope"], 2, "Use one of haar, yunet"),
+        (["analyze", "clip.mp4", "--detector", "yunet"], 2, "detect.yunet.model_path"),
+        (["analyze", "clip.mp4", "--device", "gpu:9"], 2, "no GPU driver was found"),
+        (["analyze", "clip.mp4", "--model", "nope"], 78, "model 'nope' does not exist. Use fer2013-res-xs or"),
+        (["analyze", "clip.mp4", "--out", "clip.mp4"], 74, "cannot be written"),
+        (["analyze"], 2, "Missing argument"),
+        (["nope"], 2, "No such command"),
+        (["train", "--data", "missing.csv"], 3, "missing.csv does not exist"),
+    ],
+)
+def test_a_wrong_call_gets_one_clear_line_and_its_exit_code(
+    tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    write_video(tmp_path / "clip.mp4", constant_rate(1), empty_picture)
+    done = run_fervid(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = run_fervid("--debug", "analyze", "missing.mp4", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+
+
+def test_a_missing_system_library_is_named_with_its_debian_package(tmp_path: Path) -> None:
+    spoil = """
+import sys
+class Spoiled:
+    def find_spec(self, name, path=None, target=None):
+        if name == "cv2":
+            raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+sys.meta_path.insert(0, Spoiled())
+"""
+    write_video(tmp_path / "clip.mp4", constant_rate(1), empty_picture)
+    done = run_fervid("analyze", "clip.mp4", cwd=tmp_path, before=spoil)
+    assert done.returncode == 78
+    assert "apt-get install libgl1 libglib2.0-0" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_shows_a_first_result(tmp_path: Path) -> None:
+    done = run_fervid("demo", "-o", str(tmp_path), "-q")
+    assert done.returncode == 0, done.stderr
+    assert "1 track" in done.stdout
+    assert "fervid analyze YOUR_VIDEO" in done.stdout
+    assert len(list(tmp_path.glob("demo-*/timeline.png"))) == 1
+
+
+def test_config_prints_what_would_be_used() -> None:
+    done = run_fervid("config", "--preset", "trailer", "--set", "track.min_faces=9")
+    assert "video.fps = 10.0" in done.stdout
+    assert "track.min_faces = 9" in done.stdout
+    assert json.loads(run_fervid("config", "--json").stdout)["video"]["fps"] == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_an_interrupted_analysis_says_so_and_leaves_no_manifest(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", constant_rate(60))
+    spoil = "import os, signal, threading; threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()"
+    done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), "-q", "--fps", "25", before=spoil)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
+    assert not list(tmp_path.glob("out/*/manifest.json"))
