@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,13 +16,12 @@ from tqdm import tqdm
 
 from fervid import assets
 from fervid.config import OBSERVE_SECTIONS, Settings, choose_device, load_settings
-from fervid.detect import make_detector
-from fervid.emotion import RUNNER_OF_DEVICE, make_classifier
+from fervid.emotion import RUNNER_OF_DEVICE
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.errors import InputError, OutputError, TooDamaged
 from fervid.interpret import Tables, interpret
 from fervid.manifest import MANIFEST, RunManifest, printable
-from fervid.observe import StageSeconds, is_observed, observe_segment, read_observations, write_observations
+from fervid.observe import Observer, is_observed, read_observations, write_observations
 from fervid.run import Run, content_id, open_run, run_folder_name
 from fervid.timeline.io import file_sha256, write_table
 from fervid.timeline.schema import SCHEMA_VERSION
@@ -40,6 +40,7 @@ def analyze(
     out: str | Path | None = None,
     settings: Settings | None = None,
     device: str = "auto",
+    workers: int | None = None,
     overwrite: bool = False,
     resume: bool = True,
     plot: bool = True,
@@ -47,6 +48,7 @@ def analyze(
 ) -> Run:
     """Analyse a video file into a run folder below `out` and return the run.
 
+    `workers` frames are searched for faces at a time (default: one a processor); results do not depend on it.
     A run that is there already with the same settings is returned as it is, unless `overwrite`. With `resume`, segments
     observed before with the same settings are not observed again.
     Raises InputError for a video that cannot be analysed, ConfigError, ModelError or OutputError.
@@ -68,6 +70,7 @@ def analyze(
         return done
 
     observe_key = f"{settings.hash(model_sha256=model.weights_sha256, sections=OBSERVE_SECTIONS)}-{runner}"
+    observer = Observer(info, plan, settings, model, runner=runner, n_threads=workers or os.cpu_count() or 1)
     _prepare(folder, keep_observations=resume and not overwrite)
     segments = plan_segments(
         video_id,
@@ -78,8 +81,7 @@ def analyze(
         start_seconds=settings.video.start_seconds,
         end_seconds=settings.video.end_seconds,
     )
-    seconds = StageSeconds()
-    reused = _observe(folder, info, plan, segments, settings, model, runner, observe_key, seconds, progress)
+    reused = _observe(folder, info, segments, observer, observe_key, progress)
     observations, ledger = _read_all(folder, segments)
     _refuse_if_too_damaged(path, folder, ledger, plan, settings)
 
@@ -94,7 +96,10 @@ def analyze(
         outputs["timeline.png"] = file_sha256(folder / "timeline.png")
 
     warnings, is_partial = judge_loss(info, ledger, max_pixels=settings.video.max_pixels)
-    stage_seconds = asdict(seconds) | {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
+    stage_seconds = asdict(observer.seconds) | {
+        "interpret": interpreted - interpreting,
+        "write": perf_counter() - interpreted,
+    }
     RunManifest(
         video_id=video_id,
         video_path=printable(path.absolute()),
@@ -121,26 +126,12 @@ def analyze(
 
 
 def _observe(
-    folder: Path,
-    info: VideoInfo,
-    plan: PacketPlan,
-    segments: list[Segment],
-    settings: Settings,
-    model: ModelInfo,
-    runner: str,
-    observe_key: str,
-    seconds: StageSeconds,
-    progress: bool,
+    folder: Path, info: VideoInfo, segments: list[Segment], observer: Observer, observe_key: str, progress: bool
 ) -> int:
     """Observe every segment that was not observed before; returns how many were."""
-    detect = settings.detect
-    options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
-    detector = make_detector(detect.detector, options)
-    classifier = make_classifier(runner, model)
     reused = 0
     with tqdm(
         total=round(info.duration_seconds, 1),
-        unit="s",
         desc=info.path.name,
         disable=not progress,
         leave=False,
@@ -152,17 +143,7 @@ def _observe(
                 reused += 1
             else:
                 ledger = Ledger()
-                scored = observe_segment(
-                    info,
-                    plan,
-                    segment,
-                    settings,
-                    detector,
-                    classifier,
-                    side_px=model.input_side_px,
-                    seconds=seconds,
-                    ledger=ledger,
-                )
+                scored = observer.observe(segment, ledger)
                 write_observations(target, _advancing(scored, bar), ledger, observe_key=observe_key)
             bar.update(max(0.0, segment.end_seconds - bar.n))
     return reused

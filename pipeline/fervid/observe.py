@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
@@ -20,8 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fervid.config import Settings
-from fervid.detect import Detector, detect_faces
-from fervid.emotion import Classifier
+from fervid.detect import detect_faces, make_detector
+from fervid.emotion import make_classifier
+from fervid.emotion.model import ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
 from fervid.types import FaceScores, Segment, VideoInfo
 from fervid.video.probe import PacketPlan
@@ -49,7 +51,7 @@ SCHEMA = pa.schema(
 
 @dataclass(slots=True)
 class StageSeconds:
-    """Wall seconds that each stage of this half took, without the stages before it."""
+    """Wall seconds that the flow spent in each stage of this half, or waiting for it; stages overlap."""
 
     decode: float = 0.0
     detect: float = 0.0
@@ -57,43 +59,67 @@ class StageSeconds:
     classify: float = 0.0
 
 
-def observe_segment(
-    info: VideoInfo,
-    plan: PacketPlan,
-    segment: Segment,
-    settings: Settings,
-    detector: Detector,
-    classifier: Classifier,
-    *,
-    side_px: int,
-    seconds: StageSeconds,
-    ledger: Ledger,
-) -> Iterator[FaceScores]:
-    """The scored faces of every sampled frame of a segment. Fills `ledger` and `seconds` as frames pass."""
-    video, detect = settings.video, settings.detect
-    frames = read_frames(
-        info.path,
-        info,
-        plan,
-        segment,
-        ledger,
-        fps=video.fps,
-        start_seconds=video.start_seconds,
-        end_seconds=video.end_seconds,
-        decoder_threads=video.decoder_threads,
-        max_pixels=video.max_pixels,
-    )
-    detected = detect_faces(
-        _timed(frames, seconds, "decode"),
-        detector,
-        min_face_px=detect.min_face_px,
-        min_face_share=detect.min_face_share,
-        min_confidence=detect.min_confidence,
-        pixel_aspect=_displayed_pixel_aspect(info),
-    )
-    cut = cut_out_faces(_timed(detected, seconds, "detect"), side_px=side_px, margin=settings.emotion.crop_margin)
-    scored = score_faces(_timed(cut, seconds, "crop"), classifier, batch_size=settings.emotion.batch_size)
-    yield from _timed(scored, seconds, "classify")
+class Observer:
+    """Observes segments of one video, one after the other, with one classifier and a detector a thread."""
+
+    def __init__(
+        self, info: VideoInfo, plan: PacketPlan, settings: Settings, model: ModelInfo, *, runner: str, n_threads: int
+    ) -> None:
+        """Raises ConfigError or ModelError when the detector or the classifier cannot be made."""
+        self.seconds = StageSeconds()
+        self._info, self._plan, self._settings = info, plan, settings
+        self._side_px = model.input_side_px
+        self._n_threads = n_threads
+        detect = settings.detect
+        options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
+        self._make_detector = partial(make_detector, detect.detector, options)
+        self._make_detector()  # a wrong setting is said before anything is written
+        self._classifier = make_classifier(runner, model)
+
+    def observe(self, segment: Segment, ledger: Ledger) -> Iterator[FaceScores]:
+        """The scored faces of every sampled frame of a segment. Fills `ledger` and `self.seconds` as frames pass."""
+        video, detect, emotion = self._settings.video, self._settings.detect, self._settings.emotion
+        frames = read_frames(
+            self._info.path,
+            self._info,
+            self._plan,
+            segment,
+            ledger,
+            fps=video.fps,
+            start_seconds=video.start_seconds,
+            end_seconds=video.end_seconds,
+            decoder_threads=video.decoder_threads,
+            max_pixels=video.max_pixels,
+        )
+        detected = detect_faces(
+            self._timed(frames, "decode"),
+            self._make_detector,
+            min_face_px=detect.min_face_px,
+            min_face_share=detect.min_face_share,
+            min_confidence=detect.min_confidence,
+            pixel_aspect=_displayed_pixel_aspect(self._info),
+            n_threads=self._n_threads,
+        )
+        cut = cut_out_faces(self._timed(detected, "detect"), side_px=self._side_px, margin=emotion.crop_margin)
+        scored = score_faces(self._timed(cut, "crop"), self._classifier, batch_size=emotion.batch_size)
+        return self._timed(scored, "classify")
+
+    def _timed(self, items: Iterator[T], stage: str) -> Iterator[T]:
+        """Pass items on; charge the time that `items` itself took, less what its sources were charged, to `stage`."""
+        stages = list(StageSeconds.__slots__)
+        upstream = stages[: stages.index(stage)]
+        while True:
+            before = sum(getattr(self.seconds, name) for name in upstream)
+            started = perf_counter()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            finally:
+                inner = sum(getattr(self.seconds, name) for name in upstream) - before
+                spent = perf_counter() - started - inner
+                setattr(self.seconds, stage, getattr(self.seconds, stage) + spent)
+            yield item
 
 
 def write_observations(path: Path, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:
@@ -155,24 +181,6 @@ def _displayed_pixel_aspect(info: VideoInfo) -> float:
     """Width / height of a displayed pixel: a quarter turn turns the pixels too."""
     ratio = float(info.sample_aspect_ratio)
     return 1 / ratio if info.rotation_degrees % 180 else ratio
-
-
-def _timed(items: Iterator[T], seconds: StageSeconds, stage: str) -> Iterator[T]:
-    """Pass items on; charge the time that `items` itself took, less what its own sources were charged, to `stage`."""
-    stages = list(StageSeconds.__slots__)
-    upstream = stages[: stages.index(stage)]
-    while True:
-        before = sum(getattr(seconds, name) for name in upstream)
-        started = perf_counter()
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        finally:
-            spent = perf_counter() - started
-            inner = sum(getattr(seconds, name) for name in upstream) - before
-            setattr(seconds, stage, getattr(seconds, stage) + spent - inner)
-        yield item
 
 
 def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:

@@ -115,4 +115,4 @@ def content_id(path: Path) -> str:
 def run_folder_name(path: Path, video_id: str) -> str:
     """A readable and safe folder name: the stem in plain letters, and the start of the id."""
     plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
-    return f"{re.sub(r'[^A-Za-z0-9]+', '-', plain).strip('-').lower()[:60] or 'video'}-{video_id[:8]}"
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', plain).strip('-').lower()[:60].rstrip('-') or 'video'}-{video_id[:8]}"

@@ -33,19 +33,17 @@ def test_the_first_frame_is_never_a_cut(pictures: list[np.ndarray]) -> None:
         [ROOM] * 5,
         [BLACK] * 5,
         [BLACK + RNG.integers(0, 2, BLACK.shape) for _ in range(5)],
-        [BLACK + 16, BLACK + 200, BLACK + 16],
         [ROOM + RNG.normal(0, 10, ROOM.shape) for _ in range(5)],
         [BLACK + 100 + RNG.normal(0, 5, BLACK.shape) for _ in range(5)],
         [ROOM * exposure for exposure in (1.0, 0.4, 1.0, 0.2, 1.0)],
-        [ROOM * fade for fade in (1.0, 0.75, 0.5, 0.25, 0.0)],
-        [ROOM * fade for fade in (0.0, 0.25, 0.5, 0.75, 1.0)],
+        [ROOM * fade for fade in (1.0, 0.75, 0.5, 0.25, 0.05, 0.0)],
+        [ROOM * fade for fade in (0.0, 0.05, 0.25, 0.5, 0.75, 1.0)],
         [np.roll(STREET, shift, axis=0) for shift in range(4)],
     ],
     ids=[
         "identical",
         "black",
         "noise in black",
-        "flat and brighter",
         "noise",
         "noise in a flat picture",
         "exposure",
@@ -64,6 +62,16 @@ def test_a_change_of_picture_is_a_cut_once() -> None:
 
 def test_a_mirrored_picture_is_a_cut() -> None:
     assert cuts(ROOM, ROOM[:, ::-1]) == [False, True]
+
+
+def test_a_leap_from_black_and_into_it_is_a_cut() -> None:
+    assert cuts(BLACK, ROOM, ROOM, BLACK, BLACK) == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize(("levels", "expected"), [(0, False), (11, False), (12, True), (200, True)])
+def test_flat_pictures_are_told_apart_by_their_level_alone(levels: int, expected: bool) -> None:
+    # A quarter of the threshold is 0.0875, which is 11.2 of 128 levels.
+    assert cuts(BLACK + 16, BLACK + 16 + levels) == [False, expected]
 
 
 def test_the_threshold_decides() -> None:

@@ -78,7 +78,7 @@ def scores(table: pa.Table, prefix: str) -> np.ndarray:
 
 
 def every(n: int, *faces: Any) -> dict[int, list[Any]]:
-    return dict.fromkeys(range(n), list(faces))
+    return {i: list(faces) for i in range(n)}
 
 
 def test_without_frames_the_tables_are_empty_and_the_timeline_says_so() -> None:
@@ -91,7 +91,9 @@ def test_without_frames_the_tables_are_empty_and_the_timeline_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "observations", [observed([]), observed([0.5, 1.5]), observed([0.5, 1.5], every(2, face()))], ids=["-", "empty", "face"]
+    "observations",
+    [observed([]), observed([0.5, 1.5]), observed([0.5, 1.5], every(2, face()))],
+    ids=["no frame", "no face", "a face"],
 )
 def test_tables_have_their_schemas_whatever_was_seen(observations: pa.Table) -> None:
     found = tables(observations, 2.0)
@@ -207,9 +209,10 @@ def test_smoothing_works_along_a_track_and_leaves_the_raw_scores() -> None:
     story = {0: [face(HAPPY)], 1: [face(ANGRY)], 2: [face(HAPPY)]}
     found = tables(observed([0.0, 0.5, 1.0], story), 1.5, "smooth.half_life_seconds=0.5")
     np.testing.assert_allclose(scores(found.faces, "p"), [HAPPY, ANGRY, HAPPY], atol=1e-6)
-    # Half a second away counts half: the middle sees 1/2 happy, 1 angry, 1/2 happy.
-    np.testing.assert_allclose(scores(found.faces, "s")[1], (np.array(HAPPY) + ANGRY) / 2, atol=1e-6)
-    np.testing.assert_allclose(scores(found.faces, "s")[0], (1.25 * np.array(HAPPY) + 0.5 * np.array(ANGRY)) / 1.75, atol=1e-6)
+    # Half a second away counts half: the middle sees 1/2 happy, 1 angry, 1/2 happy, an end 1, 1/2 and 1/4.
+    happy, angry = np.array(HAPPY), np.array(ANGRY)
+    end, middle = (1.25 * happy + 0.5 * angry) / 1.75, (happy + angry) / 2
+    np.testing.assert_allclose(scores(found.faces, "s"), [end, middle, end], atol=1e-6)
 
 
 def test_the_label_is_that_of_the_smoothed_scores() -> None:

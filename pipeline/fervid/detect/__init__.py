@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
 from fervid.opencv import cv2
 from fervid.registry import resolve
+from fervid.threads import map_in_order
 from fervid.types import Detections, Frame
 
 DETECTORS = {
@@ -36,12 +37,13 @@ def make_detector(name: str, options: dict[str, Any]) -> Detector:
 
 def detect_faces(
     frames: Iterator[Frame],
-    detector: Detector,
+    make: Callable[[], Detector],
     *,
     min_face_px: int | None,
     min_face_share: float,
     min_confidence: float,
     pixel_aspect: float,
+    n_threads: int,
 ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
     """Each frame with its faces, and the small picture (uint8) in which they were looked for.
 
@@ -49,19 +51,30 @@ def detect_faces(
     frame's height, is as small as the detector can find: the cost of a search hardly depends on the source's size.
     Non-square pixels (`pixel_aspect` = width / height of one) are made square on the way. Boxes are in frame pixels,
     in order of x, then y; the confidence is the detector's. A corrupt frame has no faces.
+    `n_threads` frames are searched at a time, each thread with a detector of its own; frames stay in order.
     """
-    for frame in frames:
-        height, width = frame.gray.shape
-        wanted_px = min_face_px or min_face_share * height
-        shrink = min(1.0, detector.smallest_face_px / max(1.0, wanted_px))
-        size = max(1, round(width * shrink * pixel_aspect)), max(1, round(height * shrink))
-        small = frame.gray if size == (width, height) else cv2.resize(frame.gray, size, interpolation=cv2.INTER_AREA)
-        boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        if not frame.is_corrupt:
-            boxes, confidence = detector.detect(small)
-            keep = np.flatnonzero(confidence >= min_confidence)
-            keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
-            to_frame = np.array([width / size[0], height / size[1]] * 2, np.float32)
-            boxes, confidence = boxes[keep] * to_frame, confidence[keep]
-        found = Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, boxes, confidence)
-        yield frame, found, small
+
+    def searcher() -> Callable[[Frame], tuple[Frame, Detections, np.ndarray]]:
+        detector = make()
+
+        def search(frame: Frame) -> tuple[Frame, Detections, np.ndarray]:
+            height, width = frame.gray.shape
+            wanted_px = min_face_px or min_face_share * height
+            shrink = min(1.0, detector.smallest_face_px / max(1.0, wanted_px))
+            size = max(1, round(width * shrink * pixel_aspect)), max(1, round(height * shrink))
+            small = (
+                frame.gray if size == (width, height) else cv2.resize(frame.gray, size, interpolation=cv2.INTER_AREA)
+            )
+            boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+            if not frame.is_corrupt:
+                boxes, confidence = detector.detect(small)
+                keep = np.flatnonzero(confidence >= min_confidence)
+                keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
+                to_frame = np.array([width / size[0], height / size[1]] * 2, np.float32)
+                boxes, confidence = boxes[keep] * to_frame, confidence[keep]
+            found = Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, boxes, confidence)
+            return frame, found, small
+
+        return search
+
+    return map_in_order(searcher, frames, n_threads=n_threads)

@@ -1,0 +1,131 @@
+"""Every detector in the table, in the same cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fervid.demo import portrait
+from fervid.detect import DETECTORS, Detector, make_detector
+from fervid.errors import ConfigError
+from fervid.geometry import iou_matrix
+from fervid.opencv import cv2
+
+NEEDS_A_FILE = ("yunet",)
+"""Detectors that work with a model file of the user's alone."""
+
+FACE = np.array([[170, 120, 370, 320]], np.float32)
+"""The face of `portrait()`, from the brim of the cap to the chin, drawn by eye."""
+
+EVERY = pytest.mark.parametrize("name", [name for name in DETECTORS if name not in NEEDS_A_FILE])
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    return portrait()
+
+
+def made(name: str) -> Detector:
+    return make_detector(name, {})
+
+
+def assert_sound(boxes: np.ndarray, confidence: np.ndarray, shape: tuple[int, ...]) -> None:
+    assert boxes.dtype == confidence.dtype == np.float32
+    assert boxes.shape == (len(confidence), 4)
+    assert confidence.ndim == 1
+    assert ((confidence >= 0) & (confidence <= 1)).all()
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    # A face at the edge may be found a little beyond it.
+    assert (iou_matrix(boxes, np.array([[0, 0, shape[1], shape[0]]], np.float32)) > 0).all()
+
+
+@EVERY
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize(
+    "shape", [(360, 640), (5, 5), (1, 1), (1, 500), (500, 1), (19, 300), (20, 20), (21, 21), (24, 24)]
+)
+def test_a_blank_picture_of_any_size_has_no_faces(name: str, shape: tuple[int, int], level: int) -> None:
+    boxes, confidence = made(name).detect(np.full(shape, level, np.uint8))
+    assert len(boxes) == 0
+    assert_sound(boxes, confidence, shape)
+
+
+@EVERY
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.25])
+def test_the_portrait_has_one_face_and_it_is_where_the_face_is(name: str, scale: float, photograph: np.ndarray) -> None:
+    picture = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    boxes, confidence = made(name).detect(picture)
+    assert_sound(boxes, confidence, picture.shape)
+    assert len(boxes) == 1
+    assert iou_matrix(boxes / np.float32(scale), FACE)[0, 0] > 0.6
+    assert confidence[0] > 0.5
+
+
+@EVERY
+def test_two_portraits_beside_each_other_have_two_faces(name: str, photograph: np.ndarray) -> None:
+    boxes, confidence = made(name).detect(np.hstack([photograph, photograph]))
+    assert_sound(boxes, confidence, (600, 1024))
+    both = np.concatenate([FACE, FACE + np.array([512, 0, 512, 0], np.float32)])
+    assert sorted(iou_matrix(boxes, both).argmax(axis=1)) == [0, 1]
+    assert (iou_matrix(boxes, both).max(axis=1) > 0.6).all()
+
+
+@EVERY
+def test_a_face_of_the_smallest_size_promised_is_found(name: str, photograph: np.ndarray) -> None:
+    detector = made(name)
+    scale = 1.25 * detector.smallest_face_px / 200  # detectors search in steps, so a little above
+    picture = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    boxes, _ = detector.detect(picture)
+    assert len(boxes) == 1
+
+
+@EVERY
+def test_the_result_is_the_same_again_and_does_not_depend_on_what_was_seen_before(
+    name: str, photograph: np.ndarray
+) -> None:
+    detector = made(name)
+    first = detector.detect(photograph)
+    detector.detect(np.ascontiguousarray(photograph[100:400, 50:450]))
+    detector.detect(np.zeros((90, 160), np.uint8))
+    for again in (detector.detect(photograph), made(name).detect(photograph)):
+        np.testing.assert_array_equal(again[0], first[0])
+        np.testing.assert_array_equal(again[1], first[1])
+
+
+@EVERY
+def test_the_picture_is_left_alone_and_may_be_read_only(name: str, photograph: np.ndarray) -> None:
+    picture = photograph.copy()
+    picture.flags.writeable = False
+    boxes, _ = made(name).detect(picture)
+    assert len(boxes) == 1
+    np.testing.assert_array_equal(picture, photograph)
+
+
+@EVERY
+def test_a_detector_says_how_small_a_face_it_finds(name: str) -> None:
+    assert 10 <= made(name).smallest_face_px <= 60
+
+
+@pytest.mark.parametrize("options", [{}, {"model_path": None}, {"model_path": ""}, {"model_path": "/absent.onnx"}])
+def test_yunet_asks_for_its_model_file(options: dict[str, str | None]) -> None:
+    with pytest.raises(ConfigError, match=r"detect\.yunet\.model_path"):
+        make_detector("yunet", options)
+
+
+def test_yunet_refuses_a_file_that_is_no_network(tmp_path: Path) -> None:
+    file = tmp_path / "face.onnx"
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(ConfigError, match=r"face\.onnx is not a YuNet model"):
+        make_detector("yunet", {"model_path": str(file)})
+
+
+def test_an_unknown_cascade_is_refused_with_the_ones_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"cascade 'alt9' does not exist\. Use one of alt2, default"):
+        make_detector("haar", {"cascade": "alt9"})
+
+
+def test_an_unknown_detector_is_refused_with_the_ones_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"detector 'retina' does not exist\. Use one of haar, yunet"):
+        make_detector("retina", {})
