@@ -25,7 +25,7 @@ TIME_SPELLINGS = "90, 12.5s or 00:01:02.5"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class VideoSettings(_Section):
@@ -119,7 +119,7 @@ class SmoothSettings(_Section):
 class TimelineSettings(_Section):
     """How faces are summed up over time."""
 
-    bin_seconds: float = Field(default=1.0, gt=0)
+    bin_seconds: float = Field(default=1.0, ge=0.01)
     max_hold_seconds: float = Field(
         default=1.0, gt=0, description="a frame stands for at most this long before and after itself"
     )
@@ -142,11 +142,21 @@ class Settings(_Section):
     timeline: TimelineSettings = TimelineSettings()
 
     def hash(self, *, model_sha256: str, sections: tuple[str, ...] = ()) -> str:
-        """A short hash of these settings (of `sections`, or of all) and of the model: never of paths or machines."""
+        """A short hash of what results depend on in these settings (in `sections`, or in all) and of the model.
+
+        Files count by their content, never by their path; limits, batch sizes and detectors not in use do not count.
+        """
         content = self.model_dump(mode="json", include=set(sections) or None)
+        if "video" in content:
+            content["video"].pop("max_pixels")
         if "emotion" in content:
-            content["emotion"].pop("model")  # stands for by its hash: a path would differ between machines
-            content["emotion"]["model_sha256"] = model_sha256
+            content["emotion"] = {"model_sha256": model_sha256, "crop_margin": self.emotion.crop_margin}
+        if "detect" in content:
+            for name in {"haar", "yunet"} - {self.detect.detector}:
+                content["detect"].pop(name)
+            model_path = content["detect"].get("yunet", {}).get("model_path")
+            if model_path and Path(model_path).is_file():
+                content["detect"]["yunet"]["model_path"] = hashlib.sha256(Path(model_path).read_bytes()).hexdigest()
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -224,7 +234,7 @@ def choose_device(device: str) -> Literal["cpu", "gpu"]:
 
 def _preset_path(name: str) -> Path:
     path = assets.configs_folder() / f"{name}.toml"
-    if not path.is_file():
+    if name not in preset_names():
         raise ConfigError(f"preset {name!r} does not exist. Use one of {', '.join(preset_names())}.")
     return path
 

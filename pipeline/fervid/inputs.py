@@ -27,34 +27,34 @@ class Inputs:
 def find_videos(names: Iterable[str]) -> Inputs:
     """Files are taken as named, whatever their suffix; in folders (searched to the bottom) only known video suffixes.
 
-    `@list.txt` names a file with one path a line. Raises VideoNotFound for a name that stands for nothing.
+    `@list.txt` names a file with one path or pattern a line. Raises VideoNotFound for a name that stands for nothing.
     """
     videos: dict[Path, None] = {}
     n_ignored = 0
     for name in names:
-        if name.startswith("@"):
-            nested = find_videos(_read_list(Path(name[1:])))
-            videos.update(dict.fromkeys(nested.videos))
-            n_ignored += nested.n_ignored
-        elif Path(name).is_dir():
-            files = sorted(p for p in Path(name).rglob("*") if p.is_file())
-            taken = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".")]
-            videos.update(dict.fromkeys(taken))
-            n_ignored += len(files) - len(taken)
-        elif not Path(name).exists() and glob.has_magic(name):
-            matches = sorted(glob.glob(name, recursive=True))
-            if not matches:
-                raise VideoNotFound(f"{name} matches no file. Check the pattern.")
-            nested = find_videos(matches)
-            videos.update(dict.fromkeys(nested.videos))
-            n_ignored += nested.n_ignored
-        else:
-            videos[Path(name)] = None
+        for entry in _read_list(Path(name[1:])) if name.startswith("@") else [name]:
+            for path in _expand(entry):
+                if path.is_dir():
+                    files = sorted(p for p in path.rglob("*") if p.is_file())
+                    taken = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".")]
+                    videos.update(dict.fromkeys(taken))
+                    n_ignored += len(files) - len(taken)
+                else:
+                    videos[path] = None
     if not videos:
-        raise VideoNotFound(
-            f"{', '.join(names)}: no video found ({n_ignored} other files). Name a video file or its folder."
-        )
+        named = ", ".join(names)
+        raise VideoNotFound(f"{named}: no video found ({n_ignored} other files). Name a video file or its folder.")
     return Inputs(tuple(videos), n_ignored)
+
+
+def _expand(name: str) -> list[Path]:
+    """The paths that a name or pattern stands for; a file whose name looks like a pattern is that file."""
+    if Path(name).exists() or not glob.has_magic(name):
+        return [Path(name)]
+    matches = sorted(glob.glob(name, recursive=True))
+    if not matches:
+        raise VideoNotFound(f"{name} matches no file. Check the pattern.")
+    return [Path(match) for match in matches]
 
 
 def _read_list(path: Path) -> list[str]:

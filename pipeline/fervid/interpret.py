@@ -231,7 +231,7 @@ def _timeline_table(
     shares = weighted_mean(sums.label_seconds, sums.face_seconds)
     columns = {
         "video_id": _repeat(video_id, len(edges) - 1),
-        "start_s": edges[:-1],
+        "start_s": np.maximum(edges[:-1], span[0]),
         "end_s": np.minimum(edges[1:], max(span[1], edges[0])),
         "n_analysed": sums.n_analysed.astype(np.int32),
         "observed_s": sums.observed_seconds.astype(np.float32),

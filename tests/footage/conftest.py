@@ -28,7 +28,11 @@ def analysed(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
     def run(name: str, *assignments: str) -> fervid.Run:
         settings = fervid.load_settings(assignments=assignments, environment={})
         return fervid.analyze(
-            test_data / "videos" / name, out=out / str(abs(hash(assignments))), settings=settings, device="cpu", plot=False
+            test_data / "videos" / name,
+            out=out / str(abs(hash(assignments))),
+            settings=settings,
+            device="cpu",
+            plot=False,
         )
 
     return run

@@ -1,4 +1,4 @@
-"""Real broken files get the right outcome through the command: refused in one line, or analysed with the loss counted."""
+"""Real broken files get the right outcome: refused in one line, or analysed with the loss counted."""
 
 from __future__ import annotations
 

@@ -237,3 +237,25 @@ def test_a_setting_of_the_expensive_half_changes_its_hash(assignment: str) -> No
 
 def test_an_equal_value_in_another_spelling_has_the_same_hash() -> None:
     assert _settings("video.fps=5").hash(model_sha256="a") == _settings("video.fps=5.0").hash(model_sha256="a")
+
+
+@pytest.mark.parametrize(
+    "assignment", ["video.max_pixels=1000000", "emotion.batch_size=7", "detect.yunet.score_threshold=0.9"]
+)
+def test_limits_and_detectors_not_in_use_change_no_hash(assignment: str) -> None:
+    assert _settings(assignment).hash(model_sha256="a") == _settings().hash(model_sha256="a")
+
+
+def test_a_detector_file_counts_by_its_content(tmp_path: Path) -> None:
+    def of(name: str, content: bytes) -> str:
+        (tmp_path / name).write_bytes(content)
+        path = tmp_path / name
+        return _settings("detect.detector=yunet", f"detect.yunet.model_path={path}").hash(model_sha256="a")
+
+    assert of("a.onnx", b"one") == of("b.onnx", b"one") != of("a.onnx", b"two")
+
+
+@pytest.mark.parametrize("assignment", ["timeline.bin_seconds=inf", "timeline.bin_seconds=1e-9", "video.fps=nan"])
+def test_numbers_without_sense_are_refused(assignment: str) -> None:
+    with pytest.raises(ConfigError, match="is not valid"):
+        _settings(assignment)

@@ -81,10 +81,14 @@ def test_a_list_names_one_path_a_line(folder: Path) -> None:
     assert found("@list.txt") == (["b.mp4", "deep/b.mp4", "deep/c.mkv", "a.MOV", "space in name.mp4"], 1)
 
 
-def test_a_list_may_name_other_lists(folder: Path) -> None:
-    (folder / "inner.txt").write_text("b.mp4\n")
-    (folder / "outer.txt").write_text("@inner.txt\ndeep/c.mkv\n")
-    assert found("@outer.txt") == (["b.mp4", "deep/c.mkv"], 0)
+def test_a_name_in_a_list_is_a_path_even_with_an_at_sign(folder: Path) -> None:
+    (folder / "list.txt").write_text("@list.txt\ndeep/c.mkv\n")
+    assert found("@list.txt") == (["@list.txt", "deep/c.mkv"], 0)
+
+
+def test_an_empty_list_beside_good_names_is_no_error(folder: Path) -> None:
+    (folder / "empty.txt").write_text("# nothing\n")
+    assert found("@empty.txt", "b.mp4") == (["b.mp4"], 0)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])

@@ -59,7 +59,9 @@ def test_rows_stay_rows_that_sum_to_one(form: Form) -> None:
 def test_both_forms_are_the_weighted_means_that_they_promise() -> None:
     times, values = irregular(80), probabilities(80)
     kernel = 0.5 ** (np.abs(times[:, None] - times[None, :]) / HALF_LIFE)
-    for form, weights in ((SMOOTHER.zero_phase, kernel), (SMOOTHER.causal, np.tril(kernel))):
+    edges = np.concatenate([[2 * times[0] - times[1]], times, [2 * times[-1] - times[-2]]])
+    seconds_each = (edges[2:] - edges[:-2]) / 2
+    for form, weights in ((SMOOTHER.zero_phase, kernel * seconds_each), (SMOOTHER.causal, np.tril(kernel))):
         means = weights @ values / weights.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(form(times, values), means, atol=1e-6)
 

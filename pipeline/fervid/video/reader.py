@@ -68,7 +68,9 @@ class _Clock:
             self.ledger.clock_jumps += 1
             pts = (self.last or 0) - self.offset + self.step if self.last is not None else 0
         self.count += 1
-        if self.last is not None and pts + self.offset <= self.last:
+        if self.last is None or pts > self.last:
+            self.offset = 0  # sound, or sound again after a glitch
+        elif pts + self.offset <= self.last:
             self.ledger.clock_jumps += 1
             self.offset = self.last + self.step - pts
         self.last = pts + self.offset
