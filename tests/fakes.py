@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from fervid import emotion
 from fervid.detect import DETECTORS
+from fervid.device import RUNNERS
+from fervid.emotion import CLASSIFIERS
 from fervid.emotion.model import ModelInfo
 
 
@@ -29,7 +30,7 @@ class BrightSquareDetector:
 class BrightnessClassifier:
     """Scores a crop by its mean level alone: 128 is undecided, brighter is `angry`, darker is the next label."""
 
-    def __init__(self, info: ModelInfo) -> None:
+    def __init__(self, info: ModelInfo, *, batch_size: int = 1) -> None:  # noqa: ARG002
         self._n_classes = len(info.labels)
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
@@ -52,6 +53,6 @@ def square_picture(level: float, left: int = 40, side: int = 64) -> np.ndarray:
 def fakes_in_the_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the fakes available as detector and runner `fake`, and the runner of the CPU."""
     monkeypatch.setitem(DETECTORS, "fake", "fakes:BrightSquareDetector")
-    monkeypatch.setitem(emotion.CLASSIFIERS, "fake", "fakes:BrightnessClassifier")
-    monkeypatch.setitem(emotion.RUNNER_OF_DEVICE, "cpu", "fake")
+    monkeypatch.setitem(CLASSIFIERS, "fake", "fakes:BrightnessClassifier")
+    monkeypatch.setitem(RUNNERS, "cpu", "fake")
     yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -15,8 +15,8 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from fervid import assets
-from fervid.config import OBSERVE_SECTIONS, Settings, choose_device, load_settings
-from fervid.emotion import RUNNER_OF_DEVICE
+from fervid.config import OBSERVE_SECTIONS, Settings, load_settings
+from fervid.device import choose_runner
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.errors import InputError, OutputError, TooDamaged
 from fervid.interpret import Tables, interpret
@@ -62,7 +62,7 @@ def analyze(
             f"{settings.video.start_seconds:g} s. Give an earlier --start."
         )
     model = load_model_info(assets.model_folder(settings.emotion.model))
-    runner = RUNNER_OF_DEVICE[choose_device(device)]
+    runner = choose_runner(device)
     video_id = content_id(path)
     folder = Path(out or assets.default_output_folder()) / run_folder_name(path, video_id)
     settings_hash = settings.hash(model_sha256=model.weights_sha256)
@@ -175,7 +175,8 @@ def _done_before(folder: Path, settings_hash: str, runner: str) -> Run | None:
     except InputError:
         return None
     same = run.manifest.settings_hash == settings_hash and run.manifest.runner == runner
-    return run if same and all((folder / name).is_file() for name in run.manifest.outputs) else None
+    whole = all((folder / name).is_file() for name in run.manifest.outputs)
+    return replace(run, was_there=True) if same and whole else None
 
 
 def _prepare(folder: Path, *, keep_observations: bool) -> None:
@@ -186,6 +187,8 @@ def _prepare(folder: Path, *, keep_observations: bool) -> None:
         if not keep_observations:
             shutil.rmtree(folder / OBSERVATIONS, ignore_errors=True)
         (folder / OBSERVATIONS).mkdir(exist_ok=True)
+        for torn in (*folder.glob("*.part*"), *folder.glob(f"{OBSERVATIONS}/*.part")):
+            torn.unlink()
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Give another folder with --out.") from None
 

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -213,23 +213,6 @@ def parse_time(text: str) -> float:
             f"time {text!r} has more than 59 minutes or seconds in a field. Write it as {TIME_SPELLINGS}."
         )
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
-
-
-def choose_device(device: str) -> Literal["cpu", "gpu"]:
-    """The device class for `auto`, `cpu` or `gpu:N`, without importing anything heavy.
-
-    Asking for a GPU that is not there is a ConfigError, never a silent change to the CPU.
-    """
-    has_driver = any(Path(p).exists() for p in ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/kfd"))
-    if device == "auto":
-        return "gpu" if has_driver else "cpu"
-    if device == "cpu":
-        return "cpu"
-    if re.fullmatch(r"gpu(:\d+)?", device):
-        if not has_driver:
-            raise ConfigError(f"--device {device}: no GPU driver was found on this machine. Use --device cpu or auto.")
-        return "gpu"
-    raise ConfigError(f"device {device!r} does not exist. Use auto, cpu or gpu:N.")
 
 
 def _preset_path(name: str) -> Path:

@@ -74,7 +74,7 @@ class Observer:
         options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
         self._make_detector = partial(make_detector, detect.detector, options)
         self._make_detector()  # a wrong setting is said before anything is written
-        self._classifier = make_classifier(runner, model)
+        self._classifier = make_classifier(runner, model, batch_size=settings.emotion.batch_size)
 
     def observe(self, segment: Segment, ledger: Ledger) -> Iterator[FaceScores]:
         """The scored faces of every sampled frame of a segment. Fills `ledger` and `self.seconds` as frames pass."""

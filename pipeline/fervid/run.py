@@ -25,6 +25,8 @@ class Run:
 
     folder: Path
     manifest: RunManifest
+    was_there: bool = False
+    """Whether the run had been made before, so that nothing was analysed for it."""
 
     @property
     def frames(self) -> pa.Table:
@@ -76,6 +78,7 @@ class Run:
             "peak_anger": _peak(faces, f"s_{LABEL_OF_ALERTS}") if LABEL_OF_ALERTS in labels else None,
             "elapsed_seconds": self.manifest.elapsed_seconds,
             "times_real_time": self.manifest.video["duration_seconds"] / max(1e-9, self.manifest.elapsed_seconds),
+            "was_there": self.was_there,
             "warnings": list(self.manifest.warnings),
             "folder": str(self.folder),
             "files": sorted([*self.manifest.outputs, "manifest.json"]),

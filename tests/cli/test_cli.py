@@ -57,8 +57,22 @@ def test_an_analysis_prints_a_readable_summary(tmp_path: Path) -> None:
     done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("clip.mp4: 00:00:03.0 of video, 15 of 75 frames analysed\n")
-    for word in ("1 track", "expressions", "anger-like    peaks at", "times real time", "timeline.parquet", "timeline.png"):
+    for word in (
+        "1 track",
+        "expressions",
+        "anger-like    peaks at",
+        "times real time",
+        "timeline.parquet",
+        "timeline.png",
+    ):
         assert word in done.stdout
+
+
+def test_a_result_that_is_there_is_shown_and_said_to_be_old(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", constant_rate(1), empty_picture)
+    first, second = (run_fervid("analyze", str(video), "-o", str(tmp_path), "-q").stdout for _ in range(2))
+    assert "analysed before" not in first
+    assert "analysed before with the same settings; --overwrite analyses it again" in second
 
 
 def test_json_is_one_object_a_video_and_nothing_else(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from fervid.config import OBSERVE_SECTIONS, Settings, choose_device, load_settings, parse_time, preset_names
+from fervid.config import OBSERVE_SECTIONS, Settings, load_settings, parse_time, preset_names
 from fervid.errors import ConfigError
 
 
@@ -168,41 +168,6 @@ def test_every_preset_loads_and_changes_something_unless_it_is_the_default(name:
 def test_settings_cannot_be_changed_in_place() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().video.fps = 3  # type: ignore[misc]
-
-
-def _driver(monkeypatch: pytest.MonkeyPatch, *files: str) -> None:
-    monkeypatch.setattr(Path, "exists", lambda path: str(path) in files)
-
-
-@pytest.mark.parametrize(("device", "expected"), [("cpu", "cpu"), ("auto", "cpu")])
-def test_without_a_driver_everything_runs_on_the_cpu(
-    monkeypatch: pytest.MonkeyPatch, device: str, expected: str
-) -> None:
-    _driver(monkeypatch)
-    assert choose_device(device) == expected
-
-
-@pytest.mark.parametrize("device", ["gpu", "gpu:0", "gpu:3"])
-def test_a_gpu_that_is_not_there_is_an_error_and_never_the_cpu(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
-    _driver(monkeypatch)
-    with pytest.raises(ConfigError, match=f"--device {device}: no GPU driver was found"):
-        choose_device(device)
-
-
-@pytest.mark.parametrize("file", ["/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/kfd"])
-@pytest.mark.parametrize(("device", "expected"), [("auto", "gpu"), ("gpu", "gpu"), ("gpu:1", "gpu"), ("cpu", "cpu")])
-def test_with_a_driver_the_gpu_is_taken_unless_the_cpu_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, file: str, device: str, expected: str
-) -> None:
-    _driver(monkeypatch, file)
-    assert choose_device(device) == expected
-
-
-@pytest.mark.parametrize("device", ["", "cuda", "GPU", "gpu:", "gpu:x", "gpu:-1", "cpu:0"])
-def test_an_unknown_device_is_refused(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
-    _driver(monkeypatch, "/dev/nvidiactl")
-    with pytest.raises(ConfigError, match=r"does not exist\. Use auto, cpu or gpu:N"):
-        choose_device(device)
 
 
 def _settings(*assignments: str) -> Settings:

@@ -8,7 +8,8 @@ from fractions import Fraction
 import pytest
 
 from fervid.detect import DETECTORS
-from fervid.emotion import CLASSIFIERS, RUNNER_OF_DEVICE
+from fervid.device import RUNNERS
+from fervid.emotion import CLASSIFIERS
 from fervid.errors import ConfigError
 from fervid.registry import resolve
 from fervid.track import SMOOTHERS, TRACKERS
@@ -38,5 +39,5 @@ def test_every_entry_of_the_tables_exists(table: dict[str, str]) -> None:
 
 
 def test_every_device_has_a_runner_in_the_table() -> None:
-    assert set(RUNNER_OF_DEVICE) == {"cpu", "gpu"}
-    assert set(RUNNER_OF_DEVICE.values()) <= set(CLASSIFIERS)
+    assert set(RUNNERS) == {"cpu", "gpu"}
+    assert set(RUNNERS.values()) <= set(CLASSIFIERS)

@@ -110,8 +110,12 @@ def describe(run: Run) -> str:
         lines.append(f"  expressions   {shares} of the time that faces are seen")
     if summary["peak_anger"]:
         peak = summary["peak_anger"]
-        lines.append(f"  anger-like    peaks at {peak['value']:.2f}, {clock(peak['time_s'])} (track {peak['track_id']})")
+        lines.append(
+            f"  anger-like    peaks at {peak['value']:.2f}, {clock(peak['time_s'])} (track {peak['track_id']})"
+        )
     lines += [f"  warning       {warning}" for warning in summary["warnings"]]
+    if summary["was_there"]:
+        lines.append("  note          analysed before with the same settings; --overwrite analyses it again")
     lines.append(
         f"  speed         {summary['times_real_time']:.1f} times real time ({summary['elapsed_seconds']:.1f} s)"
     )

@@ -14,18 +14,16 @@ CLASSIFIERS = {
     "keras": "fervid.emotion.keras:KerasClassifier",
 }
 
-RUNNER_OF_DEVICE = {"cpu": "litert", "gpu": "keras"}
-
 
 class Classifier(Protocol):
-    """Scores face crops with one set of weights."""
+    """Scores face crops with one set of weights. Made with `(info, batch_size=N)`."""
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """uint8 (N, S, S) full range -> logits float32 (N, C). N may be 0."""
         ...
 
 
-def make_classifier(runner: str, info: ModelInfo) -> Classifier:
+def make_classifier(runner: str, info: ModelInfo, *, batch_size: int = 64) -> Classifier:
     """The runner of that name over a checked model folder."""
-    classifier: Classifier = resolve(CLASSIFIERS, runner, kind="runner")(info)
+    classifier: Classifier = resolve(CLASSIFIERS, runner, kind="runner")(info, batch_size=batch_size)
     return classifier

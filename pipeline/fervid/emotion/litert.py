@@ -1,8 +1,8 @@
 """Run a classifier with LiteRT on the CPU: the default, which never imports TensorFlow. Knows nothing of videos.
 
-Faces go through one by one. Measured with the res-xs network on one thread of a Xeon (XNNPACK, float32, CPU time per
-face): 0.55 ms in batches of 1, 0.54 ms in batches of 8, 16 or 32, with logits equal to the last bit. A batch would
-save nothing, and without one the result of a face cannot depend on its neighbours.
+Faces go through one by one. Measured with the res-xs network on one thread of a server core (XNNPACK, float32, CPU
+time per face): 0.55 ms in batches of 1, 0.54 ms in batches of 8, 16 or 32, with logits equal to the last bit. A batch
+would save nothing, and without one the result of a face cannot depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from fervid.errors import DependencyMissing, ModelError
 class LiteRTClassifier:
     """One interpreter, for one thread of the caller; `num_threads` are its own."""
 
-    def __init__(self, info: ModelInfo, *, num_threads: int = 1) -> None:
-        """Raises DependencyMissing without LiteRT, ModelError for a file that is not the network of `info`."""
+    def __init__(self, info: ModelInfo, *, batch_size: int = 1, num_threads: int = 1) -> None:  # noqa: ARG002
+        """`batch_size` is what every runner is offered, and has no use here.
+
+        Raises DependencyMissing without LiteRT, ModelError for a file that is not the network of `info`.
+        """
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as problem:

@@ -1,0 +1,46 @@
+"""Which device scores faces. Looks for a driver before anything heavy is imported; knows nothing of models."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from pathlib import Path
+
+from fervid.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+DRIVER_FILES = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/kfd")
+RUNNERS = {"cpu": "litert", "gpu": "keras"}
+
+
+def choose_runner(device: str) -> str:
+    """The runner for `auto`, `cpu`, `gpu` or `gpu:N`.
+
+    A GPU that was asked for and cannot be used is a ConfigError, never a silent change to the CPU; `auto` falls back to
+    the CPU and says so.
+    """
+    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
+        raise ConfigError(f"device {device!r} does not exist. Use auto, cpu or gpu:N.")
+    has_driver = any(Path(file).exists() for file in DRIVER_FILES)
+    if device == "cpu" or (device == "auto" and not has_driver):
+        return RUNNERS["cpu"]
+    if not has_driver:
+        raise ConfigError(f"--device {device}: no GPU driver was found on this machine. Use --device cpu or auto.")
+    if ":" in device:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
+    if _keras_sees_a_gpu():
+        return RUNNERS["gpu"]
+    if device == "auto":
+        log.warning("a GPU driver is here, but Keras sees no GPU: faces are scored on the CPU")
+        return RUNNERS["cpu"]
+    raise ConfigError(
+        f"--device {device}: Keras sees no GPU, though a driver is here. Install tensorflow[and-cuda], or use the CPU."
+    )
+
+
+def _keras_sees_a_gpu() -> bool:
+    from fervid.backend import load_keras
+
+    return bool(load_keras().distribution.list_devices("gpu"))
