@@ -11,7 +11,6 @@
     |-- ModelError                 78  a model folder is missing, corrupt or foreign
     |-- DependencyMissing          78  a library, or a system package below it, is not installed
     `-- OutputError                74  a result cannot be written
-        `-- OutputBusy             75  another process is writing this output; run again
 
 A message says what failed, the value received, what was expected and the next step, in at most two sentences.
 """
@@ -73,9 +72,3 @@ class OutputError(FervidError):
     """A result could not be written."""
 
     exit_code = 74
-
-
-class OutputBusy(OutputError):
-    """Another process holds this output."""
-
-    exit_code = 75
