@@ -19,11 +19,12 @@ from fervid.config import OBSERVE_SECTIONS, Settings, load_settings
 from fervid.device import choose_runner
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.errors import InputError, OutputError, TooDamaged
+from fervid.files import content_id, file_sha256
 from fervid.interpret import Tables, interpret
 from fervid.manifest import MANIFEST, RunManifest, printable
 from fervid.observe import Observer, is_observed, read_observations, write_observations
-from fervid.run import Run, content_id, open_run, run_folder_name
-from fervid.timeline.io import file_sha256, write_table
+from fervid.run import Run, open_run, run_folder_name
+from fervid.timeline.io import write_table
 from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.types import FaceScores, Segment, VideoInfo
 from fervid.video.loss import judge_loss
@@ -162,7 +163,10 @@ def _read_all(folder: Path, segments: list[Segment]) -> tuple[pa.Table, Ledger]:
         table, part = read_observations(_observations_path(folder, segment))
         tables.append(table)
         ledger.add(part)
-    return pa.concat_tables(tables), ledger
+    observations = pa.concat_tables(tables)
+    n_sound = observations.num_rows - sum(observations["is_corrupt"].to_pylist())
+    assert ledger.analysed == n_sound, f"{ledger.analysed} frames analysed, {n_sound} have a row"
+    return observations, ledger
 
 
 def _observations_path(folder: Path, segment: Segment) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ import pyarrow.parquet as pq
 
 from fervid.manifest import RunManifest, read_manifest
 
-CHUNK_BYTES = 1 << 20
 LABEL_OF_ALERTS = "angry"
 
 
@@ -102,17 +100,6 @@ def _peak(faces: pa.Table, column: str) -> dict[str, float] | None:
         "time_s": faces["time_s"][row].as_py(),
         "track_id": faces["track_id"][row].as_py(),
     }
-
-
-def content_id(path: Path) -> str:
-    """16 hexadecimal digits from a file's size and its first, middle and last MiB: the same for a renamed copy."""
-    size = path.stat().st_size
-    digest = hashlib.blake2b(str(size).encode(), digest_size=8)
-    with path.open("rb") as file:
-        for offset in sorted({0, max(0, (size - CHUNK_BYTES) // 2), max(0, size - CHUNK_BYTES)}):
-            file.seek(offset)
-            digest.update(file.read(CHUNK_BYTES))
-    return digest.hexdigest()
 
 
 def run_folder_name(path: Path, video_id: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fervid.run import CHUNK_BYTES, content_id, run_folder_name
+from fervid.files import CHUNK_BYTES, content_id
+from fervid.run import run_folder_name
 
 ID = "0123456789abcdef"
 SMALL, LARGE = 1000, 3 * CHUNK_BYTES + 5000

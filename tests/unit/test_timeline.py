@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fervid.files import file_sha256
 from fervid.timeline.build import BinSums, Spells, bin_edges, frame_spells, sum_bins, weighted_mean
-from fervid.timeline.io import file_sha256, write_table
+from fervid.timeline.io import write_table
 from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 
 NO_FACES = (np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2)))

@@ -24,7 +24,13 @@ def evaluate(
         typer.Option(help="Rows to classify. Each reading of PrivateTest is logged in the model folder."),
     ] = "PublicTest",
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Also write metrics.json, confusion.csv and confusion.png there.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Folder for metrics.json, confusion.csv and confusion.png.",
+            show_default="evaluation/MODEL-SPLIT in outputs/",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     allow_unofficial: Annotated[
@@ -37,8 +43,12 @@ def evaluate(
     from fervid.train.fer2013 import load_fer2013
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
-    evaluation = evaluate_model(folder, dataset, split, out)
-    typer.echo(json.dumps(evaluation.to_json()) if as_json else _table(evaluation))
+    results = out or assets.default_output_folder() / "evaluation" / f"{folder.name}-{split}"
+    evaluation = evaluate_model(folder, dataset, split, results)
+    if as_json:
+        typer.echo(json.dumps(evaluation.to_json()))
+    else:
+        typer.echo(f"{_table(evaluation)}\n\nconfusion.png, confusion.csv and metrics.json are in {results}")
 
 
 def _table(evaluation: Evaluation) -> str:

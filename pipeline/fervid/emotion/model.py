@@ -9,7 +9,6 @@ Nothing heavier than the standard library is imported here: every analysis passe
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fervid.errors import ModelError, OutputError
+from fervid.files import file_sha256
 
 SCHEMA_VERSION = 1
 MODEL_JSON = "model.json"
@@ -105,12 +105,6 @@ def write_model_json(folder: Path, content: dict[str, Any]) -> None:
         raise OutputError(
             f"{path} cannot be written ({problem.strerror}). Choose a folder that you may write to."
         ) from None
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_file(path: Path, expected: str) -> None:

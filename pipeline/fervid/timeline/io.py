@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,9 +32,3 @@ def write_table(path: Path, table: pa.Table, metadata: Mapping[str, str]) -> Non
         row_group_size=ROWS_PER_GROUP,
     )
     os.replace(partial, path)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,12 +25,12 @@ from fervid.emotion.model import (
     TFLITE,
     WEIGHTS,
     ModelInfo,
-    file_sha256,
     load_model_info,
     read_model_json,
     write_model_json,
 )
 from fervid.errors import ModelError, OutputError
+from fervid.files import file_sha256
 from fervid.train.card import write_card
 from fervid.train.charts import draw_curves
 from fervid.train.evaluate import score_logits
@@ -171,7 +171,7 @@ def _check_agreement(model: Any, tflite: Path, images: np.ndarray, logits: np.nd
         if not difference <= LOGIT_TOLERANCE:  # NaN fails too
             raise ModelError(
                 f"{tflite} run {how} differs from the network by {difference:.1e} in a logit, expected at most "
-                f"{LOGIT_TOLERANCE:.0e}. Nothing was exported; report this with the versions from `fervid doctor`."
+                f"{LOGIT_TOLERANCE:.0e}. Nothing was exported; report this with the output of `pip freeze`."
             )
 
 
