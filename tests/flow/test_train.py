@@ -229,3 +229,33 @@ def test_the_evaluate_command_prints_a_table_or_one_json_object(tiny_model: Path
     found = json.loads(result.stdout)
     assert found == evaluate_model(tiny_model, DATASET, "PublicTest").to_json()
     assert {"model", "split", "n", "accuracy", "accuracy_interval", "macro_f1", "ece", "per_class"} <= set(found)
+
+
+def test_votes_shape_the_features_and_are_no_part_of_the_model(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    votes = rng.multinomial(10, np.ones(10) / 10, len(DATASET.labels)).astype(np.float32)
+    recipe = RECIPE.model_copy(update={"epochs": 1, "ferplus_weight": 0.5})
+    with_votes = fit(tmp_path / "with", recipe, votes=votes)
+    without = fit(tmp_path / "without", RECIPE.model_copy(update={"epochs": 1}))
+    info = write_model_folder(with_votes, recipe, DATASET, tmp_path / "with", "votes")
+    assert [w.shape for w in with_votes.model.get_weights()] == [w.shape for w in without.model.get_weights()]
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(with_votes.model.get_weights(), without.model.get_weights(), strict=True)
+    )
+    assert len(info.labels) == 7
+
+
+def test_a_recipe_with_votes_asks_for_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Give FER\\+'s fer2013new.csv with --ferplus"):
+        fit(tmp_path, RECIPE.model_copy(update={"ferplus_weight": 0.5}))
+
+
+def test_a_checkpoint_goes_on_under_settings_that_are_new_since_then(tiny_model: Path, tmp_path: Path) -> None:
+    with np.load(tiny_model / "checkpoint.npz") as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    identity = json.loads(str(arrays["identity"]))
+    del identity["recipe"]["ferplus_weight"]  # as written before there were votes
+    arrays["identity"] = np.array(json.dumps(identity))
+    np.savez(tmp_path / "checkpoint.npz", **arrays)
+    assert len(fit(tmp_path).history) == 2

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,31 @@ def test_views_of_full_strength_stay_within_their_bounds() -> None:
     result = seen(faces(64), draw_views(64, SIDE_PX, FULL, (3,)))
     assert result.shape == (64, SIDE_PX, SIDE_PX)
     assert 0 <= result.min() < result.max() <= 1
+
+
+def test_degradations_leave_the_geometry_as_it_was() -> None:
+    degraded = dataclasses.replace(FULL, blur_share=0.5, noise_share=0.5)
+    plain, more = (draw_views(8, SIDE_PX, strength, (1, 2)) for strength in (FULL, degraded))
+    assert set(more) - set(plain) == {"blur", "noise"}
+    assert all(np.array_equal(plain[key], more[key]) for key in ("matrix", "erase"))
+
+
+def test_blur_spreads_a_point_evenly_and_keeps_its_sum_for_its_share_of_images() -> None:
+    point = np.zeros((400, SIDE_PX, SIDE_PX), np.float32)
+    point[:, 20, 30] = 1
+    views = draw_views(400, SIDE_PX, dataclasses.replace(OFF, blur_share=0.25), (0,))
+    views["matrix"][:] = [[1, 0, 0], [0, 1, 0]]
+    result = seen(point, views)
+    np.testing.assert_allclose(result.sum(axis=(1, 2)), 1, atol=1e-4)
+    np.testing.assert_allclose(result[:, 19, 30], result[:, 20, 29], atol=1e-6)
+    np.testing.assert_allclose(result[:, 17, 30], result[:, 23, 30], atol=1e-6)
+    share = (result[:, 20, 30] < 0.99).mean()
+    assert 0.18 < share < 0.32
+
+
+def test_noise_falls_on_its_share_of_images_within_its_strength() -> None:
+    grey = np.full((400, SIDE_PX, SIDE_PX), 0.5, np.float32)
+    result = seen(grey, draw_views(400, SIDE_PX, dataclasses.replace(OFF, noise_share=0.25), (0,)))
+    spread = result.std(axis=(1, 2))
+    assert 0.18 < (spread > 1e-6).mean() < 0.32
+    assert spread.max() < OFF.noise * 1.1

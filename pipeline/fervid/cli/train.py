@@ -22,6 +22,10 @@ def train(
         Path | None,
         typer.Option("-o", "--out", help="The model folder to write.", show_default="training/RECIPE in outputs/"),
     ] = None,
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(help="FER+ votes (fer2013new.csv), for recipes that use them.", show_default="beside the data"),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model.", show_default="fer2013-NETWORK")] = None,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the checkpoint in --out.")] = True,
     allow_unofficial: Annotated[
@@ -41,11 +45,16 @@ def train(
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
     folder = out if out is not None else assets.default_output_folder() / "training" / Path(recipe).stem
+    votes = None
+    if settings.ferplus_weight:
+        from fervid.train.ferplus import FILE_NAME, load_votes
+
+        votes = load_votes(ferplus or (data if data.is_dir() else data.parent) / FILE_NAME, dataset)
     load_tensorflow()
     from fervid.train.export import write_model_folder
     from fervid.train.fit import fit
 
-    fitted = fit(dataset, settings, folder, resume=resume, progress=not quiet)
+    fitted = fit(dataset, settings, folder, votes=votes, resume=resume, progress=not quiet)
     info = write_model_folder(fitted, settings, dataset, folder, name or f"fer2013-{settings.network}")
 
     best = fitted.history[fitted.best_epoch - 1]

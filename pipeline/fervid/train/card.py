@@ -125,7 +125,8 @@ def _augmentation(strength: dict[str, float]) -> str:
     return (
         f"rotation up to {strength['angle_degrees']:g} degrees, scale by up to {strength['scale']:.0%}, shift up to "
         f"{strength['shift_px']:g} px, contrast {strength['contrast']:.0%}, brightness {strength['brightness']:.0%}, "
-        f"erasing of {strength['erase_share']:.0%} of the images"
+        f"erasing of {strength['erase_share']:.0%} of the images, blur of {strength['blur_share']:.0%}, "
+        f"noise on {strength['noise_share']:.0%}"
     )
 
 

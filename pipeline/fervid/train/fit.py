@@ -5,6 +5,7 @@ Selection looks at PublicTest only; PrivateTest is never read here.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -55,9 +56,18 @@ class Fitted:
     std: float
 
 
-def fit(dataset: FaceDataset, recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = True) -> Fitted:
+def fit(
+    dataset: FaceDataset,
+    recipe: Recipe,
+    out: Path,
+    *,
+    votes: np.ndarray | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> Fitted:
     """Train `recipe` on the Training split, choose the epoch on PublicTest, keep a checkpoint per epoch in `out`.
 
+    `votes` float32 (N, 10), a row for each of `dataset`, are needed by recipes with a `ferplus_weight`.
     With `resume` a checkpoint of the same recipe and data is continued; one of another recipe is a ConfigError.
     An `out` that cannot be written is an OutputError.
     """
@@ -67,13 +77,19 @@ def fit(dataset: FaceDataset, recipe: Recipe, out: Path, *, resume: bool = True,
     mean, std = float(training.images.mean() / 255), float(training.images.std() / 255)
     keras.utils.set_random_seed(recipe.seed)
     model = build_network(recipe.network, n_classes=len(EMOTIONS), side_px=SIDE_PX, mean=mean, std=std)
-    stepper = Stepper(model, recipe, training.images, training.labels)
+    if recipe.ferplus_weight and votes is None:
+        raise ConfigError(
+            f"the recipe has ferplus_weight = {recipe.ferplus_weight:g}, but there are no votes. "
+            "Give FER+'s fer2013new.csv with --ferplus, or put it beside the data."
+        )
+    training_votes = votes[dataset.usage == "Training"] if votes is not None else None
+    stepper = Stepper(model, recipe, training.images, training.labels, training_votes)
     if len(training.labels) < recipe.batch_size:
         raise ConfigError(
             f"batch_size {recipe.batch_size} is larger than the {len(training.labels)} Training rows. Lower it."
         )
 
-    identity = json.dumps({"recipe": recipe.model_dump(), "data": dataset.sha256()}, sort_keys=True)
+    identity = _identity(recipe, dataset, votes if recipe.ferplus_weight else None)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -143,6 +159,23 @@ def _best_epoch(history: list[EpochRecord]) -> int:
     return max(history, key=lambda record: (record.val_accuracy, -record.val_loss)).epoch
 
 
+def _identity(recipe: Recipe, dataset: FaceDataset, votes: np.ndarray | None) -> str:
+    content = {"recipe": recipe.model_dump(), "data": dataset.sha256()}
+    if votes is not None:
+        content["votes"] = hashlib.sha256(votes.astype("<f4").tobytes()).hexdigest()
+    return json.dumps(content, sort_keys=True)
+
+
+def _same_run(stored: str, identity: str) -> bool:
+    """Whether two identities name one run: a setting that was not there yet when it began has its default."""
+    try:
+        ours, theirs = json.loads(identity), json.loads(stored)
+        theirs["recipe"] = Recipe.model_validate(theirs["recipe"]).model_dump()
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(ours == theirs)
+
+
 def _save(path: Path, identity: str, stepper: Stepper, history: list[EpochRecord], best: dict[str, np.ndarray]) -> None:
     arrays: dict[str, Any] = stepper.state() | {f"best/{key}": value for key, value in best.items()}
     arrays["identity"] = np.array(identity)
@@ -163,7 +196,7 @@ def _restore(path: Path, identity: str, stepper: Stepper) -> tuple[list[EpochRec
             arrays = {key: stored[key] for key in stored.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
         raise ConfigError(f"{path} cannot be read as a checkpoint ({problem}). Start over with --no-resume.") from None
-    if str(arrays.get("identity")) != identity:
+    if not _same_run(str(arrays.get("identity")), identity):
         raise ConfigError(
             f"{path} belongs to another recipe or data set. Give another --out, or --no-resume to start over."
         )

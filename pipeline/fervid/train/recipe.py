@@ -24,6 +24,8 @@ class AugmentSettings(BaseModel):
     contrast: float = Field(default=0.3, ge=0, lt=1)
     brightness: float = Field(default=0.15, ge=0, lt=1)
     erase_share: float = Field(default=0.25, ge=0, le=1)
+    blur_share: float = Field(default=0.0, ge=0, le=1)
+    noise_share: float = Field(default=0.0, ge=0, le=1)
 
     def strength(self) -> AugmentStrength:
         return AugmentStrength(**self.model_dump())
@@ -43,6 +45,7 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=5e-3, ge=0)
     gradient_clip_norm: float = Field(default=5.0, gt=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    ferplus_weight: float = Field(default=0.0, ge=0, description="weight of a second head on the FER+ votes")
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
     seed: int = Field(default=1, ge=0)
     augment: AugmentSettings = AugmentSettings()

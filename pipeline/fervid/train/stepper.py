@@ -8,6 +8,7 @@ import numpy as np
 
 from fervid.emotion.crops import as_network_input
 from fervid.train.augment import apply_views
+from fervid.train.ferplus import vote_targets
 from fervid.train.recipe import Recipe
 
 
@@ -18,12 +19,25 @@ class Stepper:
     those of the averaged weights. Runs on Keras's TensorFlow backend.
     """
 
-    def __init__(self, model: Any, recipe: Recipe, images: np.ndarray, labels: np.ndarray) -> None:
-        """`images` uint8 (N, S, S) and `labels` int (N,) stay on the device; a step names the rows it takes."""
+    def __init__(
+        self, model: Any, recipe: Recipe, images: np.ndarray, labels: np.ndarray, votes: np.ndarray | None = None
+    ) -> None:
+        """`images` uint8 (N, S, S) and `labels` int (N,) stay on the device; a step names the rows it takes.
+
+        With `votes` float32 (N, 10) and the recipe's `ferplus_weight`, a second head learns the FER+ votes from the
+        same features. It shapes them in training and is no part of `model`.
+        """
         import keras
         import tensorflow as tf
 
         self.model = model
+        self._trained = model
+        self._votes: tuple[Any, Any] | None = None
+        if recipe.ferplus_weight and votes is not None:
+            targets, weights = vote_targets(votes)
+            self._votes = tf.constant(targets), tf.constant(weights)
+            head = keras.layers.Dense(targets.shape[1], dtype="float32", name="ferplus_logits")
+            self._trained = keras.Model(model.input, [model.output, head(model.get_layer("dropout").output)])
         self.optimizer = keras.optimizers.SGD(
             recipe.peak_learning_rate,
             momentum=recipe.momentum,
@@ -32,8 +46,8 @@ class Stepper:
             global_clipnorm=recipe.gradient_clip_norm,
         )
         self.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        self.optimizer.build(model.trainable_variables)
-        self._averaged = [v for v in model.variables if "float" in str(v.dtype)]
+        self.optimizer.build(self._trained.trainable_variables)
+        self._averaged = [v for v in self._trained.variables if "float" in str(v.dtype)]
         self._averages = [tf.Variable(v.value, trainable=False) for v in self._averaged]
         self._images, self._labels = tf.constant(images), tf.constant(labels)
         self._recipe = recipe
@@ -57,7 +71,8 @@ class Stepper:
         faces = apply_views(tf.cast(tf.gather(self._images, rows), tf.float32) / 255.0, views)[..., None]
         targets = tf.gather(self._labels, rows)
         with tf.GradientTape() as tape:
-            logits = self.model(faces, training=True)
+            outputs = self._trained(faces, training=True)
+            logits, vote_logits = (outputs, None) if self._votes is None else outputs
             losses = keras.losses.categorical_crossentropy(
                 tf.one_hot(targets, self._n_classes),
                 logits,
@@ -65,8 +80,13 @@ class Stepper:
                 label_smoothing=self._recipe.label_smoothing,
             )
             loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, self.model.trainable_variables)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+            objective = loss
+            if self._votes is not None:
+                targets_of_votes, weights = (tf.gather(part, rows) for part in self._votes)
+                vote_losses = tf.nn.softmax_cross_entropy_with_logits(targets_of_votes, vote_logits)
+                objective += self._recipe.ferplus_weight * tf.reduce_mean(weights * vote_losses)
+        gradients = tape.gradient(objective, self._trained.trainable_variables)
+        self.optimizer.apply(gradients, self._trained.trainable_variables)
         for average, value in zip(self._averages, self._averaged, strict=True):
             average.assign(decay * average + (1 - decay) * value)
         hits = tf.cast(tf.argmax(logits, axis=1), targets.dtype) == targets
@@ -89,12 +109,12 @@ class Stepper:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that a later `restore` needs to go on as if nothing had happened."""
-        groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self._averages}
+        groups = {"model": self._trained.variables, "optimizer": self.optimizer.variables, "average": self._averages}
         return {f"{group}/{i}": _to_array(v) for group, variables in groups.items() for i, v in enumerate(variables)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take up a state that `state` returned for the same recipe."""
-        groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self._averages}
+        groups = {"model": self._trained.variables, "optimizer": self.optimizer.variables, "average": self._averages}
         for group, variables in groups.items():
             for i, variable in enumerate(variables):
                 variable.assign(state[f"{group}/{i}"])
