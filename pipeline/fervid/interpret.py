@@ -94,9 +94,15 @@ def interpret(
 
 
 def _cuts(observations: pa.Table, threshold: float) -> np.ndarray:
+    """Cuts of the whole video, a piece at a time: thumbnails are the one part of observations that is large."""
     width, height = THUMBNAIL_PX
-    packed = b"".join(observations["thumbnail"].to_pylist())
-    return find_cuts(np.frombuffer(packed, np.uint8).reshape(-1, height, width), threshold=threshold)
+    last = np.zeros((0, height, width), np.uint8)
+    cuts = []
+    for piece in observations["thumbnail"].chunks:
+        pictures = np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
+        cuts.append(find_cuts(np.concatenate([last, pictures]), threshold=threshold)[len(last) :])
+        last = pictures[-1:] if len(pictures) else last
+    return np.concatenate(cuts) if cuts else np.zeros(0, bool)
 
 
 def _follow(row: np.ndarray, boxes: np.ndarray, times: np.ndarray, cuts: np.ndarray, settings: Settings) -> np.ndarray:

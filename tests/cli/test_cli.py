@@ -125,8 +125,9 @@ def test_a_wrong_call_gets_one_clear_line_and_its_exit_code(
     assert "Traceback" not in done.stderr
 
 
-def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    done = run_fervid("--debug", "analyze", "missing.mp4", cwd=tmp_path)
+@pytest.mark.parametrize("arguments", [("--debug", "analyze", "missing.mp4"), ("analyze", "missing.mp4", "--debug")])
+def test_debug_shows_the_traceback_wherever_it_stands(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run_fervid(*arguments, cwd=tmp_path)
     assert done.returncode == 3
     assert "Traceback" in done.stderr
 

@@ -9,7 +9,7 @@ import pytest
 
 from fervid.types import Segment, VideoInfo
 from fervid.video.probe import PacketPlan
-from fervid.video.segments import plan_segments, sampling_slot
+from fervid.video.segments import NO_SLOT, plan_segments, sampling_slot
 from paper import paper_info, paper_plan
 
 FRAMES = range(0, 100_000, 40)
@@ -46,17 +46,17 @@ def test_slots_do_not_drift_over_ten_hours_of_ntsc_video() -> None:
 
 @pytest.mark.parametrize("keys", [[], [0], [0, 20_000]])
 def test_without_a_key_frame_after_the_first_point_a_video_is_one_segment(keys: list[int]) -> None:
-    assert planned(paper_info(), paper_plan(FRAMES, keys)) == [Segment("v", 0, 0.0, 100.0, None, None, -1)]
+    assert planned(paper_info(), paper_plan(FRAMES, keys)) == [Segment("v", 0, 0.0, 100.0, None, None, NO_SLOT)]
 
 
 def test_an_unsplittable_video_is_one_segment() -> None:
     plan = paper_plan(FRAMES, range(0, 100_000, 1000), is_splittable=False)
-    assert planned(paper_info(), plan) == [Segment("v", 0, 0.0, 100.0, None, None, -1)]
+    assert planned(paper_info(), plan) == [Segment("v", 0, 0.0, 100.0, None, None, NO_SLOT)]
 
 
 def test_segments_begin_at_the_points_where_those_have_key_frames() -> None:
     assert planned(paper_info(), paper_plan(FRAMES, range(0, 100_000, 1000))) == [
-        Segment("v", 0, 0.0, 30.0, None, 30_000, -1),
+        Segment("v", 0, 0.0, 30.0, None, 30_000, NO_SLOT),
         Segment("v", 1, 30.0, 60.0, 30_000, 60_000, 149),  # the frame before is at 29.96 s, 149.8 slots
         Segment("v", 2, 60.0, 90.0, 60_000, 90_000, 299),
         Segment("v", 3, 90.0, 100.0, 90_000, None, 449),
@@ -157,4 +157,4 @@ def test_segments_sample_the_frames_that_one_pass_would(fps: float, seed: int) -
         for s in segments
         for time in sampled(s.start_pts or 0, s.end_pts if s.end_pts is not None else np.inf, s.previous_slot)
     ]
-    assert in_segments == sampled(0, np.inf, -1)
+    assert in_segments == sampled(0, np.inf, NO_SLOT)

@@ -30,6 +30,7 @@ for command in (analyze, demo, train, evaluate, config):
     app.command()(command)
 
 INTERNAL_ERROR, OUTPUT_ERROR = 70, 74
+GENERAL_OPTIONS = ("--debug", "-v", "--verbose")
 
 
 def _print_version(value: bool) -> None:
@@ -43,12 +44,15 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def options(
     debug: bool = typer.Option(False, "--debug", help="Show the full traceback of an error."),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more on stderr."),
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),  # noqa: ARG001
 ) -> None:
     """Batch video analytics for facial emotion: how faces look over time, as Parquet timelines."""
     if debug:
         os.environ["FERVID_DEBUG"] = "1"
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
+    )
 
 
 def main() -> None:
@@ -56,7 +60,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        app(standalone_mode=True)
+        app(args=_general_options_first(sys.argv[1:]), standalone_mode=True)
     except FervidError as error:
         _fail(str(error), error.exit_code)
     except BrokenPipeError:
@@ -66,6 +70,13 @@ def main() -> None:
         _fail(f"{error.filename or 'output'} could not be read or written ({error.strerror or error})", OUTPUT_ERROR)
     except Exception as error:
         _fail(f"internal error: {type(error).__name__}: {error}. Run again with --debug and report it", INTERNAL_ERROR)
+
+
+def _general_options_first(arguments: list[str]) -> list[str]:
+    """Let --debug and -v stand anywhere, as people write them, up to a `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    general = [word for word in arguments[:end] if word in GENERAL_OPTIONS]
+    return [*general, *(word for word in arguments[:end] if word not in GENERAL_OPTIONS), *arguments[end:]]
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

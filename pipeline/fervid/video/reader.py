@@ -119,7 +119,7 @@ def read_frames(
                 slot = frame_slot
             if end_seconds is not None and seconds >= end_seconds:
                 break
-            if seconds < start_seconds:
+            if start_seconds > 0 and seconds < start_seconds:
                 continue
             ledger.decoded += 1
             if decoded.is_corrupt:

@@ -13,6 +13,10 @@ SLOT_EPSILON = 1e-6
 """Seconds-times-rate may fall just below a whole number in float64; a millionth of a slot is far below any frame."""
 
 
+NO_SLOT = -(1 << 62)
+"""Before every slot: a first frame is always sampled, even one that lies before the container's start time."""
+
+
 def sampling_slot(seconds: float, fps: float) -> int:
     """The sampling slot of a time: frames are taken where the slot changes, so no error adds up. fps 0: every frame."""
     return math.floor(seconds * fps + SLOT_EPSILON)
@@ -54,7 +58,7 @@ def plan_segments(
             continue
         if end_seconds is not None and begin >= end_seconds:
             break
-        previous = -1
+        previous = NO_SLOT
         if first is not None:
             before = int(plan.pts[np.searchsorted(plan.pts, first) - 1])
             previous = sampling_slot(_seconds(before, info), fps)
