@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ from fervid.video.loss import judge_loss
 from fervid.video.probe import PacketPlan, probe
 from fervid.video.reader import Ledger
 from fervid.video.segments import plan_segments
+
+log = logging.getLogger(__name__)
 
 OBSERVATIONS = "observations"
 
@@ -71,6 +74,11 @@ def analyze(
         return done
 
     observe_key = f"{settings.hash(model_sha256=model.weights_sha256, sections=OBSERVE_SECTIONS)}-{runner}"
+    log.info(
+        "%s: %dx%d %s in %s, %.3f frames per second%s, rotation %d, %d key frames",
+        *(path, info.width_px, info.height_px, info.codec, info.container, info.average_frame_rate),
+        *(" (variable)" if info.is_variable_rate else "", info.rotation_degrees, len(plan.keyframe_pts)),
+    )
     observer = Observer(info, plan, settings, model, runner=runner, n_threads=workers or os.cpu_count() or 1)
     _prepare(folder, keep_observations=resume and not overwrite)
     segments = plan_segments(
@@ -83,6 +91,7 @@ def analyze(
         end_seconds=settings.video.end_seconds,
     )
     reused = _observe(folder, info, segments, observer, observe_key, progress)
+    log.info("%d segments, %d of them observed before; seconds: %s", len(segments), reused, observer.seconds)
     observations, ledger = _read_all(folder, segments)
     _refuse_if_too_damaged(path, folder, ledger, plan, settings)
 
