@@ -32,6 +32,11 @@ def default_output_folder() -> Path:
     return _CHECKOUT / "outputs" if in_checkout() else Path("outputs")
 
 
+def shipped_models() -> list[Path]:
+    """The folders of the models that come with fervid, in order of name."""
+    return sorted(path.parent for path in models_folder().glob("*/model.json"))
+
+
 def model_folder(name_or_path: str) -> Path:
     """A model folder by the name of a shipped model or by its path. Raises ModelError naming what there is."""
     path = Path(name_or_path)
@@ -40,7 +45,7 @@ def model_folder(name_or_path: str) -> Path:
             return candidate
     if path.is_dir():
         raise ModelError(f"{path} holds no model.json. Give a folder that `fervid train` wrote.")
-    shipped = sorted(p.parent.name for p in models_folder().glob("*/model.json"))
+    shipped = [folder.name for folder in shipped_models()]
     raise ModelError(
         f"model {name_or_path!r} does not exist. Use {' or '.join([*shipped, 'the path of a model folder'])}."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,22 @@ def test_demo_shows_a_first_result(tmp_path: Path) -> None:
     assert "1 track" in done.stdout
     assert "fervid analyze YOUR_VIDEO" in done.stdout
     assert len(list(tmp_path.glob("demo-*/timeline.png"))) == 1
+
+
+def test_models_are_listed_and_checked(tmp_path: Path) -> None:
+    listed = run_fervid("models")
+    assert listed.returncode == 0
+    assert listed.stdout.startswith(
+        "fer2013-res-xs (default): res-xs, 693,631 parameters, PublicTest 66.90%, 1 readings"
+    )
+    folder = shutil.copytree(listed.stdout.splitlines()[1].strip(), tmp_path / "fer2013-res-xs")
+    assert run_fervid("models", "verify", str(folder)).stdout.startswith("fer2013-res-xs: whole")
+    with (folder / "model.tflite").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"swapped")
+    spoiled = run_fervid("models", "verify", str(folder))
+    assert spoiled.returncode == 78
+    assert "model.tflite" in spoiled.stderr
 
 
 def test_config_prints_what_would_be_used() -> None:

@@ -29,6 +29,12 @@ def test_every_command_is_in_the_readme_and_has_help() -> None:
         assert command.callback is not None
         assert f"`fervid {command.callback.__name__}" in README
         assert command.callback.__doc__
+    for group in app.registered_groups:
+        assert f"`fervid {group.name}`" in README
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            assert f"`{group.name} {command.callback.__name__}`" in README
+            assert command.callback.__doc__
 
 
 def test_every_preset_and_recipe_is_named_and_loads() -> None:

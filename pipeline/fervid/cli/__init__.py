@@ -15,6 +15,7 @@ from fervid.cli.analyze import analyze
 from fervid.cli.config import config
 from fervid.cli.demo import demo
 from fervid.cli.evaluate import evaluate
+from fervid.cli.models import app as models
 from fervid.cli.train import train
 from fervid.errors import FervidError
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command in (analyze, demo, train, evaluate, config):
     app.command()(command)
+app.add_typer(models, name="models")
 
 INTERNAL_ERROR, OUTPUT_ERROR = 70, 74
 GENERAL_OPTIONS = ("--debug", "-v", "--verbose")

@@ -23,7 +23,7 @@ from fervid.errors import ConfigError, OutputError
 from fervid.train.augment import draw_views
 from fervid.train.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
 from fervid.train.metrics import accuracy, negative_log_likelihood
-from fervid.train.network import build_network
+from fervid.train.network import build_network, load_backbone_weights
 from fervid.train.recipe import Recipe
 from fervid.train.stepper import Stepper
 
@@ -77,6 +77,8 @@ def fit(
     mean, std = float(training.images.mean() / 255), float(training.images.std() / 255)
     keras.utils.set_random_seed(recipe.seed)
     model = build_network(recipe.network, n_classes=len(EMOTIONS), side_px=SIDE_PX, mean=mean, std=std)
+    if recipe.backbone_weights:
+        load_backbone_weights(model, Path(recipe.backbone_weights))
     if recipe.ferplus_weight and votes is None:
         raise ConfigError(
             f"the recipe has ferplus_weight = {recipe.ferplus_weight:g}, but there are no votes. "

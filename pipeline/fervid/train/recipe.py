@@ -37,6 +37,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     network: str
+    backbone_weights: str | None = Field(default=None, description="weights for a transfer network")
     epochs: int = Field(gt=0)
     batch_size: int = Field(default=128, gt=1)
     peak_learning_rate: float = Field(default=0.05, gt=0)
