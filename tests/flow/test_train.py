@@ -259,3 +259,30 @@ def test_a_checkpoint_goes_on_under_settings_that_are_new_since_then(tiny_model:
     arrays["identity"] = np.array(json.dumps(identity))
     np.savez(tmp_path / "checkpoint.npz", **arrays)
     assert len(fit(tmp_path).history) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer": "adamw", "peak_learning_rate": 1e-3, "weight_decay": 0.05},
+        {"mixup_alpha": 0.4},
+        {"class_weight": "sqrt"},
+        {"mixup_alpha": 0.4, "class_weight": "balanced", "ferplus_weight": 0.5},
+    ],
+)
+def test_other_objectives_train_and_differ_from_the_plain_one(
+    tmp_path: Path, tiny_model: Path, change: dict[str, Any]
+) -> None:
+    votes = np.random.default_rng(0).multinomial(10, np.ones(10) / 10, len(DATASET.labels)).astype(np.float32)
+    fitted = fit(tmp_path, RECIPE.model_copy(update={"epochs": 1, **change}), votes=votes)
+    with (tiny_model / "history.csv").open() as file:
+        plain = next(csv.DictReader(file))
+    record = fitted.history[0]
+    assert np.isfinite(record.train_loss)
+    assert record.val_loss != float(plain["val_loss"])
+
+
+def test_a_network_without_a_dense_head_takes_no_votes(tmp_path: Path) -> None:
+    votes = np.ones((len(DATASET.labels), 10), np.float32)
+    with pytest.raises(ConfigError, match="mini-xception has no features to hang a second head on"):
+        fit(tmp_path, RECIPE.model_copy(update={"network": "mini-xception", "ferplus_weight": 0.5}), votes=votes)

@@ -24,12 +24,15 @@ from fervid.train.augment import draw_views
 from fervid.train.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
 from fervid.train.metrics import accuracy, negative_log_likelihood
 from fervid.train.network import build_network, load_backbone_weights
+from fervid.train.objective import draw_pairs
 from fervid.train.recipe import Recipe
 from fervid.train.stepper import Stepper
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.npz"
+MIXUP_STREAM = 1
+"""Keeps the random numbers of mixup apart from those of the views of the same step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def _run_epoch(
             rows = order[i * recipe.batch_size : (i + 1) * recipe.batch_size]
             rate = recipe.learning_rate(step, steps)
             views = draw_views(len(rows), SIDE_PX, strength, (recipe.seed, epoch, i))
+            if recipe.mixup_alpha:
+                views |= draw_pairs(len(rows), recipe.mixup_alpha, (recipe.seed, epoch, i, MIXUP_STREAM))
             losses[i], hits[i] = stepper.train(rows, views, step=step, learning_rate=rate)
             bar.update()
             bar.set_postfix(loss=f"{losses[: i + 1].mean():.3f}", refresh=False)

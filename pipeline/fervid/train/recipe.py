@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,7 +33,7 @@ class AugmentSettings(BaseModel):
 
 
 class Recipe(BaseModel):
-    """One training run. SGD with Nesterov momentum, linear warm-up, cosine decay, averaged weights (EMA)."""
+    """One training run: linear warm-up, cosine decay, averaged weights (EMA)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,10 +43,13 @@ class Recipe(BaseModel):
     batch_size: int = Field(default=128, gt=1)
     peak_learning_rate: float = Field(default=0.05, gt=0)
     warmup_epochs: int = Field(default=3, ge=0)
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-3, ge=0)
     gradient_clip_norm: float = Field(default=5.0, gt=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    class_weight: Literal["none", "sqrt", "balanced"] = "none"
+    mixup_alpha: float = Field(default=0.0, ge=0, description="strength of mixup; 0 mixes nothing")
     ferplus_weight: float = Field(default=0.0, ge=0, description="weight of a second head on the FER+ votes")
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
     seed: int = Field(default=1, ge=0)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from fervid.emotion.crops import as_network_input
+from fervid.errors import ConfigError
 from fervid.train.augment import apply_views
 from fervid.train.ferplus import vote_targets
+from fervid.train.objective import class_weights, make_optimizer
 from fervid.train.recipe import Recipe
 
 
@@ -36,22 +38,20 @@ class Stepper:
         if recipe.ferplus_weight and votes is not None:
             targets, weights = vote_targets(votes)
             self._votes = tf.constant(targets), tf.constant(weights)
+            if "dropout" not in [layer.name for layer in model.layers]:
+                raise ConfigError(
+                    f"network {model.name} has no features to hang a second head on."
+                )
             head = keras.layers.Dense(targets.shape[1], dtype="float32", name="ferplus_logits")
             self._trained = keras.Model(model.input, [model.output, head(model.get_layer("dropout").output)])
-        self.optimizer = keras.optimizers.SGD(
-            recipe.peak_learning_rate,
-            momentum=recipe.momentum,
-            nesterov=True,
-            weight_decay=recipe.weight_decay,
-            global_clipnorm=recipe.gradient_clip_norm,
-        )
-        self.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        self.optimizer = make_optimizer(recipe)
         self.optimizer.build(self._trained.trainable_variables)
         self._averaged = [v for v in self._trained.variables if "float" in str(v.dtype)]
         self._averages = [tf.Variable(v.value, trainable=False) for v in self._averaged]
         self._images, self._labels = tf.constant(images), tf.constant(labels)
         self._recipe = recipe
         self._n_classes = int(model.output_shape[-1])
+        self._class_weights = tf.constant(class_weights(labels, self._n_classes, recipe.class_weight))
         self._train = tf.function(self._train_step, reduce_retracing=True)
         self._infer = tf.function(lambda faces: model(faces, training=False), reduce_retracing=True)
 
@@ -70,21 +70,30 @@ class Stepper:
 
         faces = apply_views(tf.cast(tf.gather(self._images, rows), tf.float32) / 255.0, views)[..., None]
         targets = tf.gather(self._labels, rows)
+        shares = tf.one_hot(targets, self._n_classes)
+        votes = None if self._votes is None else [tf.gather(part, rows) for part in self._votes]
+        if "partner" in views:
+            own = views["share"][:, None]
+
+            def mixed(values: Any, own: Any = own) -> Any:
+                return own * values + (1 - own) * tf.gather(values, views["partner"])
+
+            faces = mixed(faces, own[:, :, None, None])
+            shares = mixed(shares)
+            if votes is not None:
+                target_votes, weights = mixed(votes[0] * votes[1][:, None]), mixed(votes[1][:, None])[:, 0]
+                votes = [tf.math.divide_no_nan(target_votes, weights[:, None]), weights]
         with tf.GradientTape() as tape:
             outputs = self._trained(faces, training=True)
             logits, vote_logits = (outputs, None) if self._votes is None else outputs
             losses = keras.losses.categorical_crossentropy(
-                tf.one_hot(targets, self._n_classes),
-                logits,
-                from_logits=True,
-                label_smoothing=self._recipe.label_smoothing,
+                shares, logits, from_logits=True, label_smoothing=self._recipe.label_smoothing
             )
-            loss = tf.reduce_mean(losses)
+            loss = tf.reduce_mean(losses * tf.linalg.matvec(shares, self._class_weights))
             objective = loss
-            if self._votes is not None:
-                targets_of_votes, weights = (tf.gather(part, rows) for part in self._votes)
-                vote_losses = tf.nn.softmax_cross_entropy_with_logits(targets_of_votes, vote_logits)
-                objective += self._recipe.ferplus_weight * tf.reduce_mean(weights * vote_losses)
+            if votes is not None:
+                vote_losses = tf.nn.softmax_cross_entropy_with_logits(votes[0], vote_logits)
+                objective += self._recipe.ferplus_weight * tf.reduce_mean(votes[1] * vote_losses)
         gradients = tape.gradient(objective, self._trained.trainable_variables)
         self.optimizer.apply(gradients, self._trained.trainable_variables)
         for average, value in zip(self._averages, self._averaged, strict=True):
