@@ -88,7 +88,7 @@ class EmotionSettings(_Section):
 
     model: str = Field(default=assets.DEFAULT_MODEL, description="name of a shipped model, or path of a model folder")
     crop_margin: float = Field(
-        default=0.0, ge=0, le=1, description="the box grows by this share of itself on every side"
+        default=0.15, ge=0, le=1, description="the box grows by this share of itself on every side"
     )
     batch_size: int = Field(default=64, ge=1, le=4096)
 

@@ -43,7 +43,7 @@ in, logits of {n_labels} labels out ({labels}).
 | --- | --- |
 | Trained on | {training_data} |
 | Epochs | {epochs}, of which epoch {best_epoch} was kept; seed {seed}; {hours:.1f} h |
-| Optimiser | SGD with Nesterov momentum {momentum}, peak learning rate {peak_learning_rate}, batches of {batch_size} |
+| Optimiser | {optimiser}, peak learning rate {peak_learning_rate}, batches of {batch_size} |
 | Regularisation | label smoothing {label_smoothing}, weight decay {weight_decay} (decoupled), averaged weights (EMA) |
 | Augmentation | flip, {augment} |
 | Selected on | PublicTest accuracy of the averaged weights, after each epoch |
@@ -100,13 +100,14 @@ def write_card(content: dict[str, Any], dataset: FaceDataset, path: Path) -> Non
                 for key in ("temperature", "licence", "weights_sha256", "tflite_sha256", "data_sha256")
             },
             **{key: content[key] for key in ("fervid_version", "keras_version", "created_utc")},
-            **{key: recipe[key] for key in ("seed", "momentum", "peak_learning_rate", "batch_size", "label_smoothing")},
+            **{key: recipe[key] for key in ("seed", "peak_learning_rate", "batch_size", "label_smoothing")},
             **{key: metrics[key] for key in ("n", "accuracy", "macro_f1", "nll", "ece")},
             weight_decay=recipe["weight_decay"],
             side=content["input_side_px"],
             n_labels=len(content["labels"]),
             labels=", ".join(content["labels"]),
             hours=content["training_seconds"] / 3600,
+            optimiser=_optimiser(recipe),
             augment=_augmentation(recipe["augment"]),
             low=low,
             high=high,
@@ -119,6 +120,22 @@ def write_card(content: dict[str, Any], dataset: FaceDataset, path: Path) -> Non
         ),
         encoding="utf-8",
     )
+
+
+def _optimiser(recipe: dict[str, Any]) -> str:
+    names = {
+        "sgd": f"SGD with Nesterov momentum {recipe['momentum']:g}",
+        "adam": "Adam",
+        "adamw": "AdamW",
+    }
+    extras = [names[recipe["optimizer"]]]
+    if recipe["mixup_alpha"]:
+        extras.append(f"mixup {recipe['mixup_alpha']:g}")
+    if recipe["class_weight"] != "none":
+        extras.append(f"{recipe['class_weight']} class weights")
+    if recipe["ferplus_weight"]:
+        extras.append(f"FER+ votes as a second target (weight {recipe['ferplus_weight']:g})")
+    return ", ".join(extras)
 
 
 def _augmentation(strength: dict[str, float]) -> str:
