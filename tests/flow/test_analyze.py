@@ -35,7 +35,8 @@ def settings(*assignments: str) -> Settings:
 
 
 def fake_settings(*assignments: str) -> Settings:
-    return settings("detect.detector=fake", *assignments)
+    # Without a margin: the fake classifier reads the square's own level.
+    return settings("detect.detector=fake", "emotion.crop_margin=0", *assignments)
 
 
 def parquet_bytes(run: fervid.Run) -> dict[str, bytes]:

@@ -3,11 +3,15 @@ import pytest
 
 from fervid.train.metrics import (
     accuracy,
+    balanced_accuracy,
+    brier_score,
     confusion_matrix,
     expected_calibration_error,
     macro_f1,
     negative_log_likelihood,
     precision_recall_f1,
+    reliability_bins,
+    top_k_accuracy,
     wilson_interval,
 )
 
@@ -90,3 +94,56 @@ def test_calibration_error_is_the_gap_between_confidence_and_hits(
     probabilities = np.array([[c, 1 - c] for c in confidence])
     labels = np.array([0 if hit else 1 for hit in hits])
     assert expected_calibration_error(probabilities, labels) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("confusion", "expected"),
+    [
+        ([[0, 0], [0, 0]], 0),
+        ([[3, 1], [2, 4]], (3 / 4 + 4 / 6) / 2),
+        ([[9, 1], [0, 0]], 0.9),  # a class without labels does not count
+        ([[90, 0], [10, 0]], 0.5),  # always the commonest: accuracy 0.9
+    ],
+)
+def test_balanced_accuracy_is_the_mean_recall(confusion: list[list[int]], expected: float) -> None:
+    assert balanced_accuracy(np.array(confusion)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("k", "expected"), [(1, 1 / 4), (2, 2 / 4), (3, 1), (9, 1)])
+def test_top_k_accuracy_looks_at_the_k_largest(k: int, expected: float) -> None:
+    logits = np.array([[3.0, 2, 1], [3, 2, 1], [3, 2, 1], [0, 0, 0]])
+    labels = np.array([0, 1, 2, 2])  # of equal logits the first counts as the largest
+    assert top_k_accuracy(logits, labels, k) == expected
+    assert top_k_accuracy(logits[:0], NONE, k) == 0
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "expected"),
+    [
+        (np.empty((0, 3)), NONE, 0),
+        ([[1.0, 0, 0]], [0], 0),
+        ([[1.0, 0, 0]], [1], 2),
+        ([[0.5, 0.3, 0.2]], [0], 0.25 + 0.09 + 0.04),
+        ([[1.0, 0], [0.5, 0.5]], [1, 1], (2 + 0.5) / 2),
+    ],
+)
+def test_the_brier_score_is_the_squared_distance_to_the_label(
+    probabilities: list[list[float]], labels: list[int], expected: float
+) -> None:
+    assert brier_score(np.array(probabilities), np.array(labels, np.int64)) == pytest.approx(expected)
+
+
+def test_reliability_bins_hold_mean_confidence_accuracy_and_count() -> None:
+    probabilities = np.array([[0.55, 0.45], [0.65, 0.35], [0.3, 0.7], [1.0, 0.0]])
+    confidence, hits, count = reliability_bins(probabilities, np.array([0, 1, 1, 0]), bins=4)
+    assert count.tolist() == [0, 0, 3, 1]
+    np.testing.assert_allclose(confidence, [np.nan, np.nan, (0.55 + 0.65 + 0.7) / 3, 1])
+    np.testing.assert_allclose(hits, [np.nan, np.nan, 2 / 3, 1])
+
+
+def test_no_rows_fill_no_bin_and_have_no_calibration_error() -> None:
+    confidence, hits, count = reliability_bins(np.empty((0, 7)), NONE)
+    assert count.tolist() == [0] * 15
+    assert np.isnan(confidence).all()
+    assert np.isnan(hits).all()
+    assert expected_calibration_error(np.empty((0, 7)), NONE) == 0

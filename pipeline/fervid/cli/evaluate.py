@@ -23,12 +23,24 @@ def evaluate(
         Literal["Training", "PublicTest", "PrivateTest"],
         typer.Option(help="Rows to classify. Each reading of PrivateTest is logged in the model folder."),
     ] = "PublicTest",
+    tta: Annotated[
+        Literal["none", "flip", "ten-crop"],
+        typer.Option(help="Views of each face whose logits are averaged, at the temperature of a single view."),
+    ] = "none",
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(help="FER+ votes (fer2013new.csv) to compare with.", show_default="beside the data"),
+    ] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Also draw the 25 most confident errors: shows faces of the data set.")
+    ] = False,
+    latency: Annotated[bool, typer.Option("--latency", help="Also measure the CPU time a face.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--out",
-            help="Folder for metrics.json, confusion.csv and confusion.png.",
+            help="Folder for metrics.json, evaluation.html and the pictures.",
             show_default="evaluation/MODEL-SPLIT in outputs/",
         ),
     ] = None,
@@ -37,31 +49,31 @@ def evaluate(
         bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
     ] = False,
 ) -> None:
-    """Measure a model on FER-2013: accuracy, calibration, recall of each label, confusions."""
+    """Measure a model on FER-2013: accuracy, calibration, recall of each label, confusions, anger over thresholds."""
     folder = assets.model_folder(model)
+    from fervid.train.agreement import find_votes
     from fervid.train.evaluate import evaluate_model
     from fervid.train.fer2013 import load_fer2013
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
-    results = out or assets.default_output_folder() / "evaluation" / f"{folder.name}-{split}"
-    evaluation = evaluate_model(folder, dataset, split, results)
+    votes = find_votes(ferplus, data, dataset)
+    name = f"{folder.name}-{split}" if tta == "none" else f"{folder.name}-{split}-{tta}"
+    results = out or assets.default_output_folder() / "evaluation" / name
+    evaluation = evaluate_model(folder, dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency)
     if as_json:
         typer.echo(json.dumps(evaluation.to_json()))
     else:
-        typer.echo(f"{_table(evaluation)}\n\nconfusion.png, confusion.csv and metrics.json are in {results}")
+        typer.echo(f"{_table(evaluation)}\n\nevaluation.html, metrics.json and the pictures are in {results}")
 
 
 def _table(evaluation: Evaluation) -> str:
-    low, high = evaluation.accuracy_interval
     labels = list(evaluation.per_class)
     wide = max(map(len, [*labels, "label"])) + 2
+    views = "" if evaluation.tta == "none" else f", mean logits over {evaluation.tta} views"
     lines = [
-        f"{evaluation.model} on {evaluation.split} ({evaluation.n:,} faces)",
+        f"{evaluation.model} on {evaluation.split} ({evaluation.n:,} faces{views})",
         "",
-        f"accuracy  {evaluation.accuracy:7.2%}   (95 % interval {low:.2%} to {high:.2%})",
-        f"macro F1  {evaluation.macro_f1:7.4f}",
-        f"ECE       {evaluation.ece:7.4f}   (expected calibration error, after temperature)",
-        f"NLL       {evaluation.nll:7.4f}   (negative log-likelihood in nats, after temperature)",
+        *(f"{name:<18}{value:>8}   {remark}".rstrip() for name, value, remark in _summary(evaluation)),
         "",
         f"{'label':<{wide}}{'precision':>10}{'recall':>10}{'F1':>10}{'faces':>10}",
     ]
@@ -77,3 +89,45 @@ def _table(evaluation: Evaluation) -> str:
     for label, counts in zip(labels, evaluation.confusion, strict=True):
         lines.append(f"{label:<{wide}}" + "".join(f"{count:>{wide},}" for count in counts))
     return "\n".join(lines)
+
+
+def _summary(evaluation: Evaluation) -> list[tuple[str, str, str]]:
+    """Name, value and remark of each line above the labels."""
+    low, high = evaluation.accuracy_interval
+    lines = [("accuracy", f"{evaluation.accuracy:.2%}", f"95 % interval {low:.2%} to {high:.2%}")]
+    copies = evaluation.without_copies
+    if copies.accuracy is not None and copies.accuracy_interval is not None:
+        low, high = copies.accuracy_interval
+        remark = f"{copies.n:,} faces whose image is not in Training; 95 % interval {low:.2%} to {high:.2%}"
+        lines.append(("  without copies", f"{copies.accuracy:.2%}", remark))
+    lines += [
+        ("balanced accuracy", f"{evaluation.balanced_accuracy:.2%}", "mean recall of the labels"),
+        ("top-2 accuracy", f"{evaluation.top2_accuracy:.2%}", ""),
+        ("macro F1", f"{evaluation.macro_f1:.4f}", ""),
+        ("Brier score", f"{evaluation.brier:.4f}", "0 to 2, after temperature"),
+        (
+            "ECE",
+            f"{evaluation.ece:.4f}",
+            f"calibration error; {evaluation.ece_before_temperature:.4f} before temperature",
+        ),
+        ("NLL", f"{evaluation.nll:.4f}", f"nats; {evaluation.nll_before_temperature:.4f} before temperature"),
+    ]
+    singled = evaluation.singled_out
+    if singled.average_precision is not None:
+        lines.append((f"{singled.label} AP", f"{singled.average_precision:.4f}", "average precision of one face"))
+    for name, point in (("precision 0.8", singled.at_precision_80), ("recall 0.8", singled.at_recall_80)):
+        value = "never" if point is None else f"{point.threshold:.3f}"
+        remark = (
+            ""
+            if point is None
+            else f"{singled.label} threshold: precision {point.precision:.1%}, recall {point.recall:.1%}"
+        )
+        lines.append((f"  {name}", value, remark))
+    if evaluation.ferplus is not None and evaluation.ferplus.model.accuracy is not None:
+        shared = evaluation.ferplus.model
+        remark = f"agreement with another labelling: the majority of its voters, {shared.n:,} faces"
+        lines.append(("FER+ agreement", f"{shared.accuracy:.2%}", remark))
+    if evaluation.latency is not None:
+        for batch, ms in evaluation.latency.cpu_ms_per_face.items():
+            lines.append((f"batch of {batch}", f"{ms:.2f}", "CPU milliseconds a face, one thread"))
+    return lines

@@ -1,18 +1,20 @@
-"""The pictures of the training stage: learning curves and confusion matrix. Knows nothing of how the numbers arose.
+"""The pictures of the training stage: learning curves, confusions, calibration. Knows nothing of how numbers arose.
 
 Figures are drawn without pyplot, so that no window system is touched and no global state is left behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from fervid.train.evaluate import ReliabilityBin
     from fervid.train.fit import EpochRecord
+    from fervid.train.ranking import OperatingPoint
 
 # Two hues that stay apart for colour-blind readers (Okabe and Ito, 2008), and a quiet grey.
 TRAIN_COLOUR, VALIDATION_COLOUR, BEST_COLOUR = "#0072B2", "#D55E00", "#777777"
@@ -20,11 +22,11 @@ DPI = 130
 WHITE_TEXT_SHARE = 0.55  # black is hard to read on a darker blue
 
 
-def draw_curves(history: Sequence[EpochRecord], best_epoch: int, title: str, path: Path) -> None:
+def draw_curves(history: Sequence[EpochRecord], best_epoch: int, title: str, path: Path | BinaryIO) -> None:
     """Loss, accuracy and learning rate over the epochs, the best epoch marked, as a PNG."""
     epochs = [record.epoch for record in history]
     best = history[best_epoch - 1]
-    figure = _figure(10.5, 4.0)
+    figure = make_figure(10.5, 4.0)
     loss, accuracy, rate = figure.subplots(1, 3)
     marker = "o" if len(epochs) < 15 else ""
     style = {"linewidth": 1.8, "marker": marker, "markersize": 4}
@@ -72,7 +74,7 @@ def draw_confusion(confusion: np.ndarray, labels: Sequence[str], title: str, pat
     totals = confusion.sum(axis=1, keepdims=True)
     shares = confusion / np.maximum(totals, 1)
     side = 1.6 + 0.85 * len(labels)
-    figure = _figure(side + 1.0, side)
+    figure = make_figure(side + 1.0, side)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in range(len(labels)):
@@ -97,10 +99,96 @@ def draw_confusion(confusion: np.ndarray, labels: Sequence[str], title: str, pat
     figure.savefig(path, dpi=DPI)
 
 
-def _figure(width_inches: float, height_inches: float) -> Any:
+def draw_reliability(
+    before: Sequence[ReliabilityBin], after: Sequence[ReliabilityBin], ece: tuple[float, float], title: str, path: Path
+) -> None:
+    """Accuracy over confidence before and after temperature, with the counts below each, as a PNG."""
+    figure = make_figure(9.0, 5.2)
+    grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
+    for column, (name, bins, error) in enumerate(zip(("Before", "After"), (before, after), ece, strict=True)):
+        diagram, counts = grid[:, column]
+        filled = [b for b in bins if b.confidence is not None and b.accuracy is not None]
+        width = bins[0].high - bins[0].low
+        diagram.plot([0, 1], [0, 1], color=BEST_COLOUR, linewidth=1, linestyle="--")
+        diagram.bar(
+            [b.low for b in filled],
+            [b.accuracy for b in filled],
+            width,
+            align="edge",
+            color="#9ecae1",
+            edgecolor="white",
+        )
+        diagram.plot(
+            [b.confidence for b in filled], [b.accuracy for b in filled], "o-", color=TRAIN_COLOUR, markersize=4
+        )
+        diagram.set_title(f"{name} temperature: calibration error {error:.3f}", fontsize=10)
+        counts.bar(
+            [b.low for b in bins], [b.count for b in bins], width, align="edge", color="#bbbbbb", edgecolor="white"
+        )
+        counts.set_xlabel("confidence (largest probability)")
+        for axes in (diagram, counts):
+            axes.set_xlim(0, 1)
+            axes.grid(alpha=0.25)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set_ylim(0, 1)
+    figure.get_layout_engine().set(wspace=0.08)
+    grid[0, 0].set_ylabel("accuracy")
+    grid[1, 0].set_ylabel("faces")
+    figure.suptitle(title, fontsize=11, fontweight="bold")
+    figure.savefig(path, dpi=DPI)
+
+
+def draw_ranking(
+    precision_recall: tuple[np.ndarray, np.ndarray],
+    false_true_rate: tuple[np.ndarray, np.ndarray],
+    areas: tuple[float | None, float | None],
+    points: Mapping[str, OperatingPoint | None],
+    base_share: float,
+    title: str,
+    path: Path,
+) -> None:
+    """Precision over recall, with named operating points, beside the ROC curve of one class, as a PNG.
+
+    `areas` are average precision and area under the ROC curve; `base_share` is the precision of guessing.
+    """
+    precision, recall = precision_recall
+    figure = make_figure(9.6, 4.8)
+    left, right = figure.subplots(1, 2)
+    left.step(recall, precision, where="pre", color=TRAIN_COLOUR, linewidth=1.8)
+    left.axhline(base_share, color=BEST_COLOUR, linewidth=1, linestyle="--", label=f"guessing: {base_share:.2f}")
+    for (name, point), marker in zip(points.items(), "osD^v", strict=False):
+        if point is not None:
+            text = f"{name}: threshold {point.threshold:.2f}"
+            left.plot(point.recall, point.precision, marker, color=VALIDATION_COLOUR, markersize=7, label=text)
+    left.set_xlabel("recall")
+    left.set_ylabel("precision")
+    left.set_title(_with_area("average precision", areas[0]), fontsize=10)
+    left.legend(fontsize=8, loc="lower left", framealpha=0.9)
+    right.plot(*false_true_rate, color=TRAIN_COLOUR, linewidth=1.8)
+    right.plot([0, 1], [0, 1], color=BEST_COLOUR, linewidth=1, linestyle="--")
+    right.set_xlabel("false positive rate")
+    right.set_ylabel("true positive rate (recall)")
+    right.set_title(_with_area("area under the ROC curve", areas[1]), fontsize=10)
+    for axes in (left, right):
+        axes.set_xlim(-0.01, 1.01)
+        axes.set_ylim(0, 1.02)
+        axes.set_aspect("equal")
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=11, fontweight="bold")
+    figure.savefig(path, dpi=DPI)
+
+
+def make_figure(width_inches: float, height_inches: float) -> Any:
+    """An empty `matplotlib` figure that is drawn by Agg, with its parts laid out so that none overlap."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _with_area(name: str, area: float | None) -> str:
+    return f"{name}: {'undefined' if area is None else f'{area:.3f}'}"

@@ -35,14 +35,43 @@ def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, n_classes: int) 
     return np.bincount(labels * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error over equal-width bins of the top probability (Guo et al., 2017)."""
+def top_k_accuracy(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Share of rows whose label is among the k largest logits; 0 for no rows. Logits (N, C), labels int (N,).
+
+    Of equal logits the one with the lower index comes first, as in `argmax`, so that k = 1 is the accuracy.
+    """
+    largest = np.argsort(-logits, axis=1, kind="stable")[:, :k]
+    return float((largest == labels[:, None]).any(axis=1).sum() / max(len(labels), 1))
+
+
+def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean squared distance of probabilities (N, C) to the one-hot labels int (N,), 0 to 2; 0 for no rows.
+
+    The original form over all classes (Brier, 1950), twice the usual one where there are two.
+    """
+    truth = np.eye(probabilities.shape[1])[labels]
+    return float(((probabilities - truth) ** 2).sum() / max(len(labels), 1))
+
+
+def reliability_bins(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean confidence and accuracy, NaN in an empty bin, and count of rows, each (bins,): a reliability diagram.
+
+    Bins are of equal width over the top probability in 0..1 (Guo et al., 2017). Probabilities (N, C), labels int (N,).
+    """
     confidence = probabilities.max(axis=1)
     hits = probabilities.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(index, minlength=bins)
-    gap = np.abs(np.bincount(index, hits, bins) - np.bincount(index, confidence, bins))
-    return float(gap[count > 0].sum() / len(labels))
+    divisor = np.where(count > 0, count, np.nan)
+    return np.bincount(index, confidence, bins) / divisor, np.bincount(index, hits, bins) / divisor, count
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over the reliability bins (Guo et al., 2017); 0 for no rows."""
+    confidence, hit_share, count = reliability_bins(probabilities, labels, bins)
+    return float(np.nansum(count * np.abs(hit_share - confidence)) / max(len(labels), 1))
 
 
 def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -60,3 +89,9 @@ def macro_f1(confusion: np.ndarray) -> float:
     """Mean F1 of the classes that occur as a label or as a prediction."""
     present = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
     return float(precision_recall_f1(confusion)[2][present].mean()) if present.any() else 0.0
+
+
+def balanced_accuracy(confusion: np.ndarray) -> float:
+    """Mean recall of the classes that occur as a label, from counts (row = label); 0 when none does."""
+    labelled = confusion.sum(axis=1) > 0
+    return float(precision_recall_f1(confusion)[1][labelled].mean()) if labelled.any() else 0.0

@@ -39,9 +39,7 @@ class Stepper:
             targets, weights = vote_targets(votes)
             self._votes = tf.constant(targets), tf.constant(weights)
             if "dropout" not in [layer.name for layer in model.layers]:
-                raise ConfigError(
-                    f"network {model.name} has no features to hang a second head on."
-                )
+                raise ConfigError(f"network {model.name} has no features to hang a second head on.")
             head = keras.layers.Dense(targets.shape[1], dtype="float32", name="ferplus_logits")
             self._trained = keras.Model(model.input, [model.output, head(model.get_layer("dropout").output)])
         self.optimizer = make_optimizer(recipe)

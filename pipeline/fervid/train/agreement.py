@@ -1,0 +1,67 @@
+"""Which emotion the voters of FER+ saw in a face of FER-2013, in FER-2013's own codes. Knows no network.
+
+FER+ is another labelling of the same pictures, with other rules and other people. How often a model that learned
+FER-2013's labels gives the emotion that most voters named is an agreement across labellings, not its accuracy.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from fervid.errors import DatasetError
+from fervid.train.fer2013 import EMOTIONS, FaceDataset
+from fervid.train.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS, load_votes
+
+log = logging.getLogger(__name__)
+
+NO_EMOTION = -1
+
+FER2013_NAMES = {
+    "neutral": "neutral",
+    "happiness": "happy",
+    "surprise": "surprise",
+    "sadness": "sad",
+    "anger": "angry",
+    "disgust": "disgust",
+    "fear": "fear",
+}
+"""FER+'s names of the emotions that both labellings have; contempt is FER+'s alone."""
+
+_CODES = np.array(
+    [
+        EMOTIONS.index(FER2013_NAMES[name]) if name in FER2013_NAMES else NO_EMOTION
+        for name in (*FERPLUS_EMOTIONS, *NOT_EMOTIONS)
+    ]
+)
+
+
+def majority_codes(votes: np.ndarray) -> np.ndarray:
+    """The emotion that most voters named, int (N,) in the order of EMOTIONS, from votes (N, 10).
+
+    NO_EMOTION where there is none: a tie, contempt, unknown or not a face. Counted as in the majority mode of FER+'s
+    reference reader (Barsoum et al., 2016): single votes are dropped, and more than half of the rest must agree.
+    """
+    kept = np.where(votes > 1, votes, 0)
+    has_majority = kept.max(axis=1, initial=0) > kept.sum(axis=1) / 2
+    return np.where(has_majority, _CODES[kept.argmax(axis=1)], NO_EMOTION)
+
+
+def find_votes(ferplus: Path | None, data: Path, dataset: FaceDataset) -> np.ndarray | None:
+    """Votes float32 (N, 10) of the file `ferplus`, else of the one that lies beside the data, else None.
+
+    Votes that were not asked for and do not belong to the data are left out with a warning. Raises DatasetError for a
+    given file that cannot be used.
+    """
+    if ferplus is not None:
+        return load_votes(ferplus, dataset)
+    beside = (data if data.is_dir() else data.parent) / FILE_NAME
+    if not beside.is_file():
+        return None
+    try:
+        return load_votes(beside, dataset)
+    except DatasetError as problem:
+        log.warning("FER+ votes are left out: %s", problem)
+        return None
