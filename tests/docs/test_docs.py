@@ -42,6 +42,7 @@ def test_every_preset_and_recipe_is_named_and_loads() -> None:
         assert f"`{name}`" in README
     for name in recipe_names():
         assert load_recipe(name).network in NETWORKS
+        assert f"`{name}`" in README
 
 
 @pytest.mark.parametrize("schema", [frames_schema(), faces_schema(["x"]), tracks_schema(["x"]), timeline_schema(["x"])])
