@@ -35,7 +35,7 @@ from fervid.video.segments import plan_segments
 
 log = logging.getLogger(__name__)
 
-OBSERVATIONS = "observations"
+OBSERVATIONS, PLOT = "observations", "timeline.png"
 
 
 def analyze(
@@ -70,7 +70,7 @@ def analyze(
     video_id = content_id(path)
     folder = Path(out or assets.default_output_folder()) / run_folder_name(path, video_id)
     settings_hash = settings.hash(model_sha256=model.weights_sha256)
-    if not overwrite and (done := _done_before(folder, settings_hash, runner)):
+    if not overwrite and (done := _done_before(folder, settings_hash, runner, plot=plot)):
         return done
 
     observe_key = f"{settings.hash(model_sha256=model.weights_sha256, sections=OBSERVE_SECTIONS)}-{runner}"
@@ -102,8 +102,8 @@ def analyze(
     if plot:
         from fervid.timeline.plot import plot_timeline
 
-        plot_timeline(tables.timeline, model.labels, folder / "timeline.png", title=printable(Path(path.name)))
-        outputs["timeline.png"] = file_sha256(folder / "timeline.png")
+        plot_timeline(tables.timeline, model.labels, folder / PLOT, title=printable(Path(path.name)))
+        outputs[PLOT] = file_sha256(folder / PLOT)
 
     warnings, is_partial = judge_loss(info, ledger, max_pixels=settings.video.max_pixels)
     stage_seconds = asdict(observer.seconds) | {
@@ -182,13 +182,14 @@ def _observations_path(folder: Path, segment: Segment) -> Path:
     return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
 
 
-def _done_before(folder: Path, settings_hash: str, runner: str) -> Run | None:
+def _done_before(folder: Path, settings_hash: str, runner: str, *, plot: bool) -> Run | None:
     try:
         run = open_run(folder)
     except InputError:
         return None
     same = run.manifest.settings_hash == settings_hash and run.manifest.runner == runner
-    whole = all((folder / name).is_file() for name in run.manifest.outputs)
+    wanted = {*run.manifest.outputs, *([PLOT] if plot else [])}
+    whole = all((folder / name).is_file() for name in wanted)
     return replace(run, was_there=True) if same and whole else None
 
 

@@ -200,6 +200,16 @@ def test_a_finished_run_is_returned_unless_overwrite(tmp_path: Path) -> None:
     assert run(overwrite=True)[0] != first[0]
 
 
+@pytest.mark.usefixtures("fakes")
+def test_a_picture_asked_for_later_is_drawn_from_what_is_there(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", constant_rate(1), lambda _: square_picture(180))
+    first = fervid.analyze(video, out=tmp_path, settings=fake_settings(), device="cpu", plot=False)
+    second = fervid.analyze(video, out=tmp_path, settings=fake_settings(), device="cpu")
+    assert "timeline.png" not in first.manifest.outputs
+    assert "timeline.png" in second.manifest.outputs
+    assert second.manifest.segments_reused == 1
+
+
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
     video = write_video(tmp_path / "long.mp4", constant_rate(40), face_until(35))
     options = ["video.segment_seconds=4", "video.fps=10"]
