@@ -141,7 +141,7 @@ def _observe(
     """Observe every segment that was not observed before; returns how many were."""
     reused = 0
     with tqdm(
-        total=round(info.duration_seconds, 1),
+        total=info.duration_seconds,
         desc=info.path.name,
         disable=not progress,
         leave=False,
@@ -155,14 +155,20 @@ def _observe(
                 ledger = Ledger()
                 scored = observer.observe(segment, ledger)
                 write_observations(target, _advancing(scored, bar), ledger, observe_key=observe_key)
-            bar.update(max(0.0, segment.end_seconds - bar.n))
+            _advance(bar, segment.end_seconds)
     return reused
 
 
 def _advancing(scored: Iterator[FaceScores], bar: Any) -> Iterator[FaceScores]:
     for scores in scored:
-        bar.update(max(0.0, scores.detections.pts_seconds - bar.n))
+        _advance(bar, scores.detections.pts_seconds)
         yield scores
+
+
+def _advance(bar: Any, seconds: float) -> None:
+    # Set, not added up: tqdm warns in the user's terminal when rounding carries a sum past the total.
+    bar.n = min(max(bar.n, seconds), bar.total)
+    bar.update(0)
 
 
 def _read_all(folder: Path, segments: list[Segment]) -> tuple[pa.Table, Ledger]:

@@ -69,6 +69,15 @@ def test_an_analysis_prints_a_readable_summary(tmp_path: Path) -> None:
         assert word in done.stdout
 
 
+def test_progress_stays_within_the_video_and_warns_of_nothing(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", constant_rate(3.32), empty_picture)  # a length that rounds down
+    done = run_fervid(
+        "analyze", str(video), "-o", str(tmp_path / "out"), "--fps", "25", "--set", "video.segment_seconds=1"
+    )
+    assert "s of video" in done.stderr
+    assert "Warning" not in done.stderr
+
+
 def test_a_result_that_is_there_is_shown_and_said_to_be_old(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", constant_rate(1), empty_picture)
     first, second = (run_fervid("analyze", str(video), "-o", str(tmp_path), "-q").stdout for _ in range(2))
