@@ -1,15 +1,64 @@
-"""The one module with threads: apply a function to a stream of items, several at a time, results in order."""
+"""The one module with threads: take items from a stream ahead of their use. Knows nothing of what the items are."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def ahead(source: Iterator[Item], *, n_items: int, name: str) -> Generator[Item, None, None]:
+    """The items of `source`, which runs in a thread of its own up to `n_items` ahead of the caller; 0: without one.
+
+    At most `n_items` items are ready or being made besides the one that the caller holds. An exception of the source is
+    raised here, after the items before it. Leaving the stream early closes the source in its own thread, after the item
+    that is being made, and waits for that. The thread begins with the first item that is asked for.
+    """
+    if n_items == 0:
+        yield from source
+        return
+    ready: SimpleQueue[tuple[str, Item | BaseException | None]] = SimpleQueue()
+    room = threading.Semaphore(n_items)
+    is_left = threading.Event()
+
+    def run() -> None:
+        try:
+            while True:
+                room.acquire()
+                if is_left.is_set():
+                    break
+                ready.put(("item", next(source)))
+        except StopIteration:
+            ready.put(("end", None))
+        except BaseException as problem:
+            ready.put(("problem", problem))
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=run, name=f"fervid {name}", daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, content = ready.get()
+            if kind == "end":
+                return
+            if kind == "problem":
+                raise content  # type: ignore[misc]
+            room.release()
+            yield content  # type: ignore[misc]
+            del content  # a large item is let go before the next one is waited for
+    finally:
+        is_left.set()
+        room.release()
+        thread.join()
 
 
 def map_in_order(

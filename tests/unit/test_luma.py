@@ -119,6 +119,7 @@ def test_padding_behind_rows_is_left_out(width: int) -> None:
         ("yuv420p", JPEG_RANGE, True),
         ("yuvj420p", 0, True),
         ("gray", 0, True),
+        ("gray", MPEG_RANGE, False),  # monochrome H.264 and HEVC say so
     ],
 )
 def test_the_range_is_limited_unless_the_frame_says_otherwise(

@@ -74,18 +74,23 @@ def test_a_file_without_times_counts_frames_at_its_assumed_rate() -> None:
     ("ledger", "balances"),
     [
         (Ledger(), True),
-        (Ledger(decoded=10, analysed=2, skipped=7, failed=1), True),
-        (Ledger(decoded=10, analysed=2, skipped=7, failed=1, packets=3, bad_packets=3, clock_jumps=3), True),
-        (Ledger(decoded=10, analysed=2, skipped=7), False),
-        (Ledger(decoded=9, analysed=2, skipped=7, failed=1), False),
+        (Ledger(frames=10, decoded=10, analysed=2, skipped=7, failed=1), True),
+        (Ledger(frames=15, left_out=3, undecoded=2, decoded=10, analysed=2, skipped=7, failed=1), True),
+        (Ledger(frames=10, decoded=10, analysed=2, skipped=7, failed=1, packets=3, bad_packets=3, clock_jumps=3), True),
+        (Ledger(frames=10, decoded=10, analysed=2, skipped=7), False),
+        (Ledger(frames=9, decoded=9, analysed=2, skipped=7, failed=1), False),
+        (Ledger(frames=15, decoded=10, analysed=2, skipped=7, failed=1), False),
     ],
 )
-def test_a_ledger_balances_when_every_decoded_frame_is_accounted_for(ledger: Ledger, balances: bool) -> None:
+def test_a_ledger_balances_when_every_frame_is_accounted_for(ledger: Ledger, balances: bool) -> None:
     assert ledger.balance() is balances
 
 
 def test_adding_ledgers_adds_every_entry() -> None:
     total = Ledger()
-    total.add(Ledger(decoded=10, analysed=2, skipped=7, failed=1, packets=12, bad_packets=2, clock_jumps=3))
-    total.add(Ledger(decoded=1, analysed=1, packets=1))
-    assert total == Ledger(decoded=11, analysed=3, skipped=7, failed=1, packets=13, bad_packets=2, clock_jumps=3)
+    total.add(Ledger(frames=10, decoded=10, analysed=2, skipped=7, failed=1, packets=12, bad_packets=2, clock_jumps=3))
+    total.add(Ledger(frames=9, left_out=5, undecoded=3, decoded=1, analysed=1, packets=1))
+    assert total == Ledger(
+        frames=19, left_out=5, undecoded=3, decoded=11, analysed=3, skipped=7, failed=1, packets=13, bad_packets=2,
+        clock_jumps=3,
+    )  # fmt: skip

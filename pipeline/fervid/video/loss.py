@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fervid.types import VideoInfo
-from fervid.video.probe import claimed_duration_seconds
+from fervid.video.probe import PacketPlan
 from fervid.video.reader import Ledger
 
 NOTICEABLE_SECONDS, NOTICEABLE_SHARE = 0.3, 0.02
@@ -16,7 +16,7 @@ BELIEVABLE_SHARE = 0.01
 """A header that claims a hundred times what is there is wrong, not the file."""
 
 
-def judge_loss(info: VideoInfo, ledger: Ledger, *, max_pixels: int) -> tuple[tuple[str, ...], bool]:
+def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple[str, ...], bool]:
     """Warnings for the reader of a result, and whether a part of the video was lost."""
     lost, doubtful = [], []
     if ledger.bad_packets or ledger.failed:
@@ -26,10 +26,10 @@ def judge_loss(info: VideoInfo, ledger: Ledger, *, max_pixels: int) -> tuple[tup
         )
     if ledger.late_start_seconds > max(NOTICEABLE_SECONDS, 2 / info.average_frame_rate):
         lost.append(f"its first {ledger.late_start_seconds:.2f} s cannot be decoded: it begins between two key frames")
-    claimed, of_picture_alone = claimed_duration_seconds(info.path, max_pixels=max_pixels)
+    claimed = plan.claimed_seconds
     found = info.duration_seconds
     if claimed and info.time_source == "pts":
-        tolerance = NOTICEABLE_SECONDS if of_picture_alone else OTHER_STREAM_SECONDS
+        tolerance = NOTICEABLE_SECONDS if plan.claims_picture_alone else OTHER_STREAM_SECONDS
         if found < BELIEVABLE_SHARE * claimed:
             doubtful.append(
                 f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the packets are believed"
@@ -41,6 +41,11 @@ def judge_loss(info: VideoInfo, ledger: Ledger, *, max_pixels: int) -> tuple[tup
     if ledger.clock_jumps:
         doubtful.append(
             f"{_count(ledger.clock_jumps, 'frame')} had no time, or one that ran backwards, and follow the one before"
+        )
+    if ledger.left_out:
+        doubtful.append(
+            f"fast scan: {_count(ledger.left_out, 'frame')} of {ledger.frames} were not looked at, "
+            "for the key frames around them show no face"
         )
     if ledger.analysed == 0:
         doubtful.append("no frame was analysed in the chosen range")

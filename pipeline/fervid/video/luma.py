@@ -16,8 +16,8 @@ PLANAR_8_BIT = frozenset(
 PLANAR_DEEP = {
     f"{layout}{bits}le": bits for layout in ("yuv420p", "yuv422p", "yuv444p", "gray") for bits in (9, 10, 12, 14, 16)
 }
-JPEG_RANGE = 2
-"""AVCOL_RANGE_JPEG: luma uses 0..255. Everything else, unknown included, uses 16..235."""
+MPEG_RANGE, JPEG_RANGE = 1, 2
+"""AVCOL_RANGE_MPEG: luma uses 16..235, AVCOL_RANGE_JPEG: 0..255. Unknown is the first, but for pictures in gray."""
 
 
 def luma(frame: Any) -> tuple[np.ndarray, bool]:
@@ -27,7 +27,8 @@ def luma(frame: Any) -> tuple[np.ndarray, bool]:
     luma plane (RGB, palettes, packed YUV) are converted.
     """
     name = frame.format.name
-    full_range = frame.color_range == JPEG_RANGE or name.startswith(("yuvj", "gray"))
+    is_gray = name.startswith("gray") and frame.color_range != MPEG_RANGE
+    full_range = frame.color_range == JPEG_RANGE or is_gray or name.startswith("yuvj")
     if name in PLANAR_8_BIT:
         return _plane(frame, np.uint8), full_range
     if name in PLANAR_DEEP:
@@ -52,7 +53,7 @@ def display_matrix(frame: Any) -> tuple[int, int, int, int] | None:
 
 
 def as_displayed(image: np.ndarray, matrix: tuple[int, int, int, int] | None) -> np.ndarray:
-    """The image turned and mirrored as a player shows it (quarter turns). uint8 (H, W), contiguous."""
+    """The image turned and mirrored as a player shows it (quarter turns). uint8 (H, W); without a matrix, itself."""
     if matrix is not None:
         a, b, c, d = matrix
         if a == 0 and d == 0 and b and c:
@@ -60,7 +61,8 @@ def as_displayed(image: np.ndarray, matrix: tuple[int, int, int, int] | None) ->
         else:
             along_x, along_y = a, d
         image = image[:: -1 if along_y < 0 else 1, :: -1 if along_x < 0 else 1]
-    return np.ascontiguousarray(image)
+        image = np.ascontiguousarray(image)
+    return image
 
 
 def _sign(value: int) -> int:

@@ -6,8 +6,6 @@ other local files), the `file:` protocol alone, and a cap on the picture size ag
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +16,10 @@ from typing import Any
 import av
 import numpy as np
 
-from fervid.errors import NoVideoStream, TooDamaged, VideoNotFound, VideoUnreadable
+from fervid.errors import NoVideoStream, TooDamaged, VideoUnreadable
+from fervid.files import check_regular_file
 from fervid.types import VideoInfo
+from fervid.video.units import is_refresh
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,ogg,mxf,gif"
 OPEN_TIMEOUT_SECONDS = (10.0, 30.0)
@@ -36,7 +36,9 @@ class PacketPlan:
     """The packets of the picture stream, as the container lists them: nothing is decoded.
 
     `pts` int64 (n,) in presentation order; `end_pts` where the last one ends; `keyframe_pts` int64 (k,).
-    `is_splittable` says whether every packet has a time of its own and decoding may begin at any key frame.
+    `has_own_times` says whether every packet has a time of its own, close to its place in the file; `is_splittable`
+    whether decoding may begin at any key frame too.
+    `closed_pts` int64 (c,) are the key frames that no reference crosses; of a codec without references, all frames.
     """
 
     pts: np.ndarray
@@ -44,7 +46,14 @@ class PacketPlan:
     keyframe_pts: np.ndarray
     n_packets: int
     has_times: bool
+    has_own_times: bool
     is_splittable: bool
+    closed_pts: np.ndarray
+    is_intra_only: bool = False
+    claimed_seconds: float | None = None
+    """The duration that the header claims, None where it claims nothing. Headers lie: compare, never trust."""
+    claims_picture_alone: bool = False
+    """Whether that speaks of the picture stream, not of the longest stream."""
 
 
 @contextmanager
@@ -53,7 +62,7 @@ def open_video(path: Path, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
 
     Raises VideoNotFound, VideoUnreadable or NoVideoStream with the reason.
     """
-    _check_regular_file(path)
+    check_regular_file(path)
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
         # The prefix keeps names such as `pipe:0.mp4` or `concat:a|b` from being taken for protocols.
@@ -67,9 +76,10 @@ def open_video(path: Path, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
 
 
 def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
-    """What the video is, and the plan of its packets (one pass over the file, nothing decoded)."""
+    """What the video is, and the plan of its packets: one pass over the file, of which one picture is decoded."""
     with open_video(path, max_pixels=max_pixels) as (container, stream):
-        plan = _read_plan(container, stream)
+        width, height = stream.codec_context.width, stream.codec_context.height
+        plan, rotation = _read_plan(container, stream)
         if plan.n_packets == 0:
             raise TooDamaged(f"{path} holds no picture data. Give a complete file.")
         rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
@@ -81,8 +91,6 @@ def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
         end = float(plan.end_pts * time_base) if plan.has_times else plan.n_packets / rate
         gaps = np.diff(plan.pts)
         uneven = np.abs(gaps - np.median(gaps)) > max(1.0, UNEVEN_GAP * np.median(gaps)) if len(gaps) else np.zeros(1)
-        rotation = _rotation_degrees(path, max_pixels)
-        width, height = stream.codec_context.width, stream.codec_context.height
         if rotation % 180:
             width, height = height, width
         info = VideoInfo(
@@ -101,32 +109,6 @@ def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
             time_source="pts" if plan.has_times else "assumed_fps",
         )
     return info, plan
-
-
-def claimed_duration_seconds(path: Path, *, max_pixels: int) -> tuple[float | None, bool]:
-    """The duration that the header claims, and whether it speaks of the picture stream alone (else of all streams).
-
-    None where it claims nothing. Headers lie: compare, never trust.
-    """
-    with open_video(path, max_pixels=max_pixels) as (container, stream):
-        if stream.duration:
-            return float(stream.duration * stream.time_base), True
-        return (container.duration / av.time_base if container.duration else None), False
-
-
-def _check_regular_file(path: Path) -> None:
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise VideoNotFound(f"{path} does not exist. Check the path.") from None
-    except OSError as problem:
-        raise VideoUnreadable(f"{path} cannot be read ({problem.strerror}). Check its permissions.") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise VideoUnreadable(f"{path} is not a regular file. Give a video file, or a folder of them.")
-    if status.st_size == 0:
-        raise VideoUnreadable(f"{path} is empty (0 bytes). Give a complete video file.")
-    if not os.access(path, os.R_OK):
-        raise VideoUnreadable(f"{path} cannot be read (permission denied). Check its permissions.")
 
 
 def _picture_stream(container: Any, path: Path, max_pixels: int) -> Any:
@@ -150,39 +132,74 @@ def _picture_stream(container: Any, path: Path, max_pixels: int) -> Any:
     return stream
 
 
-def _read_plan(container: Any, stream: Any) -> PacketPlan:
+def _read_plan(container: Any, stream: Any) -> tuple[PacketPlan, int]:
+    """The plan, and the clockwise degrees that a player turns the first frame by."""
+    context = stream.codec_context
+    context.thread_count = 1
+    claimed = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
     times: list[int] = []
     keys: list[int] = []
+    refreshes: list[int] = []
     n_packets = 0
     end_pts = 0
+    rotation: int | None = None
     try:
         for packet in container.demux(stream):
+            if rotation is None:
+                rotation = _rotation_degrees(packet)
             if packet.size == 0 or packet.is_discard:
                 continue
             n_packets += 1
-            if packet.pts is None:
+            pts = packet.pts
+            if pts is None:
                 continue
-            times.append(packet.pts)
-            end_pts = max(end_pts, packet.pts + (packet.duration or 0))
             if packet.is_keyframe:
-                keys.append(packet.pts)
+                keys.append(len(times))
+                if context.name not in ("h264", "hevc") or is_refresh(packet, context):
+                    refreshes.append(len(times))
+            times.append(pts)
+            end_pts = max(end_pts, pts + (packet.duration or 0))
     except av.FFmpegError:
         pass  # what could be read before the damage is the plan; the reader counts the loss
     in_file_order = np.array(times, np.int64)
     order = np.argsort(in_file_order, kind="stable")
-    pts = in_file_order[order]
-    distinct = np.unique(pts)
+    pts_in_order, key_pts = in_file_order[order], in_file_order[keys]
+    distinct = np.unique(in_file_order)
     if len(distinct) > 1:
-        end_pts = max(end_pts, int(pts[-1] + np.median(np.diff(distinct))))
-    splittable = (
-        len(distinct) == n_packets
-        and bool((np.diff(np.array(keys, np.int64)) > 0).all())
+        end_pts = max(end_pts, int(distinct[-1] + np.median(np.diff(distinct))))
+    has_own_times = (
+        0 < len(distinct) == n_packets
+        and bool((np.diff(key_pts) > 0).all())
         and bool((np.abs(order - np.arange(len(order))) <= MAX_REORDER).all())
-        and any(name in SPLITTABLE_CONTAINERS for name in container.format.name.split(","))
     )
-    # Where most packets share their time with another, or have none, the times mean nothing.
-    has_times = 2 * len(distinct) > n_packets
-    return PacketPlan(pts, end_pts, np.array(keys, np.int64), n_packets, has_times, splittable)
+    has_index = any(name in SPLITTABLE_CONTAINERS for name in container.format.name.split(","))
+    intra_only = bool(context.codec.intra_only)
+    plan = PacketPlan(
+        pts=pts_in_order,
+        end_pts=end_pts,
+        keyframe_pts=key_pts,
+        n_packets=n_packets,
+        # Where most packets share their time with another, or have none, the times mean nothing.
+        has_times=2 * len(distinct) > n_packets,
+        has_own_times=has_own_times,
+        is_splittable=has_own_times and has_index,
+        closed_pts=pts_in_order if intra_only else _closed(in_file_order, refreshes),
+        is_intra_only=intra_only,
+        claimed_seconds=float(claimed) or None,
+        claims_picture_alone=bool(stream.duration),
+    )
+    return plan, rotation or 0
+
+
+def _closed(in_file_order: np.ndarray, refreshes: list[int]) -> np.ndarray:
+    """The pts of those key frames before which everything is shown that comes before them in the file, and no more."""
+    if not refreshes:
+        return np.zeros(0, np.int64)
+    latest_before = np.maximum.accumulate(in_file_order)
+    earliest_from = np.minimum.accumulate(in_file_order[::-1])[::-1]
+    at = np.array(refreshes)
+    is_closed = (latest_before[at] == in_file_order[at]) & (earliest_from[at] == in_file_order[at])
+    return np.asarray(in_file_order[at[is_closed]])
 
 
 def _start_seconds(container: Any, stream: Any) -> float:
@@ -191,15 +208,13 @@ def _start_seconds(container: Any, stream: Any) -> float:
     return float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
 
 
-def _rotation_degrees(path: Path, max_pixels: int) -> int:
-    """Clockwise degrees that a player turns the picture by, from the display matrix of the first frame that decodes."""
-    with open_video(path, max_pixels=max_pixels) as (container, stream):
-        try:
-            for frame in container.decode(stream):
-                return int(-frame.rotation) % 360
-        except av.FFmpegError:
-            pass  # a damaged start has no matrix to read; the reader turns every frame by its own
-    return 0
+def _rotation_degrees(packet: Any) -> int | None:
+    """Clockwise degrees that a player turns a packet's picture by, from its display matrix; None before a picture."""
+    try:
+        frames = packet.decode()
+    except av.FFmpegError:
+        return 0  # a damaged start has no matrix to read; the reader turns every frame by its own
+    return int(-frames[0].rotation) % 360 if frames else None
 
 
 def _reason(problem: Exception) -> str:

@@ -1,13 +1,14 @@
 """Decode the sampled frames of one segment, packet by packet, and count what became of every other one.
 
-Times are presentation times; a damaged packet costs its own frame, not the rest of the file. Knows nothing of faces.
+Times are presentation times; a damaged packet costs its own frame, not the rest of the file. Where the plan tells which
+frames are sampled, the others are decoded only as far as those need them. Knows nothing of faces.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,28 @@ import av
 import numpy as np
 
 from fervid.types import Frame, Segment, VideoInfo
-from fervid.video.luma import as_displayed, display_matrix, luma
-from fervid.video.probe import PacketPlan, open_video
+from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
+from fervid.video.probe import PacketPlan
 from fervid.video.segments import sampling_slot
+from fervid.video.selection import Selection, select_frames
+from fervid.video.units import is_in_a_higher_layer
 
-SEEK_BACKOFF_SECONDS = (0.0, 1.0, 4.0, 16.0)
-"""MPEG-TS has no index, so a seek may land after its target; then it is tried again from further back."""
+log = logging.getLogger(__name__)
 
 MAX_BAD_PACKETS_IN_A_ROW = 300
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What became of the frames of one segment. decoded = analysed + skipped + failed."""
+    """What became of the frames of one segment. frames = left_out + undecoded + decoded, and
+    decoded = analysed + skipped + failed."""
 
+    frames: int = 0
+    """Frames in the segment, as far as any came to light: packets with a time of their own, else decoded frames."""
+    left_out: int = 0
+    """Frames of the stretches that the fast scan left out: nobody looked at them."""
+    undecoded: int = 0
+    """Frames passed over on purpose: no sample wants them, and no sampled frame needs them."""
     decoded: int = 0
     analysed: int = 0
     skipped: int = 0
@@ -42,7 +51,15 @@ class Ledger:
     """Time before the first frame that decodes: a recording may begin in the middle of a group of pictures."""
 
     def balance(self) -> bool:
-        return self.decoded == self.analysed + self.skipped + self.failed
+        return (
+            self.frames == self.left_out + self.undecoded + self.decoded
+            and self.decoded == self.analysed + self.skipped + self.failed
+        )
+
+    def reset(self) -> None:
+        unused = Ledger()
+        for name in self.__slots__:
+            setattr(self, name, getattr(unused, name))
 
     def add(self, other: Ledger) -> None:
         for name in self.__slots__:
@@ -77,6 +94,10 @@ class _Clock:
         return pts, float(self.last * self.info.time_base) - self.info.start_time_seconds
 
 
+class _Unsound(Exception):
+    """Selective decoding met something that the plan did not promise; its text says what."""
+
+
 def read_frames(
     path: Path,
     info: VideoInfo,
@@ -95,17 +116,154 @@ def read_frames(
     `ledger` is filled as frames pass. A frame marked corrupt by the decoder that was due is yielded as such, and the
     next sound one takes its slot. With `start_seconds` and `end_seconds` the frames are those of a run over the whole
     video that lie in the range.
+
+    Where the plan's times are sound, only the frames that sampling wants are decoded, and those that they refer to; as
+    soon as one fails, is missing or comes out of order, the segment is decoded again in full from there on, so that
+    damage costs what it does without the saving. What is damaged in a frame that nobody needs is not noticed.
     """
+    decoder = {"decoder_threads": decoder_threads, "max_pixels": max_pixels}
+    limits = _Limits(fps, start_seconds, end_seconds, decoder)
+    selection = select_frames(info, plan, segment, fps=fps, start_seconds=start_seconds, end_seconds=end_seconds)
+    progress = _Progress(segment.previous_slot)
+    if selection is not None:
+        try:
+            yield from _read_selected(path, info, plan, segment, selection, ledger, progress, limits)
+        except _Unsound as problem:
+            log.info("%s: segment %d is decoded in full: %s", path, segment.index, problem)
+            ledger.reset()
+            # Several threads conceal damage differently from run to run.
+            limits = replace(limits, decoder=decoder | {"decoder_threads": 1})
+        else:
+            return
+    yield from _read_all(path, info, plan, segment, ledger, progress, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What of a segment is asked for, and how its decoder is opened."""
+
+    fps: float
+    start_seconds: float
+    end_seconds: float | None
+    decoder: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the sampling of a segment has come: what a second decoding goes on from."""
+
+    slot: int
+    decided_pts: int | None = None
+    """Up to here every slot is decided."""
+    taken: set[int] = field(default_factory=set)
+    """The frames that were passed on."""
+
+
+def _read_selected(
+    path: Path,
+    info: VideoInfo,
+    plan: PacketPlan,
+    segment: Segment,
+    selection: Selection,
+    ledger: Ledger,
+    progress: _Progress,
+    limits: _Limits,
+) -> Iterator[Frame]:
+    """The wanted frames, each sound and in its place, or _Unsound at the first that is not."""
+    due = iter(selection.wanted)
+    awaited = next(due, None)
+    last_pts: int | None = None
+    maker = FrameMaker(info)
+    with open_decoder(path, **limits.decoder) as (container, stream):
+        for decoded in _decode_selected(container, stream, info, segment, selection, ledger):
+            pts = decoded.pts
+            if pts is None or (last_pts is not None and pts <= last_pts):
+                raise _Unsound(f"a frame at {pts} follows one at {last_pts}")
+            last_pts = pts
+            if pts >= selection.end_pts or (segment.start_pts is not None and pts < segment.start_pts):
+                continue
+            if awaited is not None and pts > awaited:
+                raise _Unsound(f"the frame at {awaited} is missing")
+            if decoded.is_corrupt:
+                raise _Unsound(f"the frame at {pts} is corrupt")
+            seconds = seconds_of(pts, info)
+            is_in_range = seconds >= limits.start_seconds
+            ledger.decoded += is_in_range
+            if pts != awaited:
+                ledger.skipped += is_in_range
+                continue
+            awaited = next(due, None)
+            progress.slot, progress.decided_pts = sampling_slot(seconds, limits.fps), pts
+            if is_in_range:
+                ledger.analysed += 1
+                progress.taken.add(pts)
+                yield maker.frame(decoded, int(np.searchsorted(plan.pts, pts)), pts, seconds)
+        if awaited is not None:
+            raise _Unsound(f"the frame at {awaited} is missing")
+    ledger.frames = selection.n_frames
+    ledger.undecoded = selection.n_frames - ledger.decoded
+
+
+def _decode_selected(
+    container: Any, stream: Any, info: VideoInfo, segment: Segment, selection: Selection, ledger: Ledger
+) -> Iterator[Any]:
+    """Frames as the decoder gives them, less those that neither sampling nor a wanted frame needs."""
+    context = stream.codec_context
+    has_layers = context.name == "hevc"
+    wanted, closed = frozenset(selection.wanted), frozenset(selection.closed_pts)
+    n_left = selection.wanted_until_closed(None)
+    mode = "DEFAULT"
+    try:
+        for packet in segment_packets(container, stream, segment, info.time_base):
+            pts = packet.pts
+            if not packet.size:
+                break
+            if has_layers and is_in_a_higher_layer(packet, context):
+                raise _Unsound("its pictures lie in temporal layers")
+            is_own = (
+                pts is not None
+                and pts < selection.end_pts
+                and (segment.start_pts is None or pts >= segment.start_pts)
+                and not packet.is_discard
+            )
+            is_wanted = is_own and pts in wanted
+            if is_own:
+                ledger.packets += 1
+                if pts in closed:
+                    n_left = selection.wanted_until_closed(pts)
+            if n_left or not is_own:
+                if (now := "DEFAULT" if is_wanted else "NONREF") != mode:
+                    context.skip_frame = mode = now
+                yield from packet.decode()
+            n_left -= is_wanted
+            if ledger.packets == selection.n_packets:
+                break
+        yield from context.decode(None)
+    except av.EOFError:
+        return
+    except av.FFmpegError as problem:
+        raise _Unsound(f"a packet cannot be decoded ({problem.strerror})") from None
+
+
+def _read_all(
+    path: Path,
+    info: VideoInfo,
+    plan: PacketPlan,
+    segment: Segment,
+    ledger: Ledger,
+    progress: _Progress,
+    limits: _Limits,
+) -> Iterator[Frame]:
+    """Every frame decoded; those that sampling wants are passed on, unless `progress` says that they were before."""
     step = int(np.median(np.diff(plan.pts))) if len(plan.pts) > 1 else 1
     clock = _Clock(info, ledger, max(1, step))
-    slot = segment.previous_slot
+    slot, taken_again = progress.slot, 0
     position = 0
-    with open_video(path, max_pixels=max_pixels) as (container, stream):
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = decoder_threads
+    maker = FrameMaker(info)
+    with open_decoder(path, **limits.decoder) as (container, stream):
         for decoded in _decode(container, stream, info, segment, ledger):
             pts, seconds = clock.stamp(decoded.pts if decoded.pts is not None else decoded.dts)
-            index = int(np.searchsorted(plan.pts, pts)) if plan.is_splittable else position
+            index = int(np.searchsorted(plan.pts, pts)) if plan.has_own_times else position
             if position == 0 and segment.start_pts is None and info.time_source == "pts":
                 ledger.late_start_seconds = max(0.0, float((pts - int(plan.pts[0])) * info.time_base))
             position += 1
@@ -113,31 +271,37 @@ def read_frames(
                 continue
             if segment.end_pts is not None and pts >= segment.end_pts:
                 break
-            frame_slot = sampling_slot(seconds, fps) if fps else slot + 1
-            is_due = frame_slot > slot
+            is_decided = progress.decided_pts is not None and pts <= progress.decided_pts
+            frame_slot = sampling_slot(seconds, limits.fps) if limits.fps else slot + 1
+            is_due = not is_decided and frame_slot > slot
             if is_due and not decoded.is_corrupt:
                 slot = frame_slot
-            if end_seconds is not None and seconds >= end_seconds:
+            if limits.end_seconds is not None and seconds >= limits.end_seconds:
                 break
-            if start_seconds > 0 and seconds < start_seconds:
+            if limits.start_seconds > 0 and seconds < limits.start_seconds:
                 continue
             ledger.decoded += 1
-            if decoded.is_corrupt:
+            if is_decided and pts in progress.taken:
+                taken_again += 1
+                ledger.analysed += 1
+            elif decoded.is_corrupt:
                 ledger.failed += 1
             elif is_due:
                 ledger.analysed += 1
             else:
                 ledger.skipped += 1
             if is_due:
-                plane, is_full_range = luma(decoded)
-                gray = as_displayed(plane, display_matrix(decoded))
-                yield Frame(index, pts, info.time_base, seconds, gray, bool(decoded.is_corrupt), is_full_range)
+                yield maker.frame(decoded, index, pts, seconds)
+    # What only the first decoding gave was analysed all the same.
+    ledger.decoded += len(progress.taken) - taken_again
+    ledger.analysed += len(progress.taken) - taken_again
+    ledger.frames = ledger.decoded
 
 
 def _decode(container: Any, stream: Any, info: VideoInfo, segment: Segment, ledger: Ledger) -> Iterator[Any]:
     """Frames as the decoder gives them, from at or before the segment's start; packets that fail are counted."""
     bad_in_a_row = 0
-    for packet in _packets(container, stream, segment, info.time_base):
+    for packet in segment_packets(container, stream, segment, info.time_base):
         is_own = packet.pts is not None and (
             (segment.start_pts is None or packet.pts >= segment.start_pts)
             and (segment.end_pts is None or packet.pts < segment.end_pts)
@@ -156,30 +320,3 @@ def _decode(container: Any, stream: Any, info: VideoInfo, segment: Segment, ledg
                 return
             continue
         yield from frames
-
-
-def _packets(container: Any, stream: Any, segment: Segment, time_base: Fraction) -> Iterator[Any]:
-    if segment.start_pts is None:
-        yield from _demux(container, stream)
-        return
-    for backoff in SEEK_BACKOFF_SECONDS:
-        container.seek(max(0, segment.start_pts - int(backoff / time_base)), stream=stream, backward=True)
-        packets = _demux(container, stream)
-        first = next((p for p in packets if p.pts is not None), None)
-        if first is not None and first.pts <= segment.start_pts:
-            yield first
-            yield from packets
-            return
-    container.seek(0, stream=stream, backward=True)
-    yield from _demux(container, stream)
-
-
-def _demux(container: Any, stream: Any) -> Iterator[Any]:
-    """Packets until the end or until the container itself is broken; what was read so far still counts."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
-        yield packet

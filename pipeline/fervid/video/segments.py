@@ -58,12 +58,17 @@ def plan_segments(
             continue
         if end_seconds is not None and begin >= end_seconds:
             break
-        previous = NO_SLOT
-        if first is not None:
-            before = int(plan.pts[np.searchsorted(plan.pts, first) - 1])
-            previous = sampling_slot(_seconds(before, info), fps)
+        previous = slot_before(first, info, plan, fps=fps)
         segments.append(Segment(video_id, index, begin, finish, first, last, previous))
     return segments
+
+
+def slot_before(start_pts: int | None, info: VideoInfo, plan: PacketPlan, *, fps: float) -> int:
+    """The sampling slot of the last frame before `start_pts`; None is the very start."""
+    if start_pts is None:
+        return NO_SLOT
+    before = int(plan.pts[np.searchsorted(plan.pts, start_pts) - 1])
+    return sampling_slot(_seconds(before, info), fps)
 
 
 def _seconds(pts: int, info: VideoInfo) -> float:
