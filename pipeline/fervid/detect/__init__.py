@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
+from fervid.detect.effort import Effort
+from fervid.detect.search import FaceSearch, SearchPlan, SearchWork
 from fervid.opencv import cv2
 from fervid.registry import resolve
-from fervid.threads import map_in_order
 from fervid.types import Detections, Frame
 
 DETECTORS = {
@@ -24,8 +25,17 @@ class Detector(Protocol):
     smallest_face_px: int
     """The side of the smallest face that the method finds; pictures are shrunk to look for no smaller one."""
 
-    def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 (H, W) -> boxes float32 (n, 4) in its pixels, and confidence float32 (n,) in 0..1."""
+    searches_windows: bool
+    """Whether the cost of a search lies in the windows it tries, so that it pays to choose where to look; a network
+    that looks at the picture as a whole is quick at that, and surer than in a part of it."""
+
+    def detect(
+        self, gray: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (H, W) -> boxes float32 (n, 4) in its pixels, and confidence float32 (n,) in 0..1.
+
+        Faces wider than `max_face_px` need not be found; a detector to which this is no help may ignore it.
+        """
         ...
 
 
@@ -37,44 +47,46 @@ def make_detector(name: str, options: dict[str, Any]) -> Detector:
 
 def detect_faces(
     frames: Iterator[Frame],
-    make: Callable[[], Detector],
+    detector: Detector,
     *,
+    search: SearchPlan,
+    work: SearchWork,
     min_face_px: int | None,
     min_face_share: float,
     min_confidence: float,
     pixel_aspect: float,
-    n_threads: int,
 ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
-    """Each frame with its faces, and the small picture (uint8) in which they were looked for.
+    """Each frame of one segment with its faces, and the small picture (uint8) in which they were looked for.
 
     The picture is shrunk (never enlarged) until the smallest wanted face, `min_face_px` or `min_face_share` of the
     frame's height, is as small as the detector can find: the cost of a search hardly depends on the source's size.
     Non-square pixels (`pixel_aspect` = width / height of one) are made square on the way. Boxes are in frame pixels,
-    in order of x, then y; the confidence is the detector's. A corrupt frame has no faces.
-    `n_threads` frames are searched at a time, each thread with a detector of its own; frames stay in order.
+    in order of x, then y; the confidence is the detector's.
+    What is known from the frames before decides where to look (`search`), so a segment is searched from its first
+    frame on, in order, by one call. A corrupt frame has no faces and leaves that knowledge as it is. `work` is counted
+    up as frames pass.
     """
+    memory = FaceSearch(detector, search, work)
+    for frame in frames:
+        height, width = frame.gray.shape
+        shrink = min(1.0, detector.smallest_face_px / max(1.0, min_face_px or min_face_share * height))
+        size = max(1, round(width * shrink * pixel_aspect)), max(1, round(height * shrink))
+        small = _resized(frame.gray, size, in_two_steps=search.full_search_seconds > 0)
+        boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        if not frame.is_corrupt:
+            boxes, confidence = memory.find(small, frame.pts_seconds)
+            keep = np.flatnonzero(confidence >= min_confidence)
+            keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
+            to_frame = np.array([width / size[0], height / size[1]] * 2, np.float32)
+            boxes, confidence = boxes[keep] * to_frame, confidence[keep]
+        yield frame, Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, boxes, confidence), small
 
-    def searcher() -> Callable[[Frame], tuple[Frame, Detections, np.ndarray]]:
-        detector = make()
 
-        def search(frame: Frame) -> tuple[Frame, Detections, np.ndarray]:
-            height, width = frame.gray.shape
-            wanted_px = min_face_px or min_face_share * height
-            shrink = min(1.0, detector.smallest_face_px / max(1.0, wanted_px))
-            size = max(1, round(width * shrink * pixel_aspect)), max(1, round(height * shrink))
-            small = (
-                frame.gray if size == (width, height) else cv2.resize(frame.gray, size, interpolation=cv2.INTER_AREA)
-            )
-            boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-            if not frame.is_corrupt:
-                boxes, confidence = detector.detect(small)
-                keep = np.flatnonzero(confidence >= min_confidence)
-                keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
-                to_frame = np.array([width / size[0], height / size[1]] * 2, np.float32)
-                boxes, confidence = boxes[keep] * to_frame, confidence[keep]
-            found = Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, boxes, confidence)
-            return frame, found, small
-
-        return search
-
-    return map_in_order(searcher, frames, n_threads=n_threads)
+def _resized(gray: np.ndarray, size: tuple[int, int], *, in_two_steps: bool) -> np.ndarray:
+    """The picture at `size` (width, height). Halving first is three times cheaper: 0.7 against 2.0 ms for 1080p."""
+    height, width = gray.shape
+    if size == (width, height):
+        return gray
+    if in_two_steps and 2 * size[0] <= width and 2 * size[1] <= height:
+        gray = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

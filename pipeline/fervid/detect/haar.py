@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.detect.effort import Effort
 from fervid.errors import ConfigError
 from fervid.opencv import CASCADES_FOLDER, cv2
 
@@ -16,9 +17,17 @@ CASCADES = {
     "default": ("haarcascade_frontalface_default.xml", 24, 5.16, 0.73),
 }
 
+STEPS: dict[Effort, float] = {"normal": 1, "rough": 2, "fine": 0.5, "lenient": 0.5}
+"""Powers of the scale factor: a rough search takes every second scale, a fine one scales in between too."""
+
+NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "lenient": 0.25}
+"""Share of the neighbours that a box needs, measured by benchmarks/detect.py."""
+
 
 class HaarDetector:
     """Frontal faces by a boosted cascade. Not for two threads at once."""
+
+    searches_windows = True
 
     def __init__(self, *, cascade: str = "alt2", scale_factor: float = 1.1, min_neighbours: int = 4) -> None:
         if cascade not in CASCADES:
@@ -28,18 +37,28 @@ class HaarDetector:
         self._min_neighbours = min_neighbours
         self._classifier = cv2.CascadeClassifier(str(Path(CASCADES_FOLDER) / file))
 
-    def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def detect(
+        self, gray: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,) from the weight of the last cascade level."""
-        boxes, weights = self.detect_with_weights(gray)
+        boxes, weights = self.detect_with_weights(gray, max_face_px=max_face_px, effort=effort)
         return boxes, (1 / (1 + np.exp(-(weights - self._midpoint) / self._scale))).astype(np.float32)
 
-    def detect_with_weights(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def detect_with_weights(
+        self, gray: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The same with the raw weights, float64 (n,), whose scale is the cascade's own."""
         side = self.smallest_face_px
         if min(gray.shape) < side:
             return np.zeros((0, 4), np.float32), np.zeros(0)
+        largest = 0 if max_face_px is None else max(side, round(max_face_px))
         found, _, weights = self._classifier.detectMultiScale3(
-            gray, self._scale_factor, self._min_neighbours, minSize=(side, side), outputRejectLevels=True
+            gray,
+            self._scale_factor ** STEPS[effort],
+            max(1, round(self._min_neighbours * NEIGHBOURS[effort])),
+            minSize=(side, side),
+            maxSize=(largest, largest),
+            outputRejectLevels=True,
         )
         boxes = np.asarray(found, np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.detect.effort import Effort
 from fervid.errors import ConfigError
 from fervid.opencv import cv2
 
@@ -14,6 +15,7 @@ class YuNetDetector:
     """Faces by a small convolutional network; turned heads too. Needs a `face_detection_yunet_*.onnx` file."""
 
     smallest_face_px = 20
+    searches_windows = False
 
     def __init__(
         self, *, model_path: str | None = None, score_threshold: float = 0.7, nms_threshold: float = 0.3
@@ -28,7 +30,13 @@ class YuNetDetector:
         except cv2.error as problem:
             raise ConfigError(f"{model_path} is not a YuNet model that OpenCV can read ({problem.msg}).") from None
 
-    def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def detect(
+        self,
+        gray: np.ndarray,
+        *,
+        max_face_px: float | None = None,  # noqa: ARG002 (one pass finds every size)
+        effort: Effort = "normal",  # noqa: ARG002
+    ) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,): the network's own score."""
         height, width = gray.shape
         self._network.setInputSize((width, height))
