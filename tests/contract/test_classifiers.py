@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset
+from fervid.emotion import make_classifier
+from fervid.emotion.flip import MirrorAverage
 from fervid.emotion.keras import KerasClassifier
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import ModelInfo, load_model_info
@@ -20,9 +22,9 @@ RUNNERS: dict[str, Callable[[ModelInfo], Any]] = {
 CROPS = draw_dataset(40, 0, 0, seed=5).images
 
 
-@pytest.fixture(scope="module")
-def classifiers(tiny_model: Path) -> dict[str, Any]:
-    info = load_model_info(tiny_model)
+@pytest.fixture(scope="module", params=["tiny_model", "two_headed_model", "combined_model"])
+def classifiers(request: pytest.FixtureRequest) -> dict[str, Any]:
+    info = load_model_info(request.getfixturevalue(request.param))
     return {name: make(info) for name, make in RUNNERS.items()}
 
 
@@ -30,7 +32,7 @@ def classifiers(tiny_model: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 40])
 def test_any_number_of_faces_gives_one_row_of_logits_each(classifiers: dict[str, Any], name: str, n: int) -> None:
     logits = classifiers[name].predict(CROPS[:n])
-    assert logits.shape == (n, 7)
+    assert logits.shape == (n, classifiers[name].info.n_logits)
     assert logits.dtype == np.float32
     assert np.isfinite(logits).all()
 
@@ -65,16 +67,51 @@ def test_all_runners_agree(classifiers: dict[str, Any], name: str) -> None:
     np.testing.assert_allclose(classifiers[name].predict(CROPS), reference, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("name", RUNNERS)
+def test_the_mirror_image_of_a_face_gives_the_same_mean(classifiers: dict[str, Any], name: str) -> None:
+    mirrored = MirrorAverage(classifiers[name])
+    found = mirrored.predict(CROPS)
+    np.testing.assert_allclose(mirrored.predict(CROPS[:, :, ::-1]), found, atol=1e-5, rtol=0)
+    assert np.abs(found - classifiers[name].predict(CROPS)).max() > 1e-3
+    assert mirrored.predict(CROPS[:0]).shape == (0, classifiers[name].info.n_logits)
+
+
+@pytest.mark.parametrize("runner", ["litert", "keras"])
+def test_a_runner_is_made_with_and_without_the_mirror_image(tiny_model: Path, runner: str) -> None:
+    info = load_model_info(tiny_model)
+    plain, flipped = (make_classifier(runner, info, batch_size=8, flip=flip) for flip in (False, True))
+    expected = (plain.predict(CROPS) + plain.predict(CROPS[:, :, ::-1])) / 2
+    np.testing.assert_allclose(flipped.predict(CROPS), expected, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("make", [LiteRTClassifier, KerasClassifier])
 def test_files_of_another_network_are_refused(tiny_model: Path, make: Callable[[ModelInfo], Any]) -> None:
     info = load_model_info(tiny_model)
     with pytest.raises(ModelError, match="Export the model again"):
-        make(replace(info, labels=info.labels[:5]))
+        make(replace(info, heads=(replace(info.heads[0], labels=info.labels[:5]),)))
+
+
+@pytest.mark.parametrize(
+    ("make", "described", "found"),
+    [
+        (LiteRTClassifier, "tiny_model", "two_headed_model"),
+        (LiteRTClassifier, "two_headed_model", "tiny_model"),
+        (KerasClassifier, "two_headed_model", "tiny_model"),
+        (KerasClassifier, "combined_model", "two_headed_model"),
+    ],
+)
+def test_files_of_a_model_with_other_heads_are_refused(
+    request: pytest.FixtureRequest, make: Callable[[ModelInfo], Any], described: str, found: str
+) -> None:
+    info, other = (load_model_info(request.getfixturevalue(name)) for name in (described, found))
+    with pytest.raises(ModelError, match="Export the model again"):
+        make(replace(info, folder=other.folder))
 
 
 def test_a_network_that_this_version_does_not_know_is_named(tiny_model: Path) -> None:
+    info = load_model_info(tiny_model)
     with pytest.raises(ModelError, match="network 'vgg-99' does not exist"):
-        KerasClassifier(replace(load_model_info(tiny_model), network="vgg-99"))
+        KerasClassifier(replace(info, members=(replace(info.members[0], network="vgg-99"),)))
 
 
 @pytest.mark.parametrize(("file", "make"), [("model.tflite", LiteRTClassifier), ("model.weights.h5", KerasClassifier)])

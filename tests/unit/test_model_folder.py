@@ -1,4 +1,5 @@
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,22 +7,44 @@ from typing import Any
 
 import pytest
 
-from fervid.emotion.model import ModelInfo, load_model_info, read_model_json, write_model_json
+from fervid.emotion.model import (
+    Head,
+    Member,
+    ModelInfo,
+    load_model_info,
+    read_model_json,
+    stored_metrics,
+    write_model_json,
+)
 from fervid.errors import ModelError, OutputError
 
-CONTENT: dict[str, Any] = {
-    "schema_version": 1,
-    "name": "small",
-    "network": "res-nano",
+HEAD: dict[str, Any] = {
+    "name": "fer2013",
     "labels": ["angry", "neutral"],
-    "input_side_px": 48,
-    "mean": 0.5,
-    "std": 0.25,
     "temperature": 1.5,
+    "flip_temperature": 1.25,
+}
+OTHER_HEAD = HEAD | {"name": "ferplus", "labels": ["neutral", "angry", "contempt"]}
+MEMBER: dict[str, Any] = {"network": "res-nano", "heads": ["fer2013"], "mean": 0.5, "std": 0.25}
+BOTH = MEMBER | {"heads": ["fer2013", "ferplus"]}
+CONTENT: dict[str, Any] = {
+    "schema_version": 2,
+    "name": "small",
+    "heads": [HEAD],
+    "members": [MEMBER],
+    "input_side_px": 48,
     "weights_sha256": hashlib.sha256(b"weights").hexdigest(),
     "tflite_sha256": hashlib.sha256(b"lite").hexdigest(),
     "training_data": "drawn faces",
     "licence": "MIT",
+}
+FIRST_VERSION = {key: value for key, value in CONTENT.items() if key not in ("heads", "members")} | {
+    "schema_version": 1,
+    "network": "res-nano",
+    "labels": ["angry", "neutral"],
+    "mean": 0.5,
+    "std": 0.25,
+    "temperature": 1.5,
 }
 
 
@@ -34,10 +57,50 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_model_folder_is_read_as_it_was_written(folder: Path) -> None:
-    expected = CONTENT | {"labels": ("angry", "neutral"), "folder": folder}
+    head = Head("fer2013", ("angry", "neutral"), 1.5, 1.25)
+    expected = CONTENT | {"heads": (head,), "members": (Member("res-nano", ("fer2013",), 0.5, 0.25),), "folder": folder}
     del expected["schema_version"]
-    assert load_model_info(folder) == ModelInfo(**expected)
+    info = load_model_info(folder)
+    assert info == ModelInfo(**expected)
+    assert (info.labels, info.temperature, info.network, info.n_logits) == (head.labels, 1.5, "res-nano", 2)
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_of_the_first_schema_version_still_opens(folder: Path) -> None:
+    now = load_model_info(folder)
+    write_model_json(folder, FIRST_VERSION | {"metrics": {"PublicTest": {"accuracy": 0.5}}})
+    info = load_model_info(folder)
+    assert info.heads == (Head("fer2013", ("angry", "neutral"), 1.5, flip_temperature=1.5),)
+    assert info.members == now.members
+    assert stored_metrics(read_model_json(folder), "PublicTest") == {"accuracy": 0.5}
+    assert stored_metrics(read_model_json(folder), "PrivateTest", "ferplus", "flip") == {}
+
+
+def test_a_model_of_two_networks_has_the_heads_of_both(folder: Path) -> None:
+    write_model_json(folder, CONTENT | {"heads": [HEAD, OTHER_HEAD], "members": [MEMBER, BOTH | {"network": "res-s"}]})
+    info = load_model_info(folder)
+    assert info.labels == ("angry", "neutral")
+    assert (info.network, info.n_logits) == ("res-nano+res-s", 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heads": []}, "heads is []"),
+        ({"heads": ["fer2013"]}, "heads is ['fer2013']"),
+        ({"members": []}, "members is []"),
+        ({"heads": [HEAD, HEAD]}, "expected different ones"),
+        ({"heads": [OTHER_HEAD, HEAD], "members": [BOTH]}, "'fer2013' first"),
+        ({"heads": [HEAD, OTHER_HEAD | {"labels": ["angry", "contempt"]}], "members": [BOTH]}, "no label 'neutral'"),
+        ({"heads": [HEAD, OTHER_HEAD]}, "members have the heads ['fer2013']"),
+        ({"members": [BOTH]}, "members have the heads ['fer2013', 'ferplus']"),
+        ({"heads": [HEAD, OTHER_HEAD], "members": [BOTH, MEMBER | {"heads": ["ferplus"]}]}, "'fer2013' in each"),
+    ],
+)
+def test_heads_and_members_that_do_not_fit_are_refused(folder: Path, change: dict[str, Any], message: str) -> None:
+    write_model_json(folder, CONTENT | change)
+    with pytest.raises(ModelError, match=re.escape(message)):
+        load_model_info(folder)
 
 
 def test_entries_that_are_not_known_are_passed_over(folder: Path) -> None:
@@ -60,7 +123,7 @@ def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
         load_model_info(folder)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe\x00", b"[]", b"{}", b'{"schema_version": 2}'])
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe\x00", b"[]", b"{}", b'{"schema_version": 3}'])
 def test_a_foreign_model_json_is_refused(folder: Path, text: bytes) -> None:
     (folder / "model.json").write_bytes(text)
     with pytest.raises(ModelError, match=r"model.json (is not JSON|has schema_version)"):
@@ -87,9 +150,17 @@ def test_a_foreign_model_json_is_refused(folder: Path, text: bytes) -> None:
     ],
 )
 def test_a_wrong_entry_is_named(folder: Path, entry: str, value: object) -> None:
-    write_model_json(folder, CONTENT | {entry: value})
-    with pytest.raises(ModelError, match=f"model.json: {entry}"):
-        load_model_info(folder)
+    contents = [FIRST_VERSION | {entry: value}]
+    for key, part in (("heads", HEAD), ("members", MEMBER)):
+        if entry in part and entry != "name":
+            contents.append(CONTENT | {key: [part | {entry: value}]})
+    if entry in CONTENT:
+        contents.append(CONTENT | {entry: value})
+    assert len(contents) == 2
+    for content in contents:
+        write_model_json(folder, content)
+        with pytest.raises(ModelError, match=f"model.json: {entry}"):
+            load_model_info(folder)
 
 
 def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:

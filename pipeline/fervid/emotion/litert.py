@@ -39,7 +39,7 @@ class LiteRTClassifier:
             raise ModelError(f"{path} cannot be opened by LiteRT ({problem}). Export the model again.") from None
         self._input, self._output = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*self._input, *self._output)]
-        expected = [(1, info.input_side_px, info.input_side_px, 1), (1, len(info.labels))]
+        expected = [(1, info.input_side_px, info.input_side_px, 1), (1, info.n_logits)]
         if shapes != expected:
             raise ModelError(
                 f"{path} has the input and output shapes {shapes}, expected {expected}. Export the model again."
@@ -49,7 +49,7 @@ class LiteRTClassifier:
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """Crops uint8 (N, S, S) -> logits float32 (N, C); N may be 0."""
         faces = as_network_input(crops)
-        logits = np.empty((len(faces), len(self.info.labels)), np.float32)
+        logits = np.empty((len(faces), self.info.n_logits), np.float32)
         for i in range(len(faces)):
             self._interpreter.set_tensor(self._input[0]["index"], faces[i : i + 1])
             self._interpreter.invoke()

@@ -4,7 +4,8 @@
     FOLDER/model.weights.h5   Keras weights, for GPUs and further training
     FOLDER/model.tflite       the same network for CPUs: float32 (N, S, S, 1) in 0..1 -> logits (N, C)
 
-Nothing heavier than the standard library is imported here: every analysis passes through here before its first frame.
+The logits of all heads stand side by side, in the order of `ModelInfo.heads`. Nothing heavier than the standard library
+is imported here: every analysis passes through here before its first frame.
 """
 
 from __future__ import annotations
@@ -18,30 +19,79 @@ from typing import Any, TypeVar
 from fervid.errors import ModelError, OutputError
 from fervid.files import file_sha256
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 MODEL_JSON = "model.json"
 WEIGHTS = "model.weights.h5"
 TFLITE = "model.tflite"
+FER2013, FERPLUS = "fer2013", "ferplus"
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What analysis has to know of a classifier. `mean` and `std` are of inputs in 0..1; labels are in logit order."""
+class Head:
+    """One labelling that a model learned: its labels in the order of its logits, and what divides those.
+
+    `temperature` was fitted to logits of single crops, `flip_temperature` to their mean with the mirrored crop's.
+    """
 
     name: str
-    network: str
     labels: tuple[str, ...]
-    input_side_px: int
+    temperature: float
+    flip_temperature: float
+
+    def temperature_of(self, *, is_flipped: bool) -> float:
+        """The temperature of logits that are, or are not, means with those of the mirrored crop."""
+        return self.flip_temperature if is_flipped else self.temperature
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One network of a model and the heads it has. `mean` and `std` are of inputs in 0..1."""
+
+    network: str
+    heads: tuple[str, ...]
     mean: float
     std: float
-    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What analysis has to know of a classifier. The first head is FER-2013's; its labels are those of every result.
+
+    A model of several members is an ensemble: the logits of each head are the mean over the members that have it.
+    """
+
+    name: str
+    heads: tuple[Head, ...]
+    members: tuple[Member, ...]
+    input_side_px: int
     weights_sha256: str
     tflite_sha256: str
     training_data: str
     licence: str
     folder: Path
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the first head, in the order of its logits."""
+        return self.heads[0].labels
+
+    @property
+    def temperature(self) -> float:
+        """The first head's temperature for logits of single crops."""
+        return self.heads[0].temperature
+
+    @property
+    def network(self) -> str:
+        """The names of the members' networks, joined with a plus."""
+        return "+".join(member.network for member in self.members)
+
+    @property
+    def n_logits(self) -> int:
+        """Logits a face, over all heads."""
+        return sum(len(head.labels) for head in self.heads)
 
 
 def load_model_info(folder: Path) -> ModelInfo:
@@ -52,30 +102,25 @@ def load_model_info(folder: Path) -> ModelInfo:
     folder = Path(folder)
     stored = read_model_json(folder)
     path = folder / MODEL_JSON
-    labels = _entry(path, stored, "labels", list)
-    if not all(isinstance(label, str) for label in labels) or len(set(labels)) < max(2, len(labels)):
-        raise ModelError(f"{path}: labels {labels!r} are not two or more different names. Export the model again.")
     info = ModelInfo(
         name=_entry(path, stored, "name", str),
-        network=_entry(path, stored, "network", str),
-        labels=tuple(labels),
+        heads=tuple(_head(path, entry) for entry in _parts(path, stored, "heads")),
+        members=tuple(_member(path, entry) for entry in _parts(path, stored, "members")),
         input_side_px=_entry(path, stored, "input_side_px", int),
-        mean=_positive(path, stored, "mean"),
-        std=_positive(path, stored, "std"),
-        temperature=_positive(path, stored, "temperature"),
         weights_sha256=_entry(path, stored, "weights_sha256", str),
         tflite_sha256=_entry(path, stored, "tflite_sha256", str),
         training_data=_entry(path, stored, "training_data", str),
         licence=_entry(path, stored, "licence", str),
         folder=folder,
     )
+    _check_heads(path, info)
     for name, expected in ((WEIGHTS, info.weights_sha256), (TFLITE, info.tflite_sha256)):
         _check_file(folder / name, expected)
     return info
 
 
 def read_model_json(folder: Path) -> dict[str, Any]:
-    """The whole of `model.json`, of a known schema version. Raises ModelError."""
+    """The whole of `model.json`; one of an older schema version as it would be written today. Raises ModelError."""
     path = Path(folder) / MODEL_JSON
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -86,11 +131,66 @@ def read_model_json(folder: Path) -> dict[str, Any]:
     except ValueError as problem:  # broken JSON, or bytes that are not text
         raise ModelError(f"{path} is not JSON ({problem}). Copy or export the model again.") from None
     version = stored.get("schema_version") if isinstance(stored, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         raise ModelError(
-            f"{path} has schema_version {version!r}, expected {SCHEMA_VERSION}. Use a model of this version of fervid."
+            f"{path} has schema_version {version!r}, expected {' or '.join(map(str, READABLE_VERSIONS))}. "
+            "Use a model of this version of fervid."
         )
-    return dict(stored)
+    return _upgraded(stored) if version == 1 else dict(stored)
+
+
+def stored_metrics(content: dict[str, Any], split: str, head: str = FER2013, tta: str = "none") -> dict[str, Any]:
+    """The numbers of one split, head and kind of views from the content of a `model.json`; empty where not measured."""
+    found: dict[str, Any] = content.get("metrics", {}).get(split, {}).get(head, {}).get(tta, {})
+    return found
+
+
+def _upgraded(stored: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had one head and one network, their entries at the top, and numbers of single crops alone."""
+    moved = ("labels", "temperature", "mean", "std")
+    content = {key: value for key, value in stored.items() if key not in moved}
+    labels, temperature, mean, std = (stored.get(key) for key in moved)
+    head = {"name": FER2013, "labels": labels, "temperature": temperature, "flip_temperature": temperature}
+    member = {"network": stored.get("network"), "heads": [FER2013], "mean": mean, "std": std}
+    metrics = {split: {FER2013: {"none": numbers}} for split, numbers in stored.get("metrics", {}).items()}
+    return content | {"schema_version": SCHEMA_VERSION, "heads": [head], "members": [member], "metrics": metrics}
+
+
+def _head(path: Path, entry: dict[str, Any]) -> Head:
+    labels = _entry(path, entry, "labels", list)
+    if not all(isinstance(label, str) for label in labels) or len(set(labels)) < max(2, len(labels)):
+        raise ModelError(f"{path}: labels {labels!r} are not two or more different names. Export the model again.")
+    return Head(
+        name=_entry(path, entry, "name", str),
+        labels=tuple(labels),
+        temperature=_positive(path, entry, "temperature"),
+        flip_temperature=_positive(path, entry, "flip_temperature"),
+    )
+
+
+def _member(path: Path, entry: dict[str, Any]) -> Member:
+    return Member(
+        network=_entry(path, entry, "network", str),
+        heads=tuple(map(str, _entry(path, entry, "heads", list))),
+        mean=_positive(path, entry, "mean"),
+        std=_positive(path, entry, "std"),
+    )
+
+
+def _check_heads(path: Path, info: ModelInfo) -> None:
+    """Every head has its own name, the labels of the first one among its labels, and a member that computes it."""
+    names = [head.name for head in info.heads]
+    if names[0] != FER2013 or len(set(names)) < len(names):
+        raise ModelError(f"{path}: heads {names!r}, expected different ones and {FER2013!r} first.")
+    for head in info.heads[1:]:
+        missing = [label for label in info.labels if label not in head.labels]
+        if missing:
+            raise ModelError(f"{path}: head {head.name} has no label {missing[0]!r}. Export the model again.")
+    found = {name for member in info.members for name in member.heads}
+    if found != set(names) or any(FER2013 not in member.heads for member in info.members):
+        raise ModelError(
+            f"{path}: members have the heads {sorted(found)!r}, expected {sorted(names)!r} and {FER2013!r} in each."
+        )
 
 
 def write_model_json(folder: Path, content: dict[str, Any]) -> None:
@@ -119,6 +219,13 @@ def _check_file(path: Path, expected: str) -> None:
             f"{path} is not the file that {MODEL_JSON} describes (sha256 {found[:12]}, expected {expected[:12]}). "
             "Copy the whole model folder again."
         )
+
+
+def _parts(path: Path, stored: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    parts = _entry(path, stored, key, list)
+    if not parts or not all(isinstance(part, dict) for part in parts):
+        raise ModelError(f"{path}: {key} is {parts!r}, expected one or more objects. Copy or export the model again.")
+    return parts
 
 
 def _entry(path: Path, stored: dict[str, Any], key: str, kind: type[T]) -> T:

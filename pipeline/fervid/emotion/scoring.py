@@ -8,6 +8,7 @@ import numpy as np
 
 from fervid.emotion import Classifier
 from fervid.emotion.crops import crop_faces, crop_quality
+from fervid.emotion.looks import measure_looks
 from fervid.opencv import cv2
 from fervid.types import Detections, FaceCrops, FaceScores, Frame
 
@@ -23,7 +24,8 @@ def cut_out_faces(
     for frame, found, small in detected:
         crops = crop_faces(frame.gray, found.boxes, side_px=side_px, margin=margin, is_full_range=frame.is_full_range)
         thumbnail = cv2.resize(small, THUMBNAIL_PX, interpolation=cv2.INTER_AREA)
-        yield FaceCrops(found, crops, crop_quality(crops, found.boxes), np.asarray(thumbnail, np.uint8))
+        quality, looks = crop_quality(crops, found.boxes), measure_looks(crops)
+        yield FaceCrops(found, crops, quality, np.asarray(thumbnail, np.uint8), looks)
 
 
 def score_faces(cut: Iterator[FaceCrops], classifier: Classifier, *, batch_size: int) -> Iterator[FaceScores]:
@@ -45,5 +47,5 @@ def _score(waiting: list[FaceCrops], classifier: Classifier) -> Iterator[FaceSco
     first = 0
     for item in waiting:
         last = first + len(item.crops)
-        yield FaceScores(item.detections, logits[first:last].copy(), item.quality, item.thumbnail)
+        yield FaceScores(item.detections, logits[first:last].copy(), item.quality, item.thumbnail, item.looks)
         first = last

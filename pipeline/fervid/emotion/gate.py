@@ -1,0 +1,30 @@
+"""Which faces are pictured too poorly to be used, and why. Knows no expression; nothing is measured here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fervid.config import GateSettings
+
+
+def gate_reasons(
+    quality: np.ndarray, looks: np.ndarray, boxes: np.ndarray, gate: GateSettings, *, min_quality: float
+) -> np.ndarray:
+    """Why each face should not be used, the first reason that applies, or "": str (n,).
+
+    `quality` (n,), `looks` (n, 3) as `measure_looks` gives them, `boxes` (n, 4). What could not be measured passes.
+    """
+    sharpness, light, tilt = looks.T
+    side = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0)
+    return np.select(
+        [
+            side < gate.min_face_px,
+            light < gate.min_light,
+            light > gate.max_light,
+            sharpness < gate.min_sharpness,
+            np.abs(tilt) > gate.max_tilt_degrees,
+            quality < min_quality,
+        ],
+        ["too_small", "dark", "bright", "blurred", "tilted", "low_quality"],
+        default="",
+    )
