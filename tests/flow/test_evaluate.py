@@ -13,15 +13,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from drawn_faces import draw_dataset, write_csv
+from drawn_faces import draw_dataset, write_csv, write_votes
 from fervid.cli.evaluate import evaluate
-from fervid.emotion.model import load_model_info
+from fervid.emotion.model import load_model_info, read_model_json, write_model_json
 from fervid.errors import OutputError
 from fervid.train.contact_sheet import most_confident_errors
 from fervid.train.evaluate import Evaluation, evaluate_model, single_out
 from fervid.train.fer2013 import EMOTIONS, FaceDataset
 from fervid.train.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS
 from fervid.train.latency import BATCHES, measure_latency
+from fervid.train.measure import VIEWS
 
 DATASET = draw_dataset()
 PNG = b"\x89PNG"
@@ -141,22 +142,21 @@ def test_copies_of_training_faces_are_left_out(tiny_model: Path) -> None:
     assert (nothing.n, nothing.accuracy, nothing.accuracy_interval) == (0, None, None)
 
 
-def test_views_change_the_logits_and_not_the_temperature(tiny_model: Path, evaluated: tuple[Evaluation, Path]) -> None:
-    flipped = evaluate_model(tiny_model, DATASET, "PublicTest", tta="flip")
-    assert flipped.tta == "flip"
-    assert flipped.nll != evaluated[0].nll
-    assert flipped.temperature == evaluated[0].temperature == load_model_info(tiny_model).temperature
+def test_only_the_mean_with_the_mirror_image_has_its_own_temperature(copied_model: Path) -> None:
+    content = read_model_json(copied_model)
+    content["heads"][0] |= {"temperature": 1.5, "flip_temperature": 1.25}
+    write_model_json(copied_model, content)
+    found = {tta: evaluate_model(copied_model, DATASET, "PublicTest", tta=tta) for tta in VIEWS}
+    assert {tta: evaluation.tta for tta, evaluation in found.items()} == {tta: tta for tta in VIEWS}
+    assert [evaluation.temperature for evaluation in found.values()] == [1.5, 1.25, 1.5]
+    assert len({evaluation.nll_before_temperature for evaluation in found.values()}) == 3
 
 
 def test_the_command_writes_errors_latency_and_views_when_asked(
     tiny_model: Path, votes: np.ndarray, tmp_path: Path
 ) -> None:
     data = write_csv(DATASET, tmp_path / "fer2013.csv")
-    lines = [
-        f"{split},x.png,{','.join(str(int(n)) for n in row)}" for split, row in zip(DATASET.usage, votes, strict=True)
-    ]
-    header = ",".join(["Usage", "Image name", *FERPLUS_EMOTIONS, *NOT_EMOTIONS])
-    (tmp_path / FILE_NAME).write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    write_votes(DATASET, votes, tmp_path / FILE_NAME)
     app = typer.Typer()
     app.command()(evaluate)
     out = tmp_path / "results"

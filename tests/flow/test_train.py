@@ -17,7 +17,7 @@ import fervid
 from drawn_faces import draw_dataset, write_csv
 from fervid.cli.evaluate import evaluate
 from fervid.cli.train import train
-from fervid.emotion.model import load_model_info, read_model_json
+from fervid.emotion.model import load_model_info, read_model_json, stored_metrics
 from fervid.errors import ConfigError, ModelError, OutputError
 from fervid.train import evaluate as evaluation_module
 from fervid.train import fit as fit_module
@@ -26,6 +26,7 @@ from fervid.train.export import write_model_folder
 from fervid.train.fit import EpochRecord, Fitted
 from fervid.train.network import build_network
 from fervid.train.recipe import Recipe
+from fervid.train.scores import label_indices, score_truth
 
 DATASET = draw_dataset()
 RECIPE = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
@@ -97,7 +98,7 @@ def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
 def test_a_model_folder_holds_what_its_card_says(tiny_model: Path) -> None:
     info = load_model_info(tiny_model)
     content, card = read_model_json(tiny_model), (tiny_model / "CARD.md").read_text()
-    metrics = content["metrics"]["PublicTest"]
+    metrics = stored_metrics(content, "PublicTest")
     assert content["private_test_readings"] == []
     assert metrics["n"] == 35
     assert 0.05 < info.temperature < 8
@@ -131,8 +132,10 @@ def test_a_tflite_file_that_differs_from_the_network_is_not_exported(
 
 def test_evaluation_gives_the_numbers_of_the_export(tiny_model: Path, tmp_path: Path) -> None:
     evaluation = evaluate_model(tiny_model, DATASET, "PublicTest", tmp_path / "results")
-    stored = read_model_json(tiny_model)["metrics"]["PublicTest"]
-    assert stored.items() <= evaluation.to_json().items()
+    stored = stored_metrics(read_model_json(tiny_model), "PublicTest")
+    found = evaluation.to_json()
+    assert {key: found[key] for key in stored if key in found} == {k: v for k, v in stored.items() if k in found}
+    assert set(stored) - set(found) == {"head", "votes"}
     assert json.loads((tmp_path / "results" / "metrics.json").read_text()) == evaluation.to_json()
     assert np.array(evaluation.confusion).sum() == evaluation.n == 35
     with (tmp_path / "results" / "confusion.csv").open() as file:
@@ -166,18 +169,16 @@ def test_private_test_is_not_read_where_the_reading_cannot_be_logged(
 
 def test_a_model_without_the_emotions_of_the_data_is_refused() -> None:
     with pytest.raises(ModelError, match="has no label 'disgust'"):
-        evaluation_module.score_logits(
-            np.zeros((1, 2)), np.zeros(1, int), labels=("angry", "calm"), temperature=1, model="m", split="PublicTest"
-        )
+        label_indices(np.zeros(1, int), ("angry", "calm"), "m")
 
 
 def test_labels_in_another_order_are_matched_by_name() -> None:
     labels = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
-    evaluation = evaluation_module.score_logits(
-        np.eye(8)[[4, 1]], np.array([0, 3]), labels=labels, temperature=1, model="m", split="PublicTest"
-    )
-    assert evaluation.accuracy == 1
-    assert evaluation.per_class["happy"]["support"] == 1
+    truth = label_indices(np.array([0, 3]), labels, "m")
+    assert truth.tolist() == [4, 1]
+    found = score_truth(np.eye(8)[[4, 1]], truth, labels=labels, temperature=1, model="m", split="PublicTest")
+    assert found.accuracy == 1
+    assert found.per_class["happy"]["support"] == 1
 
 
 def test_training_killed_in_the_middle_goes_on_with_the_same_command(tmp_path: Path) -> None:
@@ -231,19 +232,19 @@ def test_the_evaluate_command_prints_a_table_or_one_json_object(tiny_model: Path
     assert {"model", "split", "n", "accuracy", "accuracy_interval", "macro_f1", "ece", "per_class"} <= set(found)
 
 
-def test_votes_shape_the_features_and_are_no_part_of_the_model(tmp_path: Path) -> None:
+def test_votes_shape_the_features_and_give_the_model_a_second_head(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     votes = rng.multinomial(10, np.ones(10) / 10, len(DATASET.labels)).astype(np.float32)
     recipe = RECIPE.model_copy(update={"epochs": 1, "ferplus_weight": 0.5})
     with_votes = fit(tmp_path / "with", recipe, votes=votes)
     without = fit(tmp_path / "without", RECIPE.model_copy(update={"epochs": 1}))
-    info = write_model_folder(with_votes, recipe, DATASET, tmp_path / "with", "votes")
-    assert [w.shape for w in with_votes.model.get_weights()] == [w.shape for w in without.model.get_weights()]
-    assert any(
-        not np.array_equal(a, b)
-        for a, b in zip(with_votes.model.get_weights(), without.model.get_weights(), strict=True)
-    )
-    assert len(info.labels) == 7
+    shared = without.model.get_weights()
+    *features, kernel, bias = with_votes.model.get_weights()
+    assert [weight.shape for weight in features] == [weight.shape for weight in shared]
+    assert (kernel.shape[-1], bias.shape) == (8, (8,))
+    assert any(not np.array_equal(a, b) for a, b in zip(features, shared, strict=True))
+    with pytest.raises(ConfigError, match="its export needs its votes too"):
+        write_model_folder(with_votes, recipe, DATASET, tmp_path / "with", "votes")
 
 
 def test_a_recipe_with_votes_asks_for_them(tmp_path: Path) -> None:

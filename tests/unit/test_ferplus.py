@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drawn_faces import draw_dataset
+from drawn_faces import draw_dataset, write_folders
 from fervid.errors import DatasetError
+from fervid.train.fer2013 import FaceDataset, load_fer2013
 from fervid.train.ferplus import FERPLUS_EMOTIONS, NOT_EMOTIONS, load_votes, vote_targets
 
 DATASET = draw_dataset(n_training=14, n_public=7, n_private=7)
@@ -30,6 +31,26 @@ def test_votes_join_row_by_row(tmp_path: Path) -> None:
     assert votes.shape == (28, 10)
     assert votes[:, 0].tolist() == list(range(28))
     assert (votes[:, 9] == 1).all()
+
+
+def test_votes_join_folders_by_the_row_in_the_file_name(tmp_path: Path) -> None:
+    loaded = load_fer2013(write_folders(DATASET, tmp_path / "fer"), require_official=False)
+    shuffled = loaded.take(np.array([20, 3, 9]))
+    assert load_votes(write_votes(tmp_path / "votes.csv"), shuffled)[:, 0].tolist() == [20, 3, 9]
+
+
+def test_votes_are_not_joined_where_nothing_tells_the_row(tmp_path: Path) -> None:
+    unknown = FaceDataset(DATASET.images, DATASET.labels, DATASET.usage, "folders")
+    with pytest.raises(DatasetError, match="file names of folders do not tell the row of each face"):
+        load_votes(write_votes(tmp_path / "votes.csv"), unknown)
+
+
+@pytest.mark.parametrize("value", ["many", "", "-1"])
+def test_votes_that_are_not_counts_are_refused(tmp_path: Path, value: str) -> None:
+    path = write_votes(tmp_path / "votes.csv")
+    path.write_text(path.read_text().replace("png,7,", f"png,{value},"))
+    with pytest.raises(DatasetError, match="votes that are not counts"):
+        load_votes(path, DATASET)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fervid.train.objective import class_weights, draw_pairs, make_optimizer
+from fervid.train.objective import class_weights, distilled, draw_pairs, make_optimizer, mean_logits
 from fervid.train.recipe import Recipe
 
 
@@ -51,3 +51,18 @@ def test_decay_shrinks_kernels_and_leaves_norms_and_biases_alone(name: str, kind
     kernel, *others = (float(v.numpy()[0]) for v in variables)
     assert kernel == pytest.approx(1 - 0.1 * 0.5)
     assert others == [1, 1, 1]
+
+
+def test_each_head_is_averaged_over_the_teachers_that_have_it() -> None:
+    one, two = np.array([[1.0, 2.0, 8.0]], np.float32), np.array([[3.0, 4.0]], np.float32)
+    assert np.asarray(mean_logits([one, two], 2)).tolist() == [[2, 3, 8]]
+    assert np.asarray(mean_logits([two], 2)).tolist() == [[3, 4]]
+
+
+def test_distillation_mixes_the_divergence_from_the_teacher_with_the_loss() -> None:
+    recipe = Recipe(network="res-nano", epochs=1, distil={"weight": 0.7, "temperature": 2.0})  # type: ignore[arg-type]
+    ours, theirs = np.array([[2.0, 0.0]], np.float32), np.array([[0.0, 4.0]], np.float32)
+    p, q = (np.exp(x / 2) / np.exp(x / 2).sum() for x in (theirs, ours))
+    divergence = float((p * np.log(p / q)).sum())
+    assert float(distilled(5.0, ours, theirs, recipe)) == pytest.approx(0.7 * 4 * divergence + 0.3 * 5, rel=1e-5)
+    assert float(distilled(5.0, ours, ours, recipe)) == pytest.approx(0.3 * 5, rel=1e-5)

@@ -1,7 +1,8 @@
-"""Which emotion the voters of FER+ saw in a face of FER-2013, in FER-2013's own codes. Knows no network.
+"""Which emotion the voters of FER+ saw in a face of FER-2013. Knows no network.
 
-FER+ is another labelling of the same pictures, with other rules and other people. How often a model that learned
-FER-2013's labels gives the emotion that most voters named is an agreement across labellings, not its accuracy.
+FER+ is another labelling of the same pictures, with other rules and other people. How often a head that learned
+FER-2013's labels gives the emotion that most voters named is an agreement across labellings, not its accuracy; the
+accuracy of a head that learned the votes is measured on the faces with a majority, over all eight emotions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from fervid.errors import DatasetError
 from fervid.train.fer2013 import EMOTIONS, FaceDataset
-from fervid.train.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS, load_votes
+from fervid.train.ferplus import FERPLUS_EMOTIONS, FILE_NAME, load_votes
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +31,28 @@ FER2013_NAMES = {
 }
 """FER+'s names of the emotions that both labellings have; contempt is FER+'s alone."""
 
-_CODES = np.array(
-    [
-        EMOTIONS.index(FER2013_NAMES[name]) if name in FER2013_NAMES else NO_EMOTION
-        for name in (*FERPLUS_EMOTIONS, *NOT_EMOTIONS)
-    ]
-)
+FERPLUS_LABELS = tuple(FER2013_NAMES.get(name, name) for name in FERPLUS_EMOTIONS)
+"""FER+'s eight emotions in the order of its votes, by FER-2013's names where it has them."""
+
+_CODES = np.array([EMOTIONS.index(name) if name in EMOTIONS else NO_EMOTION for name in FERPLUS_LABELS])
+
+
+def majority_emotions(votes: np.ndarray) -> np.ndarray:
+    """The emotion that most voters named, int (N,) into FERPLUS_LABELS, from votes (N, 10).
+
+    NO_EMOTION where there is none: a tie, unknown or not a face. Counted as in the majority mode of FER+'s reference
+    reader (Barsoum et al., 2016): single votes are dropped, and more than half of the rest must agree.
+    """
+    kept = np.where(votes > 1, votes, 0)
+    named = kept.argmax(axis=1)
+    has_majority = kept.max(axis=1, initial=0) > kept.sum(axis=1) / 2
+    return np.where(has_majority & (named < len(FERPLUS_LABELS)), named, NO_EMOTION)
 
 
 def majority_codes(votes: np.ndarray) -> np.ndarray:
-    """The emotion that most voters named, int (N,) in the order of EMOTIONS, from votes (N, 10).
-
-    NO_EMOTION where there is none: a tie, contempt, unknown or not a face. Counted as in the majority mode of FER+'s
-    reference reader (Barsoum et al., 2016): single votes are dropped, and more than half of the rest must agree.
-    """
-    kept = np.where(votes > 1, votes, 0)
-    has_majority = kept.max(axis=1, initial=0) > kept.sum(axis=1) / 2
-    return np.where(has_majority, _CODES[kept.argmax(axis=1)], NO_EMOTION)
+    """The same, int (N,) in the order of FER-2013's EMOTIONS; NO_EMOTION where the majority saw contempt too."""
+    emotions = majority_emotions(votes)
+    return np.where(emotions == NO_EMOTION, NO_EMOTION, _CODES[emotions])
 
 
 def find_votes(ferplus: Path | None, data: Path, dataset: FaceDataset) -> np.ndarray | None:

@@ -1,11 +1,16 @@
-"""The model card, CARD.md: written from the numbers in `model.json`, so that the two agree. Measures nothing."""
+"""The model card, CARD.md: written from `model.json` alone, so that the two agree. Measures nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from fervid.train.fer2013 import EMOTIONS, FaceDataset
+from fervid.emotion.model import FER2013, FERPLUS, stored_metrics
+from fervid.errors import ModelError, OutputError
+from fervid.train.metrics import wilson_interval
+from fervid.train.recipe import Recipe
+
+CARD = "CARD.md"
 
 WARNING = """\
 ## What it is not for
@@ -33,42 +38,34 @@ FAULTS = """\
 * Faces are grey, 48 x 48 px and mostly frontal. Video faces in profile, in motion or in poor light are unlike them.
 """
 
+HEADS = {
+    FER2013: "FER-2013's labels",
+    FERPLUS: "The majority of FER+'s ten voters",
+}
+VIEWS = {"none": "one view", "flip": "with the mirror image", "ten-crop": "ten crops"}
+
+SPLITS = {
+    "PublicTest": "The epoch and the temperatures were chosen on these faces, so these numbers are slightly too good.",
+    "PrivateTest": "Nothing was chosen on these faces.",
+}
+
 _CARD = """\
 # {name}
 
 A classifier of facial expressions: network `{network}` ({parameters:,} parameters), a grey face of {side} x {side} px
-in, logits of {n_labels} labels out ({labels}).
+in, {n_logits} logits out: {heads}.
 
 | | |
 | --- | --- |
-| Trained on | {training_data} |
-| Epochs | {epochs}, of which epoch {best_epoch} was kept; seed {seed}; {hours:.1f} h |
-| Optimiser | {optimiser}, peak learning rate {peak_learning_rate}, batches of {batch_size} |
-| Regularisation | label smoothing {label_smoothing}, weight decay {weight_decay} (decoupled), averaged weights (EMA) |
-| Augmentation | flip, {augment} |
-| Selected on | PublicTest accuracy of the averaged weights, after each epoch |
-| Temperature | {temperature:.4f}, fitted on PublicTest |
-| PrivateTest | never read in training; each later reading is logged in `model.json` under `private_test_readings` |
+{facts}
+| Temperature | {temperatures} |
+| PrivateTest | {readings} |
 
-## Results on PublicTest ({n:,} faces)
-
-The epoch and the temperature were chosen on these faces, so these numbers are slightly too good.
-
-| Measure | Value |
-| --- | --- |
-| Accuracy | {accuracy:.2%} (95 % Wilson interval {low:.2%} to {high:.2%}) |
-| Macro F1 | {macro_f1:.4f} |
-| Negative log-likelihood | {nll_before:.4f} before temperature, {nll:.4f} after |
-| Expected calibration error | {ece_before:.4f} before temperature, {ece:.4f} after |
-
-| Label | Recall | Precision | F1 | Faces |
-| --- | --- | --- | --- | --- |
-{classes}
-
+{results}
 {warning}
 ## Known faults of the data
 
-{faults}{counted}
+{faults}
 ## Files and licence
 
 The weights are under the {licence} licence. The images of FER-2013 are not part of this folder; they were published
@@ -84,42 +81,175 @@ Made by fervid {fervid_version} with Keras {keras_version} on {created_utc}.
 """
 
 
-def write_card(content: dict[str, Any], dataset: FaceDataset, path: Path) -> None:
-    """Write the card of a model from the content of its `model.json` and the data set that it was trained on."""
-    metrics, recipe = content["metrics"]["PublicTest"], content["recipe"]
-    low, high = metrics["accuracy_interval"]
-    classes = "\n".join(
-        f"| {label} | {row['recall']:.1%} | {row['precision']:.1%} | {row['f1']:.3f} | {row['support']:,} |"
-        for label, row in metrics["per_class"].items()
-    )
-    path.write_text(
-        _CARD.format(
-            **{key: content[key] for key in ("name", "network", "parameters", "training_data", "epochs", "best_epoch")},
-            **{
-                key: content[key]
-                for key in ("temperature", "licence", "weights_sha256", "tflite_sha256", "data_sha256")
-            },
+def write_card(content: dict[str, Any], folder: Path) -> Path:
+    """Write CARD.md into `folder` from the content of its `model.json`; returns its path. Raises OutputError."""
+    path = folder / CARD
+    try:
+        path.write_text(make_card(content), encoding="utf-8")
+    except OSError as problem:
+        raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its permissions.") from None
+    return path
+
+
+def make_card(content: dict[str, Any]) -> str:
+    """The card as Markdown. Raises ModelError for a `model.json` that does not say how the model came about."""
+    try:
+        facts = _combined(content) if "combined_from" in content else _trained(content)
+        return _CARD.format(
+            **{key: content[key] for key in ("name", "network", "parameters", "licence", "data_sha256")},
+            **{key: content[key] for key in ("weights_sha256", "tflite_sha256")},
             **{key: content[key] for key in ("fervid_version", "keras_version", "created_utc")},
-            **{key: recipe[key] for key in ("seed", "peak_learning_rate", "batch_size", "label_smoothing")},
-            **{key: metrics[key] for key in ("n", "accuracy", "macro_f1", "nll", "ece")},
-            weight_decay=recipe["weight_decay"],
             side=content["input_side_px"],
-            n_labels=len(content["labels"]),
-            labels=", ".join(content["labels"]),
-            hours=content["training_seconds"] / 3600,
-            optimiser=_optimiser(recipe),
-            augment=_augmentation(recipe["augment"]),
-            low=low,
-            high=high,
-            nll_before=metrics["nll_before_temperature"],
-            ece_before=metrics["ece_before_temperature"],
-            classes=classes,
+            n_logits=sum(len(head["labels"]) for head in content["heads"]),
+            heads="; ".join(f"{HEADS[head['name']]} ({', '.join(head['labels'])})" for head in content["heads"]),
+            facts="\n".join(f"| {name} | {value} |" for name, value in facts),
+            temperatures=_temperatures(content),
+            readings=_readings(content),
+            results="\n".join(filter(None, (_results(content, split) for split in reversed(SPLITS)))),
             warning=WARNING,
-            faults=FAULTS,
-            counted=_counted_faults(dataset),
+            faults=FAULTS + _counted_faults(content),
+        )
+    except KeyError as problem:
+        raise ModelError(
+            f"model.json of {content.get('name')} has no entry {problem}, so no card can be written from it. "
+            "Export the model again."
+        ) from None
+
+
+def _trained(content: dict[str, Any]) -> list[tuple[str, str]]:
+    recipe = Recipe.model_validate(content["recipe"]).model_dump()  # settings that are new since then have defaults
+    hours = content["training_seconds"] / 3600
+    return [
+        ("Trained on", content["training_data"]),
+        (
+            "Epochs",
+            f"{content['epochs']}, of which epoch {content['best_epoch']} was kept; seed {recipe['seed']}; "
+            f"{hours:.1f} h",
         ),
-        encoding="utf-8",
+        (
+            "Optimiser",
+            f"{_optimiser(recipe)}, peak learning rate {recipe['peak_learning_rate']}, batches of "
+            f"{recipe['batch_size']}",
+        ),
+        (
+            "Regularisation",
+            f"label smoothing {recipe['label_smoothing']}, weight decay {recipe['weight_decay']} (decoupled), "
+            "averaged weights (EMA)",
+        ),
+        ("Augmentation", f"flip, {_augmentation(recipe['augment'])}"),
+        *_teaching(recipe),
+        ("Selected on", "PublicTest accuracy of the averaged weights, after each epoch"),
+    ]
+
+
+def _teaching(recipe: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    if recipe["clean"]:
+        rows.append(("Left out", "copies of pictures, and pictures without a face, of Training"))
+    if distil := recipe["distil"]:
+        teachers = ", ".join(Path(name).name for name in distil["teachers"] or [distil["targets"]])
+        rows.append(
+            ("Learned from", f"{teachers}: weight {distil['weight']:g}, at temperature {distil['temperature']:g}")
+        )
+    return rows
+
+
+def _combined(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """What an ensemble is made of; its members' own readings of PrivateTest are part of what is known of it."""
+    members = "; ".join(
+        f"{member['name']} (`{member['network']}`, weights `{member['weights_sha256'][:12]}`, PrivateTest "
+        f"{_read(member['private_test_readings'])})"
+        for member in content["combined_from"]
     )
+    return [
+        ("Trained on", content["training_data"]),
+        ("Combined from", members),
+        ("How", "mean of the logits of each head, over the members that have it; nothing was trained again"),
+    ]
+
+
+def _temperatures(content: dict[str, Any]) -> str:
+    each = "; ".join(
+        f"{head['name']} {head['temperature']:.4f}, {head['flip_temperature']:.4f} with the mirror image"
+        for head in content["heads"]
+    )
+    return f"{each}; fitted on PublicTest"
+
+
+def _readings(content: dict[str, Any]) -> str:
+    readings = content.get("private_test_readings", [])
+    if not readings:
+        return "never read; each reading is logged in `model.json` under `private_test_readings`"
+    days = ", ".join(dict.fromkeys(reading["utc"][:10] for reading in readings))
+    return f"never read in training; {_read(len(readings))} since ({days}), as logged in `model.json`"
+
+
+def _read(times: int) -> str:
+    return {0: "never read", 1: "read once", 2: "read twice"}.get(times, f"read {times} times")
+
+
+def _results(content: dict[str, Any], split: str) -> str:
+    """The section of one split: a table over the views and one over the labels for each head."""
+    tables = [
+        table for head in content["heads"] for table in _head_tables(content, split, head["name"]) if table is not None
+    ]
+    if not tables and split == "PrivateTest":
+        readings = content.get("private_test_readings", [])
+        if not readings:
+            return ""
+        last = readings[-1]
+        low, high = wilson_interval(last["accuracy"], last["n"])
+        tables = [
+            f"Accuracy {last['accuracy']:.2%} (95 % Wilson interval {low:.2%} to {high:.2%}) of {last['n']:,} faces; "
+            "the other numbers of this reading were not kept.\n"
+        ]
+    return f"## Results on {split}\n\n{SPLITS[split]}\n\n" + "\n".join(tables)
+
+
+def _head_tables(content: dict[str, Any], split: str, head: str) -> list[str | None]:
+    measured = {tta: stored_metrics(content, split, head, tta) for tta in VIEWS}
+    single = measured["none"]
+    if not single:
+        return [None]
+    what = f"### {HEADS[head]} ({single['n']:,} faces)\n"
+    if head == FERPLUS:
+        what += (
+            "\nSingle votes dropped, more than half of the rest agree on one of the eight emotions (Barsoum et al., "
+            "2016).\n"
+        )
+    rows = [_view_row(VIEWS[tta], numbers) for tta, numbers in measured.items() if numbers]
+    views = (
+        f"{what}\n| Views | Accuracy (95 % Wilson interval) | Without copies | Balanced | Macro F1 | NLL | "
+        "Calibration error before, after temperature |\n| --- | --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows)
+    )
+    if single.get("votes"):
+        votes = single["votes"]
+        views += (
+            f"\n\nCross-entropy against all votes of {votes['n']:,} faces, one view: {votes['cross_entropy']:.3f} nats "
+            f"({votes['cross_entropy_before_temperature']:.3f} before temperature); the votes' own entropy is "
+            f"{votes['entropy']:.3f}."
+        )
+    labels = "\n".join(
+        f"| {label} | {row['recall']:.1%} | {row['precision']:.1%} | {row['f1']:.3f} | {row['support']:,} |"
+        for label, row in single["per_class"].items()
+    )
+    heading = "| Label, one view | Recall | Precision | F1 | Faces |\n| --- | --- | --- | --- | --- |\n"
+    return [views + "\n", heading + labels + "\n"]
+
+
+def _view_row(name: str, numbers: dict[str, Any]) -> str:
+    low, high = numbers["accuracy_interval"]
+    copies = numbers.get("without_copies") or {}
+    cells = [
+        name,
+        f"{numbers['accuracy']:.2%} ({low:.2%} to {high:.2%})",
+        f"{copies['accuracy']:.2%} of {copies['n']:,}" if copies.get("n") else "",
+        f"{numbers['balanced_accuracy']:.2%}" if "balanced_accuracy" in numbers else "",
+        f"{numbers['macro_f1']:.4f}",
+        f"{numbers['nll']:.4f}",
+        f"{numbers['ece_before_temperature']:.4f}, {numbers['ece']:.4f}",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _optimiser(recipe: dict[str, Any]) -> str:
@@ -147,17 +277,16 @@ def _augmentation(strength: dict[str, float]) -> str:
     )
 
 
-def _counted_faults(dataset: FaceDataset) -> str:
-    """The faults that can be counted: imbalance, and PublicTest faces that also stand in Training, pixel for pixel."""
-    counts = dict(zip(EMOTIONS, dataset.counts()["Training"], strict=True))
-    rarest, commonest = min(counts, key=lambda k: counts[k]), max(counts, key=lambda k: counts[k])
-    pixels = {
-        name: [image.tobytes() for image in dataset.images[dataset.usage == name]]
-        for name in ("Training", "PublicTest")
-    }
-    known = set(pixels["Training"])
-    copies = sum(image in known for image in pixels["PublicTest"])
+def _counted_faults(content: dict[str, Any]) -> str:
+    """The faults that were counted at export: imbalance, and PublicTest faces that also stand in Training."""
+    counted = content.get("data")
+    if counted is None:
+        return ""
+    classes = counted["training_faces"]
+    rarest, commonest = min(classes, key=lambda k: classes[k]), max(classes, key=lambda k: classes[k])
     return (
-        f"* Classes are uneven: {counts[commonest]:,} {commonest} and {counts[rarest]:,} {rarest} faces in Training.\n"
-        f"* {copies:,} of the {len(pixels['PublicTest']):,} PublicTest faces also stand in Training, pixel for pixel.\n"
+        f"* Classes are uneven: {classes[commonest]:,} {commonest} and {classes[rarest]:,} {rarest} faces in Training."
+        "\n"
+        f"* {counted['public_test_copies']:,} of the {counted['public_test_faces']:,} PublicTest faces also stand in "
+        "Training, pixel for pixel.\n"
     )

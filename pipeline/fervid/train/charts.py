@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from fervid.palette import BLUE, GREY, VERMILION
+
 if TYPE_CHECKING:
     from fervid.train.evaluate import ReliabilityBin
     from fervid.train.fit import EpochRecord
     from fervid.train.ranking import OperatingPoint
 
-# Two hues that stay apart for colour-blind readers (Okabe and Ito, 2008), and a quiet grey.
-TRAIN_COLOUR, VALIDATION_COLOUR, BEST_COLOUR = "#0072B2", "#D55E00", "#777777"
+TRAIN_COLOUR, VALIDATION_COLOUR, BEST_COLOUR = BLUE, VERMILION, GREY
 DPI = 130
 WHITE_TEXT_SHARE = 0.55  # black is hard to read on a darker blue
 

@@ -13,6 +13,12 @@ def has_copy_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.fromiter((_digest(image) in known for image in images), bool, len(images))
 
 
+def first_copies(images: np.ndarray) -> np.ndarray:
+    """For each of `images` uint8 (N, H, W) the index of the first that equals it, its own where none does: int (N,)."""
+    first: dict[bytes, int] = {}
+    return np.fromiter((first.setdefault(_digest(image), i) for i, image in enumerate(images)), int, len(images))
+
+
 def _digest(image: np.ndarray) -> bytes:
     # A digest takes 16 bytes where the pixels of a face take 2,304.
     return hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest()

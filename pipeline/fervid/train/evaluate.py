@@ -1,7 +1,8 @@
 """How good a model folder is on one split of FER-2013, through the runner that analysis uses. Trains nothing.
 
 PrivateTest is for a last look: each reading of it is written into the model's own `model.json`, so that whoever sees
-the number also sees how often it was looked at.
+the number also sees how often it was looked at. One reading measures every head with every kind of views, and the card
+is written anew from it: nothing is left to come back for.
 """
 
 from __future__ import annotations
@@ -17,13 +18,22 @@ import numpy as np
 from fervid import __version__
 from fervid.emotion.calibration import softmax
 from fervid.emotion.litert import LiteRTClassifier
-from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info, read_model_json, write_model_json
+from fervid.emotion.model import (
+    FER2013,
+    FERPLUS,
+    MODEL_JSON,
+    ModelInfo,
+    load_model_info,
+    read_model_json,
+    write_model_json,
+)
 from fervid.errors import ModelError, OutputError
 from fervid.train.agreement import majority_codes
-from fervid.train.duplicates import has_copy_in
+from fervid.train.card import write_card
 from fervid.train.fer2013 import FaceDataset
 from fervid.train.latency import Latency, measure_latency
-from fervid.train.metrics import reliability_bins, wilson_interval
+from fervid.train.measure import VIEWS, HeadScores, Share, SplitFaces, measure_heads, measure_views, require_votes
+from fervid.train.metrics import reliability_bins
 from fervid.train.ranking import (
     OperatingPoint,
     area_under_roc,
@@ -32,22 +42,13 @@ from fervid.train.ranking import (
     point_at_recall,
     point_of_best_f1,
 )
-from fervid.train.scores import Scores, label_indices, score_logits
+from fervid.train.scores import Scores, label_indices
 from fervid.train.tta import Tta, mean_logits
 
 SINGLED_OUT = "angry"
 """The label that reviewers of footage look for, measured on its own over all thresholds."""
 
 TARGET_SHARE = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """An accuracy on some of the rows, with its 95 % interval; both None where no row is left."""
-
-    n: int
-    accuracy: float | None
-    accuracy_interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class SingledOut:
 
 @dataclass(frozen=True, slots=True)
 class CrossLabels:
-    """Agreement with the emotion that most voters of FER+ named, where FER-2013 has it too: another labelling.
+    """How often FER-2013's head gives the emotion that most voters of FER+ named, where FER-2013 has it too.
 
     `labels` is how often FER-2013's own labels agree with it on the same faces.
     """
@@ -89,8 +90,9 @@ class CrossLabels:
 class Evaluation(Scores):
     """All that is measured of one model on one split, beyond the `Scores` that are stored with a model.
 
-    The temperature is that of single views, whatever `tta` is. `without_copies` leaves out the rows whose image also
-    stands in Training, pixel for pixel. `mmacs` are millions of multiply-accumulates a face.
+    The numbers are FER-2013's head's; `ferplus_head` are those of the head that learned the votes, None where the model
+    or the data has none. `without_copies` leaves out the rows whose image also stands in Training, pixel for pixel.
+    `mmacs` are millions of multiply-accumulates a view.
     """
 
     tta: Tta
@@ -100,6 +102,7 @@ class Evaluation(Scores):
     reliability: tuple[ReliabilityBin, ...]
     singled_out: SingledOut
     ferplus: CrossLabels | None
+    ferplus_head: HeadScores | None
     parameters: int | None
     mmacs: float | None
     latency: Latency | None
@@ -121,8 +124,9 @@ def evaluate_model(
     `votes` (N, 10) are FER+'s for the rows of `dataset`. `errors` adds a picture of the most confident errors, which
     shows faces of the data set, to what is written; `latency` measures the time a face.
 
-    A reading of PrivateTest is added to the model's `model.json` before anything is returned or written.
-    Raises ModelError for a model that cannot name the data's emotions, DatasetError for a split that is not there,
+    A reading of PrivateTest measures all heads and views, and is added to the model's `model.json` and card before
+    anything is returned or written. Raises ModelError for a model that cannot name the data's emotions, DatasetError
+    for a split that is not there, ConfigError for a reading of PrivateTest without the votes that a head needs,
     OutputError when a result or the reading cannot be written.
     """
     info = load_model_info(model_folder)
@@ -132,29 +136,34 @@ def evaluate_model(
             f"model {info.name} takes faces of {info.input_side_px} px, the data has {rows.images.shape[1]} px. "
             "Evaluate a model that was trained on FER-2013."
         )
-    logits = mean_logits(LiteRTClassifier(info).predict, rows.images, tta)
-    scores = score_logits(
-        logits, rows.labels, labels=info.labels, temperature=info.temperature, model=info.name, split=split
-    )
+    is_reading = split == "PrivateTest"
+    if is_reading:
+        require_votes(info, votes, "a reading of PrivateTest")
     truth = label_indices(rows.labels, info.labels, info.name)
-    probabilities = softmax(logits, info.temperature)
-    hits = logits.argmax(axis=1) == truth
+    predict = LiteRTClassifier(info).predict
+    viewed = {kind: mean_logits(predict, rows.images, kind) for kind in (VIEWS if is_reading else (tta,))}
+    faces = SplitFaces.of(dataset, split, votes)
+    measured = measure_heads(info, faces, viewed[tta], tta)
+    scores = measured[FER2013]
+    logits = viewed[tta][:, : len(info.labels)]
+    probabilities = softmax(logits, scores.temperature)
     stored = read_model_json(info.folder)
     evaluation = Evaluation(
         **{field.name: getattr(scores, field.name) for field in fields(Scores)},
         tta=tta,
-        temperature=info.temperature,
-        without_copies=_share(hits[~has_copy_in(rows.images, dataset.images[dataset.usage == "Training"])]),
+        temperature=scores.temperature,
+        without_copies=scores.without_copies,
         reliability_before_temperature=_reliability(softmax(logits), truth),
         reliability=_reliability(probabilities, truth),
         singled_out=single_out(SINGLED_OUT, probabilities, truth, info.labels),
-        ferplus=None if votes is None else _cross_labels(votes[dataset.usage == split], logits, truth, info),
+        ferplus=None if faces.votes is None else _cross_labels(faces.votes, logits, truth, info),
+        ferplus_head=measured.get(FERPLUS),
         parameters=stored.get("parameters"),
         mmacs=stored.get("mmacs"),
         latency=measure_latency(info, rows.images) if latency else None,
     )
-    if split == "PrivateTest":
-        _log_reading(info.folder, evaluation)
+    if is_reading:
+        _log_reading(info.folder, evaluation, measure_views(info, faces, viewed))
     if out is not None:
         from fervid.train.evaluation_files import write_evaluation
 
@@ -177,13 +186,6 @@ def single_out(label: str, probabilities: np.ndarray, truth: np.ndarray, labels:
     )
 
 
-def _share(hits: np.ndarray) -> Share:
-    if not len(hits):
-        return Share(0, None, None)
-    accuracy = float(hits.mean())
-    return Share(len(hits), accuracy, wilson_interval(accuracy, len(hits)))
-
-
 def _reliability(probabilities: np.ndarray, truth: np.ndarray) -> tuple[ReliabilityBin, ...]:
     confidence, accuracy, count = reliability_bins(probabilities, truth)
     edges = np.linspace(0, 1, len(count) + 1)
@@ -203,10 +205,12 @@ def _cross_labels(votes: np.ndarray, logits: np.ndarray, truth: np.ndarray, info
     codes = majority_codes(votes)
     named = codes >= 0
     majority = label_indices(codes[named], info.labels, info.name)
-    return CrossLabels(model=_share(logits[named].argmax(axis=1) == majority), labels=_share(truth[named] == majority))
+    return CrossLabels(
+        model=Share.of(logits[named].argmax(axis=1) == majority), labels=Share.of(truth[named] == majority)
+    )
 
 
-def _log_reading(folder: Path, evaluation: Evaluation) -> None:
+def _log_reading(folder: Path, evaluation: Evaluation, metrics: dict[str, Any]) -> None:
     content = read_model_json(folder)
     reading: dict[str, Any] = {
         "utc": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -216,6 +220,7 @@ def _log_reading(folder: Path, evaluation: Evaluation) -> None:
         "fervid_version": __version__,
     }
     content["private_test_readings"] = [*content.get("private_test_readings", []), reading]
+    content["metrics"] = content.get("metrics", {}) | {evaluation.split: metrics}
     try:
         write_model_json(folder, content)
     except OutputError:
@@ -223,3 +228,4 @@ def _log_reading(folder: Path, evaluation: Evaluation) -> None:
             f"{folder / MODEL_JSON} cannot be written, and each PrivateTest reading must be logged there. "
             "Copy the model folder to a place that you may write to, and evaluate the copy."
         ) from None
+    write_card(content, folder)

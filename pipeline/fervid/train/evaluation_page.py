@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from fervid import __version__
-from fervid.train.evaluate import CrossLabels, Evaluation, Share, SingledOut
+from fervid.train.evaluate import CrossLabels, Evaluation, SingledOut
 from fervid.train.latency import Latency
+from fervid.train.measure import HeadScores, Share
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
@@ -58,16 +59,18 @@ def make_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="quiet">{evaluation.n:,} faces of FER-2013, {VIEWS[evaluation.tta]}, '
-        f"temperature {evaluation.temperature:.3f} (fitted to single views)</p>",
+        f"temperature {evaluation.temperature:.3f}</p>",
         "<h2>In numbers</h2>",
         _table(("", "value", ""), _main_rows(evaluation)),
         "<h2>Each label</h2>",
-        _table(("label", "precision", "recall", "F1", "faces"), _label_rows(evaluation)),
+        _table(("label", "precision", "recall", "F1", "faces"), _label_rows(evaluation.per_class)),
         f"<h2>The label {escape(evaluation.singled_out.label)} against all others</h2>",
         _singled_out(evaluation.singled_out),
     ]
     if evaluation.ferplus is not None:
         parts += ["<h2>Agreement with FER+</h2>", _cross_labels(evaluation.ferplus)]
+    if evaluation.ferplus_head is not None:
+        parts += ["<h2>The head that learned FER+</h2>", _ferplus_head(evaluation.ferplus_head)]
     if evaluation.latency is not None:
         parts += ["<h2>Time a face</h2>", _latency(evaluation.latency)]
     parts += [_figure(picture) for picture in pictures]
@@ -117,10 +120,10 @@ def _main_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     return rows
 
 
-def _label_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+def _label_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
     return [
         (label, f"{row['precision']:.1%}", f"{row['recall']:.1%}", f"{row['f1']:.3f}", f"{row['support']:,}")
-        for label, row in evaluation.per_class.items()
+        for label, row in per_class.items()
     ]
 
 
@@ -154,6 +157,33 @@ def _cross_labels(found: CrossLabels) -> str:
         "of the seven emotions that both have (ties, contempt, unknown and not-a-face left out). This is how often "
         "that emotion is given; it is an agreement across labellings, not an accuracy on FER-2013.</p>"
         + _table(("", "agrees", ""), rows)
+    )
+
+
+def _ferplus_head(scores: HeadScores) -> str:
+    rows: list[tuple[str, ...]] = [
+        ("accuracy", f"{scores.accuracy:.2%}", _interval(scores.accuracy_interval)),
+        ("macro F1", f"{scores.macro_f1:.4f}", "mean F1 of the labels"),
+        (
+            "calibration error",
+            f"{scores.ece:.4f}",
+            f"over 15 bins, after temperature {scores.temperature:.3f}; {scores.ece_before_temperature:.4f} before",
+        ),
+    ]
+    if scores.votes is not None:
+        rows.append(
+            (
+                "cross-entropy against the votes",
+                f"{scores.votes.cross_entropy:.4f}",
+                f"nats, all {scores.votes.n:,} faces whose most frequent vote is an emotion, after temperature; the "
+                f"votes' own entropy is {scores.votes.entropy:.4f}",
+            )
+        )
+    return (
+        f"<p>Accuracy over {len(scores.per_class)} emotions on the {scores.n:,} faces on which most voters agree: "
+        "single votes dropped, more than half of the rest.</p>"
+        + _table(("", "value", ""), rows)
+        + _table(("label", "precision", "recall", "F1", "faces"), _label_rows(scores.per_class))
     )
 
 

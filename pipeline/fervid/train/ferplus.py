@@ -38,20 +38,46 @@ def load_votes(path: Path, dataset: FaceDataset) -> np.ndarray:
     missing = [name for name in ("Usage", *columns) if name not in table.columns]
     if missing:
         raise DatasetError(f"{path} lacks the column {missing[0]!r} (it has {', '.join(map(str, table.columns))}).")
-    if len(table) != len(dataset.usage):
+    if dataset.rows is None:
         raise DatasetError(
-            f"{path} has {len(table):,} rows, {dataset.source} has {len(dataset.usage):,}: votes join row by row. "
+            f"the file names of {dataset.source} do not tell the row of each face, by which votes join. "
+            "Use the votes with fer2013.csv."
+        )
+    if len(table) <= dataset.rows.max(initial=-1):
+        raise DatasetError(
+            f"{path} has {len(table):,} rows, {dataset.source} has {dataset.rows.max() + 1:,}: votes join row by row. "
             "Use them with the complete fer2013.csv."
         )
+    table = table.iloc[dataset.rows]
     other = np.flatnonzero(table["Usage"].to_numpy(dtype="U11") != dataset.usage)
     if len(other):
         row = int(other[0])
         theirs, ours = table["Usage"].iloc[row], dataset.usage[row]
         raise DatasetError(
-            f"{path}, line {row + 2}: Usage is {theirs}, but {ours} in {dataset.source}. "
+            f"{path}, line {dataset.rows[row] + 2}: Usage is {theirs}, but {ours} in {dataset.source}. "
             "Use the votes with the CSV in its official order."
         )
-    return np.asarray(table[columns].to_numpy(np.float32))
+    try:
+        votes = table[columns].to_numpy(np.float32)
+    except ValueError:
+        votes = np.array([[np.nan]])
+    if not (votes >= 0).all():  # NaN fails too
+        raise DatasetError(f"{path} has votes that are not counts. Give FER+'s {FILE_NAME} as published.")
+    return np.asarray(votes)
+
+
+def is_no_face(votes: np.ndarray) -> np.ndarray:
+    """Rows bool (N,) where more voters said that there is no face than anything else, from votes (N, 10).
+
+    The rows that FER+ published without a file name, as not usable, are all among them.
+    """
+    return np.asarray(votes[:, -1] > votes[:, :-1].max(axis=1, initial=0))
+
+
+def is_unknown(votes: np.ndarray) -> np.ndarray:
+    """Rows bool (N,) where more voters could not tell the emotion than said anything else, from votes (N, 10)."""
+    others = np.delete(votes, len(FERPLUS_EMOTIONS), axis=1)
+    return np.asarray(votes[:, len(FERPLUS_EMOTIONS)] > others.max(axis=1, initial=0))
 
 
 def vote_targets(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

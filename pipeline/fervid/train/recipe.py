@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fervid import assets
 from fervid.errors import ConfigError
@@ -32,6 +32,27 @@ class AugmentSettings(BaseModel):
         return AugmentStrength(**self.model_dump())
 
 
+class DistilSettings(BaseModel):
+    """How a student learns from teachers: from their networks on the views that it sees itself, or from a file.
+
+    The file holds their logits on fixed views, as `fervid targets` writes it. What teaches may also be named when the
+    training is started.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    teachers: tuple[str, ...] = Field(default=(), description="models or model folders; their mean logits are learned")
+    targets: str | None = Field(default=None, description="a file of `fervid targets` instead of teachers")
+    weight: float = Field(default=0.7, gt=0, le=1, description="share of the teachers; the labels have the rest")
+    temperature: float = Field(default=3.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> DistilSettings:
+        if self.teachers and self.targets:
+            raise ValueError("teachers and targets exclude each other")
+        return self
+
+
 class Recipe(BaseModel):
     """One training run: linear warm-up, cosine decay, averaged weights (EMA)."""
 
@@ -52,8 +73,13 @@ class Recipe(BaseModel):
     mixup_alpha: float = Field(default=0.0, ge=0, description="strength of mixup; 0 mixes nothing")
     ferplus_weight: float = Field(default=0.0, ge=0, description="weight of a second head on the FER+ votes")
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
+    clean: bool = Field(default=False, description="leave copies and pictures without a face out of Training")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="what the network computes in; bfloat16 is for GPUs, weights stay float32"
+    )
     seed: int = Field(default=1, ge=0)
     augment: AugmentSettings = AugmentSettings()
+    distil: DistilSettings | None = Field(default=None, description="learn from teachers; None without")
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """The rate of one step: linear warm-up to the peak, then a cosine to zero at the last step."""
@@ -64,8 +90,13 @@ class Recipe(BaseModel):
         return self.peak_learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 
-def load_recipe(name_or_path: str, **overrides: object) -> Recipe:
-    """A recipe by its name in `configs/recipes`, or from a TOML file. `overrides` that are None change nothing."""
+def load_recipe(
+    name_or_path: str, *, teachers: tuple[str, ...] = (), targets: str | None = None, **overrides: object
+) -> Recipe:
+    """A recipe by its name in `configs/recipes`, or from a TOML file. `overrides` that are None change nothing.
+
+    `teachers` or `targets` take the place of those that the recipe names in `[distil]`.
+    """
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = assets.configs_folder() / "recipes" / f"{name_or_path}.toml"
@@ -75,6 +106,9 @@ def load_recipe(name_or_path: str, **overrides: object) -> Recipe:
         )
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        if teachers or targets:
+            kept = {k: v for k, v in settings.get("distil", {}).items() if k not in ("teachers", "targets")}
+            settings["distil"] = kept | {"teachers": teachers, "targets": targets}
         return Recipe.model_validate(settings | {k: v for k, v in overrides.items() if v is not None})
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError(f"{path} is not valid TOML: {problem}.") from None

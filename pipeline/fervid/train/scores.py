@@ -72,6 +72,13 @@ def score_logits(
     Raises ModelError for labels that lack an emotion, DatasetError for no rows.
     """
     truth = label_indices(codes, labels, model)
+    return score_truth(logits, truth, labels=labels, temperature=temperature, model=model, split=split)
+
+
+def score_truth(
+    logits: np.ndarray, truth: np.ndarray, *, labels: tuple[str, ...], temperature: float, model: str, split: str
+) -> Scores:
+    """Score logits (N, C), whose columns are `labels`, against indices int (N,) into them. DatasetError for no rows."""
     if len(truth) == 0:
         raise DatasetError(f"{split} holds no rows. Give the complete data set.")
     confusion = confusion_matrix(logits.argmax(axis=1), truth, len(labels))

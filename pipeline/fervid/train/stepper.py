@@ -1,140 +1,143 @@
-"""One optimisation step, compiled, with averaged weights. Knows nothing of epochs, files or schedules."""
+"""One optimisation step, compiled, with averaged weights. Knows nothing of epochs, files or schedules.
+
+What is common to the backends stands here; `stepper_tensorflow` and `stepper_jax` hold the step itself.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from fervid.emotion.crops import as_network_input
-from fervid.errors import ConfigError
-from fervid.train.augment import apply_views
-from fervid.train.ferplus import vote_targets
-from fervid.train.objective import class_weights, make_optimizer
+from fervid.train.objective import make_optimizer
 from fervid.train.recipe import Recipe
 
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+INFERENCE_BATCH = 256
 
-class Stepper:
+
+class Stepper(ABC):
     """A network in training: its variables, its optimiser, and an exponential moving average (EMA) of its state.
 
     The average covers the batch-norm statistics too, as in timm's ModelEma; at the end of a cosine schedule they are
-    those of the averaged weights. Runs on Keras's TensorFlow backend.
+    those of the averaged weights. It lives in a second network, which computes in float32 whatever the recipe's
+    precision. A state taken on one backend is taken up on another.
     """
 
     def __init__(
-        self, model: Any, recipe: Recipe, images: np.ndarray, labels: np.ndarray, votes: np.ndarray | None = None
+        self,
+        build: Callable[[], Any],
+        recipe: Recipe,
+        data: dict[str, np.ndarray],
+        teachers: Sequence[Any] = (),
     ) -> None:
-        """`images` uint8 (N, S, S) and `labels` int (N,) stay on the device; a step names the rows it takes.
+        """`build` gives the network, one- or two-headed; `data` are `training_arrays`; a step names the rows it takes.
 
-        With `votes` float32 (N, 10) and the recipe's `ferplus_weight`, a second head learns the FER+ votes from the
-        same features. It shapes them in training and is no part of `model`.
+        `teachers` are networks whose mean logits on the faces of each step the recipe's `[distil]` asks for.
         """
-        import keras
-        import tensorflow as tf
+        from keras import ops
 
-        self.model = model
-        self._trained = model
-        self._votes: tuple[Any, Any] | None = None
-        if recipe.ferplus_weight and votes is not None:
-            targets, weights = vote_targets(votes)
-            self._votes = tf.constant(targets), tf.constant(weights)
-            if "dropout" not in [layer.name for layer in model.layers]:
-                raise ConfigError(f"network {model.name} has no features to hang a second head on.")
-            head = keras.layers.Dense(targets.shape[1], dtype="float32", name="ferplus_logits")
-            self._trained = keras.Model(model.input, [model.output, head(model.get_layer("dropout").output)])
+        with _computing_in(POLICIES[recipe.precision]):
+            self.model = build()
+        self.averaged_model = build()
         self.optimizer = make_optimizer(recipe)
-        self.optimizer.build(self._trained.trainable_variables)
-        self._averaged = [v for v in self._trained.variables if "float" in str(v.dtype)]
-        self._averages = [tf.Variable(v.value, trainable=False) for v in self._averaged]
-        self._images, self._labels = tf.constant(images), tf.constant(labels)
+        self.optimizer.build(self.model.trainable_variables)
+        self._averaged, self._averages = _floats(self.model), _floats(self.averaged_model)
+        for average, variable in zip(self._averages, self._averaged, strict=True):
+            average.assign(variable.value)
         self._recipe = recipe
-        self._n_classes = int(model.output_shape[-1])
-        self._class_weights = tf.constant(class_weights(labels, self._n_classes, recipe.class_weight))
-        self._train = tf.function(self._train_step, reduce_retracing=True)
-        self._infer = tf.function(lambda faces: model(faces, training=False), reduce_retracing=True)
+        self._teachers = tuple(teachers)
+        self._data = {key: ops.convert_to_tensor(array) for key, array in data.items()}
+        self._n_classes = len(data["class_weights"])
 
     def train(
         self, rows: np.ndarray, views: dict[str, np.ndarray], *, step: int, learning_rate: float
-    ) -> tuple[float, float]:
-        """One step on the images at `rows` int (n,), seen through `views`. Returns mean loss and accuracy."""
-        self.optimizer.learning_rate.assign(learning_rate)
+    ) -> tuple[Any, Any]:
+        """One step on the images at `rows` int (n,), seen through `views`.
+
+        Returns mean loss and accuracy as scalars of the backend: reading them waits for the device.
+        """
         decay = min(self._recipe.ema_decay, (1 + step) / (10 + step))
-        loss, accuracy = self._train(rows, views, np.float32(decay))
-        return float(loss), float(accuracy)
+        return self._step(rows, views, np.float32(decay), np.float32(learning_rate))
 
-    def _train_step(self, rows: Any, views: dict[str, Any], decay: Any) -> tuple[Any, Any]:
-        import keras
-        import tensorflow as tf
+    @abstractmethod
+    def _step(self, rows: np.ndarray, views: dict[str, np.ndarray], decay: Any, rate: Any) -> tuple[Any, Any]: ...
 
-        faces = apply_views(tf.cast(tf.gather(self._images, rows), tf.float32) / 255.0, views)[..., None]
-        targets = tf.gather(self._labels, rows)
-        shares = tf.one_hot(targets, self._n_classes)
-        votes = None if self._votes is None else [tf.gather(part, rows) for part in self._votes]
-        if "partner" in views:
-            own = views["share"][:, None]
+    @abstractmethod
+    def _infer(self, faces: np.ndarray) -> Any:
+        """Logits of the averaged network for float32 (n, S, S, 1)."""
 
-            def mixed(values: Any, own: Any = own) -> Any:
-                return own * values + (1 - own) * tf.gather(values, views["partner"])
+    def _publish(self) -> None:  # noqa: B027
+        """Bring the Keras variables up to date, for backends that keep the state elsewhere."""
 
-            faces = mixed(faces, own[:, :, None, None])
-            shares = mixed(shares)
-            if votes is not None:
-                target_votes, weights = mixed(votes[0] * votes[1][:, None]), mixed(votes[1][:, None])[:, 0]
-                votes = [tf.math.divide_no_nan(target_votes, weights[:, None]), weights]
-        with tf.GradientTape() as tape:
-            outputs = self._trained(faces, training=True)
-            logits, vote_logits = (outputs, None) if self._votes is None else outputs
-            losses = keras.losses.categorical_crossentropy(
-                shares, logits, from_logits=True, label_smoothing=self._recipe.label_smoothing
-            )
-            loss = tf.reduce_mean(losses * tf.linalg.matvec(shares, self._class_weights))
-            objective = loss
-            if votes is not None:
-                vote_losses = tf.nn.softmax_cross_entropy_with_logits(votes[0], vote_logits)
-                objective += self._recipe.ferplus_weight * tf.reduce_mean(votes[1] * vote_losses)
-        gradients = tape.gradient(objective, self._trained.trainable_variables)
-        self.optimizer.apply(gradients, self._trained.trainable_variables)
-        for average, value in zip(self._averages, self._averaged, strict=True):
-            average.assign(decay * average + (1 - decay) * value)
-        hits = tf.cast(tf.argmax(logits, axis=1), targets.dtype) == targets
-        return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
+    def _collect(self) -> None:  # noqa: B027
+        """Take over what the Keras variables hold now."""
 
-    def averaged_logits(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Logits float32 (N, C) of the averaged network for uint8 images (N, S, S)."""
-        raw = [_to_array(v) for v in self._averaged]
-        self.load_averages()
-        try:
-            return infer_logits(self._infer, images, batch_size)
-        finally:
-            for variable, value in zip(self._averaged, raw, strict=True):
-                variable.assign(value)
-
-    def load_averages(self) -> None:
-        """Put the averaged state into the model itself."""
-        for variable, average in zip(self._averaged, self._averages, strict=True):
-            variable.assign(average.value())
+    def averaged_logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits float32 (N, C) of the averaged network for uint8 images (N, S, S), all heads side by side."""
+        self._publish()
+        return infer_logits(self._infer, images)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that a later `restore` needs to go on as if nothing had happened."""
-        groups = {"model": self._trained.variables, "optimizer": self.optimizer.variables, "average": self._averages}
-        return {f"{group}/{i}": _to_array(v) for group, variables in groups.items() for i, v in enumerate(variables)}
+        """Everything that a later `restore` needs to go on as if nothing had happened, on any backend."""
+        self._publish()
+        return {key: to_array(variable) for key, variable in self._variables().items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take up a state that `state` returned for the same recipe."""
-        groups = {"model": self._trained.variables, "optimizer": self.optimizer.variables, "average": self._averages}
-        for group, variables in groups.items():
-            for i, variable in enumerate(variables):
-                variable.assign(state[f"{group}/{i}"])
+        for key, variable in self._variables().items():
+            variable.assign(state[key])
+        self._collect()
+
+    def _variables(self) -> dict[str, Any]:
+        groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self._averages}
+        return {f"{group}/{i}": v for group, variables in groups.items() for i, v in enumerate(variables)}
 
 
-def infer_logits(infer: Any, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+def make_stepper(
+    build: Callable[[], Any], recipe: Recipe, data: dict[str, np.ndarray], teachers: Sequence[Any] = ()
+) -> Stepper:
+    """The stepper for the backend that Keras runs on, TensorFlow or JAX; see `Stepper` for the arguments."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        from fervid.train.stepper_jax import JaxStepper
+
+        return JaxStepper(build, recipe, data, teachers)
+    from fervid.train.stepper_tensorflow import TensorflowStepper
+
+    return TensorflowStepper(build, recipe, data, teachers)
+
+
+def infer_logits(infer: Any, images: np.ndarray, batch_size: int = INFERENCE_BATCH) -> np.ndarray:
     """Logits float32 (N, C) for uint8 images (N, S, S), through `infer` (float32 (n, S, S, 1) in 0..1 -> logits)."""
     batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
     return np.concatenate([np.asarray(infer(as_network_input(b))) for b in batches])
 
 
-def _to_array(variable: Any) -> np.ndarray:
-    """A copy of a Keras or TensorFlow variable. NumPy 2 warns when it converts a TensorFlow variable by itself."""
+def to_array(variable: Any) -> np.ndarray:
+    """A copy of a Keras variable. NumPy 2 warns when it converts some backends' variables by itself."""
+    from keras import ops
+
+    return np.array(ops.convert_to_numpy(variable.value))
+
+
+def _floats(model: Any) -> list[Any]:
+    """The variables that an average makes sense of: all but the states of random generators."""
+    return [v for v in model.variables if "float" in str(v.dtype)]
+
+
+@contextlib.contextmanager
+def _computing_in(policy: str) -> Iterator[None]:
     import keras
 
-    return np.asarray((variable.value if isinstance(variable, keras.Variable) else variable).numpy())
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
