@@ -1,0 +1,81 @@
+"""Files in one archive of which a changed byte is found, wherever it lies. Knows not what the files are.
+
+The archive is written in one exact way: entries in order of name, not compressed, all of one date. `verify_bundle`
+checks each file against the list of hashes within, the list against its own hash, and then writes the archive anew in
+memory: one byte of difference, in a header too, is a change. Whoever can write files can also make a new bundle with
+new hashes, so note the digest that was printed when it was made: `expected` compares with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fervid.errors import InputError, OutputError
+
+LISTING = "evidence.json"
+DATE = (1980, 1, 1, 0, 0, 0)
+"""The earliest that the format knows; the real dates stand in the contents."""
+
+
+def write_bundle(path: Path, contents: Mapping[str, Path], about: Mapping[str, Any]) -> str:
+    """Write files by their names in the archive and a list of their hashes, in one atomic step; returns its digest."""
+    try:
+        files = {name: source.read_bytes() for name, source in sorted(contents.items())}
+        listing = _listing({name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, about)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        partial.write_bytes(_archive(files | {LISTING: listing}))
+        os.replace(partial, path)
+    except OSError as problem:
+        raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its folder.") from None
+    return hashlib.sha256(listing).hexdigest()
+
+
+def verify_bundle(path: Path, *, expected: str | None = None) -> tuple[str, int]:
+    """The digest of a whole bundle and how many files it holds. Raises InputError saying what was changed."""
+    try:
+        stored = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(stored)) as archive:
+            names = archive.namelist()
+            files = {name: archive.read(name) for name in names}
+        listing = json.loads(files[LISTING])
+        about, hashes = listing["about"], listing["files"]
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist. Give an evidence.zip.") from None
+    except Exception as problem:  # of damaged archives zipfile raises whatever it stumbles over
+        raise InputError(f"{path} was changed or is no evidence bundle ({problem}).") from None
+    if files[LISTING] != _listing(hashes, about):
+        raise InputError(f"{path} was changed: the list of hashes does not fit its own hash.")
+    for name in sorted({*hashes, *files} - {LISTING}):
+        if name not in files or name not in hashes:
+            raise InputError(f"{path} was changed: {name} was {'taken out' if name not in files else 'put in'}.")
+        if hashlib.sha256(files[name]).hexdigest() != hashes[name]:
+            raise InputError(f"{path} was changed: {name} is not what it was.")
+    if len(names) != len(files) or _archive(files) != stored:
+        raise InputError(f"{path} was changed: every file is whole, but the archive around them is not.")
+    digest = hashlib.sha256(files[LISTING]).hexdigest()
+    if expected is not None and digest != expected.strip().lower():
+        raise InputError(f"{path} is another bundle: its digest is {digest}, expected {expected}.")
+    return digest, len(hashes)
+
+
+def _listing(hashes: Mapping[str, str], about: Mapping[str, Any]) -> bytes:
+    content = {"about": about, "files": dict(sorted(hashes.items()))}
+    own = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return (json.dumps(content | {"sha256": own}, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.create_system = 3  # as on Unix, on every system
+            archive.writestr(entry, files[name])
+    return out.getvalue()

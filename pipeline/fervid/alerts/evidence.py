@@ -1,0 +1,218 @@
+"""What a reviewer needs to judge an alert: a clip, three stills, the scores as a strip, and the rows behind them.
+
+Every face is covered unless asked otherwise, and every export with a face left open is written to an audit log.
+Knows no rule language.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from fervid import __version__
+from fervid.alerts.blur import FaceCovers, cover, find_faces_to_cover
+from fervid.alerts.bundle import write_bundle
+from fervid.alerts.records import AlertRecord
+from fervid.alerts.scan import RunAlerts
+from fervid.alerts.source import read_faces_between
+from fervid.alerts.strip import draw_strip
+from fervid.errors import OutputError
+from fervid.files import file_sha256
+from fervid.opencv import cv2
+from fervid.run import Run
+from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
+
+Blur = Literal["all", "others", "none"]
+
+EVIDENCE, BUNDLE, AUDIT_LOG = "evidence", "evidence.zip", "evidence-audit.jsonl"
+LONGEST_CLIP_SECONDS = 120.0
+"""Of a longer alert the clip shows the beginning."""
+AROUND_SECONDS = 2.0
+"""Faces so long before and after a clip are known when its first and last pictures are covered."""
+JPEG_QUALITY = 90
+OUTLINE_RGB = (213, 94, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFiles:
+    """The evidence of one alert: the folder, and its files by name."""
+
+    record: AlertRecord
+    folder: Path
+    names: tuple[str, ...]
+
+
+def write_evidence(found: RunAlerts, *, blur: Blur = "all", tiers: Sequence[str] = ("alert",)) -> list[AlertFiles]:
+    """Write `evidence/` and `evidence.zip` for the alerts of the given tiers into the run folder.
+
+    blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
+    are written to the audit log first. Raises VideoUnreadable when the video has gone, OutputError when nothing can be
+    written.
+    """
+    run = found.run
+    records = [record for record in found.records if record.tier in tiers]
+    video = Path(run.manifest.video_path)
+    if not records:
+        return []
+    check_is_there(video)
+    if blur != "all":
+        _note_in_audit_log(run.folder, records, blur)
+    rolls = {rule.name: (rule.pre_roll, rule.post_roll) for rule in found.rules.rules}
+    written = []
+    for record in records:
+        folder = run.folder / EVIDENCE / f"{record.rule}-{int(record.start_s):06d}s-{record.alert_id}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
+        written.append(_write_one(run, record, folder, video, rolls[record.rule], blur))
+    contents = {f"{item.folder.name}/{name}": item.folder / name for item in written for name in item.names}
+    write_bundle(run.folder / BUNDLE, contents, _about(found, video, records, blur))
+    return written
+
+
+def _write_one(
+    run: Run, record: AlertRecord, folder: Path, video: Path, rolls: tuple[float, float], blur: Blur
+) -> AlertFiles:
+    start = max(0.0, record.start_s - rolls[0])
+    duration = float(run.manifest.video["duration_seconds"])
+    end = min(record.end_s + rolls[1], start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
+    rows = read_faces_between(
+        run.folder, start - AROUND_SECONDS, end + AROUND_SECONDS, _row_columns(run.manifest.model["labels"])
+    )
+    covers = _covers(run, record, video, start, end, rows, blur)
+    wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
+    stills: dict[str, Picture] = {}
+
+    def covered() -> Iterator[Picture]:
+        for picture in _pictures(run, video, start, end):
+            if covers is not None:
+                picture = Picture(picture.seconds, cover(picture.rgb, covers.at(picture.seconds)), picture.pixel_aspect)
+            for name, moment in wanted.items():
+                if name not in stills or abs(picture.seconds - moment) < abs(stills[name].seconds - moment):
+                    stills[name] = picture
+            yield picture
+
+    write_clip(
+        folder / "clip.mp4",
+        covered(),
+        start_seconds=start,
+        end_seconds=end,
+        sound_from=video,
+        start_time_seconds=run.manifest.start_time_s,
+        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+    )
+    names = ["clip.mp4"]
+    for name, picture in stills.items():
+        file = folder / f"still-{name}.jpg"
+        _write_still(file, picture, _box_at(rows, record, picture.seconds))
+        names.append(file.name)
+    within = rows.filter(pc.and_(pc.greater_equal(rows["time_s"], start), pc.less(rows["time_s"], end)))
+    draw_strip(within, record, run.manifest.model["labels"], folder / "strip.png", start=start, end=end)
+    pa.csv.write_csv(within, folder / "faces.csv")
+    about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": blur}
+    (folder / "alert.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return AlertFiles(record, folder, (*names, "strip.png", "faces.csv", "alert.json"))
+
+
+def _pictures(run: Run, video: Path, start: float, end: float) -> Iterator[Picture]:
+    return read_pictures(
+        video,
+        start_seconds=start,
+        end_seconds=end,
+        start_time_seconds=run.manifest.start_time_s,
+        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+    )
+
+
+def _covers(
+    run: Run, record: AlertRecord, video: Path, start: float, end: float, rows: pa.Table, blur: Blur
+) -> FaceCovers | None:
+    if blur == "none":
+        return None
+    ids, times = rows["track_id"].to_numpy(), rows["time_s"].to_numpy()
+    x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
+    boxes = np.stack([x, y, x + w, y + h], axis=1)
+    tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
+    around = _pictures(run, video, max(0.0, start - AROUND_SECONDS), end + AROUND_SECONDS)
+    found = find_faces_to_cover((picture.seconds, picture.rgb) for picture in around)
+    return FaceCovers(tracks, found, frozenset(record.track_ids) if blur == "others" else frozenset())
+
+
+def _write_still(path: Path, picture: Picture, box: tuple[float, ...] | None) -> None:
+    rgb = picture.rgb.copy()
+    if box is not None:
+        x0, y0, x1, y1 = (round(side) for side in box)
+        thickness = max(1, round(min(rgb.shape[:2]) / 200))
+        cv2.rectangle(rgb, (x0, y0), (x1, y1), OUTLINE_RGB, thickness)
+    if picture.pixel_aspect != 1:
+        rgb = cv2.resize(rgb, (max(1, round(rgb.shape[1] * float(picture.pixel_aspect))), rgb.shape[0]))
+    encoded, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not encoded:
+        raise OutputError(f"{path} cannot be made from a picture of {rgb.shape[1]}x{rgb.shape[0]}.")
+    path.write_bytes(data.tobytes())
+
+
+def _box_at(rows: pa.Table, record: AlertRecord, seconds: float) -> tuple[float, ...] | None:
+    """The box of the alert's own face at the stored moment nearest to `seconds`."""
+    own = np.flatnonzero(rows["track_id"].to_numpy() == (-1 if record.track_id is None else record.track_id))
+    if not len(own):
+        return None
+    near = int(own[np.abs(rows["time_s"].to_numpy()[own] - seconds).argmin()])
+    x, y, w, h = (float(rows[name][near].as_py()) for name in ("x", "y", "w", "h"))
+    return x, y, x + w, y + h
+
+
+def _row_columns(labels: Sequence[str]) -> list[str]:
+    boxes = ["frame", "time_s", "track_id", "x", "y", "w", "h", "det_score", "quality"]
+    return [*boxes, *(f"s_{label}" for label in labels), "label", "margin", "abstain"]
+
+
+def _about(found: RunAlerts, video: Path, records: Sequence[AlertRecord], blur: Blur) -> dict[str, Any]:
+    manifest = found.run.manifest
+    return {
+        "made_by": f"fervid {__version__}",
+        "notice": "The labels say how faces look, not what people feel. Every alert needs review.",
+        "video": {"name": found.video, "bytes": manifest.video_bytes, "sha256": file_sha256(video)},
+        "model": manifest.model,
+        "settings_hash": manifest.settings_hash,
+        "rules": [rule.model_dump(mode="json", by_alias=True) for rule in found.rules.rules],
+        "fitness": found.fitness.to_json(),
+        "blur": blur,
+        "alerts": [record.alert_id for record in records],
+    }
+
+
+def _note_in_audit_log(folder: Path, records: Sequence[AlertRecord], blur: Blur) -> None:
+    """Append a line about an export that leaves faces open, before anything of it is written."""
+    entry = {
+        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "user": _user(),
+        "what": "evidence with open faces",
+        "blur": blur,
+        "alerts": [record.alert_id for record in records],
+    }
+    try:
+        with (folder / AUDIT_LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    except OSError as problem:
+        raise OutputError(
+            f"{folder / AUDIT_LOG} cannot be written ({problem.strerror}), so no face is left open. Use --blur all."
+        ) from None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,128 @@
+"""When an event begins and ends: hysteresis over one track, and how the events of a rule become alerts.
+
+Both are state machines that take what they see in order of time, a run of equal samples or a single one, so the same
+code serves stored tables and a live view. Knows no expression and no table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+BELOW, HOLDS, ENTERS = 0, 1, 2
+"""Levels of a sample: below `exit` (or not usable, or in the wrong place), at `exit` or above, at `enter` or above."""
+
+
+@dataclass(slots=True)
+class Event:
+    """One track for which a rule held: from the first sample at `enter` to the last one at `exit` or above."""
+
+    track_id: int
+    start: float
+    end: float
+    raised: float
+    """The sample at which the event had lasted long enough."""
+    peak: float
+    peak_time: float
+    peak_row: int
+
+
+@dataclass(slots=True)
+class Hysteresis:
+    """The state of one rule for one track. Times are those of samples, so a span lies within what was seen.
+
+    An event needs samples at `enter` that span `for` seconds without a sample below and without a gap longer than
+    `max_gap`; it then goes on while samples hold, across dips and gaps of at most `keep_firing_for`.
+    """
+
+    track_id: int
+    wait_seconds: float
+    keep_seconds: float
+    max_gap: float
+    last_seen: float = float("-inf")
+    event: Event | None = None
+    """The event that goes on, or that waits to last long enough (`is_firing` tells which)."""
+    is_firing: bool = False
+    held_last: bool = False
+
+    def step(self, first: float, last: float, level: int, peak: float, peak_time: float, peak_row: int) -> Event | None:
+        """Take a run of samples of one level between which no gap is longer than `max_gap`.
+
+        Returns the event that this run raised, once; it is changed in place while it goes on.
+        """
+        is_broken = first - self.last_seen > self.max_gap
+        if self.is_firing and self.event is not None:
+            went_on = self.held_last and not is_broken
+            until = first if level >= HOLDS else last
+            if not (went_on and level >= HOLDS) and until - self.event.end > self.keep_seconds:
+                self._close()
+        elif is_broken or level < ENTERS:
+            self.event = None
+        self.last_seen, self.held_last = last, level >= HOLDS
+        if level == ENTERS and self.event is None:
+            self.event = Event(self.track_id, first, last, first, peak, peak_time, peak_row)
+        event = self.event
+        if event is None or level < HOLDS:
+            return None
+        event.end = last
+        if peak > event.peak:
+            event.peak, event.peak_time, event.peak_row = peak, peak_time, peak_row
+        if not self.is_firing and last >= event.start + self.wait_seconds:
+            self.is_firing = True
+            return event
+        return None
+
+    def _close(self) -> None:
+        self.event, self.is_firing = None, False
+
+
+@dataclass(slots=True)
+class Alert:
+    """Events of one rule that a reviewer sees as one."""
+
+    events: list[Event]
+    held_back: list[Event] = field(default_factory=list)
+    """Events that began within the cooldown after it."""
+
+    @property
+    def start(self) -> float:
+        return min(event.start for event in self.events)
+
+    @property
+    def end(self) -> float:
+        return max(event.end for event in self.events)
+
+    @property
+    def raised(self) -> float:
+        return self.events[0].raised
+
+    @property
+    def peak(self) -> Event:
+        return max(self.events, key=lambda event: event.peak)
+
+
+@dataclass(slots=True)
+class Gathering:
+    """The alerts of one rule. Events enter in the order in which they were raised.
+
+    An event within `joins_within` of the newest alert joins it; one that begins within `cooldown` of its end is held
+    back and counted there; any other is a new alert. Since one event bridges no more than `joins_within`, it does not
+    matter whether an earlier event is known to its end: a live view and a stored run gather alike.
+    """
+
+    joins_within: float
+    cooldown: float
+    alerts: list[Alert] = field(default_factory=list)
+
+    def add(self, event: Event) -> Alert | None:
+        """Take an event; returns the alert when it is a new one."""
+        if self.alerts:
+            newest = self.alerts[-1]
+            since = event.start - newest.end
+            if since <= self.joins_within:
+                newest.events.append(event)
+                return None
+            if since < self.cooldown:
+                newest.held_back.append(event)
+                return None
+        self.alerts.append(Alert([event]))
+        return self.alerts[-1]

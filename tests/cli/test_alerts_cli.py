@@ -1,0 +1,134 @@
+"""`fervid alerts` and `fervid evidence` as a user meets them: what they print where, files, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import pytest
+
+import fervid
+from alert_runs import face, make_run
+from fervid.alerts.scan import find_runs
+from runner import run_fervid
+from synthetic import constant_rate, write_video
+
+RULES = """
+[[rule]]
+name = "any-face"
+wording = "a face"
+score = "confidence"
+enter = 0.0
+for = "1s"
+pre_roll = "1s"
+post_roll = "1s"
+"""
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a moving portrait of 6 s, its video beside it."""
+    out = tmp_path_factory.mktemp("analysed")
+    video = write_video(out / "cam1" / "clip.mp4", constant_rate(6)) if (out / "cam1").mkdir() is None else out
+    fervid.analyze(video, out=out / "runs", device="cpu", plot=False)
+    (out / "any.toml").write_text(RULES)
+    return out
+
+
+@pytest.fixture
+def angry_run(tmp_path: Path) -> Path:
+    times = [round(i / 5, 1) for i in range(50)]
+    faces = [face(t, 0, 0.8 if 2 <= t <= 5 else 0.1) for t in times]
+    return make_run(tmp_path / "run", faces, times).folder
+
+
+def test_alerts_are_printed_and_written_and_may_fail_the_command(angry_run: Path) -> None:
+    done = run_fervid("alerts", str(angry_run))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("clip.mp4: 1 alert, 1 notice; faces usable in 100% of the time")
+    assert "anger-like expression, track 0: needs review" in done.stdout
+    assert done.stderr.startswith("report: ")
+    for name in ("alerts.parquet", "alerts.json", "alerts.csv", "alerts.html"):
+        assert (angry_run / name).is_file()
+    assert run_fervid("alerts", str(angry_run), "--fail-on-alert").returncode == 4
+    assert run_fervid("alerts", str(angry_run), "--fail-on-alert", "--rules", "distress").returncode == 0
+    as_json = json.loads(run_fervid("alerts", str(angry_run), "--json", "--no-report").stdout)
+    assert [alert["rule"] for alert in as_json["alerts"]] == ["anger", "anger-hint"]
+
+
+def test_explaining_and_comparing_write_nothing(angry_run: Path) -> None:
+    before = sorted(path.name for path in angry_run.iterdir())
+    explained = run_fervid("alerts", str(angry_run), "--explain", "00:00:08")
+    assert "anger (alert): did not fire" in explained.stdout
+    assert "angry = 0.10, below exit (0.35)" in explained.stdout
+    compared = run_fervid("alerts", str(angry_run), "--diff", "distress")
+    assert compared.stdout.startswith("clip.mp4: distress -> anger: 2 added, 0 removed, 0 changed, 0 the same")
+    assert sorted(path.name for path in angry_run.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--rules", "nothing"], 2, "rules 'nothing' do not exist. Use anger, distress, template"),
+        (["--start-time", "noon"], 2, "start time 'noon' is not understood"),
+        (["--explain", "soon"], 2, "time 'soon' is not understood"),
+        (["--evidence"], 3, "/footage/cam1/clip.mp4 is not there any more"),
+    ],
+)
+def test_a_wrong_option_is_said_in_one_line(angry_run: Path, arguments: list[str], code: int, message: str) -> None:
+    done = run_fervid("alerts", str(angry_run), *arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    done = run_fervid("alerts", str(tmp_path))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "holds no complete run" in done.stderr
+
+
+def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(analysed / "runs", runs)
+    (run,) = find_runs([runs])
+    done = run_fervid("alerts", str(runs), "--rules", str(analysed / "any.toml"), "--evidence")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (run.folder / "evidence").iterdir()
+    names = {"alert.json", "clip.mp4", "faces.csv", "still-end.jpg", "still-peak.jpg", "still-start.jpg", "strip.png"}
+    assert {path.name for path in folder.iterdir()} == names
+    with av.open(str(folder / "clip.mp4")) as clip:
+        assert clip.streams.video[0].codec_context.name == "h264"
+        assert sum(1 for _ in clip.decode(video=0)) == 150
+    assert not (run.folder / "evidence-audit.jsonl").exists()
+
+    bundle = run.folder / "evidence.zip"
+    verified = run_fervid("evidence", "verify", str(bundle))
+    assert verified.returncode == 0, verified.stderr
+    assert "whole, 7 files, digest " in verified.stdout
+    spoilt = bytearray(bundle.read_bytes())
+    spoilt[len(spoilt) // 2] ^= 1
+    bundle.write_bytes(spoilt)
+    refused = run_fervid("evidence", "verify", str(bundle))
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "was changed" in refused.stderr
+
+    for blur in ("others", "none"):
+        opened = run_fervid("alerts", str(runs), "--rules", str(analysed / "any.toml"), "--evidence", "--blur", blur)
+        assert opened.returncode == 0, opened.stderr
+    entries = [json.loads(line) for line in (run.folder / "evidence-audit.jsonl").read_text().splitlines()]
+    assert [entry["blur"] for entry in entries] == ["others", "none"]
+    assert entries[0]["alerts"] == [json.loads((folder / "alert.json").read_text())["alert_id"]]
+
+
+def test_analysing_and_alerts_in_one_go(analysed: Path) -> None:
+    arguments = ("analyze", str(analysed / "cam1" / "clip.mp4"), "-o", str(analysed / "runs"), "-q", "--no-plot")
+    done = run_fervid(*arguments, "--alerts", "--rules", str(analysed / "any.toml"))
+    assert done.returncode == 0, done.stderr
+    assert "clip.mp4: 1 alert, 0 notices; faces usable in" in done.stdout
+    (run,) = find_runs([analysed / "runs"])
+    assert (run.folder / "alerts.parquet").is_file()
+    as_json = json.loads(run_fervid(*arguments, "--alerts", "--rules", str(analysed / "any.toml"), "--json").stdout)
+    assert as_json["alerts"]["alerts"][0]["rule"] == "any-face"
