@@ -1,0 +1,179 @@
+"""Profile runs: one into its folder, many into a table and a page beside them. Composes; measures and draws nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from fervid.errors import InputError, OutputError
+from fervid.manifest import MANIFEST
+from fervid.profile.features import profile_features
+from fervid.profile.genre import Genres, TagScore, suggest_tags
+from fervid.profile.measure import profile_run
+from fervid.profile.profile import PROFILE_VERSION, Profile
+from fervid.profile.similarity import Match, place_on_map, rank_like, similarity_matrix
+from fervid.profile.stills import Blur, take_stills
+from fervid.timeline.io import write_table
+
+SHEET_PAGE, SHEET_PICTURE = "profile.html", "profile.png"
+PROFILES, COMPARISON = "profiles.parquet", "comparison.html"
+MOST_COMPARED = 60
+"""Videos on a comparison page: more would be too small to read. All of them are in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """A profiled run."""
+
+    folder: Path
+    profile: Profile
+    tags: tuple[TagScore, ...]
+
+
+def find_runs(names: Iterable[str | Path]) -> list[Path]:
+    """The complete runs that are named: run folders, and folders of runs. Raises InputError for a name without any."""
+    runs: dict[Path, None] = {}
+    for name in names:
+        path = Path(name)
+        if (path / MANIFEST).is_file():
+            runs[path] = None
+            continue
+        inside = sorted(found.parent for found in path.rglob(MANIFEST)) if path.is_dir() else []
+        if not inside:
+            raise InputError(f"{path} is no run and holds none. Give a folder that `fervid analyze` wrote.")
+        runs.update(dict.fromkeys(inside))
+    return list(runs)
+
+
+def profile_runs(folders: Sequence[Path], genres: Genres) -> list[Profiled]:
+    """Profile runs and write profile.json into each. Raises InputError or OutputError."""
+    profiled = []
+    for folder in folders:
+        profile = profile_run(folder)
+        tags = suggest_tags(profile, genres)
+        try:
+            profile.write(folder, genres=[asdict(tag) for tag in tags])
+        except OSError as problem:
+            raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
+        profiled.append(Profiled(folder, profile, tags))
+    return profiled
+
+
+def write_sheet(done: Profiled, *, blur: Blur = "all") -> tuple[Path, Path]:
+    """Draw the sheet of a run into its folder: profile.html and profile.png."""
+    from fervid.profile.charts import draw_expressions, draw_moments, draw_pace, draw_sheet
+    from fervid.profile.page import key_figures, sheet_page, tags_in_words
+
+    profile = done.profile
+    stills, remark = take_stills(done.folder, profile, blur=blur)
+    figures = [
+        ("Over its length", "Mean probability and share of each expression, coverage below", draw_expressions(profile)),
+        ("Cutting and picture", "Cuts a minute, brightness and motion over the video", draw_pace(profile)),
+    ]
+    if stills:
+        covered = "faces covered" if blur != "none" else "faces shown as asked"
+        figures.append(("Peaks", f"The strongest moments of each expression, {covered}", draw_moments(stills)))
+    lines = [f"{name}: {value} ({within})" for name, value, within in key_figures(profile)[:3]]
+    lines += [*profile.notes, f"tags: {tags_in_words(done.tags)}", *([remark] if remark else [])]
+    page, picture = done.folder / SHEET_PAGE, done.folder / SHEET_PICTURE
+    _write(page, sheet_page(profile, done.tags, figures, remark).encode())
+    _write(picture, draw_sheet(profile, stills, lines))
+    return page, picture
+
+
+def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Path]:
+    """Write profiles.parquet and comparison.html, with its pictures as PNG files, into `out`."""
+    from fervid.profile.charts import draw_map, draw_matrix, draw_multiples
+    from fervid.profile.page import comparison_page
+
+    profiles = [done.profile for done in profiled]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+    write_table(out / PROFILES, profiles_table(profiled), {"profile_version": str(PROFILE_VERSION)})
+    shown, some = profiled[:MOST_COMPARED], profiles[:MOST_COMPARED]
+    names = [profile.source.name for profile in some]
+    places, shares = place_on_map(some)
+    drawn = {
+        "comparison-arcs.png": draw_multiples(some),
+        "comparison-map.png": draw_map(names, places, shares),
+        "comparison-matrix.png": draw_matrix(names, similarity_matrix(some)),
+    }
+    for name, png in drawn.items():
+        _write(out / name, png)
+    arcs, mapped, matrix = drawn.values()
+    figures = [
+        ("Largest expression over each video", "A small picture of stacked shares for each video", arcs),
+        ("Map", "Videos on two principal axes of their profiles: near is alike", mapped),
+        ("Similarity", "Cosine of the profiles of each pair of videos", matrix),
+    ]
+    left_out = len(profiled) - len(shown)
+    remark = f"{left_out} more videos are in {PROFILES} and not on this page." if left_out else ""
+    nearest = [_nearest(profile, some) for profile in some]
+    page = comparison_page(some, [done.tags for done in shown], figures, nearest, remark)
+    _write(out / COMPARISON, page.encode())
+    return out / PROFILES, out / COMPARISON
+
+
+def rank_runs(wanted: Profile, profiled: Sequence[Profiled]) -> tuple[Match, ...]:
+    """Every other video, the most alike first."""
+    others = [done.profile for done in profiled if done.profile.source.video_id != wanted.source.video_id]
+    return rank_like(wanted, others)
+
+
+def profiles_table(profiled: Sequence[Profiled]) -> pa.Table:
+    """One row a video: what was seen, every figure, the curves of the arc, and the score of each tag."""
+    profiles = [done.profile for done in profiled]
+    columns: dict[str, pa.Array] = {
+        "video_id": pa.array([profile.source.video_id for profile in profiles]),
+        "name": pa.array([profile.source.name for profile in profiles]),
+        "run": pa.array([done.folder.name for done in profiled]),
+        "settings_hash": pa.array([profile.source.settings_hash for profile in profiles]),
+        "span_s": pa.array([profile.coverage.span_s for profile in profiles]),
+        "observed_s": pa.array([profile.coverage.observed_s for profile in profiles]),
+        "covered_s": pa.array([profile.coverage.covered_s for profile in profiles]),
+        "face_s": pa.array([profile.coverage.face_s for profile in profiles]),
+    }
+    features = [profile_features(profile) for profile in profiles]
+    for name in dict.fromkeys(name for row in features for name in row):
+        columns[name] = pa.array([row.get(name) for row in features], pa.float64(), from_pandas=True)
+    for name in ("coverage", "intensity", "cuts", "brightness", "motion"):
+        curves = [getattr(profile.arc, name) for profile in profiles]
+        columns[f"arc_{name}"] = _lists(curves)
+    for label in dict.fromkeys(label for profile in profiles for label in profile.labels):
+        curves = [
+            profile.arc.mean[:, profile.labels.index(label)]
+            if label in profile.labels
+            else np.full(len(profile.arc.start_s), np.nan)
+            for profile in profiles
+        ]
+        columns[f"arc_mean_{label}"] = _lists(curves)
+    for tag in sorted({found.tag for done in profiled for found in done.tags}):
+        scores = [{found.tag: found.score for found in done.tags}.get(tag) for done in profiled]
+        columns[f"tag_{tag}"] = pa.array(scores, pa.float64())
+    return pa.table(columns)
+
+
+def _lists(curves: Sequence[np.ndarray]) -> pa.Array:
+    return pa.array(
+        [[None if np.isnan(value) else float(value) for value in curve] for curve in curves], pa.list_(pa.float64())
+    )
+
+
+def _nearest(profile: Profile, profiles: Sequence[Profile]) -> Match:
+    others = [other for other in profiles if other is not profile]
+    return rank_like(profile, others)[0] if others else Match("none", "", 0.0, {})
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as problem:
+        raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its folder.") from None

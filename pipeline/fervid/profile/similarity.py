@@ -1,0 +1,165 @@
+"""How alike two profiles are, part by part, and which of many come nearest. Knows nothing of genres or files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fervid.profile.profile import Profile
+
+PARTS = {
+    "expressions": 3.0,
+    "arc of expressions": 2.0,
+    "faces on screen": 2.0,
+    "cutting": 1.5,
+    "brightness": 1.5,
+    "motion": 1.0,
+}
+"""Parts of a profile, each with its weight in a comparison."""
+LEAST_FACE_SECONDS = 0.5
+"""Below this a profile says nothing of expressions."""
+HALF_FACES, HALF_CUTS_PER_MINUTE, HALF_MOTION = 1.0, 15.0, 0.03
+"""Values that lie half way on the scales of faces, cutting and motion."""
+KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+"""Curves are smoothed before they are compared: a moment that falls into the next bin makes no other video."""
+CLOSE = 0.95
+"""Cosine from which a part counts as close."""
+SECONDS_PER_MINUTE = 60.0
+
+Vector = Mapping[str, np.ndarray]
+"""The parts that a profile has evidence for, each a vector of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How alike two profiles are: the cosine, 0..1, and that of each part that either has evidence for.
+
+    A part that only one of them has evidence for counts as 0.
+    """
+
+    name: str
+    video_id: str
+    cosine: float
+    parts: dict[str, float]
+
+    def reason(self) -> str:
+        """Which parts are close and which are not, in words."""
+        ranked = sorted(self.parts.items(), key=lambda item: -item[1])
+        close = ", ".join(f"{name} {value:.2f}" for name, value in ranked if value >= CLOSE)
+        apart = ", ".join(f"{name} {value:.2f}" for name, value in reversed(ranked) if value < CLOSE)
+        return "; ".join(words for words in (close and f"close: {close}", apart and f"apart: {apart}") if words)
+
+
+def profile_vector(profile: Profile) -> Vector:
+    """The parts of a profile as vectors of length 1.
+
+    A figure x in 0..1 becomes the point (cos, sin) of x quarter turns: the cosine of two such points falls with their
+    distance, whatever their size.
+    """
+    arc = profile.arc
+    observed = np.maximum(arc.observed_s, 1e-9)
+    vector: dict[str, np.ndarray] = {}
+    if profile.coverage.observed_s == 0:
+        return vector
+    if profile.coverage.face_s >= LEAST_FACE_SECONDS:
+        score_s = np.nan_to_num(arc.mean) * arc.face_s[:, None]
+        vector["expressions"] = _unit(score_s.sum(axis=0))
+        vector["arc of expressions"] = _unit(_smooth(score_s / observed[:, None]))
+    vector["faces on screen"] = _on_circle(_smooth(_squash(arc.face_s / observed, HALF_FACES)))
+    if profile.shots is not None:
+        rate = np.nan_to_num(arc.cuts).sum() * SECONDS_PER_MINUTE / profile.coverage.observed_s
+        # Where cuts lie counts by halves of the video only: in a short clip one cut fills a bin.
+        vector["cutting"] = _on_circle(_squash(np.array([rate]), HALF_CUTS_PER_MINUTE))
+    if profile.picture.brightness is not None:
+        vector["brightness"] = _on_circle(_smooth(np.nan_to_num(arc.brightness)))
+        vector["motion"] = _on_circle(_smooth(_squash(np.nan_to_num(arc.motion), HALF_MOTION)))
+    return vector
+
+
+def compare(one: Vector, other: Vector) -> tuple[float, dict[str, float]]:
+    """The cosine of two profiles as a whole, and of each part."""
+    parts = {
+        name: float(np.vdot(one[name], other[name])) if name in one and name in other else 0.0
+        for name in PARTS
+        if name in one or name in other
+    }
+    lengths = [sum(PARTS[name] for name in vector) for vector in (one, other)]
+    if not all(lengths):
+        return 0.0, parts
+    dot = sum(PARTS[name] * value for name, value in parts.items())
+    return min(1.0, dot / float(np.sqrt(lengths[0] * lengths[1]))), parts
+
+
+def rank_like(wanted: Profile, others: Sequence[Profile]) -> tuple[Match, ...]:
+    """The other profiles, the most alike first."""
+    vector = profile_vector(wanted)
+    found = []
+    for other in others:
+        cosine, parts = compare(vector, profile_vector(other))
+        found.append(Match(other.source.name, other.source.video_id, cosine, parts))
+    return tuple(sorted(found, key=lambda match: -match.cosine))
+
+
+def similarity_matrix(profiles: Sequence[Profile]) -> np.ndarray:
+    """The cosine of every pair: float64 (N, N)."""
+    dot = np.zeros((len(profiles), len(profiles)))
+    length = np.zeros(len(profiles))
+    vectors = [profile_vector(profile) for profile in profiles]
+    for name, weight in PARTS.items():
+        sizes = {vector[name].size for vector in vectors if name in vector}
+        if len(sizes) > 1:  # models with other labels: compare only like with like
+            return np.array([[compare(one, other)[0] for other in vectors] for one in vectors])
+        rows = np.stack([vector[name] if name in vector else np.zeros(max(sizes, default=1)) for vector in vectors])
+        dot += weight * rows @ rows.T
+        length += weight * np.array([name in vector for vector in vectors])
+    norm = np.sqrt(np.outer(length, length))
+    return np.clip(np.divide(dot, norm, out=np.zeros_like(dot), where=norm > 0), 0.0, 1.0)
+
+
+def place_on_map(profiles: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (N, 2) of profiles on a map and the share of variance of both axes (2,).
+
+    Principal components of the weighted vectors, parts without evidence at the mean of the others.
+    """
+    vectors = [profile_vector(profile) for profile in profiles]
+    columns = []
+    for name, weight in PARTS.items():
+        there = [vector[name] for vector in vectors if name in vector]
+        if there and len({part.size for part in there}) == 1:
+            mean = np.mean(there, axis=0)
+            columns.append(np.sqrt(weight) * np.stack([vector.get(name, mean) - mean for vector in vectors]))
+    if len(profiles) < 2 or not columns:
+        return np.zeros((len(profiles), 2)), np.zeros(2)
+    table = np.concatenate(columns, axis=1)
+    u, s, _ = np.linalg.svd(table - table.mean(axis=0), full_matrices=False)
+    total = float((s**2).sum())
+    places = np.zeros((len(profiles), 2))
+    kept = min(2, len(s))
+    places[:, :kept] = (u * s)[:, :kept]
+    shares = np.zeros(2)
+    if total > 0:
+        shares[:kept] = s[:kept] ** 2 / total
+    return places, shares
+
+
+def _smooth(curve: np.ndarray) -> np.ndarray:
+    """Along the first axis, the ends repeated; flat (B x K,) where there are columns."""
+    margin = len(KERNEL) // 2
+    padded = np.concatenate([np.repeat(curve[:1], margin, axis=0), curve, np.repeat(curve[-1:], margin, axis=0)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, len(KERNEL), axis=0)
+    return np.asarray(windows @ KERNEL).ravel()
+
+
+def _squash(values: np.ndarray, half: float) -> np.ndarray:
+    return values / (values + half)
+
+
+def _on_circle(values: np.ndarray) -> np.ndarray:
+    angle = np.clip(values, 0, 1) * np.pi / 2
+    return _unit(np.concatenate([np.cos(angle), np.sin(angle)]))
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values.ravel() / max(float(np.linalg.norm(values)), 1e-12))

@@ -1,0 +1,78 @@
+"""Pictures of the peaks of a profile out of the video itself, faces covered unless asked otherwise. Draws no chart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from fervid.alerts.blur import FaceCovers, cover, find_faces_to_cover
+from fervid.errors import InputError
+from fervid.manifest import manifest_content
+from fervid.opencv import cv2
+from fervid.profile.charts import Still
+from fervid.profile.profile import Peak, Profile
+from fervid.video.writer import Picture, read_pictures
+
+Blur = Literal["all", "none"]
+
+AROUND_SECONDS = 0.6
+"""Faces found so long before and after a moment are covered in it too."""
+WIDTH_PX = 480
+
+
+def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[tuple[Still, ...], str]:
+    """A still of each peak of a run, and why there are none, in words; one of the two is empty.
+
+    With blur "all" every face that the run stored, and all that a wider search finds, is covered.
+    """
+    manifest = manifest_content(folder)
+    video = Path(manifest["video_path"])
+    if not profile.peaks:
+        return (), "No expression stands out enough for a still."
+    if not video.is_file():
+        return (), f"No stills: the video is no longer at {manifest['video_path']}."
+    columns = ["time_s", "track_id", "x", "y", "w", "h"]
+    faces = {name: column.to_numpy() for name, column in _columns(folder / "faces.parquet", columns).items()}
+    stills = []
+    for peak in profile.peaks:
+        try:
+            pictures = list(
+                read_pictures(
+                    video,
+                    start_seconds=max(0.0, peak.time_s - AROUND_SECONDS),
+                    end_seconds=peak.time_s + AROUND_SECONDS,
+                    start_time_seconds=manifest["start_time_s"],
+                    max_pixels=int(manifest["settings"]["video"]["max_pixels"]),
+                )
+            )
+        except InputError as problem:
+            return (), f"No stills: {problem}"
+        if pictures:
+            rgb = _moment(pictures, peak, faces, blur)
+            stills.append(Still(rgb, f"{peak.time_s:.1f} s: {peak.label}-like {peak.value:.2f}"))
+    return tuple(stills), "" if stills else "No stills: no picture could be decoded at the peaks."
+
+
+def _columns(path: Path, names: list[str]) -> dict[str, Any]:
+    table = pq.ParquetFile(path).read(columns=names)
+    return {name: table[name] for name in names}
+
+
+def _moment(pictures: list[Picture], peak: Peak, faces: dict[str, np.ndarray], blur: Blur) -> np.ndarray:
+    """The picture nearest to a peak, its faces covered, shrunk, with square pixels."""
+    picture = min(pictures, key=lambda one: abs(one.seconds - peak.time_s))
+    rgb = picture.rgb
+    if blur != "none":
+        near = np.abs(faces["time_s"] - peak.time_s) <= 2 * AROUND_SECONDS
+        x, y, w, h, times, ids = (faces[name][near] for name in ("x", "y", "w", "h", "time_s", "track_id"))
+        boxes = np.stack([x, y, x + w, y + h], axis=1).astype(np.float64)
+        tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
+        found = find_faces_to_cover((one.seconds, one.rgb) for one in pictures)
+        found += find_faces_to_cover([(picture.seconds, picture.rgb)])
+        rgb = cover(rgb, FaceCovers(tracks, found).at(picture.seconds))
+    width = min(WIDTH_PX, round(rgb.shape[1] * float(picture.pixel_aspect)))
+    height = round(width * rgb.shape[0] / (rgb.shape[1] * float(picture.pixel_aspect)))
+    return np.asarray(cv2.resize(rgb, (max(1, width), max(1, height)), interpolation=cv2.INTER_AREA))
