@@ -1,0 +1,149 @@
+"""From the files that a user named to the jobs to do: what is the same, done, given up or still being written.
+
+Reads files as bytes, and manifests; opens no video. Runs in the process that hands out the work.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fervid.batch.failures import forget, recall
+from fervid.batch.ids import Ids
+from fervid.batch.result import GROWING, REJECTED, SAME, Result
+from fervid.errors import InputError
+from fervid.files import check_regular_file
+from fervid.job import Method, VideoJob
+from fervid.manifest import done_before
+from fervid.run import PLOT, RunFolders
+from fervid.summary import summarise
+
+LOOK_AGAIN_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What to do with videos that were met before, and with files that may still be written."""
+
+    overwrite: bool = False
+    resume: bool = True
+    retry_failed: bool = False
+    plot: bool = True
+    settle_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Growing:
+    path: Path
+    state: tuple[int, int]
+    since: float
+
+
+class Discovery:
+    """What there is to do: `results` that stand already, and jobs, the longest first.
+
+    Longest is largest: how long a video plays is known only once it is opened. Files that were written to within the
+    last `settle_seconds` come at the end, when they have not changed for that long; those that have are left out.
+    """
+
+    def __init__(self, out: Path, method_of: Callable[[Path], Method], handling: Handling, ids: Ids) -> None:
+        self.results: list[Result] = []
+        self.on_result: Callable[[Result], None] = self.results.append
+        self.jobs: deque[VideoJob] = deque()
+        self.n_bytes = 0
+        self._growing: list[_Growing] = []
+        self._folders = RunFolders(out)
+        self._method_of, self._handling, self._ids = method_of, handling, ids
+        self._by_inode: dict[tuple[int, int], Path] = {}
+        self._by_id: dict[str, Path] = {}
+
+    def look_at(self, videos: Iterable[Path]) -> None:
+        """Look at every file once, in the order given."""
+        files = [file for path in videos if (file := self._regular(path)) is not None]
+        if len(files) > 1:
+            self._ids.read_ahead(files)
+        found = [(status.st_size, job) for path, status in files if (job := self._job(path, status)) is not None]
+        found.sort(key=lambda item: -item[0])
+        self.jobs.extend(job for _, job in found)
+        self.n_bytes = sum(size for size, _ in found)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there will be no more jobs."""
+        return not self.jobs and not self._growing
+
+    def take(self) -> VideoJob | None:
+        """The next job; None when there is none, or none that has settled yet."""
+        if self.jobs:
+            return self.jobs.popleft()
+        for file in list(self._growing):
+            if time.monotonic() - file.since < self._handling.settle_seconds:
+                continue
+            self._growing.remove(file)
+            if _state(file.path) != file.state:
+                reason = f"{file.path} is still growing. Run the same command again when it is complete."
+                self.on_result(Result(file.path, GROWING, reason=reason))
+                continue
+            with suppress(OSError):
+                job = self._job(file.path, file.path.stat())
+                if job is not None:
+                    return job
+        if self._growing:
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return None
+
+    def _regular(self, path: Path) -> tuple[Path, os.stat_result] | None:
+        """A file that may be looked into now."""
+        try:
+            status = check_regular_file(path)
+        except InputError as error:
+            self.on_result(Result(path, REJECTED, reason=str(error), error=error))
+            return None
+        first = self._by_inode.setdefault((status.st_dev, status.st_ino), path)
+        if status.st_ino and first != path:
+            self.on_result(Result(path, SAME, reason=f"{path} is the same file as {first}, which is analysed once."))
+            return None
+        settle = self._handling.settle_seconds
+        if settle and abs(time.time() - status.st_mtime) < settle:
+            # Timed by our own clock: the one that stamps files may have been set since, or be another machine's.
+            self._growing.append(_Growing(path, (status.st_size, status.st_mtime_ns), time.monotonic()))
+            return None
+        return path, status
+
+    def _job(self, path: Path, status: os.stat_result) -> VideoJob | None:
+        """The job of a file, unless its result stands already."""
+        try:
+            video_id = self._ids.id_of(path, status)
+        except OSError as problem:
+            error = InputError(f"{path} cannot be read ({problem.strerror}). Check the disk that it is on.")
+            self.on_result(Result(path, REJECTED, reason=str(error), error=error))
+            return None
+        if (first := self._by_id.setdefault(video_id, path)) != path:
+            self.on_result(Result(path, SAME, reason=f"{path} holds the same as {first}, which is analysed once."))
+            return None
+        how = self._handling
+        folder, method = self._folders.of(path, video_id), self._method_of(path)
+        job = VideoJob(path, video_id, folder, method, how.resume and not how.overwrite, how.plot)
+        if not how.overwrite:
+            done = done_before(folder, video_id, method, wanted=[PLOT] if how.plot else [])
+            if done is not None:
+                summary = summarise(done, folder, was_there=True)
+                self.on_result(Result(path, done["status"], summary, was_there=True))
+                return None
+            if not how.retry_failed and (failed := recall(job)) is not None:
+                self.on_result(failed)
+                return None
+        forget(job)
+        return job
+
+
+def _state(path: Path) -> tuple[int, int]:
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    return 0, 0

@@ -1,0 +1,134 @@
+"""What an engine is: it runs the steps of an analysis somewhere and says how each ended. Knows no step's meaning.
+
+A step is named, not passed: the process that asks for it need not import what it needs (OpenCV, PyAV, LiteRT).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fervid.errors import FervidError, OutputError
+from fervid.registry import resolve
+
+STEPS = {
+    "measure": "fervid.analysis:measure_video",
+    "plan": "fervid.analysis:plan_video",
+    "observe": "fervid.analysis:observe_segment",
+    "finish": "fervid.analysis:finish_video",
+    "draw": "fervid.analysis:draw_video",
+    "tabulate": "fervid.batch.report:write_batch_table",
+}
+
+CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+"""Errors that the next video would meet too: the run stops instead of failing every one of them."""
+
+Reading = Callable[[], tuple[float, ...]]
+"""How far a step is: seconds of video first; any change of any number counts as progress."""
+
+
+class Beat:
+    """How a step lets whoever runs it see that it goes on. This one looks at nothing."""
+
+    def follow(self, reading: Reading) -> None:
+        """Look at `reading` from now on, from any thread, until the step ends."""
+
+    def reach(self, seconds: float) -> None:
+        """The step is done with the video up to here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One step to run. `arguments` can be pickled; `stall_seconds` without progress is a hang, 0 sets no limit."""
+
+    step: str
+    arguments: tuple[Any, ...]
+    stall_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A task is so many seconds of video further on."""
+
+    task: Task
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended: with a value, with an error of its own, or by losing its process (`crash` says how)."""
+
+    task: Task
+    value: Any = None
+    error: Exception | None = None
+    crash: str = ""
+
+
+class Engine(Protocol):
+    """Runs tasks, up to `n_workers` at a time. Every task ends in exactly one outcome, whatever happens to it."""
+
+    n_workers: int
+
+    @property
+    def n_running(self) -> int:
+        """Tasks that were submitted and have not ended."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Start a task; only where `n_running` < `n_workers`."""
+        ...
+
+    def wait(self) -> list[Progress | Outcome]:
+        """What happened since the last call; waits a moment for it, and may return nothing."""
+        ...
+
+    def close(self) -> None:
+        """Stop whatever still runs, at once, and let go of everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `run_step` gives back: a value, an error that can be pickled, or how the step lost its footing."""
+
+    value: Any = None
+    error: Exception | None = None
+    crash: str = ""
+
+
+def run_step(task: Task, beat: Beat, *, memory_mib: int = 0) -> Report:
+    """Run a task here. Errors of the project pass as they are; running out of memory is a crash; others are bugs."""
+    try:
+        return Report(value=resolve(STEPS, task.step, kind="step")(*task.arguments, beat=beat))
+    except FervidError as error:
+        return Report(error=error)
+    except Exception as error:
+        if is_out_of_memory(error):
+            return Report(crash=f"it needed more than {memory_mib} MiB of memory" if memory_mib else "memory ran out")
+        if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+            place = f"{error.filename} cannot be written" if error.filename else "the output cannot be written"
+            return Report(
+                error=OutputError(f"{place} ({error.strerror or error}). Make room, or choose another --out.")
+            )
+        import traceback
+
+        return Report(error=Bug(f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of Python, OpenCV, FFmpeg or Arrow says that memory could not be had."""
+    return (
+        isinstance(error, MemoryError)
+        or getattr(error, "errno", None) == errno.ENOMEM
+        or (type(error).__module__ == "cv2" and "Insufficient memory" in str(error))
+        or "bad_alloc" in str(error)
+    )
+
+
+class Bug(Exception):
+    """An error that no one foresaw, with the traceback of where it arose as its second argument."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -1,0 +1,57 @@
+"""Videos that could not be analysed, remembered so that the next run does not fall over them again.
+
+One small file each, `OUT/failed/<run folder>.json`. It counts for the same content, settings and version of fervid.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fervid
+from fervid.batch.result import CRASHED, REJECTED, Result
+from fervid.job import VideoJob
+from fervid.manifest import printable, write_json
+
+FAILED = "failed"
+
+
+def remember(job: VideoJob, result: Result) -> None:
+    """Write down why a video could not be analysed."""
+    path = _path(job)
+    path.parent.mkdir(exist_ok=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    record = {"video": printable(job.path.absolute()), "status": result.status, "reason": printable(result.reason)}
+    write_json(path, record | _key(job) | {"kind": type(result.error).__name__, "utc": now})
+
+
+def recall(job: VideoJob) -> Result | None:
+    """What an earlier run by the same method found out about a video that it could not analyse."""
+    try:
+        record: dict[str, Any] = json.loads(_path(job).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    key = _key(job)
+    if record.get("status") not in (REJECTED, CRASHED) or {name: record.get(name) for name in key} != key:
+        return None
+    reason = f"{record.get('reason')} (found by an earlier run; --retry-failed tries again)"
+    return Result(job.path, record["status"], reason=reason, was_there=True)
+
+
+def forget(job: VideoJob) -> None:
+    """Remove the record of a video, and the folder when it was the last."""
+    with suppress(OSError):
+        _path(job).unlink()
+        _path(job).parent.rmdir()
+
+
+def _path(job: VideoJob) -> Path:
+    return job.folder.parent / FAILED / f"{job.folder.name}.json"
+
+
+def _key(job: VideoJob) -> dict[str, str]:
+    method = job.method
+    return {"video_id": job.video_id, "observe_key": method.observe_key, "version": fervid.__version__}

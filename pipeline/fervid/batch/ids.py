@@ -1,0 +1,63 @@
+"""Content ids of many files, with a cache: an id is read from up to three MiB of a file, its status is free.
+
+The cache is a convenience: without it, or where it does not fit a file's status, the file is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from fervid.files import content_id
+from fervid.manifest import printable, write_json
+
+CACHE = ".ids.json"
+THREADS = 8
+
+
+class Ids:
+    """Content ids of files, kept below `out` between runs where `is_kept`."""
+
+    def __init__(self, out: Path, *, is_kept: bool) -> None:
+        self._path = out / CACHE
+        self._is_kept = is_kept
+        self._known: dict[str, list[int | str]] = {}
+        self._is_changed = False
+        if is_kept:
+            with suppress(OSError, ValueError):
+                content = json.loads(self._path.read_text(encoding="utf-8"))
+                self._known = content if isinstance(content, dict) else {}
+
+    def id_of(self, path: Path, status: os.stat_result) -> str:
+        """The id of a regular file. Raises OSError when it cannot be read."""
+        stamp: list[int | str] = [status.st_size, status.st_mtime_ns, status.st_ino]
+        name = printable(path.absolute())
+        entry = self._known.get(name)
+        if isinstance(entry, list) and entry[:-1] == stamp:
+            return str(entry[-1])
+        video_id = content_id(path)
+        self._known[name] = [*stamp, video_id]
+        self._is_changed = True
+        return video_id
+
+    def read_ahead(self, files: Iterable[tuple[Path, os.stat_result]]) -> None:
+        """Read the ids of many files at a time: most of it is waiting for the disk."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        def read(file: tuple[Path, os.stat_result]) -> None:
+            with suppress(OSError):
+                self.id_of(*file)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(read, files):
+                pass
+
+    def save(self) -> None:
+        """Keep what was read, if anything can be written there."""
+        if self._is_kept and self._is_changed:
+            with suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                write_json(self._path, self._known)

@@ -1,0 +1,81 @@
+"""One run at a time in one place: a lock that the system takes back when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fervid.errors import OutputError, OutputInUse
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Lock:
+    """Keeps other runs out of `place` until released. The file beside it, `.<name>.lock`, names the owner's process.
+
+    What counts is the lock on the file, not the file: one left behind by a killed process locks nobody out.
+    """
+
+    def __init__(self, place: Path) -> None:
+        """Raises OutputInUse when another run has it, OutputError when nothing can be written there."""
+        self._path = place.parent / f".{place.name}.lock"
+        try:
+            self._made_parent = not place.parent.exists()
+            place.parent.mkdir(parents=True, exist_ok=True)
+            while True:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+                try:
+                    _try_lock(self._descriptor)
+                except OSError:
+                    owner = os.pread(self._descriptor, 32, 0).decode("ascii", "replace") if hasattr(os, "pread") else ""
+                    os.close(self._descriptor)
+                    raise OutputInUse(
+                        f"{place} is in use by another run of fervid (process {owner or 'unknown'}). "
+                        "Wait until it ends, or give another folder with --out."
+                    ) from None
+                if self._is_still_there():
+                    break
+                os.close(self._descriptor)  # its owner removed it between our two calls
+            os.truncate(self._descriptor, 0)
+            os.write(self._descriptor, str(os.getpid()).encode())
+        except OSError as problem:
+            raise OutputError(
+                f"{place.parent} cannot be written ({problem.strerror}). Give another folder with --out."
+            ) from None
+
+    def release(self) -> None:
+        """Let others in; the file goes first, while nobody else can have locked it."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        os.close(self._descriptor)
+        if self._made_parent:
+            with contextlib.suppress(OSError):
+                self._path.parent.rmdir()  # if nothing came of it
+
+    def _is_still_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+
+@contextlib.contextmanager
+def locked(place: Path) -> Iterator[None]:
+    """Hold the lock of `place` for a block."""
+    lock = Lock(place)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,101 @@
+"""What a batch leaves beside its run folders: `batch.parquet`, one row a video, and `failed.jsonl`.
+
+Rows wait on disk, so that the process that hands out the work holds none of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from fervid.batch.result import Result
+from fervid.manifest import printable
+
+BATCH_TABLE, FAILED_LIST = "batch.parquet", "failed.jsonl"
+
+
+class BatchReport:
+    """Collects the results of a batch below `out`."""
+
+    def __init__(self, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self._out = out
+        for torn in out.glob(".batch.*.part"):
+            torn.unlink(missing_ok=True)
+        self.rows = out / f".batch.{os.getpid()}.part"
+        self._failed = out / f".batch.failed.{os.getpid()}.part"
+        self._row_file = self.rows.open("w", encoding="utf-8")
+        self._failed_file = self._failed.open("w", encoding="utf-8")
+
+    def add(self, result: Result) -> None:
+        """Write down what became of a video."""
+        print(json.dumps(_row(result), ensure_ascii=False), file=self._row_file)
+        if not result.is_fine:
+            record = {"video": printable(result.path), "status": result.status, "reason": printable(result.reason)}
+            known = {"found_before": result.was_there, "kind": type(result.error).__name__ if result.error else None}
+            print(json.dumps(record | known, ensure_ascii=False), file=self._failed_file)
+
+    def close(self) -> None:
+        """Publish `failed.jsonl`; the rows are complete now, and wait for `write_batch_table`."""
+        self._row_file.close()
+        self._failed_file.close()
+        os.replace(self._failed, self._out / FAILED_LIST)
+
+    def discard(self) -> None:
+        """Leave no trace of a batch that was stopped."""
+        for file, path in ((self._row_file, self.rows), (self._failed_file, self._failed)):
+            file.close()
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def write_batch_table(rows: Path, labels: list[str], *, beat: object = None) -> None:  # noqa: ARG001
+    """`batch.parquet` from the waiting rows, which are removed. A step of an engine: it needs Arrow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            *((name, pa.string()) for name in ("video", "folder", "status", "reason")),
+            ("was_there", pa.bool_()),
+            ("duration_s", pa.float64()),
+            *((name, pa.int64()) for name in ("frames_analysed", "frames_failed", "faces", "tracks")),
+            ("coverage", pa.float64()),
+            ("dominant", pa.string()),
+            *((f"share_{label}", pa.float64()) for label in labels),
+            ("peak_anger", pa.float64()),
+            ("peak_anger_s", pa.float64()),
+            ("elapsed_s", pa.float64()),
+        ]
+    )
+    with rows.open(encoding="utf-8") as lines:
+        table = pa.Table.from_pylist([json.loads(line) for line in lines], schema=schema)
+    partial = rows.with_suffix(".parquet.part")
+    pq.write_table(table, partial, compression="zstd")
+    os.replace(partial, rows.parent / BATCH_TABLE)
+    rows.unlink()
+
+
+def _row(result: Result) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "video": printable(result.path),
+        "status": result.status,
+        "reason": printable(result.reason) or None,
+        "was_there": result.was_there,
+    }
+    if (summary := result.summary) is not None:
+        row |= {name: summary[name] for name in ("frames_analysed", "frames_failed", "faces", "tracks", "coverage")}
+        peak = summary["peak_anger"] or {}
+        row |= {
+            "folder": Path(summary["folder"]).name,
+            "duration_s": summary["duration_seconds"],
+            "elapsed_s": summary["elapsed_seconds"],
+            "dominant": summary["dominant"],
+            "peak_anger": peak.get("value"),
+            "peak_anger_s": peak.get("time_s"),
+        }
+        row |= {f"share_{label}": share for label, share in summary["shares"].items()}
+    return row

@@ -1,0 +1,183 @@
+"""Analyse one video or many with worker processes: the whole of a batch, top to bottom. Opens no video itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fervid import assets
+from fervid.batch.discover import Discovery, Handling
+from fervid.batch.engine import CANNOT_WRITE, Engine, Outcome, Task
+from fervid.batch.failures import remember
+from fervid.batch.ids import Ids
+from fervid.batch.lock import locked
+from fervid.batch.report import BatchReport
+from fervid.batch.result import Result
+from fervid.batch.schedule import Scheduler
+from fervid.batch.view import View
+from fervid.config import Settings
+from fervid.device import RUNNERS, choose_runner
+from fervid.emotion.model import load_model_info
+from fervid.errors import FervidError, InputError, OutputError
+from fervid.job import Method, VideoJob
+from fervid.run import Run, open_run
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Videos to analyse, where to, and how. `own_settings` are those of single videos; `workers` None: one a processor.
+
+    `is_named_as_many` says that results of the whole are wanted, even if it comes to one video.
+    """
+
+    videos: Sequence[Path]
+    out: Path
+    settings: Settings
+    own_settings: Mapping[Path, Settings] = field(default_factory=dict)
+    is_named_as_many: bool = False
+    workers: int | None = None
+    device: str = "auto"
+    handling: Handling = field(default_factory=Handling)
+
+
+def analyze_batch(batch: Batch, hear: Callable[[Result], None], *, is_shown: bool = False) -> None:
+    """Analyse videos into run folders; `hear` is told of each result as it comes.
+
+    Many also leave `batch.parquet` and `failed.jsonl`, and keep other batches out of the folder meanwhile.
+    Raises OutputInUse, OutputError, ConfigError, ModelError or DependencyMissing, which stop the whole run; what was
+    finished until then stays, and the same call goes on from there.
+    """
+    methods = _Methods(batch)
+    try:
+        if not batch.is_named_as_many:
+            _analyze(batch, methods, hear, None, is_shown=is_shown)
+            return
+        with locked(batch.out / "batch"):
+            report = BatchReport(batch.out)
+            try:
+                _analyze(batch, methods, hear, report, is_shown=is_shown)
+            except BaseException:
+                report.discard()
+                raise
+    except OSError as problem:
+        if problem.errno not in CANNOT_WRITE:
+            raise
+        place = problem.filename or batch.out
+        raise OutputError(f"{place} cannot be written ({problem.strerror}). Make room, then go on.") from None
+
+
+def plan_batch(batch: Batch) -> Discovery:
+    """What there is to do, without doing it. Raises ConfigError or ModelError."""
+    discovery = Discovery(batch.out, _Methods(batch).of, batch.handling, Ids(batch.out, is_kept=False))
+    discovery.look_at(batch.videos)
+    return discovery
+
+
+def analyze_one(batch: Batch, *, is_shown: bool) -> Run:
+    """Analyse the one video of a batch and return its run. Raises what is wrong with it."""
+    results: list[Result] = []
+    analyze_batch(batch, results.append, is_shown=is_shown)
+    result = results[0]
+    if result.summary is None:
+        raise result.error or FervidError(result.reason)
+    return replace(open_run(result.summary["folder"]), was_there=result.was_there)
+
+
+def _analyze(
+    batch: Batch, methods: _Methods, hear: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
+) -> None:
+    ids = Ids(batch.out, is_kept=report is not None)
+    discovery = Discovery(batch.out, methods.of, batch.handling, ids)
+    discovery.look_at(batch.videos)
+    ids.save()
+    news = _News(len(batch.videos), hear, report, is_shown=is_shown and not discovery.is_exhausted)
+    try:
+        for result in discovery.results:
+            news.count(result)
+        discovery.on_result = news.count
+        if discovery.is_exhausted and report is None:
+            return
+        with open_engine(batch, methods.default.runner) as engine:
+            Scheduler(engine, discovery, news).run()
+            if report is not None:
+                report.close()
+                _run_alone(engine, Task("tabulate", (report.rows, list(methods.default.model.labels))))
+    finally:
+        news.close()
+
+
+class _News(View):
+    """Passes results on as they come, remembers failures, and keeps the terminal's line."""
+
+    def __init__(
+        self, n_videos: int, hear: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
+    ) -> None:
+        super().__init__(n_videos, is_shown=is_shown)
+        self._hear, self._report = hear, report
+
+    def ended(self, job: VideoJob, result: Result) -> None:
+        if isinstance(result.error, InputError):  # nothing is wrong with the video after an error of our own
+            remember(job, result)
+        self.count(result)
+
+    def count(self, result: Result) -> None:
+        super().count(result)
+        if self._report is not None:
+            self._report.add(result)
+        self.clear()
+        self._hear(result)
+
+
+class _Methods:
+    """The method for each video: one for each set of settings, since a model's files are checked only once."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._runner = choose_runner(batch.device)
+        self._known: dict[str, Method] = {}
+        self.default = self._method(batch.settings)
+
+    def of(self, path: Path) -> Method:
+        return self._method(self._batch.own_settings.get(path, self._batch.settings))
+
+    def _method(self, settings: Settings) -> Method:
+        if settings is self._batch.settings and self._known:
+            return self.default
+        key = settings.model_dump_json()
+        if key not in self._known:
+            model = load_model_info(assets.model_folder(settings.emotion.model))
+            self._known[key] = Method.of(settings, model, self._runner)
+        return self._known[key]
+
+
+@contextmanager
+def open_engine(batch: Batch, runner: str) -> Iterator[Engine]:
+    """Processes; for a GPU, which one process owns, threads of this one."""
+    n_workers = batch.workers or os.cpu_count() or 1
+    engine: Engine
+    if runner == RUNNERS["gpu"]:
+        from fervid.batch.threads import ThreadEngine
+
+        engine = ThreadEngine(n_workers)
+    else:
+        from fervid.batch.pool import ProcessEngine
+
+        limits = batch.settings.batch
+        engine = ProcessEngine(n_workers, memory_mib=limits.memory_mib, tasks_per_worker=limits.tasks_per_worker)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _run_alone(engine: Engine, task: Task) -> None:
+    engine.submit(task)
+    while True:
+        for event in engine.wait():
+            if isinstance(event, Outcome):
+                if event.error is not None or event.crash:
+                    raise event.error or OutputError(f"the table of the batch was not written: {event.crash}.")
+                return

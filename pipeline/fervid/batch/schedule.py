@@ -1,0 +1,252 @@
+"""Which step of which video runs next. Knows no process and no terminal: an engine runs, a listener hears results.
+
+A free worker finishes a video whose segments are all observed, else takes a segment of the video that was begun first,
+else begins the next one. So the segments of one long video spread over all workers, none waits while there is work,
+and no more videos are open than there are workers to keep busy. What lost its process is tried once more when nothing
+else runs, so that neither its neighbours nor the memory they took can be the reason; the second time costs the video.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from fervid.batch.engine import Engine, Outcome, Progress, Task
+from fervid.batch.lock import Lock
+from fervid.batch.result import CRASHED, REJECTED, Result
+from fervid.errors import ConfigError, DependencyMissing, FervidError, InputError, ModelError, OutputError, OutputInUse
+from fervid.job import Observed, Planned, Spent, Summary, VideoJob
+
+log = logging.getLogger(__name__)
+
+STOPS_THE_RUN = (ConfigError, ModelError, DependencyMissing, OutputError)
+"""What the next video would meet too."""
+
+MAX_SUSPECTS = 8
+"""So many pieces that lost their process are kept for the end; more are tried at once, with nothing beside them."""
+
+READ_BYTES_PER_SECOND = 2_000_000
+"""Slower than any disk or network worth reading from: what a whole pass over a file may take at most."""
+
+
+@dataclass(slots=True, eq=False)
+class _Video:
+    job: VideoJob
+    lock: Lock
+    started_utc: str
+    started: float
+    planned: Planned | None = None
+    pending: deque[int] = field(default_factory=deque)
+    n_left: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    is_dropped: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Step:
+    video: _Video
+    task: Task
+    segment: int | None = None
+    is_second_try: bool = False
+
+
+class Jobs(Protocol):
+    """The videos to analyse, in the order in which they are to be begun."""
+
+    def take(self) -> VideoJob | None:
+        """The next one; None when there is none, or none yet."""
+        ...
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there will be no more."""
+        ...
+
+
+class Listener:
+    """Hears what becomes of videos. This one does nothing with it."""
+
+    def planned(self, job: VideoJob, planned: Planned) -> None:
+        """A video was opened and cut into segments."""
+
+    def reached(self, job: VideoJob, segment: int, seconds: float) -> None:
+        """A segment is observed up to so many seconds after its start."""
+
+    def observed(self, job: VideoJob, segment: int, observed: Observed) -> None:
+        """A segment is observed."""
+
+    def ended(self, job: VideoJob, result: Result) -> None:
+        """A video has its result."""
+
+
+class Scheduler:
+    """Runs the steps of all jobs on an engine."""
+
+    def __init__(self, engine: Engine, jobs: Jobs, listener: Listener) -> None:
+        self._engine, self._jobs, self._listener = engine, jobs, listener
+        self._open: list[_Video] = []
+        self._urgent: deque[_Step] = deque()
+        self._suspects: deque[_Step] = deque()
+        self._running: dict[int, _Step] = {}
+
+    def run(self) -> None:
+        """Run until every video has its result. Raises what stops the whole run; closes nothing but its locks."""
+        try:
+            while True:
+                while self._engine.n_running < self._engine.n_workers and (step := self._next()) is not None:
+                    self._running[id(step.task)] = step
+                    self._engine.submit(step.task)
+                if not self._engine.n_running and self._jobs.is_exhausted:
+                    return
+                for event in self._engine.wait():
+                    self._hear(event)
+        finally:
+            for video in self._open:
+                video.lock.release()
+
+    def _next(self) -> _Step | None:
+        if any(step.is_second_try for step in self._running.values()):
+            return None
+        if len(self._suspects) >= MAX_SUSPECTS:
+            return self._next_suspect()
+        if self._urgent:
+            return self._urgent.popleft()
+        for video in self._open:
+            if video.pending:
+                return self._observation(video, video.pending.popleft())
+        return self._begin_next() or self._next_suspect()
+
+    def _next_suspect(self) -> _Step | None:
+        return self._suspects.popleft() if self._suspects and not self._engine.n_running else None
+
+    def _begin_next(self) -> _Step | None:
+        while (job := self._jobs.take()) is not None:
+            try:
+                lock = Lock(job.folder)
+            except OutputInUse as error:
+                self._listener.ended(job, Result(job.path, REJECTED, reason=str(error), error=error))
+                continue
+            video = _Video(job, lock, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic())
+            self._open.append(video)
+            limit = job.method.settings.batch.stall_seconds + _size(job) / READ_BYTES_PER_SECOND
+            return _Step(video, Task("plan", (job,), limit))
+        return None
+
+    def _observation(self, video: _Video, segment: int) -> _Step:
+        assert video.planned is not None
+        limit = video.job.method.settings.batch.stall_seconds
+        return _Step(video, Task("observe", (video.job, video.planned.sealed, segment), limit), segment)
+
+    def _ending(self, video: _Video) -> _Step:
+        planned = video.planned
+        assert planned is not None
+        spent = Spent(video.started_utc, time.monotonic() - video.started, video.seconds)
+        limit = video.job.method.settings.batch.stall_seconds + planned.duration_seconds
+        return _Step(video, Task("finish", (video.job, planned.sealed, planned.n_reused, spent), limit))
+
+    def _hear(self, event: Progress | Outcome) -> None:
+        step = self._running[id(event.task)]
+        if isinstance(event, Progress):
+            if step.segment is not None:
+                self._listener.reached(step.video.job, step.segment, event.seconds)
+            return
+        del self._running[id(event.task)]
+        video = step.video
+        if video.is_dropped:
+            self._close_if_idle(video)
+        elif event.crash:
+            self._crashed(step, event.crash)
+        elif event.error is not None:
+            self._failed(step, event.error)
+        elif step.task.step == "plan":
+            self._planned(video, event.value)
+        elif step.task.step == "observe":
+            self._observed(video, step, event.value)
+        elif step.task.step == "finish":
+            self._finished(video, event.value)
+        else:
+            self._close(video)
+
+    def _planned(self, video: _Video, planned: Planned) -> None:
+        video.planned = planned
+        video.pending.extend(planned.to_observe)
+        video.n_left = len(planned.to_observe)
+        self._listener.planned(video.job, planned)
+        if not video.n_left:
+            self._urgent.append(self._ending(video))
+
+    def _observed(self, video: _Video, step: _Step, observed: Observed) -> None:
+        assert step.segment is not None
+        for name, seconds in observed.stage_seconds.items():
+            video.seconds[name] = video.seconds.get(name, 0.0) + seconds
+        self._listener.observed(video.job, step.segment, observed)
+        video.n_left -= 1
+        if not video.n_left:
+            self._urgent.append(self._ending(video))
+
+    def _finished(self, video: _Video, summary: Summary) -> None:
+        self._listener.ended(video.job, Result(video.job.path, summary["status"], summary=summary))
+        if video.job.plot:
+            limit = video.job.method.settings.batch.stall_seconds
+            self._urgent.append(_Step(video, Task("draw", (video.job,), limit)))
+        else:
+            self._close(video)
+
+    def _crashed(self, step: _Step, how: str) -> None:
+        if not step.is_second_try:
+            step.is_second_try = True
+            self._suspects.append(step)
+            return
+        what = {
+            "plan": "opening it",
+            "observe": "observing it",
+            "finish": "writing its results",
+            "draw": "drawing it",
+        }.get(step.task.step, "")
+        if step.video.planned is not None and step.segment is not None:
+            what = f"observing it from {sum(step.video.planned.segment_seconds[: step.segment]):.0f} s on"
+        reason = (
+            f"{step.video.job.path}: {what} failed twice, the second time alone: {how}. Repair or convert the file."
+        )
+        self._drop(step, Result(step.video.job.path, CRASHED, reason=reason, error=InputError(reason)))
+
+    def _failed(self, step: _Step, error: Exception) -> None:
+        if isinstance(error, STOPS_THE_RUN):
+            raise error
+        status = REJECTED if isinstance(error, FervidError) else CRASHED
+        reason = str(error) if isinstance(error, FervidError) else f"{step.video.job.path}: internal error: {error}"
+        self._drop(step, Result(step.video.job.path, status, reason=reason, error=error))
+
+    def _drop(self, step: _Step, result: Result) -> None:
+        """Give a video up: nothing more of it is begun; what runs of it may end."""
+        video = step.video
+        if step.task.step == "draw":  # the result is there and was told; only its picture is missing
+            log.warning("%s", result.reason)
+            self._close(video)
+            return
+        video.is_dropped = True
+        video.pending.clear()
+        for waiting in (self._urgent, self._suspects):
+            for other in [other for other in waiting if other.video is video]:
+                waiting.remove(other)
+        self._listener.ended(video.job, result)
+        self._close_if_idle(video)
+
+    def _close_if_idle(self, video: _Video) -> None:
+        if all(step.video is not video for step in self._running.values()):
+            self._close(video)
+
+    def _close(self, video: _Video) -> None:
+        self._open.remove(video)
+        video.lock.release()
+
+
+def _size(job: VideoJob) -> int:
+    with suppress(OSError):
+        return job.path.stat().st_size
+    return 0

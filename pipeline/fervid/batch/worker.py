@@ -1,0 +1,158 @@
+"""A worker process: takes tasks from a pipe, runs them, sends back how they ended. Knows no step's meaning.
+
+It must not outlive its parent, take the machine's memory, or hang unseen. The limits hold against C code too: the
+kernel kills the process when its parent is gone, and the stall is timed by a thread of faulthandler, which needs no
+Python to run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from importlib.abc import MetaPathFinder
+from multiprocessing.connection import Connection
+from typing import Any
+
+from fervid.batch.engine import Beat, Reading, Report, Task, run_step
+
+STALLED_EXIT_CODE = 1
+"""faulthandler ends the process with this code; nothing else here does."""
+
+BROKEN_EXIT_CODE = 70
+LOOK_EVERY_SECONDS = 1.0
+PR_SET_PDEATHSIG = 1
+MIB = 1 << 20
+
+
+class _Watchdog(Beat):
+    """Ends this process when a task makes no progress; sends progress to the parent once a second."""
+
+    def __init__(self, connection: Connection, sending: threading.Lock) -> None:
+        self._connection, self._sending = connection, sending
+        self._reading: Reading | None = None
+        self._limit_seconds = 0.0
+        self._silence = open(os.devnull, "w") if not os.environ.get("FERVID_DEBUG") else sys.stderr  # noqa: SIM115
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def follow(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def begin(self, stall_seconds: float) -> None:
+        self._limit_seconds = stall_seconds
+        self._arm()
+
+    def end(self) -> None:
+        self._reading = None
+        self._limit_seconds = 0.0
+        faulthandler.cancel_dump_traceback_later()
+
+    def _arm(self) -> None:
+        if self._limit_seconds:
+            faulthandler.dump_traceback_later(self._limit_seconds, exit=True, file=self._silence)
+
+    def _look(self) -> None:
+        wake = threading.Event()
+        last: tuple[float, ...] = (0.0,)
+        while True:
+            wake.wait(LOOK_EVERY_SECONDS)
+            reading = self._reading
+            now = reading() if reading else last
+            if now == last:
+                continue
+            last = now
+            with self._sending:
+                if self._reading is not reading:
+                    continue  # the task ended meanwhile
+                self._arm()
+                with contextlib.suppress(OSError):
+                    self._connection.send(now[0])
+
+
+def work(connection: Connection, memory_mib: int) -> None:
+    """Run tasks until the pipe is closed. Started in a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with_parent()
+    _cap_memory(memory_mib)
+    sys.meta_path.insert(0, _NoPandas())
+    sending = threading.Lock()
+    watchdog = _Watchdog(connection, sending)
+    while True:
+        try:
+            task: Task = connection.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        watchdog.begin(task.stall_seconds)
+        report = run_step(task, watchdog, memory_mib=memory_mib)
+        with sending:
+            watchdog.end()
+            _send(connection, report)
+        if report.crash:
+            os._exit(BROKEN_EXIT_CODE)  # after a failed allocation nothing in the process can be trusted
+
+
+class _NoPandas(MetaPathFinder):
+    """Arrow imports pandas (0.4 CPU seconds) only to see whether it was handed a data frame; here it never is."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
+        if name == "pandas":
+            raise ModuleNotFoundError(f"{name} is not used in worker processes", name=name)
+
+
+def _send(connection: Connection, report: Report) -> None:
+    try:
+        connection.send(report)
+    except OSError:
+        os._exit(0)  # nobody is left to hear it
+    except Exception as problem:  # an error that cannot be pickled
+        connection.send(Report(error=RuntimeError(f"{type(report.error).__name__}: {report.error} ({problem})")))
+
+
+def _die_with_parent() -> None:
+    """Also when the parent is killed: by the kernel on Linux, else by a thread that waits for the parent's end."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(BROKEN_EXIT_CODE)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _cap_memory(memory_mib: int) -> None:
+    """Limit the memory that this process may write to, where the system can (Linux); threads' stacks count little."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = memory_mib * MIB
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def preload() -> None:
+    """Import what every task needs, once for all workers. What is missing is said by the first task that needs it."""
+    modules: tuple[str, ...] = ("fervid.analysis", "fervid.emotion.litert", "fervid.detect.haar", "ctypes", "resource")
+    from importlib import import_module
+
+    for name in modules:
+        with contextlib.suppress(Exception):
+            import_module(name)
+    with contextlib.suppress(Exception), _without_chatter():
+        import_module("ai_edge_litert.interpreter")
+
+
+def _without_chatter() -> Any:
+    from fervid.backend import quiet
+
+    return quiet()

@@ -1,0 +1,216 @@
+"""A batch from end to end: any number of workers, what goes wrong on the way, and going on afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import fervid
+import hostile
+from runner import SOURCE, START, run_fervid
+from synthetic import SIZE, constant_rate, empty_picture, face_until, write_video
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and limits as Linux has them")
+
+SEGMENTS = ("--set", "video.segment_seconds=1", "--no-plot", "-q", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of a moving face."""
+    return write_video(tmp_path_factory.mktemp("clip") / "face.mp4", constant_rate(4), face_until(3))
+
+
+def tables(out: Path) -> dict[str, bytes]:
+    """Every table of every run, and every observation."""
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.glob("*/**/*.parquet"))}
+
+
+def start(*arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", START, "analyze", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)} | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: object, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():  # type: ignore[operator]
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_any_number_of_workers_writes_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+    settings = fervid.load_settings(assignments=["video.segment_seconds=1"], environment={})
+    for workers in (None, 1, 2, 4):
+        out = tmp_path / str(workers)
+        fervid.analyze(clip, out=out, settings=settings, device="cpu", workers=workers, plot=False)
+    expected = tables(tmp_path / "None")
+    assert len(expected) == 4 + 4
+    assert all(tables(tmp_path / str(workers)) == expected for workers in (1, 2, 4))
+
+
+def test_killed_workers_and_parents_leave_the_bytes_of_an_unbroken_run(clip: Path, tmp_path: Path) -> None:
+    out, rng = tmp_path / "out", np.random.default_rng(5)
+    options = (clip, "-o", out, *SEGMENTS, "--workers", "2", "--fps", "25")
+    for victim in ("worker", "parent", "worker"):
+        process = start(*options)
+        n_before = len(list(out.glob("*/observations/*.parquet")))
+        wait_for(
+            lambda n=n_before: len(list(out.glob("*/observations/*.p*"))) > n or list(out.glob("*/manifest.json")),
+            process,
+        )
+        time.sleep(rng.uniform(0, 0.3))
+        if victim == "parent":
+            process.kill()
+            process.communicate()
+        else:
+            for server in _children(process.pid):
+                for worker in _children(server)[:1]:
+                    os.kill(worker, signal.SIGKILL)
+            _, errors = process.communicate(timeout=90)
+            assert process.returncode == 0, errors
+    assert run_fervid("analyze", *map(str, options)).returncode == 0
+    assert run_fervid("analyze", str(clip), "-o", str(tmp_path / "unbroken"), *SEGMENTS, "--fps", "25").returncode == 0
+    assert tables(out) == tables(tmp_path / "unbroken")
+    assert not list(out.rglob("*.part*"))
+
+
+def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Path) -> None:
+    videos, out = tmp_path / "videos", tmp_path / "out"
+    videos.mkdir()
+    white = np.full(SIZE[::-1], 255, np.uint8)
+    write_video(videos / "bad.mp4", constant_rate(3), lambda t: white if t > 1.5 else empty_picture())
+    write_video(videos / "good.mp4", constant_rate(2), empty_picture)
+    environment = hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": "1"}
+    command = ("analyze", str(videos), "-o", str(out), *SEGMENTS, "--workers", "2", "--detector", "hostile")
+
+    done = run_fervid(*command, environment=environment)
+    assert done.returncode == 3
+    assert done.stdout.startswith("good.mp4")
+    assert (
+        "bad.mp4: observing it from 1 s on failed twice, the second time alone: its process died (SIGSEGV)"
+        in done.stderr
+    )
+    assert done.stderr.splitlines()[-1] == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
+    assert "Traceback" not in done.stderr
+    (failed,) = map(json.loads, (out / "failed.jsonl").read_text().splitlines())
+    assert failed["status"] == "crashed"
+    rows = pq.read_table(out / "batch.parquet").to_pylist()
+    assert sorted((Path(row["video"]).name, row["status"]) for row in rows) == [
+        ("bad.mp4", "crashed"),
+        ("good.mp4", "complete"),
+    ]
+
+    begun = time.monotonic()
+    again = run_fervid(*command, environment=environment)
+    assert again.returncode == 3
+    assert "--retry-failed tries again" in again.stderr
+    assert again.stderr.splitlines()[-1] == "0 ok, 0 partial, 0 rejected, 1 crashed, 1 skipped"
+    assert time.monotonic() - begun < 60
+
+    healed = run_fervid(
+        *command, "--retry-failed", environment=hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": ""}
+    )
+    assert healed.returncode == 2  # the detector is unknown now: it was tried
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
+    clip: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    long = write_video(tmp_path / "long.mp4", constant_rate(30), face_until(30))
+    assert clip
+    process = start(long, "-o", tmp_path / "out", *SEGMENTS, "--workers", "2", "--fps", "25")
+    wait_for(lambda: list(tmp_path.glob("out/*/observations/*.parquet")), process)
+    published = set(tmp_path.glob("out/*/observations/*.parquet"))
+    begun = time.monotonic()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert time.monotonic() - begun < 5  # two seconds on a machine with nothing else to do
+    assert errors.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
+    assert published <= set(tmp_path.glob("out/*/observations/*.parquet"))
+    assert not list(tmp_path.glob("out/*/manifest.json"))
+
+
+def test_two_runs_of_one_video_or_two_batches_in_one_place_refuse_each_other(clip: Path, tmp_path: Path) -> None:
+    long = write_video(tmp_path / "long.mp4", constant_rate(30), face_until(30))
+    out = tmp_path / "out"
+    first = start(tmp_path, "-o", out, *SEGMENTS, "--workers", "1", "--fps", "25")
+    try:
+        wait_for(lambda: list(out.glob("*/observations/*.parquet")), first)
+        for second in ((long,), (long, clip)):
+            refused = run_fervid("analyze", *map(str, second), "-o", str(out), *SEGMENTS)
+            assert refused.returncode == 75
+            assert f"in use by another run of fervid (process {first.pid})" in refused.stderr
+            assert len(refused.stderr.splitlines()) == 1
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_a_full_disk_stops_the_run_with_one_line(clip: Path, tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
+    done = run_fervid("analyze", str(clip), "-o", str(tmp_path / "out"), *SEGMENTS, before=limit)
+    assert resource
+    assert done.returncode == 74
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert run_fervid("analyze", str(clip), "-o", str(tmp_path / "out"), *SEGMENTS).returncode == 0
+
+
+def test_names_that_trouble_other_programs_are_analysed_and_one_content_once(tmp_path: Path) -> None:
+    videos, out = tmp_path / "videos", tmp_path / "out"
+    (videos / "deep").mkdir(parents=True)
+    original = write_video(tmp_path / "v.mp4", constant_rate(0.4), empty_picture).read_bytes()
+    names = [b"caf\xe9.mp4", b"x" * 246 + b".mp4", b"line\nbreak.mp4", b"=cmd,'quote\".mp4", b"<img src=x>.mp4"]
+    for i, name in enumerate(names):
+        Path(os.fsdecode(os.fsencode(videos) + b"/" + name)).write_bytes(original + _free_box(i))
+    (videos / "copy.mp4").write_bytes(original + _free_box(0))
+    os.link(videos / "copy.mp4", videos / "link.mp4")
+    (videos / "deep" / "copy.mp4").write_bytes(original + _free_box(99))
+    (videos / "loop").symlink_to(videos)
+    (videos / "self.mp4").symlink_to(videos / "self.mp4")
+    os.mkfifo(videos / "pipe.mp4")
+    done = run_fervid("analyze", str(videos), "-o", str(out), *SEGMENTS, "--json")
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == "6 ok, 0 partial, 2 rejected, 0 crashed, 2 skipped"
+    assert "pipe.mp4 is not a regular file" in done.stderr
+    assert "self.mp4 cannot be read" in done.stderr
+    assert "which is analysed once" in done.stderr
+    assert len(list(out.glob("*/manifest.json"))) == 6
+    assert {json.loads(line)["status"] for line in done.stdout.splitlines()} == {"complete"}
+
+
+def test_a_renamed_video_is_recognised(clip: Path, tmp_path: Path) -> None:
+    fervid.analyze(clip, out=tmp_path / "out", device="cpu", plot=False)
+    renamed = shutil.copy(clip, tmp_path / "renamed.mp4")
+    assert fervid.analyze(renamed, out=tmp_path / "out", device="cpu", plot=False).was_there
+
+
+def _free_box(i: int) -> bytes:
+    """An unused box, so that files differ in content but not in what they show."""
+    return (16).to_bytes(4, "big") + b"free" + i.to_bytes(8, "big")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []

@@ -1,0 +1,75 @@
+"""Steps and detectors that misbehave, and a way to bring them into worker processes of their own interpreters."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fervid.errors import InputError
+
+CRASHING_LEVEL = 250
+"""A picture this bright makes the detector below crash."""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """An environment whose Python processes know the steps and detectors of this module."""
+    (folder / "sitecustomize.py").write_text(
+        "try:\n"
+        "    from fervid.batch.engine import STEPS\n"
+        "    names = 'value crash sleep spin hog refuse fail'.split()\n"
+        "    STEPS |= {name: f'hostile:{name}' for name in names}\n"
+        "    if __import__('os').environ.get('FERVID_TEST_DETECTOR'):\n"
+        "        from fervid.detect import DETECTORS\n"
+        "        DETECTORS['hostile'] = 'hostile:CrashingDetector'\n"
+        "except ImportError:\n"
+        "    pass\n"
+    )
+    here = Path(__file__).resolve().parent
+    paths = [folder, here, here.parent / "pipeline"]
+    return {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+
+
+def value(x: object, *, beat: object) -> tuple[object, int]:  # noqa: ARG001
+    return x, os.getpid()
+
+
+def crash(number: int, *, beat: object) -> None:  # noqa: ARG001
+    os.kill(os.getpid(), number)
+    time.sleep(10)
+
+
+def sleep(seconds: float, *, beat: object) -> int:  # noqa: ARG001
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def spin(*, beat: object) -> None:  # noqa: ARG001
+    re.match(r"(a+)+$", "a" * 60 + "b")  # centuries inside one call of C, with the interpreter locked
+
+
+def hog(mib: int, *, beat: object) -> int:  # noqa: ARG001
+    return len(bytearray(mib << 20))
+
+
+def refuse(*, beat: object) -> None:  # noqa: ARG001
+    raise InputError("this is no video. Give one.")
+
+
+def fail(*, beat: object) -> None:  # noqa: ARG001
+    raise ZeroDivisionError("a bug")
+
+
+class CrashingDetector:
+    """Finds nothing; a very bright picture takes the process with it."""
+
+    smallest_face_px = 1000
+
+    def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if gray.mean() > CRASHING_LEVEL:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
