@@ -39,9 +39,9 @@ started = time.perf_counter()
 import cv2, numpy as np
 from fervid import assets
 from fervid.emotion.model import load_model_info
-from fervid.train.network import build_network
+from fervid.train.network import build_model
 info = load_model_info(assets.model_folder(assets.DEFAULT_MODEL))
-model = build_network(info.network, n_classes=len(info.labels), mean=info.mean, std=info.std)
+model = build_model(info)
 model.load_weights(info.folder / "model.weights.h5")
 cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
 wanted, faces, index = set(json.loads(sys.argv[2])), 0, -1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drawn_faces import draw_dataset
+from drawn_faces import draw_dataset, draw_votes
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,36 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
     fitted = fit(dataset, recipe, out, progress=False)
     write_model_folder(fitted, recipe, dataset, out, "tiny")
+    return out
+
+
+@pytest.fixture(scope="session")
+def two_headed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of the smallest network with a second head, trained for one epoch on drawn votes. For reading."""
+    from fervid.backend import load_tensorflow
+
+    load_tensorflow()
+    from fervid.train.export import write_model_folder
+    from fervid.train.fit import fit
+    from fervid.train.recipe import Recipe
+
+    out = tmp_path_factory.mktemp("models") / "two-headed"
+    dataset = draw_dataset()
+    votes = draw_votes(dataset)
+    recipe = Recipe(network="res-nano", epochs=1, batch_size=28, warmup_epochs=0, ema_decay=0.5, ferplus_weight=0.5)
+    fitted = fit(dataset, recipe, out, votes=votes, progress=False)
+    write_model_folder(fitted, recipe, dataset, out, "two-headed", votes=votes)
+    return out
+
+
+@pytest.fixture(scope="session")
+def combined_model(tiny_model: Path, two_headed_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ensemble of the two; the first member has no FER+ head. For reading only."""
+    from fervid.train.combine import combine_models
+
+    out = tmp_path_factory.mktemp("models") / "combined"
+    dataset = draw_dataset()
+    combine_models([tiny_model, two_headed_model], dataset, out, "combined", votes=draw_votes(dataset))
     return out
 
 

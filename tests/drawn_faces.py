@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.train.agreement import FERPLUS_LABELS
 from fervid.train.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
+from fervid.train.ferplus import FERPLUS_EMOTIONS, NOT_EMOTIONS
 
 # Mouth curve, mouth opening and brow slant of each emotion, in the order of EMOTIONS.
 SHAPES = ((-3, 1, 3), (-2, 3, 2), (-1, 5, -3), (5, 2, 0), (-5, 1, -2), (0, 8, -1), (0, 1, 0))
@@ -31,7 +33,25 @@ def draw_dataset(n_training: int = 140, n_public: int = 35, n_private: int = 28,
     usage = np.array(["Training"] * n_training + ["PublicTest"] * n_public + ["PrivateTest"] * n_private, dtype="U11")
     labels = np.arange(len(usage), dtype=np.int64) % len(EMOTIONS)
     images = np.stack([draw_face(int(code), rng) for code in labels])
-    return FaceDataset(images, labels, usage, "drawn faces")
+    return FaceDataset(images, labels, usage, "drawn faces", np.arange(len(usage)))
+
+
+def draw_votes(dataset: FaceDataset, seed: int = 0) -> np.ndarray:
+    """Ten votes a face, float32 (N, 10): seven for its label and three anywhere; all for contempt in every tenth."""
+    rng = np.random.default_rng(seed)
+    votes = rng.multinomial(3, np.full(10, 0.1), len(dataset.labels)).astype(np.float32)
+    votes[np.arange(len(votes)), [FERPLUS_LABELS.index(EMOTIONS[code]) for code in dataset.labels]] += 7
+    votes[9::10] = 0
+    votes[9::10, FERPLUS_LABELS.index("contempt")] = 10
+    return votes
+
+
+def write_votes(dataset: FaceDataset, votes: np.ndarray, path: Path) -> Path:
+    """Write votes float32 (N, 10) as fer2013new.csv."""
+    rows = (f"{split},,{','.join(str(int(n)) for n in row)}" for split, row in zip(dataset.usage, votes, strict=True))
+    header = ",".join(["Usage", "Image name", *FERPLUS_EMOTIONS, *NOT_EMOTIONS])
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
 
 
 def write_csv(dataset: FaceDataset, path: Path) -> Path:

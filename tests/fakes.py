@@ -19,7 +19,9 @@ class BrightSquareDetector:
 
     smallest_face_px = 1000  # never shrink: the square is found in the frame itself
 
-    def detect(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    searches_windows = True
+
+    def detect(self, gray: np.ndarray, **_: object) -> tuple[np.ndarray, np.ndarray]:
         rows, columns = np.nonzero(gray > 128)
         if not len(rows):
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)

@@ -43,5 +43,7 @@ def paper_plan(pts: Sequence[int] | np.ndarray, keys: Sequence[int], *, is_split
         keyframe_pts=np.asarray(keys, np.int64),
         n_packets=len(times),
         has_times=bool(len(times)),
+        has_own_times=bool(len(times)),
         is_splittable=is_splittable,
+        closed_pts=np.asarray(keys, np.int64),
     )

@@ -1,11 +1,22 @@
-"""Analyse one video: compose the two halves and publish the run folder. The whole flow, top to bottom."""
+"""Analyse one video: the steps of the two halves, and `analyze`, which runs them one after the other.
+
+    plan_video       open the video, read its packets, cut it into segments
+    observe_segment  decode, detect, classify one segment; publish what was seen by one atomic rename
+    finish_video     read all segments, track, smooth, sum up; write the tables, the manifest last
+    draw_video       the timeline as a picture
+
+Each step takes and returns plain values and finds everything else on disk, so any process or machine may run it; steps
+of one video need the ones above them, and segments need nothing of each other. Knows nothing of other videos.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
+import pickle
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,29 +24,36 @@ from time import perf_counter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from fervid import assets
-from fervid.config import OBSERVE_SECTIONS, Settings, load_settings
+from fervid.batch.engine import Beat
+from fervid.batch.lock import locked
+from fervid.config import Settings, load_settings
 from fervid.device import choose_runner
-from fervid.emotion.model import ModelInfo, load_model_info
+from fervid.emotion.heads import select_heads
+from fervid.emotion.model import load_model_info
 from fervid.errors import InputError, OutputError, TooDamaged
-from fervid.files import content_id, file_sha256
+from fervid.files import check_regular_file, content_id, file_sha256
 from fervid.interpret import Tables, interpret
-from fervid.manifest import MANIFEST, RunManifest, printable
+from fervid.job import Method, Observed, Planned, Spent, Summary, VideoJob
+from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
 from fervid.observe import Observer, is_observed, read_observations, write_observations
-from fervid.run import Run, open_run, run_folder_name
+from fervid.run import PLOT, Run, RunFolders, open_run
+from fervid.summary import results_in_numbers, summarise
 from fervid.timeline.io import write_table
 from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.types import FaceScores, Segment, VideoInfo
 from fervid.video.loss import judge_loss
-from fervid.video.probe import PacketPlan, probe
+from fervid.video.probe import PacketPlan, open_video, probe
 from fervid.video.reader import Ledger
 from fervid.video.segments import plan_segments
 
 log = logging.getLogger(__name__)
 
-OBSERVATIONS, PLOT = "observations", "timeline.png"
+AV_TIME_BASE = 1_000_000
+OBSERVATIONS = "observations"
 
 
 def analyze(
@@ -52,37 +70,74 @@ def analyze(
 ) -> Run:
     """Analyse a video file into a run folder below `out` and return the run.
 
-    `workers` frames are searched for faces at a time (default: one a processor); results do not depend on it.
+    Without `workers` all of it happens in this process; with it, segments are observed by so many processes, and a
+    decoder that crashes or hangs cannot take this one with it. Results do not depend on it.
     A run that is there already with the same settings is returned as it is, unless `overwrite`. With `resume`, segments
     observed before with the same settings are not observed again.
     Raises InputError for a video that cannot be analysed, ConfigError, ModelError or OutputError.
     """
-    started, started_utc = perf_counter(), _utc_now()
-    path, settings = Path(video), settings or load_settings()
-    info, plan = probe(path, max_pixels=settings.video.max_pixels)
+    path, settings, started, started_utc = Path(video), settings or load_settings(), perf_counter(), _utc_now()
+    out = Path(out or assets.default_output_folder())
+    if workers is not None:
+        from fervid.batch.discover import Handling
+        from fervid.batch.run import Batch, analyze_one
+
+        handling = Handling(overwrite=overwrite, resume=resume, plot=plot, retry_failed=True)
+        batch = Batch([path], out, settings, workers=workers, device=device, handling=handling)
+        return analyze_one(batch, is_shown=progress)
+
+    check_regular_file(path)
+    model = load_model_info(assets.model_folder(settings.emotion.model))
+    method = Method.of(settings, model, choose_runner(device))
+    video_id = content_id(path)
+    job = VideoJob(path, video_id, RunFolders(out).of(path, video_id), method, resume and not overwrite, plot)
+    if not overwrite and done_before(job.folder, job.video_id, method, wanted=[PLOT] if plot else []):
+        return replace(open_run(job.folder), was_there=True)
+
+    with locked(job.folder):
+        planned = plan_video(job)
+        stage_seconds: dict[str, float] = {}
+        with _bar(path, planned.duration_seconds, is_shown=progress) as bar:
+            for index in planned.to_observe:
+                observed = observe_segment(job, planned.sealed, index, beat=_BarBeat(bar))
+                add_seconds(stage_seconds, observed.stage_seconds)
+        spent = Spent(started_utc, perf_counter() - started, stage_seconds)
+        finish_video(job, planned.sealed, planned.n_reused, spent)
+        if plot:
+            draw_video(job)
+    return open_run(job.folder)
+
+
+def measure_video(job: VideoJob, *, beat: Beat | None = None) -> tuple[int, float]:  # noqa: ARG001
+    """A video's size in bytes and the seconds that its header claims (0 where it claims nothing). Raises InputError."""
+    settings = job.method.settings.video
+    with open_video(job.path, max_pixels=settings.max_pixels) as (container, _):
+        seconds = (container.duration or 0) / AV_TIME_BASE
+    end = min(seconds, settings.end_seconds or seconds)
+    return job.path.stat().st_size, max(0.0, end - settings.start_seconds)
+
+
+def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: ARG001
+    """Read the packets of a video and cut it into segments; make its run folder ready.
+
+    Raises InputError for a video that cannot be analysed, ConfigError or ModelError for a method that cannot be; then
+    nothing has been written.
+    """
+    settings = job.method.settings
+    info, plan = probe(job.path, max_pixels=settings.video.max_pixels)
     if settings.video.start_seconds >= info.duration_seconds:
         raise InputError(
-            f"{path} lasts {info.duration_seconds:.2f} s, so nothing follows the start at "
+            f"{job.path} lasts {info.duration_seconds:.2f} s, so nothing follows the start at "
             f"{settings.video.start_seconds:g} s. Give an earlier --start."
         )
-    model = load_model_info(assets.model_folder(settings.emotion.model))
-    runner = choose_runner(device)
-    video_id = content_id(path)
-    folder = Path(out or assets.default_output_folder()) / run_folder_name(path, video_id)
-    settings_hash = settings.hash(model_sha256=model.weights_sha256)
-    if not overwrite and (done := _done_before(folder, settings_hash, runner, plot=plot)):
-        return done
-
-    observe_key = f"{settings.hash(model_sha256=model.weights_sha256, sections=OBSERVE_SECTIONS)}-{runner}"
+    select_heads(job.method.model, settings.emotion.labels)
     log.info(
         "%s: %dx%d %s in %s, %.3f frames per second%s, rotation %d, %d key frames",
-        *(path, info.width_px, info.height_px, info.codec, info.container, info.average_frame_rate),
+        *(job.path, info.width_px, info.height_px, info.codec, info.container, info.average_frame_rate),
         *(" (variable)" if info.is_variable_rate else "", info.rotation_degrees, len(plan.keyframe_pts)),
     )
-    observer = Observer(info, plan, settings, model, runner=runner, n_threads=workers or os.cpu_count() or 1)
-    _prepare(folder, keep_observations=resume and not overwrite)
     segments = plan_segments(
-        video_id,
+        job.video_id,
         info,
         plan,
         segment_seconds=settings.video.segment_seconds,
@@ -90,85 +145,152 @@ def analyze(
         start_seconds=settings.video.start_seconds,
         end_seconds=settings.video.end_seconds,
     )
-    reused = _observe(folder, info, segments, observer, observe_key, progress)
-    log.info("%d segments, %d of them observed before; seconds: %s", len(segments), reused, observer.seconds)
+    sealed = pickle.dumps((info, plan, segments), protocol=pickle.HIGHEST_PROTOCOL)
+    _observer(job, sealed)
+    _prepare(job.folder, keep_observations=job.resume)
+    to_observe = tuple(
+        i for i, s in enumerate(segments) if not is_observed(_observations_path(job.folder, s), job.method.observe_key)
+    )
+    log.info("%s: %d segments, %d to observe", job.path, len(segments), len(to_observe))
+    lengths = tuple(max(0.0, s.end_seconds - s.start_seconds) for s in segments)
+    return Planned(info.duration_seconds, lengths, to_observe, sealed)
+
+
+def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | None = None) -> Observed:
+    """Observe one segment of a planned video and publish the observations by one atomic rename."""
+    beat = beat or Beat()
+    info, _, segments = _unseal(sealed)
+    segment, ledger, n_faces = segments[index], Ledger(), 0
+    observer = _observer(job, sealed)
+    before = asdict(observer.seconds)
+    fps = job.method.settings.video.fps or info.average_frame_rate
+    # The ledger moves as packets are decoded; frames come out in bursts, a batch of faces at a time.
+    beat.follow(lambda: (ledger.analysed / fps, ledger.packets, ledger.decoded, ledger.bad_packets))
+
+    def counted(scored: Iterator[FaceScores]) -> Iterator[FaceScores]:
+        nonlocal n_faces
+        for scores in scored:
+            n_faces += len(scores.logits)
+            beat.reach(scores.detections.pts_seconds)
+            yield scores
+        beat.reach(segment.end_seconds)
+
+    with closing(observer.observe(segment, ledger)) as scored:
+        target = _observations_path(job.folder, segment)
+        write_observations(target, counted(scored), ledger, observe_key=job.method.observe_key)
+    spent = {name: seconds - before[name] for name, seconds in asdict(observer.seconds).items()}
+    return Observed(spent, segment.end_seconds - segment.start_seconds, n_faces)
+
+
+def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, beat: Beat | None = None) -> Summary:  # noqa: ARG001
+    """Make the tables of a video whose segments are all observed; write its manifest last. Returns its summary.
+
+    Raises TooDamaged, leaving nothing, when too little of the video could be decoded.
+    """
+    method, folder, settings, started = job.method, job.folder, job.method.settings, perf_counter()
+    info, plan, segments = _unseal(sealed)
+    _sweep(folder)
     observations, ledger = _read_all(folder, segments)
-    _refuse_if_too_damaged(path, folder, ledger, plan, settings)
-
+    _refuse_if_too_damaged(job.path, folder, ledger, plan, settings)
     interpreting = perf_counter()
-    tables = interpret(observations, settings, model, video_id=video_id, duration_seconds=info.duration_seconds)
+    tables = interpret(
+        observations, settings, method.model, video_id=job.video_id, duration_seconds=info.duration_seconds
+    )
     interpreted = perf_counter()
-    outputs = _write_tables(folder, tables, info, model, settings_hash, video_id)
-    if plot:
-        from fervid.timeline.plot import plot_timeline
-
-        plot_timeline(tables.timeline, model.labels, folder / PLOT, title=printable(Path(path.name)))
-        outputs[PLOT] = file_sha256(folder / PLOT)
-
-    warnings, is_partial = judge_loss(info, ledger, max_pixels=settings.video.max_pixels)
-    stage_seconds = asdict(observer.seconds) | {
-        "interpret": interpreted - interpreting,
-        "write": perf_counter() - interpreted,
-    }
-    RunManifest(
-        video_id=video_id,
-        video_path=printable(path.absolute()),
-        video_bytes=path.stat().st_size,
+    outputs = _write_tables(folder, tables, info, job)
+    warnings, is_partial = judge_loss(info, plan, ledger)
+    own = {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
+    labels = list(method.model.labels)
+    manifest = RunManifest(
+        video_id=job.video_id,
+        video_path=printable(job.path.absolute()),
+        video_bytes=job.path.stat().st_size,
         video=_video_record(info),
         start_time_s=info.start_time_seconds,
         status="partial" if is_partial else "complete",
         settings=settings.model_dump(mode="json"),
-        settings_hash=settings_hash,
-        observe_key=observe_key,
-        model={"name": model.name, "weights_sha256": model.weights_sha256, "labels": list(model.labels)},
-        runner=runner,
+        settings_hash=method.settings_hash,
+        observe_key=method.observe_key,
+        model={"name": method.model.name, "weights_sha256": method.model.weights_sha256, "labels": labels},
+        runner=method.runner,
         ledger=ledger,
         unconfirmed_faces=tables.n_unconfirmed_faces,
         warnings=warnings,
-        started_utc=started_utc,
+        started_utc=spent.started_utc,
         finished_utc=_utc_now(),
-        elapsed_seconds=perf_counter() - started,
-        stage_seconds=stage_seconds,
-        segments_reused=reused,
+        elapsed_seconds=spent.elapsed_seconds + perf_counter() - started,
+        stage_seconds=spent.stage_seconds | own,
+        segments_reused=n_reused,
         outputs=outputs,
-    ).write(folder)
-    return open_run(folder)
+        results=results_in_numbers(tables.timeline, tables.faces, tables.tracks, labels),
+    )
+    manifest.write(folder)
+    return summarise(asdict(manifest), folder, was_there=False, to_come=(PLOT,) if job.plot else ())
 
 
-def _observe(
-    folder: Path, info: VideoInfo, segments: list[Segment], observer: Observer, observe_key: str, progress: bool
-) -> int:
-    """Observe every segment that was not observed before; returns how many were."""
-    reused = 0
-    with tqdm(
-        total=info.duration_seconds,
-        desc=info.path.name,
-        disable=not progress,
+def draw_video(job: VideoJob, *, beat: Beat | None = None) -> None:  # noqa: ARG001
+    """Draw the timeline of a finished video, and enter the picture into its manifest."""
+    from fervid.timeline.plot import plot_timeline
+
+    timeline = pq.read_table(job.folder / "timeline.parquet")
+    title = printable(Path(job.path.name))
+    plot_timeline(timeline, job.method.model.labels, job.folder / PLOT, title=title)
+    content = manifest_content(job.folder)
+    content["outputs"][PLOT] = file_sha256(job.folder / PLOT)
+    write_json(job.folder / MANIFEST, content)
+
+
+def add_seconds(total: dict[str, float], more: dict[str, float]) -> None:
+    """Add the seconds of each stage to a total."""
+    for name, seconds in more.items():
+        total[name] = total.get(name, 0.0) + seconds
+
+
+class _LastObserver(threading.local):
+    """The observer that this thread used last: segments of one video come one after the other."""
+
+    key: tuple[str, bytes] | None = None
+    observer: Observer | None = None
+
+
+_last = _LastObserver()
+
+
+def _observer(job: VideoJob, sealed: bytes) -> Observer:
+    key = job.method.observe_key, sealed
+    if _last.key != key or _last.observer is None:
+        info, plan, _ = _unseal(sealed)
+        _last.observer = Observer(info, plan, job.method.settings, job.method.model, runner=job.method.runner)
+        _last.key = key
+    return _last.observer
+
+
+def _unseal(sealed: bytes) -> tuple[VideoInfo, PacketPlan, list[Segment]]:
+    # Made by plan_video of this run and handed on in memory alone, never read from a file that others could write.
+    content: tuple[VideoInfo, PacketPlan, list[Segment]] = pickle.loads(sealed)
+    return content
+
+
+class _BarBeat(Beat):
+    """Moves a progress bar as frames pass."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def reach(self, seconds: float) -> None:
+        # Set, not added up: tqdm warns in the user's terminal when rounding carries a sum past the total.
+        self._bar.n = min(max(self._bar.n, seconds), self._bar.total)
+        self._bar.update(0)
+
+
+def _bar(path: Path, duration_seconds: float, *, is_shown: bool) -> Any:
+    return tqdm(
+        total=duration_seconds,
+        desc=printable(Path(path.name)),
+        disable=not is_shown,
         leave=False,
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]",
-    ) as bar:
-        for segment in segments:
-            target = _observations_path(folder, segment)
-            if is_observed(target, observe_key):
-                reused += 1
-            else:
-                ledger = Ledger()
-                scored = observer.observe(segment, ledger)
-                write_observations(target, _advancing(scored, bar), ledger, observe_key=observe_key)
-            _advance(bar, segment.end_seconds)
-    return reused
-
-
-def _advancing(scored: Iterator[FaceScores], bar: Any) -> Iterator[FaceScores]:
-    for scores in scored:
-        _advance(bar, scores.detections.pts_seconds)
-        yield scores
-
-
-def _advance(bar: Any, seconds: float) -> None:
-    # Set, not added up: tqdm warns in the user's terminal when rounding carries a sum past the total.
-    bar.n = min(max(bar.n, seconds), bar.total)
-    bar.update(0)
+    )
 
 
 def _read_all(folder: Path, segments: list[Segment]) -> tuple[pa.Table, Ledger]:
@@ -188,17 +310,6 @@ def _observations_path(folder: Path, segment: Segment) -> Path:
     return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
 
 
-def _done_before(folder: Path, settings_hash: str, runner: str, *, plot: bool) -> Run | None:
-    try:
-        run = open_run(folder)
-    except InputError:
-        return None
-    same = run.manifest.settings_hash == settings_hash and run.manifest.runner == runner
-    wanted = {*run.manifest.outputs, *([PLOT] if plot else [])}
-    whole = all((folder / name).is_file() for name in wanted)
-    return replace(run, was_there=True) if same and whole else None
-
-
 def _prepare(folder: Path, *, keep_observations: bool) -> None:
     """Make the folder incomplete before anything in it changes."""
     try:
@@ -207,10 +318,15 @@ def _prepare(folder: Path, *, keep_observations: bool) -> None:
         if not keep_observations:
             shutil.rmtree(folder / OBSERVATIONS, ignore_errors=True)
         (folder / OBSERVATIONS).mkdir(exist_ok=True)
-        for torn in (*folder.glob("*.part*"), *folder.glob(f"{OBSERVATIONS}/*.part")):
-            torn.unlink()
+        _sweep(folder)
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half written; no other one writes here now."""
+    for torn in (*folder.glob("*.part*"), *folder.glob(f"{OBSERVATIONS}/*.part")):
+        torn.unlink()
 
 
 def _refuse_if_too_damaged(path: Path, folder: Path, ledger: Ledger, plan: PacketPlan, settings: Settings) -> None:
@@ -224,17 +340,16 @@ def _refuse_if_too_damaged(path: Path, folder: Path, ledger: Ledger, plan: Packe
         )
 
 
-def _write_tables(
-    folder: Path, tables: Tables, info: VideoInfo, model: ModelInfo, settings_hash: str, video_id: str
-) -> dict[str, str]:
+def _write_tables(folder: Path, tables: Tables, info: VideoInfo, job: VideoJob) -> dict[str, str]:
+    model = job.method.model
     metadata = {
         "schema_version": str(SCHEMA_VERSION),
-        "video_id": video_id,
+        "video_id": job.video_id,
         "time_base": str(info.time_base),
         "start_time_s": repr(info.start_time_seconds),
         "model": model.name,
         "model_sha256": model.weights_sha256,
-        "settings_hash": settings_hash,
+        "settings_hash": job.method.settings_hash,
     }
     named = {"frames": tables.frames, "faces": tables.faces, "tracks": tables.tracks, "timeline": tables.timeline}
     outputs = {}

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -36,10 +36,15 @@ class VideoSettings(_Section):
     )
     start_seconds: float = Field(default=0.0, ge=0, description="analyse from here")
     end_seconds: float | None = Field(default=None, gt=0, description="analyse up to here")
+    fast_scan: bool = Field(
+        default=False, description="look at key frames first; analyse only between those of which one shows a face"
+    )
     segment_seconds: float = Field(
         default=30.0, ge=1, description="length of the pieces that are observed and resumed one by one"
     )
-    decoder_threads: int = Field(default=2, ge=1, le=64)
+    decoder_threads: int = Field(
+        default=1, ge=1, le=64, description="with more than one, pictures of damaged footage may differ between runs"
+    )
     max_pixels: int = Field(default=8192 * 8192, gt=0, description="larger frames are refused as decompression bombs")
     max_bad_packet_share: float = Field(
         default=0.5, gt=0, le=1, description="a file with a larger share of broken packets is refused"
@@ -79,6 +84,28 @@ class DetectSettings(_Section):
         default=0.08, gt=0, le=1, description="smallest face as a share of the frame's height"
     )
     min_confidence: float = Field(default=0.0, ge=0, le=1)
+    full_search_seconds: float = Field(
+        default=0.8,
+        ge=0,
+        description="each part of the picture is searched this often, faces found before in every frame; "
+        "0 searches every frame in full and switches all savings below off",
+    )
+    keep_lost_seconds: float = Field(
+        default=2.0, ge=0, description="where a face was lost is searched on for this long; 0 not at all"
+    )
+    still_level: float = Field(
+        default=8.0,
+        ge=0,
+        le=255,
+        description="a part that changed by fewer levels (of 255) is not searched again; 0 searches always",
+    )
+    still_seconds: float = Field(default=8.0, gt=0, description="what does not change is searched again after this")
+    new_shot_threshold: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="change of the picture after which all of it is searched; 0 switches this off",
+    )
     haar: HaarSettings = HaarSettings()
     yunet: YuNetSettings = YuNetSettings()
 
@@ -89,6 +116,10 @@ class EmotionSettings(_Section):
     model: str = Field(default=assets.DEFAULT_MODEL, description="name of a shipped model, or path of a model folder")
     crop_margin: float = Field(
         default=0.15, ge=0, le=1, description="the box grows by this share of itself on every side"
+    )
+    flip: bool = Field(default=False, description="average each face with its mirror image: twice the work a face")
+    labels: Literal["fer2013", "ferplus", "mean"] = Field(
+        default="fer2013", description="which head of the model answers: its one label's, the ten voters', or both"
     )
     batch_size: int = Field(default=64, ge=1, le=4096)
 
@@ -102,8 +133,15 @@ class TrackSettings(_Section):
     )
     gap_seconds: float = Field(default=1.0, ge=0, description="a track survives this long without a face")
     min_faces: int = Field(default=3, ge=1, description="tracks of fewer faces are taken for false ones and dropped")
+    static_seconds: float = Field(
+        default=120.0, ge=0, description="a face that neither moves nor changes for so long is a picture; 0: none is"
+    )
+    find_cuts: bool = Field(default=True, description="look for shot cuts; off for a camera that never cuts")
     cut_threshold: float = Field(
         default=0.35, gt=0, le=1, description="change of the picture that counts as a cut; no track crosses one"
+    )
+    min_shot_seconds: float = Field(
+        default=0.625, ge=0, description="a cut sooner than this after the last one ends tracks but begins no new shot"
     )
 
 
@@ -131,6 +169,29 @@ class TimelineSettings(_Section):
     )
 
 
+class GateSettings(_Section):
+    """Faces that are pictured worse than this are kept and marked, left out of means, and raise no alert.
+
+    Where accuracy falls off is measured by `benchmarks/face_looks.py`.
+    """
+
+    min_face_px: float = Field(default=24, ge=0, description="shorter side of the box")
+    min_sharpness: float = Field(default=0.18, ge=0, le=1, description="0 is blurred, 1 sharp")
+    min_light: float = Field(default=0.1, ge=0, le=1, description="mean level of the face; dark ones look angry")
+    max_light: float = Field(default=0.95, ge=0, le=1)
+    max_tilt_degrees: float = Field(default=25, ge=0, le=90, description="lean of the head towards a shoulder")
+
+
+class BatchSettings(_Section):
+    """How work is shared out among processes. Nothing here changes a result."""
+
+    memory_mib: int = Field(default=4096, ge=512, description="most memory of a worker process; more counts as a crash")
+    stall_seconds: float = Field(
+        default=60.0, ge=1, description="a worker process without progress for this long counts as hung"
+    )
+    tasks_per_worker: int = Field(default=200, ge=1, description="a worker process is replaced after so many pieces")
+
+
 class Settings(_Section):
     """All settings of an analysis."""
 
@@ -140,17 +201,23 @@ class Settings(_Section):
     track: TrackSettings = TrackSettings()
     smooth: SmoothSettings = SmoothSettings()
     timeline: TimelineSettings = TimelineSettings()
+    gate: GateSettings = GateSettings()
+    batch: BatchSettings = BatchSettings()
 
     def hash(self, *, model_sha256: str, sections: tuple[str, ...] = ()) -> str:
         """A short hash of what results depend on in these settings (in `sections`, or in all) and of the model.
 
         Files count by their content, never by their path; limits, batch sizes and detectors not in use do not count.
         """
-        content = self.model_dump(mode="json", include=set(sections) or None)
+        content = self.model_dump(mode="json", include=set(sections) or None, exclude={"batch"})
         if "video" in content:
             content["video"].pop("max_pixels")
         if "emotion" in content:
-            content["emotion"] = {"model_sha256": model_sha256, "crop_margin": self.emotion.crop_margin}
+            content["emotion"].pop("model")
+            content["emotion"].pop("batch_size")
+            content["emotion"]["model_sha256"] = model_sha256
+            if sections == OBSERVE_SECTIONS:
+                content["emotion"].pop("labels")  # observations hold the logits of every head
         if "detect" in content:
             for name in {"haar", "yunet"} - {self.detect.detector}:
                 content["detect"].pop(name)

@@ -11,6 +11,7 @@
     |-- ModelError                 78  a model folder is missing, corrupt or foreign
     |-- DependencyMissing          78  a library, or a system package below it, is not installed
     `-- OutputError                74  a result cannot be written
+        `-- OutputInUse            75  another run is writing there now
 
 A message says what failed, the value received, what was expected and the next step, in at most two sentences.
 """
@@ -72,3 +73,9 @@ class OutputError(FervidError):
     """A result could not be written."""
 
     exit_code = 74
+
+
+class OutputInUse(OutputError):
+    """Another run writes to the same place at this moment; the same command works later."""
+
+    exit_code = 75

@@ -1,9 +1,13 @@
-"""Hashes of files. Standard library only; knows nothing of what a file holds."""
+"""Files as they are: what they may be, and their hashes. Standard library only; knows nothing of what a file holds."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from pathlib import Path
+
+from fervid.errors import VideoNotFound, VideoUnreadable
 
 CHUNK_BYTES = 1 << 20
 
@@ -12,6 +16,27 @@ def file_sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_regular_file(path: Path) -> os.stat_result:
+    """The status of a file that may be opened as a video: regular (a pipe would wait for ever), not empty, readable.
+
+    Raises VideoNotFound or VideoUnreadable with the reason.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise VideoNotFound(f"{path} does not exist. Check the path.") from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise VideoUnreadable(f"{path} cannot be read ({reason}). Check its name and permissions.") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise VideoUnreadable(f"{path} is not a regular file. Give a video file, or a folder of them.")
+    if status.st_size == 0:
+        raise VideoUnreadable(f"{path} is empty (0 bytes). Give a complete video file.")
+    if not os.access(path, os.R_OK):
+        raise VideoUnreadable(f"{path} cannot be read (permission denied). Check its permissions.")
+    return status
 
 
 def content_id(path: Path) -> str:

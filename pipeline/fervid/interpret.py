@@ -5,22 +5,24 @@ Knows nothing of pixels or decoders: it runs again over stored observations when
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from fervid.config import Settings
-from fervid.emotion.calibration import softmax
+from fervid.emotion.gate import gate_reasons
+from fervid.emotion.heads import label_probabilities
 from fervid.emotion.model import ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX
 from fervid.observe import face_arrays
 from fervid.registry import resolve
 from fervid.timeline.build import Spells, bin_edges, frame_spells, sum_bins, weighted_mean
-from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.timeline.schema import LOOKS, faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.track import SMOOTHERS, TRACKERS, Smoother, Tracker
-from fervid.video.cuts import find_cuts
+from fervid.track.static import find_static
+from fervid.video.cuts import Pictures, describe_pictures, find_shots
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +42,47 @@ def interpret(
     """Tables from the observations of a whole video (all segments, in order)."""
     times = observations["time_s"].to_numpy()
     sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
-    cuts = _cuts(observations, settings.track.cut_threshold)
+    pictures = describe_pictures(
+        _thumbnails(observations),
+        times,
+        threshold=settings.track.cut_threshold if settings.track.find_cuts else None,
+    )
+    shots = find_shots(pictures.is_cut, times, min_shot_seconds=settings.track.min_shot_seconds)
     faces = face_arrays(observations)
 
-    track_ids = _follow(faces["row"], faces["boxes"], times, cuts, settings)
+    track_ids = _follow(faces["row"], faces["boxes"], times, pictures.is_cut, settings)
     confirmed = np.isin(track_ids, np.flatnonzero(np.bincount(track_ids, minlength=1) >= settings.track.min_faces))
     faces = {name: values[confirmed] for name, values in faces.items()}
     kept_ids, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
     track_ids = track_ids.astype(np.int32)
 
     n_classes = len(model.labels)
-    raw = softmax(faces["logits"].reshape(-1, n_classes), model.temperature)
+    logits = faces["logits"].reshape(-1, model.n_logits)
+    emotion = settings.emotion
+    raw = label_probabilities(logits, model, source=emotion.labels, is_flipped=emotion.flip)
     smoothed = _smooth(times[faces["row"]], raw, track_ids, len(kept_ids), settings)
     order = np.sort(smoothed, axis=1) if len(smoothed) else np.zeros((0, n_classes), np.float32)
     margin = order[:, -1] - order[:, -2]
-    is_poor = faces["quality"] < settings.timeline.min_quality
+    reasons = gate_reasons(
+        faces["quality"], faces["looks"], faces["boxes"], settings.gate, min_quality=settings.timeline.min_quality
+    )
+    is_static = find_static(
+        times[faces["row"]],
+        faces["boxes"],
+        track_ids,
+        raw,
+        spacing_seconds=_spacing(times),
+        static_seconds=settings.track.static_seconds,
+    )
+    is_poor = is_static | (reasons != "")
     is_unsure = ~is_poor & (margin < settings.timeline.min_margin)
 
     start = settings.video.start_seconds
     end = min(duration_seconds, settings.video.end_seconds or np.inf)
     spells = frame_spells(times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds)
 
-    frames_table = _frames_table(observations, video_id, cuts, np.bincount(faces["row"], minlength=len(times)), sound)
+    n_faces = np.bincount(faces["row"], minlength=len(times))
+    frames_table = _frames_table(observations, video_id, shots, pictures, n_faces, sound)
     faces_table = _faces_table(
         observations,
         model.labels,
@@ -72,8 +93,8 @@ def interpret(
         smoothed,
         margin,
         [
-            "low_quality" if poor else "unsure" if unsure else None
-            for poor, unsure in zip(is_poor, is_unsure, strict=True)
+            "static" if static else "unsure" if unsure else reason or None
+            for static, unsure, reason in zip(is_static, is_unsure, reasons.tolist(), strict=True)
         ],
     )
     tracks_table = _tracks_table(model.labels, video_id, times, spells, faces["row"], track_ids, smoothed, is_poor)
@@ -84,6 +105,7 @@ def interpret(
         (min(start, end), end),
         times,
         spells,
+        shots,
         sound,
         faces["row"],
         track_ids,
@@ -93,22 +115,16 @@ def interpret(
     return Tables(frames_table, faces_table, tracks_table, timeline_table, int((~confirmed).sum()))
 
 
-def _cuts(observations: pa.Table, threshold: float) -> np.ndarray:
-    """Cuts of the whole video, a piece at a time: thumbnails are the one part of observations that is large."""
+def _thumbnails(observations: pa.Table) -> Iterator[np.ndarray]:
+    """Thumbnails a piece at a time: they are the one part of observations that is large."""
     width, height = THUMBNAIL_PX
-    last = np.zeros((0, height, width), np.uint8)
-    cuts = []
     for piece in observations["thumbnail"].chunks:
-        pictures = np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
-        cuts.append(find_cuts(np.concatenate([last, pictures]), threshold=threshold)[len(last) :])
-        last = pictures[-1:] if len(pictures) else last
-    return np.concatenate(cuts) if cuts else np.zeros(0, bool)
+        yield np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
 
 
 def _follow(row: np.ndarray, boxes: np.ndarray, times: np.ndarray, cuts: np.ndarray, settings: Settings) -> np.ndarray:
     # Below one frame a gap the limit in seconds would end every track: two frames next to each other always connect.
-    spacing = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    gap = max(settings.track.gap_seconds, 1.5 * spacing)
+    gap = max(settings.track.gap_seconds, 1.5 * _spacing(times))
     make = resolve(TRACKERS, settings.track.tracker, kind="tracker")
     tracker: Tracker = make(min_iou=settings.track.min_iou, gap_seconds=gap)
     first = np.searchsorted(row, np.arange(len(times) + 1))
@@ -116,6 +132,11 @@ def _follow(row: np.ndarray, boxes: np.ndarray, times: np.ndarray, cuts: np.ndar
         tracker.update(boxes[first[i] : first[i + 1]], float(times[i]), is_cut=bool(cuts[i])) for i in range(len(times))
     ]
     return np.concatenate(ids) if ids else np.zeros(0, np.int32)
+
+
+def _spacing(times: np.ndarray) -> float:
+    """The usual time between two analysed frames."""
+    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
 def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, n_tracks: int, settings: Settings) -> np.ndarray:
@@ -138,7 +159,12 @@ def _repeat(text: str, n: int) -> pa.Array:
 
 
 def _frames_table(
-    observations: pa.Table, video_id: str, cuts: np.ndarray, n_faces: np.ndarray, sound: np.ndarray
+    observations: pa.Table,
+    video_id: str,
+    shots: np.ndarray,
+    pictures: Pictures,
+    n_faces: np.ndarray,
+    sound: np.ndarray,
 ) -> pa.Table:
     columns = {
         "video_id": _repeat(video_id, observations.num_rows),
@@ -146,7 +172,9 @@ def _frames_table(
         "pts": observations["pts"],
         "time_s": observations["time_s"],
         "n_faces": n_faces.astype(np.int32),
-        "is_cut": cuts,
+        "is_cut": shots,
+        "brightness": pictures.brightness,
+        "motion": _nullable(pictures.motion),
         "status": _words(np.where(sound, "analysed", "corrupt")),
     }
     return pa.table(columns, schema=frames_schema())
@@ -170,6 +198,7 @@ def _faces_table(
         **{name: observations[name].take(of_frame) for name in ("frame", "pts", "time_s")},
         "track_id": track_ids,
         **{"x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0, "det_score": faces["confidence"], "quality": faces["quality"]},
+        **{name: _nullable(values) for name, values in zip(LOOKS, faces["looks"].T, strict=True)},
         **{f"p_{label}": raw[:, i] for i, label in enumerate(labels)},
         **{f"s_{label}": smoothed[:, i] for i, label in enumerate(labels)},
         "label": _words([labels[i] for i in smoothed.argmax(axis=1)]) if len(smoothed) else _words([]),
@@ -216,13 +245,14 @@ def _timeline_table(
     span: tuple[float, float],
     times: np.ndarray,
     spells: Spells,
+    shots: np.ndarray,
     sound: np.ndarray,
     face_row: np.ndarray,
     track_ids: np.ndarray,
     smoothed: np.ndarray,
     usable: np.ndarray,
 ) -> pa.Table:
-    edges = bin_edges(*span, bin_seconds)
+    edges = np.union1d(bin_edges(*span, bin_seconds), spells.begin[shots])  # a bin never holds two shots
     new_row = np.cumsum(sound) - 1
     sums = sum_bins(
         edges,

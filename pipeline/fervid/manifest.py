@@ -9,14 +9,20 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
-from fervid.timeline.schema import SCHEMA_VERSION
-from fervid.video.reader import Ledger
+
+if TYPE_CHECKING:
+    from fervid.job import Method
+    from fervid.video.reader import Ledger
+
+SCHEMA_VERSION = 1
+"""Of the files of a run. A later version reads earlier ones."""
 
 MANIFEST = "manifest.json"
 LIBRARIES = (
@@ -58,21 +64,38 @@ class RunManifest:
     segments_reused: int
     outputs: dict[str, str]
     """File name to SHA-256."""
+    results: dict[str, Any] = field(default_factory=dict)
+    """What the tables come to; see `summary.results_in_numbers`."""
     schema_version: int = SCHEMA_VERSION
     versions: dict[str, str] = field(default_factory=lambda: library_versions())
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` in one atomic step. The ledger must balance: an imbalance is a bug."""
         assert self.ledger.balance(), f"the frame ledger does not balance: {self.ledger}"
-        partial = folder / f".{MANIFEST}.{os.getpid()}.part"
-        partial.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(partial, folder / MANIFEST)
+        write_json(folder / MANIFEST, asdict(self))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file in one atomic step."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
 
 
 def read_manifest(folder: Path) -> RunManifest:
     """The manifest of a run folder. Raises InputError when there is none, or one of a later version."""
+    from fervid.video.reader import Ledger
+
+    content = manifest_content(folder)
+    content["ledger"] = Ledger(**content["ledger"])
+    content["warnings"] = tuple(content["warnings"])
+    return RunManifest(**content)
+
+
+def manifest_content(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder as plain values, read without any library. Raises InputError as `read_manifest`."""
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
             f"{folder} holds no {MANIFEST}, so it is no complete run. Run `fervid analyze` first."
@@ -84,13 +107,23 @@ def read_manifest(folder: Path) -> RunManifest:
             f"{folder} has schema version {content.get('schema_version')}, this fervid reads {SCHEMA_VERSION}. "
             "Use the version of fervid that wrote it."
         )
-    content["ledger"] = Ledger(**content["ledger"])
-    content["warnings"] = tuple(content["warnings"])
-    return RunManifest(**content)
+    return content
 
 
-def printable(path: Path) -> str:
-    """A path as text that every encoder takes: bytes that are not UTF-8 become escapes."""
+def done_before(folder: Path, video_id: str, method: Method, *, wanted: Iterable[str] = ()) -> dict[str, Any] | None:
+    """The manifest of a run folder that holds this video's complete result by this method, with the `wanted` files."""
+    try:
+        content = manifest_content(folder)
+    except InputError:
+        return None
+    asked = video_id, method.settings_hash, method.runner
+    same = tuple(content.get(key) for key in ("video_id", "settings_hash", "runner")) == asked
+    whole = same and all((folder / name).is_file() for name in {*content["outputs"], *wanted})
+    return content if whole else None
+
+
+def printable(path: Path | str) -> str:
+    """A path, or a text with paths in it, as text that every encoder takes: bytes that are not UTF-8 become escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

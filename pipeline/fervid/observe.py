@@ -7,13 +7,13 @@ published by one atomic rename. They depend on the segment and the settings of t
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from time import perf_counter
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +22,22 @@ import pyarrow.parquet as pq
 
 from fervid.config import Settings
 from fervid.detect import detect_faces, make_detector
+from fervid.detect.search import SearchPlan, SearchWork
 from fervid.emotion import make_classifier
 from fervid.emotion.model import ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
-from fervid.types import FaceScores, Segment, VideoInfo
+from fervid.stages import WAITING, StageClock
+from fervid.threads import ahead
+from fervid.timeline.schema import LOOKS
+from fervid.types import Detections, FaceScores, Frame, Segment, VideoInfo
+from fervid.video.fast_scan import scan, why_not_scanned
 from fervid.video.probe import PacketPlan
 from fervid.video.reader import Ledger, read_frames
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+FRAMES_AHEAD, CROPS_AHEAD = 2, 32
+"""A waiting frame holds a whole picture of the decoder, a waiting crop a few kilobytes."""
 
 ROWS_PER_GROUP = 512
 LEDGER_KEY, OBSERVE_KEY = b"fervid.ledger", b"fervid.observe_key"
@@ -43,83 +51,130 @@ SCHEMA = pa.schema(
         ("boxes", pa.list_(pa.float32())),
         ("confidence", pa.list_(pa.float32())),
         ("quality", pa.list_(pa.float32())),
+        ("looks", pa.list_(pa.float32())),
         ("logits", pa.list_(pa.float32())),
         ("thumbnail", pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
     ]
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StageSeconds:
-    """Wall seconds that the flow spent in each stage of this half, or waiting for it; stages overlap."""
+    """Wall seconds that each stage of this half was at work, without the time that it waited for another."""
 
     decode: float = 0.0
     detect: float = 0.0
     crop: float = 0.0
     classify: float = 0.0
 
+    @property
+    def bottleneck(self) -> str:
+        """The stage that was busy longest: the stages run side by side, so it sets the pace."""
+        return max(self.__slots__, key=lambda name: float(getattr(self, name)))
+
 
 class Observer:
-    """Observes segments of one video, one after the other, with one classifier and a detector a thread."""
+    """Observes segments of one video, one after the other, with one detector and one classifier.
+
+    Decoding, and the search with the cropping after it, each run in a thread of their own, ahead of the classifier in
+    the caller's. Results do not depend on how far.
+    """
 
     def __init__(
-        self, info: VideoInfo, plan: PacketPlan, settings: Settings, model: ModelInfo, *, runner: str, n_threads: int
+        self,
+        info: VideoInfo,
+        plan: PacketPlan,
+        settings: Settings,
+        model: ModelInfo,
+        *,
+        runner: str,
+        frames_ahead: int = FRAMES_AHEAD,
+        crops_ahead: int = CROPS_AHEAD,
     ) -> None:
-        """Raises ConfigError or ModelError when the detector or the classifier cannot be made."""
-        self.seconds = StageSeconds()
+        """`frames_ahead` frames and the crops of `crops_ahead` frames may wait for the next stage; 0: no thread.
+
+        Raises ConfigError or ModelError when the detector or the classifier cannot be made.
+        """
+        self.work = SearchWork()
+        """What the face search did so far."""
+        self._clock = StageClock(stage.name for stage in fields(StageSeconds))
         self._info, self._plan, self._settings = info, plan, settings
         self._side_px = model.input_side_px
-        self._n_threads = n_threads
+        self._frames_ahead, self._crops_ahead = frames_ahead, crops_ahead
         detect = settings.detect
         options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
-        self._make_detector = partial(make_detector, detect.detector, options)
-        self._make_detector()  # a wrong setting is said before anything is written
-        self._classifier = make_classifier(runner, model, batch_size=settings.emotion.batch_size)
-
-    def observe(self, segment: Segment, ledger: Ledger) -> Iterator[FaceScores]:
-        """The scored faces of every sampled frame of a segment. Fills `ledger` and `self.seconds` as frames pass."""
-        video, detect, emotion = self._settings.video, self._settings.detect, self._settings.emotion
-        frames = read_frames(
-            self._info.path,
-            self._info,
-            self._plan,
-            segment,
-            ledger,
-            fps=video.fps,
-            start_seconds=video.start_seconds,
-            end_seconds=video.end_seconds,
-            decoder_threads=video.decoder_threads,
-            max_pixels=video.max_pixels,
+        self._detector = make_detector(detect.detector, options)  # a wrong setting is said before anything is written
+        self._search_plan = SearchPlan.of(detect)
+        self._classifier = make_classifier(
+            runner, model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip
         )
-        detected = detect_faces(
-            self._timed(frames, "decode"),
-            self._make_detector,
+        self._is_scanned = settings.video.fast_scan
+        if self._is_scanned and (reason := why_not_scanned(info, plan, fps=settings.video.fps)):
+            log.warning("%s is analysed in full, without a fast scan: %s", info.path, reason)
+            self._is_scanned = False
+
+    @property
+    def seconds(self) -> StageSeconds:
+        """How long each stage was at work so far."""
+        return StageSeconds(**self._clock.seconds)
+
+    def observe(self, segment: Segment, ledger: Ledger) -> Generator[FaceScores, None, None]:
+        """The scored faces of every sampled frame of a segment. `ledger` is complete when the last one has passed.
+
+        Leaving the stream early ends the threads; what fails in one of them is raised here.
+        """
+        emotion, timed = self._settings.emotion, self._clock.timed
+        found = timed(self._found(segment, ledger), "detect")
+        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=emotion.crop_margin), "crop")
+        with closing(ahead(cut, n_items=self._crops_ahead, name="detect")) as crops:
+            scored = score_faces(timed(crops, WAITING), self._classifier, batch_size=emotion.batch_size)
+            yield from timed(scored, "classify")
+
+    def _found(self, segment: Segment, ledger: Ledger) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
+        """The frames of a segment with their faces; each piece of it is searched as if nothing came before."""
+        if not self._is_scanned:
+            yield from self._search(self._decoded(segment, ledger), self._search_plan)
+            return
+        pieces = scan(
+            self._info.path, self._info, self._plan, segment, ledger, self._has_face, **self._range(), **self._decoder()
+        )
+        for piece in pieces:
+            of_piece = Ledger()
+            yield from self._search(self._decoded(piece, of_piece), self._search_plan)
+            ledger.add(of_piece)
+
+    def _has_face(self, frame: Frame) -> bool:
+        """Whether a picture of its own shows a face, searched in full."""
+        return any(len(found.boxes) for _, found, _ in self._search(iter([frame]), SearchPlan(full_search_seconds=0)))
+
+    def _decoded(self, segment: Segment, ledger: Ledger) -> Iterator[Frame]:
+        frames = read_frames(
+            self._info.path, self._info, self._plan, segment, ledger, **self._range(), **self._decoder()
+        )
+        decoded = self._clock.timed(frames, "decode")
+        with closing(ahead(decoded, n_items=self._frames_ahead, name="decode")) as ready:
+            yield from self._clock.timed(ready, WAITING)
+
+    def _search(self, frames: Iterator[Frame], search: SearchPlan) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
+        detect = self._settings.detect
+        return detect_faces(
+            frames,
+            self._detector,
+            search=search,
+            work=self.work,
             min_face_px=detect.min_face_px,
             min_face_share=detect.min_face_share,
             min_confidence=detect.min_confidence,
             pixel_aspect=_displayed_pixel_aspect(self._info),
-            n_threads=self._n_threads,
         )
-        cut = cut_out_faces(self._timed(detected, "detect"), side_px=self._side_px, margin=emotion.crop_margin)
-        scored = score_faces(self._timed(cut, "crop"), self._classifier, batch_size=emotion.batch_size)
-        return self._timed(scored, "classify")
 
-    def _timed(self, items: Iterator[T], stage: str) -> Iterator[T]:
-        """Pass items on; charge the time that `items` itself took, less what its sources were charged, to `stage`."""
-        stages = list(StageSeconds.__slots__)
-        upstream = stages[: stages.index(stage)]
-        while True:
-            before = sum(getattr(self.seconds, name) for name in upstream)
-            started = perf_counter()
-            try:
-                item = next(items)
-            except StopIteration:
-                return
-            finally:
-                inner = sum(getattr(self.seconds, name) for name in upstream) - before
-                spent = perf_counter() - started - inner
-                setattr(self.seconds, stage, getattr(self.seconds, stage) + spent)
-            yield item
+    def _range(self) -> dict[str, Any]:
+        video = self._settings.video
+        return {"fps": video.fps, "start_seconds": video.start_seconds, "end_seconds": video.end_seconds}
+
+    def _decoder(self) -> dict[str, int]:
+        video = self._settings.video
+        return {"decoder_threads": video.decoder_threads, "max_pixels": video.max_pixels}
 
 
 def write_observations(path: Path, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:
@@ -155,10 +210,11 @@ def read_observations(path: Path) -> tuple[pa.Table, Ledger]:
 def is_observed(path: Path, observe_key: str) -> bool:
     """Whether `path` holds complete observations made with the same video, settings and model."""
     try:
-        metadata = pq.read_metadata(path).metadata or {}
+        stored = pq.read_metadata(path)
     except (FileNotFoundError, pa.ArrowInvalid):
         return False
-    return metadata.get(OBSERVE_KEY) == observe_key.encode()
+    is_of_this_version = stored.schema.to_arrow_schema().names == SCHEMA.names
+    return is_of_this_version and (stored.metadata or {}).get(OBSERVE_KEY) == observe_key.encode()
 
 
 def _table(rows: list[FaceScores]) -> pa.Table:
@@ -171,6 +227,7 @@ def _table(rows: list[FaceScores]) -> pa.Table:
         "boxes": [d.boxes.ravel() for d in found],
         "confidence": [d.confidence for d in found],
         "quality": [scores.quality for scores in rows],
+        "looks": [scores.looks.ravel() for scores in rows],
         "logits": [scores.logits.ravel() for scores in rows],
         "thumbnail": [scores.thumbnail.tobytes() for scores in rows],
     }
@@ -189,12 +246,13 @@ def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
     n = int(counts.sum())
     flat = {
         name: table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
-        for name in ("boxes", "confidence", "quality", "logits")
+        for name in ("boxes", "confidence", "quality", "looks", "logits")
     }
     return {
         "row": np.repeat(np.arange(table.num_rows), counts),
         "boxes": flat["boxes"].reshape(n, 4),
         "confidence": flat["confidence"],
         "quality": flat["quality"],
+        "looks": flat["looks"].reshape(n, len(LOOKS)),
         "logits": flat["logits"].reshape(n, -1) if n else np.zeros((0, 0), np.float32),
     }

@@ -182,7 +182,13 @@ def test_the_hash_depends_on_the_model_and_not_on_where_it_lies() -> None:
 
 @pytest.mark.parametrize(
     "assignment",
-    ["track.gap_seconds=3", "track.cut_threshold=0.5", "smooth.half_life_seconds=1", "timeline.bin_seconds=5"],
+    [
+        "track.gap_seconds=3",
+        "track.cut_threshold=0.5",
+        "smooth.half_life_seconds=1",
+        "timeline.bin_seconds=5",
+        "emotion.labels=mean",
+    ],
 )
 def test_a_setting_of_the_cheap_half_leaves_the_hash_of_the_expensive_half(assignment: str) -> None:
     default, changed = _settings(), _settings(assignment)
@@ -192,7 +198,9 @@ def test_a_setting_of_the_cheap_half_leaves_the_hash_of_the_expensive_half(assig
     )
 
 
-@pytest.mark.parametrize("assignment", ["video.fps=4", "detect.haar.min_neighbours=2", "emotion.crop_margin=0.1"])
+@pytest.mark.parametrize(
+    "assignment", ["video.fps=4", "detect.haar.min_neighbours=2", "emotion.crop_margin=0.1", "emotion.flip=true"]
+)
 def test_a_setting_of_the_expensive_half_changes_its_hash(assignment: str) -> None:
     default, changed = _settings(), _settings(assignment)
     assert changed.hash(model_sha256="a", sections=OBSERVE_SECTIONS) != default.hash(

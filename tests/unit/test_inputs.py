@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fervid.errors import VideoNotFound
+from fervid.errors import ConfigError, VideoNotFound
 from fervid.inputs import VIDEO_SUFFIXES, find_videos
 
 
@@ -104,3 +104,36 @@ def test_every_known_suffix_is_found_in_a_folder_in_either_case(suffix: str) -> 
     Path(f"empty/low{suffix}").touch()
     Path(f"empty/up{suffix.upper()}").touch()
     assert found("empty") == ([f"empty/low{suffix}", f"empty/up{suffix.upper()}"], 0)
+
+
+def test_a_csv_list_gives_single_videos_options_of_their_own(folder: Path) -> None:
+    (folder / "list.csv").write_text('path, fps,start\nb.mp4,10,\n"deep/c.mkv",,00:00:05\n')
+    inputs = find_videos(["list.csv"])
+    assert [path.as_posix() for path in inputs.videos] == ["b.mp4", "deep/c.mkv"]
+    assert {path.name: dict(own) for path, own in inputs.options.items()} == {
+        "b.mp4": {"fps": "10"},
+        "c.mkv": {"start": "00:00:05"},
+    }
+    assert inputs.is_many
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "has no column 'path'"),
+        ("file\nb.mp4\n", r"has no column 'path' \(columns: file\)"),
+        ("path,fsp\nb.mp4,3\n", "column 'fsp' does not exist. There may be: path, preset, fps"),
+        ("path\nb.mp4,3\n", "line 2: more cells than columns"),
+        ("path,fps\n,3\n", "line 2: the path is empty"),
+        ("path,fps\nb.mp4,3\nb.mp4,4\n", "lists b.mp4 with two sets of options"),
+    ],
+)
+def test_a_wrong_csv_list_is_an_error_that_names_what_is_wrong(folder: Path, content: str, message: str) -> None:
+    (folder / "list.csv").write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        find_videos(["list.csv"])
+
+
+def test_links_that_lead_in_circles_are_not_followed(folder: Path) -> None:
+    (folder / "deep" / "loop").symlink_to(folder)
+    assert found("deep") == (["deep/b.mp4", "deep/c.mkv"], 1)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from fervid.config import Settings, load_settings
-from fervid.emotion.model import ModelInfo
+from fervid.emotion.model import Head, Member, ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX
 from fervid.interpret import Tables, interpret
 from fervid.observe import SCHEMA
@@ -51,6 +51,7 @@ def observed(
             "boxes": [side for box, _, _ in found for side in box],
             "confidence": [0.9 for _ in found],
             "quality": [quality for _, _, quality in found],
+            "looks": [value for _ in found for value in (0.8, 0.5, 0.0)],
             "logits": [float(np.log(p)) for _, probabilities, _ in found for p in probabilities],
             "thumbnail": shot.tobytes(),
         }
@@ -58,14 +59,19 @@ def observed(
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
+def made_up_model(*heads: Head) -> ModelInfo:
+    member = Member("none", tuple(head.name for head in heads), mean=0.5, std=0.25)
+    return ModelInfo(
+        name="made-up", heads=heads, members=(member,), input_side_px=48,
+        weights_sha256="", tflite_sha256="", training_data="", licence="", folder=Path(),
+    )  # fmt: skip
+
+
 def tables(observations: pa.Table, seconds: float, *assignments: str, temperature: float = 1.0) -> Tables:
     """Interpreted without smoothing or a least number of faces, unless `assignments` say so."""
     plain = ["smooth.half_life_seconds=0", "track.min_faces=1"]
     settings: Settings = load_settings(assignments=[*plain, *assignments], environment={})
-    model = ModelInfo(
-        name="made-up", network="none", labels=LABELS, input_side_px=48, mean=0.5, std=0.25, temperature=temperature,
-        weights_sha256="", tflite_sha256="", training_data="", licence="", folder=Path(),
-    )  # fmt: skip
+    model = made_up_model(Head("fer2013", LABELS, temperature, temperature))
     return interpret(observations, settings, model, video_id="v", duration_seconds=seconds)
 
 
@@ -225,7 +231,8 @@ def test_the_label_is_that_of_the_smoothed_scores() -> None:
 def test_tracks_and_their_smoothing_end_at_a_cut() -> None:
     story = {i: [face(HAPPY if i < 3 else ANGRY)] for i in range(6)}
     times = [i / 5 for i in range(6)]
-    found = tables(observed(times, story, shots={3: OTHER_SHOT}), 1.2, "smooth.half_life_seconds=1")
+    plain = "smooth.half_life_seconds=1", "track.min_shot_seconds=0"
+    found = tables(observed(times, story, shots={3: OTHER_SHOT}), 1.2, *plain)
     assert column(found.frames, "is_cut") == [False, False, False, True, False, False]
     assert column(found.faces, "track_id") == [0, 0, 0, 1, 1, 1]
     np.testing.assert_allclose(scores(found.faces, "s"), [HAPPY] * 3 + [ANGRY] * 3, atol=1e-6)
@@ -314,3 +321,26 @@ def test_observations_in_several_pieces_give_the_same_tables() -> None:
     whole = observed([i / 5 for i in range(10)], every(10, face(), face(ANGRY, OTHER_PLACE)), corrupt=[4])
     pieces = pa.concat_tables([whole.slice(0, 3), whole.slice(3, 0), whole.slice(3)])
     assert tables(pieces, 2.0) == tables(whole, 2.0)
+
+
+TWO_HEADS = (Head("fer2013", LABELS, 1.0, 1.0), Head("ferplus", ("happy", "contempt", "angry", "sad"), 1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("fer2013", (0.7, 0.2, 0.1)), ("ferplus", (0.2, 0.6, 0.2)), ("mean", (0.45, 0.4, 0.15))],
+)
+def test_labels_choose_the_head_that_answers_from_the_same_observations(
+    source: str, expected: tuple[float, ...]
+) -> None:
+    observations = observed([0.5], {0: [face((*ANGRY, 0.3, 0.5, 0.1, 0.1))]})
+    settings = load_settings(assignments=["track.min_faces=1", f"emotion.labels={source}"], environment={})
+    found = interpret(observations, settings, made_up_model(*TWO_HEADS), video_id="v", duration_seconds=1.0)
+    np.testing.assert_allclose(scores(found.faces, "p"), [expected], atol=1e-6)
+    assert found.faces.schema.equals(faces_schema(LABELS))
+
+
+def test_without_faces_two_heads_leave_empty_tables_too() -> None:
+    settings = load_settings(assignments=["emotion.labels=mean"], environment={})
+    found = interpret(observed([0.5]), settings, made_up_model(*TWO_HEADS), video_id="v", duration_seconds=1.0)
+    assert found.faces.num_rows == 0

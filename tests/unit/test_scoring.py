@@ -37,7 +37,9 @@ def frames_of(counts: list[int]) -> Iterator[FaceCrops]:
         levels = np.arange(number, number + n, dtype=np.uint8)
         crops = np.broadcast_to(levels[:, None, None], (n, SIDE_PX, SIDE_PX)).copy()
         thumbnail = np.full(THUMBNAIL_PX[::-1], index % 256, np.uint8)
-        yield FaceCrops(found(index, n), crops, np.full(n, index / 100, np.float32), thumbnail)
+        yield FaceCrops(
+            found(index, n), crops, np.full(n, index / 100, np.float32), thumbnail, np.ones((n, 3), np.float32)
+        )
         number += n
 
 

@@ -226,4 +226,14 @@ def test_a_schema_has_columns_for_the_labels_of_the_model_in_their_order(make: o
 
 
 def test_frames_are_counted_whatever_the_labels() -> None:
-    assert frames_schema().names == ["video_id", "frame", "pts", "time_s", "n_faces", "is_cut", "status"]
+    assert frames_schema().names == [
+        "video_id",
+        "frame",
+        "pts",
+        "time_s",
+        "n_faces",
+        "is_cut",
+        "brightness",
+        "motion",
+        "status",
+    ]

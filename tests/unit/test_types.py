@@ -29,11 +29,11 @@ THUMBNAIL = np.zeros((18, 32), np.uint8)
 
 
 def crops(n: int, crops: np.ndarray, quality: np.ndarray, thumbnail: np.ndarray = THUMBNAIL) -> FaceCrops:
-    return FaceCrops(found(n), crops, quality, thumbnail)
+    return FaceCrops(found(n), crops, quality, thumbnail, np.zeros((n, 3), np.float32))
 
 
 def scores(n: int, logits: np.ndarray, quality: np.ndarray) -> FaceScores:
-    return FaceScores(found(n), logits, quality, THUMBNAIL)
+    return FaceScores(found(n), logits, quality, THUMBNAIL, np.zeros((n, 3), np.float32))
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])

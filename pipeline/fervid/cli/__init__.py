@@ -11,12 +11,19 @@ from types import FrameType
 
 import typer
 
+from fervid.cli.alerts import alerts
 from fervid.cli.analyze import analyze
 from fervid.cli.config import config
+from fervid.cli.data import data
 from fervid.cli.demo import demo
 from fervid.cli.evaluate import evaluate
+from fervid.cli.evidence import app as evidence
+from fervid.cli.genres import app as genres
 from fervid.cli.models import app as models
+from fervid.cli.profile import profile
+from fervid.cli.targets import targets
 from fervid.cli.train import train
+from fervid.cli.tune import tune
 from fervid.errors import FervidError
 
 app = typer.Typer(
@@ -27,9 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, demo, train, evaluate, config):
+for command in (analyze, alerts, profile, demo, data, train, targets, tune, evaluate, config):
     app.command()(command)
+app.add_typer(genres, name="genres")
 app.add_typer(models, name="models")
+app.add_typer(evidence, name="evidence")
 
 INTERNAL_ERROR, OUTPUT_ERROR = 70, 74
 GENERAL_OPTIONS = ("--debug", "-v", "--verbose")

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fervid.batch.result import GROWING, SAME, Result, verdict
+from fervid.cli.alerts import alerts_of_run, describe_alerts
+from fervid.errors import InputError
+
 if TYPE_CHECKING:
-    from fervid.run import Run
+    from fervid.alerts.rules import RuleSet
+    from fervid.config import Settings
 
 SOME_INPUTS_FAILED = 3
+LONG_DESCRIPTIONS = 20
+"""Above so many videos each gets one line."""
 
-Preset = Annotated[str, typer.Option("--preset", help="Named settings: default, cctv, trailer.")]
+Preset = Annotated[str, typer.Option("--preset", help="Named settings: default, fast, accurate, cctv, trailer.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="One setting, as in --set track.gap_seconds=2.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
@@ -22,7 +31,9 @@ Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for result
 
 
 def analyze(
-    videos: Annotated[list[str], typer.Argument(help="Video files, folders, globs, or @list.txt.", show_default=False)],
+    videos: Annotated[
+        list[str], typer.Argument(help="Video files, folders, globs, @list.txt or list.csv.", show_default=False)
+    ],
     out: Out = None,
     preset: Preset = "default",
     config: ConfigFile = None,
@@ -36,11 +47,23 @@ def analyze(
     detector: Annotated[str | None, typer.Option(help="Face detector: haar, yunet. [haar]")] = None,
     min_face_px: Annotated[int | None, typer.Option(help="Smallest face in pixels. [8 % of the height]")] = None,
     model: Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Head that answers: fer2013, ferplus, mean. [fer2013]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=1, help="Frames searched at a time. [one a processor]")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [one a processor]")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Analyse again even if the result is there.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on from what an interrupted run observed.")] = True,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what an earlier run refused or crashed on.")
+    ] = False,
+    settle: Annotated[
+        str | None, typer.Option(help="Leave files to the end that were written to in this time, such as 10s.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     plot: Annotated[bool, typer.Option(help="Write timeline.png.")] = True,
+    alerts: Annotated[
+        bool, typer.Option("--alerts", help="Find events for review as well, as `fervid alerts`.")
+    ] = False,
+    rules: Annotated[str, typer.Option(help="Rules of --alerts.")] = "anger",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, one object a video.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,59 +71,142 @@ def analyze(
 
     Example: fervid analyze interview.mp4 --fps 10 --start 00:01:00
     """
-    from fervid.analysis import analyze as analyze_video
-    from fervid.config import load_settings, parse_time
-    from fervid.errors import ConfigError, InputError
+    from fervid import assets
+    from fervid.alerts.rules import load_rules
+    from fervid.batch.discover import Handling
+    from fervid.batch.preview import print_plan
+    from fervid.batch.run import Batch, analyze_batch
+    from fervid.config import parse_time
     from fervid.inputs import find_videos
 
-    options = {
-        "video.fps": fps,
-        "video.start_seconds": parse_time(start) if start is not None else None,
-        "video.end_seconds": parse_time(end) if end is not None else None,
-        "timeline.bin_seconds": parse_time(bin_length) if bin_length is not None else None,
-        "detect.detector": detector,
-        "detect.min_face_px": min_face_px,
-        "emotion.model": model,
+    given: dict[str, Any] = {
+        "preset": preset,
+        "fps": fps,
+        "start": start,
+        "end": end,
+        "bin": bin_length,
+        "detector": detector,
+        "min_face_px": min_face_px,
+        "model": model,
+        "labels": labels,
     }
-    settings = load_settings(preset=preset, file=config, assignments=assignments or (), options=options)
+    make = _SettingsMaker(given, config, tuple(assignments or ()))
+    settings = make({})
     found = find_videos(videos)
-    outcomes: list[str] = []
-    for path in found.videos:
-        try:
-            run = analyze_video(
-                path,
-                out=out,
-                settings=settings,
-                device=device,
-                workers=workers,
-                overwrite=overwrite,
-                resume=resume,
-                plot=plot,
-                progress=not quiet,
-            )
-        except ConfigError:
-            raise
-        except InputError as error:
-            if len(found.videos) == 1:
-                raise
-            print(f"fervid: {error}", file=sys.stderr)
-            outcomes.append("refused")
-            continue
-        outcomes.append(run.manifest.status)
-        print(json.dumps(run.summary()) if as_json else describe(run), flush=True)
-    if len(found.videos) > 1 or found.n_ignored:
-        counts = ", ".join(f"{outcomes.count(kind)} {kind}" for kind in ("complete", "partial", "refused"))
-        print(f"{counts}; {found.n_ignored} other files ignored", file=sys.stderr)
-    if any(outcome != "complete" for outcome in outcomes):
+    batch = Batch(
+        found.videos,
+        Path(out or assets.default_output_folder()),
+        settings,
+        own_settings={path: make(options) for path, options in found.options.items()},
+        is_named_as_many=found.is_many,
+        workers=workers,
+        device=device,
+        handling=Handling(
+            overwrite=overwrite,
+            resume=resume,
+            retry_failed=retry_failed,
+            plot=plot,
+            settle_seconds=parse_time(settle) if settle is not None else 0.0,
+        ),
+    )
+    if dry_run:
+        print_plan(batch, as_json=as_json)
+        return
+    alert_rules = load_rules(rules) if alerts else None
+    outcome = _Outcome(
+        n_videos=len(found.videos), as_json=as_json, is_single=not found.is_many, alert_rules=alert_rules
+    )
+    analyze_batch(batch, outcome.hear, is_shown=not quiet)
+    if found.is_many:
+        print(outcome.verdict(found.n_ignored), file=sys.stderr)
+    if not outcome.is_fine:
         raise typer.Exit(SOME_INPUTS_FAILED)
 
 
-def describe(run: Run) -> str:
+class _SettingsMaker:
+    """Settings of all videos, and of single ones with options of their own; equal options make equal settings once."""
+
+    def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
+        self._given, self._config, self._assignments = given, config, assignments
+        self._made: dict[tuple[tuple[str, str], ...], Settings] = {}
+
+    def __call__(self, own: Mapping[str, str]) -> Settings:
+        from fervid.config import load_settings, parse_time
+
+        key = tuple(sorted(own.items()))
+        if key not in self._made:
+            options = self._given | dict(own)
+            times = {name: options[name] and parse_time(options[name]) for name in ("start", "end", "bin")}
+            self._made[key] = load_settings(
+                preset=options["preset"],
+                file=self._config,
+                assignments=self._assignments,
+                options={
+                    "video.fps": options["fps"],
+                    "video.start_seconds": times["start"],
+                    "video.end_seconds": times["end"],
+                    "timeline.bin_seconds": times["bin"],
+                    "detect.detector": options["detector"],
+                    "detect.min_face_px": options["min_face_px"],
+                    "emotion.model": options["model"],
+                    "emotion.labels": options["labels"],
+                },
+            )
+        return self._made[key]
+
+
+class _Outcome:
+    """Prints results as they come and counts them."""
+
+    def __init__(self, *, n_videos: int, as_json: bool, is_single: bool, alert_rules: RuleSet | None = None) -> None:
+        self._as_json, self._is_single, self._alert_rules = as_json, is_single, alert_rules
+        self._is_brief = n_videos > LONG_DESCRIPTIONS
+        self._counts: Counter[str] = Counter()
+        self._n_skipped = 0
+        self.is_fine = True
+
+    def hear(self, result: Result) -> None:
+        from fervid.manifest import printable
+
+        if result.summary is None and self._is_single:
+            raise result.error or InputError(result.reason)
+        self.is_fine &= result.is_fine
+        if result.status in (SAME, GROWING) or (result.was_there and result.summary is not None):
+            self._n_skipped += 1
+        else:
+            self._counts[result.status] += 1
+        found = None
+        if result.summary is not None and self._alert_rules is not None:
+            found = alerts_of_run(Path(result.summary["folder"]), self._alert_rules)
+        if result.summary is None:
+            print(f"fervid: {printable(result.reason)}", file=sys.stderr)
+        elif self._as_json:
+            print(json.dumps(result.summary | ({"alerts": found.to_json()} if found else {})), flush=True)
+        elif not self._is_brief:
+            print(describe(result.summary), flush=True)
+        elif not result.was_there:
+            print(describe_briefly(result.summary), flush=True)
+        if found is not None and not self._as_json:
+            print(describe_alerts(found), flush=True)
+
+    def verdict(self, n_ignored: int) -> str:
+        ignored = f"; {n_ignored} other files ignored" if n_ignored else ""
+        return verdict(self._counts, self._n_skipped) + ignored
+
+
+def describe_briefly(summary: dict[str, Any]) -> str:
+    """A run's summary in one line, for long lists."""
+    shares = max(summary["shares"].items(), key=lambda item: item[1], default=("no face", 0.0))
+    mostly = f"mostly {shares[0]}" if summary["dominant"] else shares[0]
+    warned = "; PARTIAL" if summary["status"] != "complete" else ""
+    return f"{summary['video']}: {clock(summary['duration_seconds'])}, {mostly}{warned}  {summary['folder']}"
+
+
+def describe(summary: dict[str, Any]) -> str:
     """A run's summary for people."""
-    summary = run.summary()
     lines = [
         f"{summary['video']}: {clock(summary['duration_seconds'])} of video, "
-        f"{summary['frames_analysed']} of {summary['frames_decoded']} frames analysed"
+        f"{summary['frames_analysed']} of {summary['frames']} frames analysed"
         + (f", {summary['frames_failed']} failed" if summary["frames_failed"] else ""),
         _faces_line(summary),
     ]

@@ -17,5 +17,5 @@ def demo(out: Out = None, quiet: Quiet = False) -> None:
     clip = make_demo_clip(folder / "demo.mp4")
     run = analyze(clip, out=folder, progress=not quiet, overwrite=True)
     print(f"A clip of a moving portrait was made: {clip}")
-    print(describe(run))
+    print(describe(run.summary()))
     print(f"Look at {run.folder / 'timeline.png'}, then try: fervid analyze YOUR_VIDEO")

@@ -21,15 +21,18 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="Name of a shipped model, or a model folder.")] = assets.DEFAULT_MODEL,
     split: Annotated[
         Literal["Training", "PublicTest", "PrivateTest"],
-        typer.Option(help="Rows to classify. Each reading of PrivateTest is logged in the model folder."),
+        typer.Option(
+            help="Rows to classify. A reading of PrivateTest measures all heads and views, and is logged with them in "
+            "the model folder."
+        ),
     ] = "PublicTest",
     tta: Annotated[
         Literal["none", "flip", "ten-crop"],
-        typer.Option(help="Views of each face whose logits are averaged, at the temperature of a single view."),
+        typer.Option(help="Views of each face whose logits are averaged."),
     ] = "none",
     ferplus: Annotated[
         Path | None,
-        typer.Option(help="FER+ votes (fer2013new.csv) to compare with.", show_default="beside the data"),
+        typer.Option(help="FER+ votes (fer2013new.csv) to measure with.", show_default="beside the data"),
     ] = None,
     errors: Annotated[
         bool, typer.Option("--errors", help="Also draw the 25 most confident errors: shows faces of the data set.")
@@ -81,6 +84,7 @@ def _table(evaluation: Evaluation) -> str:
         lines.append(
             f"{label:<{wide}}{row['precision']:>10.1%}{row['recall']:>10.1%}{row['f1']:>10.3f}{row['support']:>10,}"
         )
+    lines += _ferplus_lines(evaluation)
     lines += [
         "",
         "rows: label in the data, columns: predicted",
@@ -89,6 +93,34 @@ def _table(evaluation: Evaluation) -> str:
     for label, counts in zip(labels, evaluation.confusion, strict=True):
         lines.append(f"{label:<{wide}}" + "".join(f"{count:>{wide},}" for count in counts))
     return "\n".join(lines)
+
+
+def _ferplus_lines(evaluation: Evaluation) -> list[str]:
+    """The head that learned the votes of FER+, where the model has one and the votes are there."""
+    scores = evaluation.ferplus_head
+    if scores is None or scores.votes is None:
+        return []
+    low, high = scores.accuracy_interval
+    wide = max(map(len, scores.per_class)) + 2
+    rows = [
+        ("accuracy", f"{scores.accuracy:.2%}", f"95 % interval {low:.2%} to {high:.2%}"),
+        ("macro F1", f"{scores.macro_f1:.4f}", ""),
+        ("ECE", f"{scores.ece:.4f}", f"calibration error; {scores.ece_before_temperature:.4f} before temperature"),
+        (
+            "cross-entropy",
+            f"{scores.votes.cross_entropy:.4f}",
+            f"nats, against all votes of {scores.votes.n:,} faces; their own entropy is {scores.votes.entropy:.4f}",
+        ),
+    ]
+    return [
+        "",
+        f"FER+ head: {len(scores.per_class)} emotions, the {scores.n:,} faces on which most voters agree",
+        *(f"{name:<18}{value:>8}   {remark}".rstrip() for name, value, remark in rows),
+        *(
+            f"{label:<{wide}}{row['precision']:>10.1%}{row['recall']:>10.1%}{row['f1']:>10.3f}{row['support']:>10,}"
+            for label, row in scores.per_class.items()
+        ),
+    ]
 
 
 def _summary(evaluation: Evaluation) -> list[tuple[str, str, str]]:
@@ -125,7 +157,7 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str, str]]:
         lines.append((f"  {name}", value, remark))
     if evaluation.ferplus is not None and evaluation.ferplus.model.accuracy is not None:
         shared = evaluation.ferplus.model
-        remark = f"agreement with another labelling: the majority of its voters, {shared.n:,} faces"
+        remark = f"of FER-2013's head with another labelling: the majority of its voters, {shared.n:,} faces"
         lines.append(("FER+ agreement", f"{shared.accuracy:.2%}", remark))
     if evaluation.latency is not None:
         for batch, ms in evaluation.latency.cpu_ms_per_face.items():

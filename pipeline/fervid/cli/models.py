@@ -1,14 +1,17 @@
-"""`fervid models`: the models there are, whether they are whole, and the networks that can be trained."""
+"""`fervid models`: the models there are, their cards, whether they are whole; ensembles; networks to train."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fervid import assets
 
-app = typer.Typer(help="List models; check them; list the networks that can be trained.", rich_markup_mode=None)
+app = typer.Typer(
+    help="List models; check, describe or combine them; list the networks that can be trained.", rich_markup_mode=None
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -16,16 +19,18 @@ def models(context: typer.Context) -> None:
     """List the shipped models with their accuracy, or run one of the commands below."""
     if context.invoked_subcommand is not None:
         return
-    from fervid.emotion.model import read_model_json
+    from fervid.emotion.model import read_model_json, stored_metrics
 
     for folder in assets.shipped_models():
         stored = read_model_json(folder)
-        measured = stored["metrics"]["PublicTest"]
+        heads = [head["name"] for head in stored["heads"]]
+        answers = f"heads {' and '.join(heads)}, " if len(heads) > 1 else ""
         times = len(stored["private_test_readings"])
         default = " (default)" if folder.name == assets.DEFAULT_MODEL else ""
         typer.echo(
-            f"{stored['name']}{default}: {stored['network']}, {stored['parameters']:,} parameters, "
-            f"PublicTest {measured['accuracy']:.2%}, PrivateTest read {'once' if times == 1 else f'{times} times'}"
+            f"{stored['name']}{default}: {stored['network']}, {stored['parameters']:,} parameters, {answers}"
+            f"PublicTest {stored_metrics(stored, 'PublicTest')['accuracy']:.2%}, "
+            f"PrivateTest read {'once' if times == 1 else f'{times} times'}"
         )
         typer.echo(f"  {folder}")
 
@@ -41,6 +46,51 @@ def verify(
     for folder in folders:
         info = load_model_info(folder)
         typer.echo(f"{info.name}: whole (weights {info.weights_sha256[:12]}, LiteRT {info.tflite_sha256[:12]})")
+
+
+@app.command()
+def card(names: Annotated[list[str], typer.Argument(help="Models or folders.", show_default=False)]) -> None:
+    """Write CARD.md of models again from their model.json."""
+    from fervid.emotion.model import load_model_info, read_model_json
+    from fervid.train.card import write_card
+
+    for folder in [assets.model_folder(name) for name in names]:
+        load_model_info(folder)
+        typer.echo(str(write_card(read_model_json(folder), folder)))
+
+
+@app.command()
+def combine(
+    models: Annotated[list[str], typer.Argument(help="Two or more models or folders.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option(help="FER-2013, for the temperatures: the CSV file, or the folder that holds it.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The model folder to write.")],
+    name: Annotated[str | None, typer.Option(help="Name of the model.", show_default="that of the folder")] = None,
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(help="FER+ votes (fer2013new.csv), for models with that head.", show_default="beside the data"),
+    ] = None,
+    allow_unofficial: Annotated[
+        bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
+    ] = False,
+) -> None:
+    """Make one model of several: the mean of their logits, with temperatures fitted anew on PublicTest."""
+    folders = [assets.model_folder(model) for model in models]
+    from fervid.train.agreement import find_votes
+    from fervid.train.combine import combine_models
+    from fervid.train.fer2013 import load_fer2013
+
+    dataset = load_fer2013(data, require_official=not allow_unofficial)
+    info = combine_models(folders, dataset, out, name or out.name, votes=find_votes(ferplus, data, dataset))
+    from fervid.emotion.model import read_model_json, stored_metrics
+
+    stored = read_model_json(info.folder)
+    for head in info.heads:
+        for tta in ("none", "flip"):
+            accuracy = stored_metrics(stored, "PublicTest", head.name, tta)["accuracy"]
+            typer.echo(f"{info.name}: {head.name}, views {tta}: PublicTest accuracy {accuracy:.2%}")
+    typer.echo(str(info.folder))
 
 
 @app.command()

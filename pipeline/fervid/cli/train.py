@@ -26,6 +26,12 @@ def train(
         Path | None,
         typer.Option(help="FER+ votes (fer2013new.csv), for recipes that use them.", show_default="beside the data"),
     ] = None,
+    teacher: Annotated[
+        list[str] | None, typer.Option(help="Learn from this model too, by name or folder; several are averaged.")
+    ] = None,
+    targets: Annotated[
+        Path | None, typer.Option(help="Learn from stored teachers: a file of `fervid targets`.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model.", show_default="fer2013-NETWORK")] = None,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the checkpoint in --out.")] = True,
     allow_unofficial: Annotated[
@@ -35,12 +41,20 @@ def train(
 ) -> None:
     """Train a classifier on FER-2013 and write a model folder: weights, LiteRT file, card, curves.
 
-    A checkpoint is kept after each epoch; the same command goes on where it was stopped.
+    A checkpoint is kept after each epoch; the same command goes on where it was stopped. It trains with TensorFlow, or
+    with JAX where only that is installed or KERAS_BACKEND=jax; the LiteRT file needs TensorFlow.
     """
-    from fervid.backend import load_tensorflow
+    from fervid.backend import load_training_backend
     from fervid.train.recipe import load_recipe
 
-    settings = load_recipe(recipe, network=network, epochs=epochs, seed=seed)
+    settings = load_recipe(
+        recipe,
+        network=network,
+        epochs=epochs,
+        seed=seed,
+        teachers=tuple(teacher or ()),
+        targets=None if targets is None else str(targets),
+    )
     from fervid.train.fer2013 import load_fer2013
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
@@ -50,18 +64,30 @@ def train(
         from fervid.train.ferplus import FILE_NAME, load_votes
 
         votes = load_votes(ferplus or (data if data.is_dir() else data.parent) / FILE_NAME, dataset)
-    load_tensorflow()
-    from fervid.train.export import write_model_folder
+    elif settings.clean:
+        from fervid.train.agreement import find_votes
+
+        votes = find_votes(ferplus, data, dataset)
+    backend = load_training_backend()
+    from fervid.train.export import save_weights, write_model_folder
     from fervid.train.fit import fit
 
     fitted = fit(dataset, settings, folder, votes=votes, resume=resume, progress=not quiet)
-    info = write_model_folder(fitted, settings, dataset, folder, name or f"fer2013-{settings.network}")
-
     best = fitted.history[fitted.best_epoch - 1]
     minutes = sum(record.seconds for record in fitted.history) / 60
-    typer.echo(
-        f"{info.name}: {settings.network}, {len(fitted.history)} epochs in {minutes:.1f} min, seed {settings.seed}"
+    verdict = (
+        f"PublicTest accuracy {best.val_accuracy:.2%} at epoch {fitted.best_epoch} of {len(fitted.history)} (chosen on "
+        f"it), {minutes:.0f} min, seed {settings.seed}"
     )
-    typer.echo(f"PublicTest accuracy {best.val_accuracy:.2%} at epoch {fitted.best_epoch} (chosen on PublicTest)")
-    typer.echo(f"temperature {info.temperature:.3f}; numbers and limits in CARD.md")
-    typer.echo(str(info.folder))
+    title = name or f"fer2013-{settings.network}"
+    if backend != "tensorflow":
+        save_weights(fitted.model, folder)
+        typer.echo(
+            "weights and checkpoint are written; the LiteRT file, card and model.json need TensorFlow: run the same "
+            "command where it is installed, and nothing is trained again",
+            err=True,
+        )
+        typer.echo(f"{title}: {verdict}, not exported yet: {folder}")
+        return
+    info = write_model_folder(fitted, settings, dataset, folder, title, votes=votes)
+    typer.echo(f"{info.name}: {verdict}, temperature {info.temperature:.3f}: {info.folder}")

@@ -7,18 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-COLOURS = {
-    # Okabe and Ito's palette (2008), told apart with every common form of colour blindness; hatches help the rest.
-    "angry": "#D55E00",
-    "disgust": "#009E73",
-    "fear": "#CC79A7",
-    "happy": "#F0E442",
-    "sad": "#0072B2",
-    "surprise": "#56B4E9",
-    "neutral": "#BBBBBB",
-}
-HATCHES = {"angry": "//", "disgust": "..", "fear": "xx", "sad": "\\\\"}
-SPARE_COLOURS = ("#E69F00", "#000000", "#999933", "#882255")
+from fervid.palette import COLOURS, HATCHES, SPARE_COLOURS
 
 
 def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Path, *, title: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+from fervid.manifest import SCHEMA_VERSION as SCHEMA_VERSION
 
+LOOKS = ("sharpness", "light", "tilt_degrees")
 FRAME_STATUSES = ("analysed", "corrupt")
-ABSTAIN_REASONS = ("low_quality", "unsure")
+ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "tilted", "low_quality", "static", "unsure")
 
 
 def frames_schema() -> pa.Schema:
@@ -22,6 +23,8 @@ def frames_schema() -> pa.Schema:
             ("time_s", pa.float64()),
             ("n_faces", pa.int32()),
             ("is_cut", pa.bool_()),
+            ("brightness", pa.float32()),
+            ("motion", pa.float32()),
             ("status", pa.dictionary(pa.int32(), pa.string())),
         ]
     )
@@ -36,7 +39,7 @@ def faces_schema(labels: Sequence[str]) -> pa.Schema:
             ("pts", pa.int64()),
             ("time_s", pa.float64()),
             ("track_id", pa.int32()),
-            *((name, pa.float32()) for name in ("x", "y", "w", "h", "det_score", "quality")),
+            *((name, pa.float32()) for name in ("x", "y", "w", "h", "det_score", "quality", *LOOKS)),
             *((f"p_{label}", pa.float32()) for label in labels),
             *((f"s_{label}", pa.float32()) for label in labels),
             ("label", pa.dictionary(pa.int32(), pa.string())),

@@ -1,0 +1,160 @@
+"""`fervid alerts`: finished runs to events for review."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from fervid.alerts.records import AlertRecord
+    from fervid.alerts.rules import RuleSet
+    from fervid.alerts.scan import RunAlerts
+
+ALERTS_FOUND = 4
+
+
+def alerts(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    rules: Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")] = "anger",
+    start_time: Annotated[
+        str | None,
+        typer.Option(help="When the video begins, as in 2026-11-20T22:00:00. [what the file's name says]"),
+    ] = None,
+    explain: Annotated[
+        str | None, typer.Option(help="Say for each rule why it did or did not fire at this time; writes nothing.")
+    ] = None,
+    diff: Annotated[
+        str | None, typer.Option(help="Say what --rules adds to and removes from these rules; writes nothing.")
+    ] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Write a clip, stills and scores of each alert, and evidence.zip.")
+    ] = False,
+    blur: Annotated[
+        Literal["all", "others", "none"],
+        typer.Option(help="Faces covered in evidence: all, others than the alert's own, none (noted in a log)."),
+    ] = "all",
+    report: Annotated[bool, typer.Option(help="Write alerts.html.")] = True,
+    fail_on_alert: Annotated[bool, typer.Option("--fail-on-alert", help="Exit with 4 when there is an alert.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a run.")] = False,
+) -> None:
+    """Find events for review in finished runs: anger-like expressions that last, explained, never a verdict.
+
+    Nothing is decoded, so rules can be tried on old footage at once. Example: fervid alerts outputs --rules my.toml
+    """
+    from fervid.alerts.clock import parse_start_time
+    from fervid.alerts.rules import load_rules
+    from fervid.alerts.scan import find_runs, scan_run, write_alerts
+    from fervid.config import parse_time
+    from fervid.errors import ConfigError
+
+    rule_set = load_rules(rules)
+    found_runs = find_runs(runs)
+    recorded = parse_start_time(start_time) if start_time is not None else None
+    if recorded is not None and len(found_runs) > 1:
+        raise ConfigError(f"--start-time is of one video, but {len(found_runs)} runs were given. Name one run.")
+    if explain is not None:
+        from fervid.alerts.explain import explain as explain_run
+
+        for run in found_runs:
+            print(explain_run(run, rule_set, parse_time(explain), recorded=recorded), flush=True)
+        return
+    if diff is not None:
+        other = load_rules(diff)
+        for run in found_runs:
+            before = scan_run(run, other, recorded=recorded)
+            print(_describe_change(before, scan_run(run, rule_set, recorded=recorded)), flush=True)
+        return
+    results = []
+    for run in found_runs:
+        found = scan_run(run, rule_set, recorded=recorded)
+        write_alerts(found)
+        if evidence:
+            from fervid.alerts.evidence import write_evidence
+
+            write_evidence(found, blur=blur)
+        results.append(found)
+        print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
+    if report:
+        from fervid.alerts.report import write_report
+
+        page = write_report(results, report_folder([found.run.folder for found in results]))
+        print(f"report: {page}", file=sys.stderr)
+    if not as_json and len(results) > 1:
+        print(_total(results), file=sys.stderr)
+    if fail_on_alert and any(found.of_tier("alert") for found in results):
+        raise typer.Exit(ALERTS_FOUND)
+
+
+def alerts_of_run(folder: Path, rules: RuleSet) -> RunAlerts:
+    """Scan a run that was just analysed and write its alerts."""
+    from fervid.alerts.scan import scan_run, write_alerts
+    from fervid.run import open_run
+
+    found = scan_run(open_run(folder), rules)
+    write_alerts(found)
+    return found
+
+
+def describe_alerts(found: RunAlerts) -> str:
+    """The alerts of a run for people; never without the word on how far the video can be judged."""
+    from fervid.alerts.records import readable
+
+    counts = f"{_count(len(found.of_tier('alert')), 'alert')}, {_count(len(found.of_tier('notice')), 'notice')}"
+    lines = [f"{found.video}: {counts}; {found.fitness.text()}"]
+    if found.records:
+        lines.append(readable(found.records))
+    lines += [
+        f"  rule {name} was not judged: it looks at certain hours, and nobody said when this was (--start-time)"
+        for name in found.silent_rules
+    ]
+    lines += [
+        f"  masked: a face at {box.x:.0f},{box.y:.0f} of {box.w:.0f} x {box.h:.0f} px never moves (a picture?)"
+        for box in found.fitness.static_boxes
+    ]
+    return "\n".join(lines)
+
+
+def report_folder(folders: list[Path]) -> Path:
+    """Where a report about runs belongs: in the run, or in the folder that they share."""
+    if len(folders) == 1:
+        return folders[0]
+    shared = folders[0].resolve().parent
+    while not all(folder.resolve().is_relative_to(shared) for folder in folders):
+        shared = shared.parent
+    return shared
+
+
+def _describe_change(before: RunAlerts, after: RunAlerts) -> str:
+    from fervid.alerts.explain import compare
+
+    change = compare(before.records, after.records)
+    lines = [
+        f"{after.video}: {before.rules.source} -> {after.rules.source}: {len(change.added)} added, "
+        f"{len(change.removed)} removed, {len(change.changed)} changed, {change.same} the same"
+    ]
+    lines += [f"  + {_line(record)}" for record in change.added]
+    lines += [f"  - {_line(record)}" for record in change.removed]
+    for old, new in change.changed:
+        lines += [f"  < {_line(old)}", f"  > {_line(new)}"]
+    return "\n".join(lines)
+
+
+def _line(record: AlertRecord) -> str:
+    return f"{record.tier} {record.rule}: {record.text()}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _total(results: list[RunAlerts]) -> str:
+    n_alerts = sum(len(found.of_tier("alert")) for found in results)
+    n_notices = sum(len(found.of_tier("notice")) for found in results)
+    not_fit = sum(found.fitness.verdict == "not_fit" for found in results)
+    return (
+        f"{len(results)} runs: {_count(n_alerts, 'alert')}, {_count(n_notices, 'notice')}; {not_fit} not fit for alerts"
+    )

@@ -1,0 +1,83 @@
+"""What the steps of an analysis are told and tell each other. Light: imports nothing that looks at a video.
+
+The process that hands out the work reads these; what only the steps themselves need travels sealed, as bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fervid.config import OBSERVE_SECTIONS, Settings
+from fervid.emotion.model import ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How videos are analysed: settings, model and runner, with the keys that tell results of other methods apart."""
+
+    settings: Settings
+    model: ModelInfo
+    runner: str
+    settings_hash: str
+    observe_key: str
+
+    @classmethod
+    def of(cls, settings: Settings, model: ModelInfo, runner: str) -> Method:
+        """The method of these settings; reads the file of a detector's model, if one is named."""
+        sha256 = model.weights_sha256
+        observe_hash = settings.hash(model_sha256=sha256, sections=OBSERVE_SECTIONS)
+        return cls(settings, model, runner, settings.hash(model_sha256=sha256), f"{observe_hash}-{runner}")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoJob:
+    """One video to analyse by one method into one run folder."""
+
+    path: Path
+    video_id: str
+    folder: Path
+    method: Method
+    resume: bool = True
+    plot: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A video's plan: the segments still to observe, and how many were observed before.
+
+    `sealed` is what `observe_segment` and `finish_video` need of it. `segment_seconds` are the lengths of all segments.
+    """
+
+    duration_seconds: float
+    segment_seconds: tuple[float, ...]
+    to_observe: tuple[int, ...]
+    sealed: bytes
+
+    @property
+    def n_reused(self) -> int:
+        """Segments observed before with the same method."""
+        return len(self.segment_seconds) - len(self.to_observe)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What observing a segment cost and found."""
+
+    stage_seconds: dict[str, float]
+    video_seconds: float
+    n_faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a video cost before its last step: when it was begun (UTC), wall seconds since, and seconds a stage."""
+
+    started_utc: str
+    elapsed_seconds: float
+    stage_seconds: dict[str, float]
+
+
+Summary = dict[str, Any]
+"""A run in a few numbers, ready for JSON; see `run.summarise`."""
