@@ -17,14 +17,14 @@ from fervid.timeline.io import write_table
 from fervid.timeline.schema import faces_schema, frames_schema
 from fervid.video.reader import Ledger
 
-LABELS = ("angry", "happy", "neutral")
+LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 WIDTH, HEIGHT = 640, 480
 
 
 def face(seconds: float, track: int, angry: float, **other: Any) -> dict[str, Any]:
     """A face; `other` replaces any column."""
     rest = (1 - angry) / 2
-    scores = {"angry": angry, "happy": rest, "neutral": rest}
+    scores = dict.fromkeys(LABELS, 0.0) | {"angry": angry, "happy": rest, "neutral": rest}
     named = {f"{kind}_{label}": value for kind in "ps" for label, value in scores.items()}
     box = {"x": 100.0, "y": 100.0, "w": 80.0, "h": 80.0}
     looks = {"det_score": 0.9, "quality": 0.9, "sharpness": 0.8, "light": 0.5, "tilt_degrees": 0.0}

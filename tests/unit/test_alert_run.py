@@ -92,6 +92,13 @@ def test_the_verdict_is_of_the_time_with_a_usable_face(tmp_path: Path, n_seen: i
     assert "median 31 px" in fitness.text()
 
 
+def test_too_little_of_a_face_in_all_is_not_fit_however_large_its_share(tmp_path: Path) -> None:
+    faces = [face(t, 0, 0.1) for t in TIMES[:9].tolist()]
+    fitness = scan_run(make_run(tmp_path, faces, TIMES[:9]), rules({})).fitness
+    assert (fitness.verdict, fitness.usable_share) == ("not_fit", pytest.approx(1.0))
+    assert "only 1.8 s in all" in fitness.text()
+
+
 def test_boxes_that_never_move_are_listed(tmp_path: Path) -> None:
     fitness = scan_run(make_run(tmp_path, angry_between(0, 20, abstain="static"), TIMES), rules({})).fitness
     (box,) = fitness.static_boxes

@@ -129,7 +129,10 @@ def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
         sizes.append(np.minimum(batch["w"].to_numpy(), batch["h"].to_numpy()))
     observed = float(seconds.sum())
     usable_share = float(seconds[is_usable].sum()) / observed if observed else 0.0
-    verdict: Verdict = "fit" if usable_share >= FIT_SHARE else "limited" if usable_share >= LIMITED_SHARE else "not_fit"
+    is_too_short = usable_share * observed < LEAST_USABLE_SECONDS
+    verdict: Verdict = "fit" if usable_share >= FIT_SHARE else "limited"
+    if usable_share < LIMITED_SHARE or is_too_short:
+        verdict = "not_fit"
     n_faces = sum(map(len, sizes))
     return Fitness(
         verdict=verdict,
