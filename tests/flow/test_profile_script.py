@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from fakes import fakes_in_the_tables, square_picture
 from fervid.config import load_settings
 from fervid.profile.folder import Profiled, write_sheet
 from fervid.profile.measure import profile_run
-from fervid.profile.profile import N_BINS
+from fervid.profile.profile import Peak
 from fervid.profile.stills import take_stills
 from synthetic import constant_rate, empty_picture, write_video
 
@@ -32,11 +33,11 @@ def test_the_profile_of_a_known_script_is_exact_to_one_bin(tmp_path: Path, monke
         run = fervid.analyze(video, out=tmp_path / "out", settings=settings, device="cpu", plot=False)
     profile = profile_run(run.folder)
     first, second = profile.labels[:2]
-    share = np.nan_to_num(profile.arc.share)
-    expected = np.zeros((N_BINS, 2))
-    expected[:7, 0] = 1.0  # the bin from 3 to 3.5 s holds faces up to 3.2 s only
-    expected[12:, 1] = 1.0
-    assert np.abs(share[:, :2] - expected).sum(axis=1).max() < 0.05
+    seconds = np.nan_to_num(profile.arc.share) * profile.arc.face_s[:, None]
+    expected = np.zeros_like(seconds)
+    expected[:6, 0] = expected[12:, 1] = 0.5
+    expected[6, 0] = 0.2  # the bin from 3 to 3.5 s holds faces up to 3.2 s only
+    assert np.abs(seconds - expected).max() <= 1 / 25  # a frame stands for the time around it
     covered = np.array([1.0] * 6 + [0.4] + [0.0] * 5 + [1.0] * 8)
     assert profile.arc.coverage == pytest.approx(covered, abs=0.05)
     assert profile.expressions.share[first] == pytest.approx(3.2 / 7.2, abs=0.01)
@@ -46,10 +47,11 @@ def test_the_profile_of_a_known_script_is_exact_to_one_bin(tmp_path: Path, monke
 
 def test_stills_show_the_peaks_with_faces_covered_unless_asked_otherwise(tmp_path: Path) -> None:
     video = write_video(tmp_path / "face.mp4", constant_rate(4))
-    settings = load_settings(assignments=["timeline.min_margin=0"], environment={})
-    run = fervid.analyze(video, out=tmp_path / "out", settings=settings, device="cpu", plot=False)
-    profile = profile_run(run.folder)
-    assert profile.peaks, "the portrait shows an expression"
+    run = fervid.analyze(video, out=tmp_path / "out", device="cpu", plot=False)
+    faces = run.faces.to_pandas()
+    at = faces.iloc[[2, 14]].itertuples()
+    peaks = tuple(Peak(f.time_s, f.frame, "happy", 0.5, f.track_id, f.quality, (f.x, f.y, f.w, f.h)) for f in at)
+    profile = replace(profile_run(run.folder), peaks=peaks)
     covered, _ = take_stills(run.folder, profile)
     shown, _ = take_stills(run.folder, profile, blur="none")
     assert len(covered) == len(shown) == len(profile.peaks)

@@ -55,7 +55,7 @@ def test_cuts_of_trailers_are_those_of_a_published_detector(test_data: Path, ana
         path = test_data / "videos" / "trailers" / f"{name}.mp4"
         scenes = scenedetect.detect(str(path), scenedetect.AdaptiveDetector())
         run = analysed(f"trailers/{name}.mp4", *TRAILER)
-        truth = [scene[0].get_seconds() for scene in scenes[1:]]
+        truth = [float(scene[0].seconds) for scene in scenes[1:]]
         frames = run.frames.to_pandas()
         found = frames.time_s[frames.is_cut].tolist()
         for moment in found:

@@ -83,6 +83,15 @@ def test_a_tag_without_its_figures_is_not_scored_while_others_are(tmp_path: Path
     assert found[1].why_not == "not measured: cuts_per_minute"
 
 
+def test_a_usual_label_that_the_model_lacks_counts_as_not_measured(tmp_path: Path) -> None:
+    assert "surprise" not in LABELS
+    genres = load_genres(written(tmp_path, WEIGHTS.replace("share_sad", "share_surprise")))
+    found = {tag.tag: tag for tag in suggest_tags(profile(10.0, steady(10, "sad")), genres)}
+    assert found["sorrow"].status == INSUFFICIENT
+    assert found["sorrow"].why_not == "not measured: share_surprise"
+    assert found["haste"].score is not None
+
+
 def test_the_interval_is_wide_where_a_score_hangs_on_a_moment(tmp_path: Path) -> None:
     genres = load_genres(written(tmp_path, WEIGHTS))
     even = profile(10.0, [(i, 0, "sad" if i % 2 else "happy") for i in range(100)])

@@ -13,6 +13,8 @@ import numpy as np
 from fervid.profile.profile import N_BINS, NEUTRAL, Profile
 
 SECONDS_PER_MINUTE = 60.0
+USUAL_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""Labels that weights may name whatever model is in use."""
 N_DRAWS = 400
 SEED = 7
 

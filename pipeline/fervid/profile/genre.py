@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fervid import assets
 from fervid.errors import ConfigError
 from fervid.profile.features import (
+    USUAL_LABELS,
     Feature,
     feature_coverage,
     feature_table,
@@ -128,7 +129,10 @@ def load_genres(path: Path | None = None) -> Genres:
 
 def suggest_tags(profile: Profile, genres: Genres) -> tuple[TagScore, ...]:
     """Every tag of `genres` for a profile, the best supported first. Raises ConfigError for an unknown figure."""
-    table, values, drawn = feature_table(profile.labels), profile_features(profile), redrawn_features(profile)
+    # A label that the model does not know is one more figure that was not measured; a name that no label has is a slip.
+    table = feature_table(tuple(dict.fromkeys((*profile.labels, *USUAL_LABELS))))
+    values = dict.fromkeys(table, math.nan) | profile_features(profile)
+    drawn = redrawn_features(profile)
     for tag, entry in genres.tags.items():
         for weight in entry.weights:
             if weight.feature not in table:

@@ -19,7 +19,7 @@ FLASH_SECONDS = 0.35
 BLACK_BELOW = 0.1
 """Brightness below which a picture may be the middle of a fade."""
 FLAT_LEVELS = 6.0
-"""Standard deviation in levels up to which a dark picture counts as black."""
+"""Standard deviation in levels up to which a picture counts as flat, and a dark one as black."""
 LONGEST_FADE_SECONDS = 2.0
 """A longer stretch below that is a dark scene."""
 MOTION_SECONDS = 0.2
@@ -45,7 +45,8 @@ def describe_pictures(pieces: Iterable[np.ndarray], times: np.ndarray, *, thresh
     apart makes no difference. Of earlier pieces only half a second is kept in memory.
     """
     n = len(times)
-    change, is_sudden, is_flash = np.zeros(n, np.float32), np.zeros(n, bool), np.zeros(n, bool)
+    change, level_change = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    is_sudden, is_flash, is_flat = np.zeros(n, bool), np.zeros(n, bool), np.zeros(n, bool)
     brightness = np.zeros(n, np.float32)
     motion = np.full(n, np.nan, np.float32)
     kept_seconds = FLASH_SECONDS + MOTION_SECONDS
@@ -59,11 +60,12 @@ def describe_pictures(pieces: Iterable[np.ndarray], times: np.ndarray, *, thresh
         pictures = window.reshape(len(window), -1).astype(np.float32)
         new = np.arange(done, done + len(piece))
         brightness[new] = pictures[new - first].mean(axis=1) / (LEVELS - 1)
+        is_flat[new] = pictures[new - first].std(axis=1) <= FLAT_LEVELS
         fades.see(new, pictures[new - first], brightness, times)
         later = new[new > 0]
         if len(later):
             levels, structure = _compare(pictures[later - 1 - first], pictures[later - first])
-            change[later] = np.sqrt(levels * structure)
+            change[later], level_change[later] = np.sqrt(levels * structure), levels
             before = np.clip(_nearest_before(times, later, MOTION_SECONDS), first, None)
             motion[later] = np.abs(pictures[later - first] - pictures[before - first]).mean(axis=1) / (LEVELS - 1)
             if threshold is not None:
@@ -72,7 +74,11 @@ def describe_pictures(pieces: Iterable[np.ndarray], times: np.ndarray, *, thresh
         done += len(piece)
         keep = max(first, min(done - 2, int(np.searchsorted(times, times[done - 1] - kept_seconds))))
         window, first = window[keep - first :], keep
-    is_cut = is_sudden & ~is_flash & _stands_out(change, is_sudden, times)
+    stands_out = _stands_out(change, is_sudden, times)
+    # The last step of a fade leads to a flat picture, whose structure says nothing: a cut is steeper than that fade.
+    beside_flat = is_flat | np.concatenate([is_flat[:1], is_flat[:-1]])
+    stands_out &= ~beside_flat | _stands_out(level_change, is_sudden, times)
+    is_cut = is_sudden & ~is_flash & stands_out
     fades.add_to(is_cut)
     motion[is_cut | _follows_a_cut(is_cut, times)] = np.nan
     return Pictures(is_cut, brightness, motion)
