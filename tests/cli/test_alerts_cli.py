@@ -90,6 +90,26 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
     assert "holds no complete run" in done.stderr
 
 
+def test_verdicts_are_kept_and_counted(angry_run: Path) -> None:
+    found = json.loads(run_fervid("alerts", str(angry_run), "--json", "--no-report").stdout)
+    ids = [alert["alert_id"] for alert in found["alerts"]]
+    nothing = run_fervid("alerts", "review", str(angry_run))
+    assert (nothing.returncode, nothing.stdout) == (0, "no verdicts yet\n")
+    said = run_fervid("alerts", "review", str(angry_run), "--alert", ids[0], "--verdict", "true", "--reason", "shouts")
+    assert said.returncode == 0, said.stderr
+    assert "anger" in said.stdout
+    assert "100% (21% to 100%)" in said.stdout
+    (angry_run / "saved.json").write_text(json.dumps([{"alert_id": ids[1], "verdict": "false", "reviewer": "ab"}]))
+    both = run_fervid("alerts", "review", str(angry_run), "--import", str(angry_run / "saved.json"), "--json")
+    content = json.loads(both.stdout)
+    assert [one["verdict"] for one in content["verdicts"]] == ["true", "false"]
+    assert [row["precision"] for row in content["precision"]] == [1, 0, 1, 0]
+    for arguments, code in ((["--alert", ids[0]], 2), (["--alert", "nope", "--verdict", "true"], 3)):
+        wrong = run_fervid("alerts", "review", str(angry_run), *arguments)
+        assert (wrong.returncode, wrong.stdout) == (code, "")
+        assert len(wrong.stderr.strip().splitlines()) == 1
+
+
 def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     shutil.copytree(analysed / "runs", runs)

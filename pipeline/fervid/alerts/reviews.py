@@ -111,7 +111,7 @@ def reviews_schema() -> pa.Schema:
 
 
 def write_verdict(
-    place: Run | str | Path,
+    place: Run | str | Path | Sequence[Run | str | Path],
     alert_id: str,
     verdict: Verdict | None,
     reason: str = "",
@@ -119,7 +119,7 @@ def write_verdict(
     reviewer: str | None = None,
     time_utc: str | None = None,
 ) -> Review:
-    """Add a verdict about an alert of a run, or of a run below a folder; None takes earlier ones back.
+    """Add a verdict about an alert of a run, of one of several, or of any below a folder; None takes earlier ones back.
 
     Safe for several writers at once, and the file is whole at every moment. `reviewer` is the account's name unless
     given. Raises InputError for an unknown alert or verdict, OutputError when the run folder cannot be written.
@@ -251,7 +251,7 @@ def _imported(runs: Sequence[Run], file: Path, position: int, entry: Any) -> tup
     )
 
 
-def _find_alert(place: Run | str | Path | Sequence[Run], alert_id: str) -> tuple[Path, dict[str, Any]]:
+def _find_alert(place: Run | str | Path | Sequence[Run | str | Path], alert_id: str) -> tuple[Path, dict[str, Any]]:
     """The run folder that has an alert, and the alert's row; one that only an earlier verdict knows counts too."""
     folders = _run_folders(place)
     for folder in folders:

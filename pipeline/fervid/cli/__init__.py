@@ -11,7 +11,7 @@ from types import FrameType
 
 import typer
 
-from fervid.cli.alerts import alerts
+from fervid.cli.alerts import app as alerts
 from fervid.cli.analyze import analyze
 from fervid.cli.config import config
 from fervid.cli.data import data
@@ -34,8 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, alerts, profile, demo, data, train, targets, tune, evaluate, config):
+for command in (analyze, profile, demo, data, train, targets, tune, evaluate, config):
     app.command()(command)
+app.add_typer(alerts, name="alerts")
 app.add_typer(genres, name="genres")
 app.add_typer(models, name="models")
 app.add_typer(evidence, name="evidence")

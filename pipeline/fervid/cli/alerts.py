@@ -1,13 +1,16 @@
-"""`fervid alerts`: finished runs to events for review."""
+"""`fervid alerts`: finished runs to events for review. Without the name of a command it is `fervid alerts find`."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
+
+from fervid.cli.alert_review import review
 
 if TYPE_CHECKING:
     from fervid.alerts.records import AlertRecord
@@ -15,9 +18,37 @@ if TYPE_CHECKING:
     from fervid.alerts.scan import RunAlerts
 
 ALERTS_FOUND = 4
+DEFAULT_COMMAND = "find"
 
 
-def alerts(
+class _FindByDefault(TyperGroup):
+    """A group that takes what is none of its commands for arguments of `find`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_FindByDefault,
+    help="Events for review: find them, judge them, measure and tune the rules, tell somebody.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    epilog="`fervid alerts RUN...` is short for `fervid alerts find RUN...`; its options: fervid alerts find --help",
+)
+
+
+@app.callback()
+def alerts() -> None:
+    """Events for review: find them, judge them, measure and tune the rules, tell somebody.
+
+    `fervid alerts RUN...` is short for `fervid alerts find RUN...`.
+    """
+
+
+@app.command()
+def find(
     runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
     rules: Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")] = "anger",
     start_time: Annotated[
@@ -158,3 +189,6 @@ def _total(results: list[RunAlerts]) -> str:
     return (
         f"{len(results)} runs: {_count(n_alerts, 'alert')}, {_count(n_notices, 'notice')}; {not_fit} not fit for alerts"
     )
+
+
+app.command()(review)

@@ -1,0 +1,65 @@
+"""`fervid alerts review`: say of alerts whether they were worth it, and see how often they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from fervid.alerts.reviews import Precision, Review
+
+
+def review(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    alert_id: Annotated[str | None, typer.Option("--alert", help="The alert_id to judge, from alerts.csv.")] = None,
+    verdict: Annotated[
+        Literal["true", "false", "unsure", "none"] | None, typer.Option(help="none takes an earlier verdict back.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    reviewer: Annotated[str | None, typer.Option(help="Who says so.", show_default="your account")] = None,
+    take_over: Annotated[
+        Path | None, typer.Option("--import", help="Take over the verdicts that a review page saved as JSON.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Keep verdicts about alerts (true, false, unsure, with a reason) and print the precision of each rule and camera.
+
+    Example: fervid alerts review outputs --alert 9f3c51d0a2b4 --verdict false --reason "laughing"
+    """
+    from fervid.alerts.reviews import import_verdicts, precision_by_rule_and_camera, read_verdicts, write_verdict
+    from fervid.alerts.scan import find_runs
+    from fervid.errors import ConfigError
+
+    if (alert_id is None) != (verdict is None):
+        raise ConfigError("--alert and --verdict belong together: which alert, and true, false, unsure or none.")
+    found = find_runs(runs)
+    if alert_id is not None and verdict is not None:
+        write_verdict(found, alert_id, None if verdict == "none" else verdict, reason, reviewer=reviewer)
+    if take_over is not None:
+        n_new, n_known = import_verdicts(found, take_over)
+        typer.echo(f"{n_new} verdicts taken over, {n_known} were there already", err=True)
+    reviews = read_verdicts(found)
+    table = precision_by_rule_and_camera(reviews)
+    if as_json:
+        content = {"precision": [row.to_json() for row in table], "verdicts": [one.to_json() for one in reviews]}
+        print(json.dumps(content, ensure_ascii=False))
+    else:
+        print(describe_reviews(reviews, table))
+
+
+def describe_reviews(reviews: list[Review], table: list[Precision]) -> str:
+    """Verdicts and precision for people."""
+    if not reviews:
+        return "no verdicts yet"
+    lines = [f"{'rule':<20} {'camera':<20} {'true':>5} {'false':>5} {'unsure':>6}  precision (95 % interval)"]
+    for row in table:
+        low, high = row.interval
+        share = "nobody decided" if row.precision is None else f"{row.precision:.0%} ({low:.0%} to {high:.0%})"
+        lines.append(
+            f"{row.rule or 'all':<20} {row.camera or 'all cameras':<20} {row.n_true:>5} {row.n_false:>5} "
+            f"{row.n_unsure:>6}  {share}"
+        )
+    return "\n".join(lines)
