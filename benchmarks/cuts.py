@@ -25,7 +25,7 @@ from fervid.config import load_settings
 from fervid.emotion.scoring import THUMBNAIL_PX
 from fervid.inputs import find_videos
 from fervid.opencv import cv2
-from fervid.video.cuts import describe_pictures, find_shots
+from fervid.video.cuts import describe_pictures, find_shots, take_thumbnail
 from fervid.video.luma import luma
 from fervid.video.segments import sampling_slot
 
@@ -84,7 +84,7 @@ def watch(pictures: Iterable[tuple[float, np.ndarray, np.ndarray]], fps: float) 
         small = cv2.resize(bgr, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
         reference += [cut.frame_num for cut in detector.process_frame(FrameTimecode(i, fps), small)]
         times.append(seconds)
-        thumbnails.append(cv2.resize(gray, THUMBNAIL_PX, interpolation=cv2.INTER_AREA))
+        thumbnails.append(take_thumbnail(gray, THUMBNAIL_PX))
     return Watched(np.array(times), np.array(thumbnails), reference)
 
 
@@ -207,7 +207,7 @@ def cost(path: Path) -> None:
         if i >= 50:
             break
     begun = time.process_time()
-    small = [cv2.resize(gray, THUMBNAIL_PX, interpolation=cv2.INTER_AREA) for gray in grays]
+    small = [take_thumbnail(gray, THUMBNAIL_PX) for gray in grays]
     thumbnail = (time.process_time() - begun) / len(grays)
     begun = time.process_time()
     describe_pictures([np.array(small)] * 20, np.arange(20 * len(small)) / 10, threshold=TRACK.cut_threshold)

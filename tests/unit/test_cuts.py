@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fervid.video.cuts import Pictures, describe_pictures, find_shots
+from fervid.video.cuts import Pictures, describe_pictures, find_shots, take_thumbnail
 
 HEIGHT, WIDTH = 18, 32
 ROOM = np.tile(np.linspace(20, 220, WIDTH), (HEIGHT, 1))
@@ -172,3 +172,17 @@ def test_a_fade_to_black_and_back_to_the_same_picture_is_none() -> None:
 
 def test_a_long_darkness_is_a_scene_and_no_fade() -> None:
     assert cuts(*fade(25), fps=10) == []
+
+
+@pytest.mark.parametrize("shape", [(18, 32), (10, 20), (90, 700), (700, 90), (361, 641)])
+def test_a_thumbnail_holds_the_levels_of_the_picture(shape: tuple[int, int]) -> None:
+    across = np.linspace(20, 220, shape[1])
+    thumbnail = take_thumbnail(np.tile(np.round(across), (shape[0], 1)).astype(np.uint8), (WIDTH, HEIGHT))
+    assert (thumbnail.shape, thumbnail.dtype) == ((HEIGHT, WIDTH), np.uint8)
+    expected = np.interp((np.arange(WIDTH) + 0.5) / WIDTH, (np.arange(shape[1]) + 0.5) / shape[1], across)
+    assert np.abs(thumbnail - expected).max() <= 4
+
+
+def test_a_thumbnail_averages_noise_away() -> None:
+    noisy = np.random.default_rng(1).normal(128, 20, (360, 640)).clip(0, 255).astype(np.uint8)
+    assert take_thumbnail(noisy, (WIDTH, HEIGHT)).std() < 20 / 4

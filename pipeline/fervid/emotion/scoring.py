@@ -9,8 +9,8 @@ import numpy as np
 from fervid.emotion import Classifier
 from fervid.emotion.crops import crop_faces, crop_quality
 from fervid.emotion.looks import measure_looks
-from fervid.opencv import cv2
 from fervid.types import Detections, FaceCrops, FaceScores, Frame
+from fervid.video.cuts import take_thumbnail
 
 THUMBNAIL_PX = (32, 18)
 MAX_WAITING_FRAMES = 256
@@ -23,9 +23,9 @@ def cut_out_faces(
     """Each frame's faces as crops of `side_px`; the frame itself is let go here."""
     for frame, found, small in detected:
         crops = crop_faces(frame.gray, found.boxes, side_px=side_px, margin=margin, is_full_range=frame.is_full_range)
-        thumbnail = cv2.resize(small, THUMBNAIL_PX, interpolation=cv2.INTER_AREA)
+        thumbnail = take_thumbnail(small, THUMBNAIL_PX)
         quality, looks = crop_quality(crops, found.boxes), measure_looks(crops)
-        yield FaceCrops(found, crops, quality, np.asarray(thumbnail, np.uint8), looks)
+        yield FaceCrops(found, crops, quality, thumbnail, looks)
 
 
 def score_faces(cut: Iterator[FaceCrops], classifier: Classifier, *, batch_size: int) -> Iterator[FaceScores]:
