@@ -6,11 +6,9 @@ Knows no rule language.
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +24,7 @@ from fervid.alerts.records import AlertRecord
 from fervid.alerts.scan import RunAlerts
 from fervid.alerts.source import read_faces_between
 from fervid.alerts.strip import draw_strip
+from fervid.audit import note_open_faces
 from fervid.errors import OutputError
 from fervid.files import file_sha256
 from fervid.opencv import cv2
@@ -34,7 +33,7 @@ from fervid.video.writer import Picture, check_is_there, read_pictures, write_cl
 
 Blur = Literal["all", "others", "none"]
 
-EVIDENCE, BUNDLE, AUDIT_LOG = "evidence", "evidence.zip", "evidence-audit.jsonl"
+EVIDENCE, BUNDLE = "evidence", "evidence.zip"
 LONGEST_CLIP_SECONDS = 120.0
 """Of a longer alert the clip shows the beginning."""
 AROUND_SECONDS = 2.0
@@ -66,7 +65,8 @@ def write_evidence(found: RunAlerts, *, blur: Blur = "all", tiers: Sequence[str]
         return []
     check_is_there(video)
     if blur != "all":
-        _note_in_audit_log(run.folder, records, blur)
+        alert_ids = [record.alert_id for record in records]
+        note_open_faces(run.folder, "evidence with open faces", blur=blur, alerts=alert_ids)
     rolls = {rule.name: (rule.pre_roll, rule.post_roll) for rule in found.rules.rules}
     written = []
     for record in records:
@@ -191,28 +191,3 @@ def _about(found: RunAlerts, video: Path, records: Sequence[AlertRecord], blur: 
         "blur": blur,
         "alerts": [record.alert_id for record in records],
     }
-
-
-def _note_in_audit_log(folder: Path, records: Sequence[AlertRecord], blur: Blur) -> None:
-    """Append a line about an export that leaves faces open, before anything of it is written."""
-    entry = {
-        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "user": _user(),
-        "what": "evidence with open faces",
-        "blur": blur,
-        "alerts": [record.alert_id for record in records],
-    }
-    try:
-        with (folder / AUDIT_LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
-    except OSError as problem:
-        raise OutputError(
-            f"{folder / AUDIT_LOG} cannot be written ({problem.strerror}), so no face is left open. Use --blur all."
-        ) from None
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

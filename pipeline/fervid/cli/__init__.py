@@ -13,6 +13,7 @@ import typer
 
 from fervid.cli.alerts import app as alerts
 from fervid.cli.analyze import analyze
+from fervid.cli.annotate import annotate
 from fervid.cli.config import config
 from fervid.cli.data import data
 from fervid.cli.demo import demo
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, profile, demo, data, train, targets, tune, evaluate, config):
+for command in (analyze, profile, annotate, demo, data, train, targets, tune, evaluate, config):
     app.command()(command)
 app.add_typer(alerts, name="alerts")
 app.add_typer(genres, name="genres")

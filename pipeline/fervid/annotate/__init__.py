@@ -1,0 +1,1 @@
+"""A finished run drawn into its video. Knows no detector and no network: everything comes from the stored tables."""

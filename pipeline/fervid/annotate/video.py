@@ -1,0 +1,164 @@
+"""Write a run's video with what was found drawn into it: boxes, labels, probabilities, and the timeline below.
+
+Times, sound and the spacing of frames stay those of the video. Faces are covered unless asked otherwise. Knows no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from fervid.alerts.blur import FaceCovers, cover, find_faces_to_cover
+from fervid.annotate.marks import StoredFaces
+from fervid.audit import note_open_faces
+from fervid.errors import InputError
+from fervid.opencv import cv2
+from fervid.overlay.faces import FaceDrawer, text_size
+from fervid.overlay.strip import Bins, TimelineStrip
+from fervid.run import Run
+from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
+
+Blur = Literal["all", "none"]
+
+ANNOTATED = "annotated.mp4"
+LEAST_HEIGHT_PX = 480
+"""Smaller pictures are enlarged by a whole number, so that the letters can be read."""
+AROUND_SECONDS = 1.0
+"""Faces found so long before and after the stretch are covered in it."""
+
+
+def annotate_run(
+    run: Run,
+    *,
+    blur: Blur = "all",
+    bars: bool = True,
+    strip: bool = True,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+    target: Path | None = None,
+    progress: bool = False,
+) -> Path:
+    """Write `annotated.mp4` into the run folder (or to `target`) and return its path.
+
+    `blur` "all" covers every face that the run or a search of its own finds, "none" is noted in the run's audit log
+    first. `bars` are the probabilities beside each face, `strip` is the timeline below the picture.
+    Raises VideoUnreadable when the video has gone, InputError for an empty stretch, OutputError when nothing can be
+    written.
+    """
+    video, duration = Path(run.manifest.video_path), float(run.manifest.video["duration_seconds"])
+    check_is_there(video)
+    end = min(duration, end_seconds if end_seconds is not None else duration)
+    if start_seconds >= end:
+        raise InputError(
+            f"{video.name} lasts {duration:.2f} s, so there is nothing from {start_seconds:g} to {end:g} s. "
+            "Give another --start or --end."
+        )
+    target = target or run.folder / ANNOTATED
+    if blur == "none":
+        note_open_faces(run.folder, "annotated video with open faces", blur=blur, start_s=start_seconds, end_s=end)
+    faces = StoredFaces(run)
+    covers = None
+    if blur == "all":
+        around = _pictures(run, video, max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS)
+        shown = _with_bar(around, "looking for faces to cover", start_seconds, end, is_shown=progress)
+        covers = FaceCovers(faces.tracks, find_faces_to_cover((p.seconds, p.rgb) for p in shown))
+    # The last frame lies before the end of the video; a clip to the very end must not lose it to rounding.
+    until = end if end < duration else duration + AROUND_SECONDS
+    pictures = _with_bar(_pictures(run, video, start_seconds, until), "drawing", start_seconds, end, is_shown=progress)
+    write_clip(
+        target,
+        _drawn(run, pictures, faces, covers, (start_seconds, end), bars=bars, strip=strip),
+        start_seconds=start_seconds,
+        end_seconds=until,
+        sound_from=video,
+        start_time_seconds=run.manifest.start_time_s,
+        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+    )
+    return target
+
+
+def _drawn(
+    run: Run,
+    pictures: Iterator[Picture],
+    faces: StoredFaces,
+    covers: FaceCovers | None,
+    span: tuple[float, float],
+    *,
+    bars: bool,
+    strip: bool,
+) -> Iterator[Picture]:
+    labels = run.manifest.model["labels"]
+    drawer = FaceDrawer(labels, bars=bars)
+    below: TimelineStrip | None = None
+    size: tuple[int, int] | None = None
+    for picture in pictures:
+        rgb = picture.rgb if covers is None else cover(picture.rgb, covers.at(picture.seconds))
+        if size is None:
+            size = _shown_size(rgb, picture.pixel_aspect)
+            if strip:
+                below = _timeline_strip(run, span, width_px=size[0], text_px=round(text_size(size[1]) * 0.9))
+        scale = size[0] / rgb.shape[1], size[1] / rgb.shape[0]
+        enlarged = cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR) if scale != (1.0, 1.0) else rgb.copy()
+        shown = np.asarray(enlarged, np.uint8)
+        drawer.draw(shown, faces.at(picture.seconds, scale=scale))
+        if below is not None:
+            shown = np.concatenate([shown, below.at(picture.seconds)])
+        yield Picture(picture.seconds, shown, Fraction(1))
+
+
+def _shown_size(rgb: np.ndarray, pixel_aspect: Fraction) -> tuple[int, int]:
+    """Width and height with square pixels, even, and large enough for letters."""
+    height, width = rgb.shape[:2]
+    times = max(1, -(-LEAST_HEIGHT_PX // height))
+    return 2 * round(width * float(pixel_aspect) * times / 2), 2 * (height * times // 2)
+
+
+def _timeline_strip(run: Run, span: tuple[float, float], *, width_px: int, text_px: int) -> TimelineStrip:
+    labels = run.manifest.model["labels"]
+    table = run.timeline
+    edges = np.stack([table["start_s"].to_numpy(), table["end_s"].to_numpy()], axis=1)
+    means = np.stack([table[f"mean_{label}"].to_numpy() for label in labels], axis=1)
+    return TimelineStrip(
+        Bins(edges, means, table["coverage"].to_numpy()),
+        labels,
+        start_seconds=span[0],
+        end_seconds=span[1],
+        width_px=width_px,
+        text_px=text_px,
+        alerts=_alerts(run, span),
+    )
+
+
+def _alerts(run: Run, span: tuple[float, float]) -> list[tuple[float, float]]:
+    file = run.folder / "alerts.parquet"
+    if not file.is_file():
+        return []
+    table = pq.read_table(file, columns=["start_s", "end_s", "tier"])
+    found = zip(table["start_s"].to_pylist(), table["end_s"].to_pylist(), table["tier"].to_pylist(), strict=True)
+    return [(first, last) for first, last, tier in found if tier == "alert" and first < span[1] and last > span[0]]
+
+
+def _pictures(run: Run, video: Path, start: float, end: float) -> Iterator[Picture]:
+    return read_pictures(
+        video,
+        start_seconds=start,
+        end_seconds=end,
+        start_time_seconds=run.manifest.start_time_s,
+        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+    )
+
+
+def _with_bar(pictures: Iterator[Picture], what: str, start: float, end: float, *, is_shown: bool) -> Iterator[Picture]:
+    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]"
+    bar: Any = tqdm(total=end - start, desc=what, disable=not is_shown, leave=False, bar_format=form)
+    with bar:
+        for picture in pictures:
+            bar.n = min(max(bar.n, picture.seconds - start), bar.total)
+            bar.update(0)
+            yield picture

@@ -1,0 +1,41 @@
+"""A run's log of what was written with faces left open: when, by whom, what. Knows no picture."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fervid.errors import OutputError
+
+AUDIT_LOG = "evidence-audit.jsonl"
+
+
+def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> None:
+    """Append a line to the log of a run folder, before anything with open faces is written.
+
+    Raises OutputError where it cannot be written: then no face may be left open.
+    """
+    entry = {
+        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "user": _user(),
+        "what": what,
+        "blur": blur,
+        **details,
+    }
+    try:
+        with (folder / AUDIT_LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    except OSError as problem:
+        raise OutputError(
+            f"{folder / AUDIT_LOG} cannot be written ({problem.strerror}), so no face is left open. Use --blur all."
+        ) from None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
