@@ -9,7 +9,7 @@ from fervid.errors import ModelError
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
 
-DEFAULT_MODEL = "fer2013-res-xs"
+DEFAULT_MODEL = "fer2013-res-s"
 
 
 def in_checkout() -> bool:

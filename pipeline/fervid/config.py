@@ -115,7 +115,7 @@ class EmotionSettings(_Section):
 
     model: str = Field(default=assets.DEFAULT_MODEL, description="name of a shipped model, or path of a model folder")
     crop_margin: float = Field(
-        default=0.15, ge=0, le=1, description="the box grows by this share of itself on every side"
+        default=-0.05, ge=-0.2, le=1, description="the box grows (or, below 0, shrinks) by this share on every side"
     )
     flip: bool = Field(default=False, description="average each face with its mirror image: twice the work a face")
     labels: Literal["fer2013", "ferplus", "mean"] = Field(

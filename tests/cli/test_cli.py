@@ -119,7 +119,7 @@ def test_one_refused_video_does_not_stop_the_others(tmp_path: Path) -> None:
         (["analyze", "clip.mp4", "--detector", "nope"], 2, "Use one of haar, yunet"),
         (["analyze", "clip.mp4", "--detector", "yunet"], 2, "detect.yunet.model_path"),
         (["analyze", "clip.mp4", "--device", "gpu:9"], 2, "no GPU driver was found"),
-        (["analyze", "clip.mp4", "--model", "nope"], 78, "model 'nope' does not exist. Use fer2013-res-xs or"),
+        (["analyze", "clip.mp4", "--model", "nope"], 78, "model 'nope' does not exist. Use fer2013-res-s or"),
         (["analyze", "clip.mp4", "--out", "clip.mp4"], 74, "cannot be written"),
         (["analyze"], 2, "Missing argument"),
         (["nope"], 2, "No such command"),
@@ -174,10 +174,10 @@ def test_models_are_listed_and_checked(tmp_path: Path) -> None:
     listed = run_fervid("models")
     assert listed.returncode == 0
     first = listed.stdout.splitlines()[0]
-    assert first.startswith("fer2013-res-xs (default): res-xs, 693,631 parameters, PublicTest 66.90%")
+    assert first.startswith("fer2013-res-s (default): res-s, 1,232,559 parameters, heads fer2013 and ferplus, PublicTest 70.66%")
     assert first.endswith("PrivateTest read once")
-    folder = shutil.copytree(listed.stdout.splitlines()[1].strip(), tmp_path / "fer2013-res-xs")
-    assert run_fervid("models", "verify", str(folder)).stdout.startswith("fer2013-res-xs: whole")
+    folder = shutil.copytree(listed.stdout.splitlines()[1].strip(), tmp_path / "fer2013-res-s")
+    assert run_fervid("models", "verify", str(folder)).stdout.startswith("fer2013-res-s: whole")
     with (folder / "model.tflite").open("r+b") as file:
         file.seek(1000)
         file.write(b"swapped")

@@ -40,7 +40,7 @@ FAULTS = """\
 
 HEADS = {
     FER2013: "FER-2013's labels",
-    FERPLUS: "The majority of FER+'s ten voters",
+    FERPLUS: "the majority of FER+'s ten voters",
 }
 VIEWS = {"none": "one view", "flip": "with the mirror image", "ten-crop": "ten crops"}
 
@@ -211,7 +211,8 @@ def _head_tables(content: dict[str, Any], split: str, head: str) -> list[str | N
     single = measured["none"]
     if not single:
         return [None]
-    what = f"### {HEADS[head]} ({single['n']:,} faces)\n"
+    title = HEADS[head][0].upper() + HEADS[head][1:]
+    what = f"### {title} ({single['n']:,} faces)\n"
     if head == FERPLUS:
         what += (
             "\nSingle votes dropped, more than half of the rest agree on one of the eight emotions (Barsoum et al., "
