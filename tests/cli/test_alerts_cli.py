@@ -110,6 +110,31 @@ def test_verdicts_are_kept_and_counted(angry_run: Path) -> None:
         assert len(wrong.stderr.strip().splitlines()) == 1
 
 
+def test_rules_are_measured_and_tuned_against_what_people_saw(angry_run: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("video,start,end,emotion\nrun,00:00:02,00:00:05,angry\n")
+    out = tmp_path / "figures"
+    given = (str(angry_run), "--truth", str(truth), "-o", str(out))
+    done = run_fervid("alerts", "evaluate", *given)
+    assert done.returncode == 0, done.stderr
+    assert "all alerts         1 of 1 events, 0 false alarms: 0.00 an hour" in done.stdout
+    assert (out / "curve.png").is_file()
+    as_json = json.loads(run_fervid("alerts", "evaluate", *given, "--json").stdout)
+    assert as_json["best_at"]["recall"] == 1
+
+    alone = run_fervid("alerts", "tune", *given)
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert "tuning needs two videos or more" in alone.stderr
+    shutil.copytree(angry_run, tmp_path / "other")
+    runs = (str(angry_run), str(tmp_path / "other"))
+    tuned = run_fervid("alerts", "tune", *runs, "--truth", str(truth), "-o", str(out), "--target-fa-per-hour", "2")
+    assert tuned.returncode == 0, tuned.stderr
+    assert "chosen on 1 videos, checked on 1 others" in tuned.stdout
+    assert "cannot show 2 false alarms an hour" in tuned.stdout
+    again = run_fervid("alerts", str(angry_run), "--rules", str(out / "tuned.toml"), "--json", "--no-report")
+    assert json.loads(again.stdout)["alerts"][0]["rule"] == "anger"
+
+
 def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     shutil.copytree(analysed / "runs", runs)

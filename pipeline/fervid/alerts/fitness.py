@@ -102,14 +102,19 @@ class Fitness:
         }
 
 
-def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
-    """How far a run can be judged, from its tables."""
+def seconds_of_frames(run: Run, frames: FrameTimes) -> np.ndarray:
+    """How many seconds each analysed frame stands for, float64 (F,)."""
     settings = run.manifest.settings
     duration = float(run.manifest.video["duration_seconds"])
     start = min(float(settings["video"]["start_seconds"]), duration)
     end = min(duration, settings["video"]["end_seconds"] or duration)
     hold = float(settings["timeline"]["max_hold_seconds"])
-    seconds = frame_spells(frames.seconds, start=start, end=end, max_hold_seconds=hold).seconds
+    return frame_spells(frames.seconds, start=start, end=end, max_hold_seconds=hold).seconds
+
+
+def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
+    """How far a run can be judged, from its tables."""
+    seconds = seconds_of_frames(run, frames)
     is_seen, is_usable = np.zeros(len(seconds), bool), np.zeros(len(seconds), bool)
     by_reason = dict.fromkeys(ABSTAIN_REASONS, 0.0)
     sizes = []

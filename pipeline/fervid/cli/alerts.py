@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from fervid.cli.alert_review import review
+from fervid.cli.alert_tuning import evaluate, tune
 
 if TYPE_CHECKING:
     from fervid.alerts.records import AlertRecord
@@ -191,4 +192,5 @@ def _total(results: list[RunAlerts]) -> str:
     )
 
 
-app.command()(review)
+for command in (review, evaluate, tune):
+    app.command()(command)

@@ -1,0 +1,146 @@
+"""`fervid alerts evaluate` and `fervid alerts tune`: rules against what people saw."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fervid.alerts.evaluate import Evaluation, Outcome, Point
+    from fervid.alerts.rules import Rule
+    from fervid.alerts.tune import Tuning
+
+Runs = Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)]
+TruthFile = Annotated[
+    Path, typer.Option("--truth", help="CSV file video,start,end[,emotion]: what people saw.", show_default=False)
+]
+Rules = Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")]
+RuleName = Annotated[str | None, typer.Option("--rule", help="The rule over thresholds.", show_default="first alert")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Target = Annotated[float, typer.Option("--target-fa-per-hour", help="False alarms an hour of video that are bearable.")]
+
+
+def evaluate(
+    runs: Runs,
+    truth: TruthFile,
+    rules: Rules = "anger",
+    rule: RuleName = None,
+    at: Target = 0.5,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for the figures.", show_default="alert-evaluation in outputs/"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold alerts against what people saw: false alarms an hour, recall, delay, and both over thresholds.
+
+    A run that no row names is taken to hold no event. Example: fervid alerts evaluate outputs --truth labels.csv
+    """
+    from fervid import assets
+    from fervid.alerts.evaluate import best_recall, evaluate_alerts
+    from fervid.alerts.evaluation_files import evaluation_content, write_evaluation
+    from fervid.alerts.rules import load_rules
+    from fervid.alerts.scan import find_runs
+    from fervid.alerts.truth import read_truth
+
+    rule_set = load_rules(rules)
+    found = find_runs(runs)
+    evaluation = evaluate_alerts(found, rule_set, read_truth(truth, found), rule_name=rule)
+    best = best_recall(evaluation.points, at_false_per_hour=at)
+    written = write_evaluation(evaluation, out or assets.default_output_folder() / "alert-evaluation")
+    if as_json:
+        extra = {"at_false_alarms_per_hour": at, "best_at": best.to_json() if best else None}
+        print(json.dumps(evaluation_content(evaluation) | extra, ensure_ascii=False))
+    else:
+        print(describe_evaluation(evaluation, best, at))
+    print(f"figures: {', '.join(map(str, written))}", file=sys.stderr)
+
+
+def tune(
+    runs: Runs,
+    truth: TruthFile,
+    target: Target = 0.5,
+    rules: Rules = "anger",
+    rule: RuleName = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for tuned.toml.", show_default="alert-tuning in outputs/"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose a rule's threshold and duration for the false alarms that are bearable, and check them on other footage.
+
+    Half of the videos choose, the other half checks. Example: fervid alerts tune outputs --truth labels.csv
+    """
+    from fervid import assets
+    from fervid.alerts.evaluation_files import write_tuning
+    from fervid.alerts.rules import load_rules
+    from fervid.alerts.scan import find_runs
+    from fervid.alerts.truth import read_truth
+    from fervid.alerts.tune import tune_rule
+
+    rule_set = load_rules(rules)
+    found = find_runs(runs)
+    tuning = tune_rule(found, rule_set, read_truth(truth, found), target_per_hour=target, rule_name=rule)
+    written = write_tuning(tuning, rule_set, out or assets.default_output_folder() / "alert-tuning")
+    print(json.dumps(tuning.to_json(), ensure_ascii=False) if as_json else describe_tuning(tuning))
+    print(f"written: {', '.join(map(str, written))}", file=sys.stderr)
+
+
+def describe_evaluation(evaluation: Evaluation, best: Point | None, at: float) -> str:
+    """An evaluation for people."""
+    hours = evaluation.alerts.hours
+    lines = [f"{evaluation.n_videos} videos, {hours:.2f} h"]
+    if evaluation.unmatched:
+        lines.append(f"  not among the runs: {', '.join(evaluation.unmatched)}")
+    lines += [_row(name, outcome) for name, outcome in evaluation.by_rule.items()]
+    lines.append(_row("all alerts", evaluation.alerts))
+    lines.append(f"rule {evaluation.rule.name} at {at:g} false alarms an hour or fewer: {_best(best)}")
+    return "\n".join(lines)
+
+
+def describe_tuning(tuning: Tuning) -> str:
+    """A tuning for people."""
+    name = tuning.before.name
+    lines = [
+        f"rule {name}: {_numbers(tuning.before)} -> {_numbers(tuning.after)}",
+        f"chosen on {len(tuning.tuned_on)} videos, checked on {len(tuning.checked_on)} others",
+        *(_row(key.replace("_", " on "), outcome) for key, outcome in tuning.outcomes.items()),
+    ]
+    if not tuning.meets_target:
+        lines.append(f"no variant had {tuning.target_per_hour:g} false alarms an hour or fewer: this is the nearest")
+    hours = tuning.outcomes["after_checking"].hours
+    if hours < tuning.hours_to_show:
+        lines.append(
+            f"{hours:.2f} h cannot show {tuning.target_per_hour:g} false alarms an hour: it takes "
+            f"{tuning.hours_to_show:.1f} h without any. Check on more footage before you rely on it."
+        )
+    return "\n".join(lines)
+
+
+def _row(name: str, outcome: Outcome) -> str:
+    text = f"  {name:<18} {_found(outcome)}, {outcome.n_false} false alarms"
+    rate, interval = outcome.false_per_hour, outcome.false_per_hour_interval
+    if rate is not None and interval is not None:
+        text += f": {rate:.2f} an hour ({interval[0]:.2f} to {interval[1]:.2f})"
+    if outcome.delays:
+        text += f"; raised {sorted(outcome.delays)[len(outcome.delays) // 2]:.1f} s after the start (median)"
+    return text
+
+
+def _found(outcome: Outcome) -> str:
+    return f"{outcome.n_found} of {outcome.n_events} events" if outcome.n_events else "no event to find"
+
+
+def _best(best: Point | None) -> str:
+    if best is None:
+        return "no threshold does it"
+    return f"{_found(best.outcome)}, with {_numbers(best.rule)}"
+
+
+def _numbers(rule: Rule) -> str:
+    return f"enter {rule.enter:g}, exit {rule.leave:g}, for {rule.for_:g} s"
