@@ -22,6 +22,7 @@ from fervid.cli.evidence import app as evidence
 from fervid.cli.genres import app as genres
 from fervid.cli.models import app as models
 from fervid.cli.profile import profile
+from fervid.cli.report import report
 from fervid.cli.targets import targets
 from fervid.cli.train import train
 from fervid.cli.tune import tune
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, profile, annotate, demo, data, train, targets, tune, evaluate, config):
+for command in (analyze, profile, report, annotate, demo, data, train, targets, tune, evaluate, config):
     app.command()(command)
 app.add_typer(alerts, name="alerts")
 app.add_typer(genres, name="genres")

@@ -1,0 +1,27 @@
+"""`fervid report`: finished runs as one page for the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for report.html. [the run's, or the one runs share]")
+    ] = None,
+) -> None:
+    """Write report.html: one file to look at runs in any browser, offline: timeline, boxes, tracks, alerts, verdicts.
+
+    It links to the video where it lies and holds no picture of a face. Verdicts given on it are saved as a file.
+    Example: fervid report outputs
+    """
+    from fervid.review.report import write_reports
+
+    pages = write_reports(runs, out=out)
+    print(pages[0], flush=True)
+    if len(pages) > 1:
+        typer.echo(f"{len(pages) - 1} pages of single runs beside it, in their folders", err=True)

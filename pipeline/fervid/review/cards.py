@@ -1,0 +1,161 @@
+"""A run in a line of the list: a few numbers, how many alerts wait for a look, and its timeline as a strip.
+
+Reads small files only, so that hundreds of runs are listed at once; the strip comes apart, when its line is in view.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fervid.manifest import manifest_content, printable
+from fervid.review.columns import plain_bytes, quantise
+
+STRIP_COLUMNS = 120
+"""Of a strip, however long the video."""
+ALERTS_JSON, REVIEWS_TABLE = "alerts.json", "reviews.parquet"
+
+
+def run_id(folder: Path) -> str:
+    """The name of a run in addresses: says nothing of where it lies."""
+    return hashlib.blake2b(str(folder.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
+def make_card(folder: Path) -> dict[str, Any]:
+    """What the list shows of a run at once. Raises InputError when the folder is no complete run."""
+    manifest = manifest_content(folder)
+    results = manifest.get("results") or {}
+    video = Path(manifest["video_path"])
+    found = _stored_alerts(folder)
+    return {
+        "id": run_id(folder),
+        "name": printable(video.name),
+        "camera": printable(video.parent.name),
+        "folder": printable(folder.name),
+        "status": manifest["status"],
+        "warnings": len(manifest["warnings"]),
+        "duration_s": float(manifest["video"]["duration_seconds"]),
+        "coverage": results.get("coverage"),
+        "shares": results.get("shares") or {},
+        "dominant": results.get("dominant"),
+        "tracks": results.get("tracks"),
+        "peak_anger": (results.get("peak_anger") or {}).get("value"),
+        "labels": manifest["model"]["labels"],
+        "alerts": None if found is None else _marks(folder, found),
+        "fitness": None if found is None else _short_fitness(found.get("fitness") or {}),
+        "finished_utc": manifest["finished_utc"],
+    }
+
+
+def make_strip(folder: Path) -> dict[str, Any]:
+    """A run's timeline in STRIP_COLUMNS columns: `coverage` and `means` (labels x columns), bytes as base64.
+
+    `fitness` is there too for a run whose rules were never run, since it takes a look at every face.
+    """
+    import pyarrow.parquet as pq
+
+    from fervid.alerts.fitness import judge_fitness
+    from fervid.alerts.source import read_frame_times
+    from fervid.run import open_run
+
+    manifest = manifest_content(folder)
+    labels = manifest["model"]["labels"]
+    names = ["start_s", "end_s", "observed_s", "coverage", *(f"mean_{label}" for label in labels)]
+    table = pq.ParquetFile(folder / "timeline.parquet").read(columns=names)
+    values = {name: table[name].to_numpy().astype(float) for name in names}
+    duration = max(float(manifest["video"]["duration_seconds"]), 1e-3)
+    coverage, means = strip_columns(values, labels, duration)
+    strip = {"coverage": plain_bytes(quantise(coverage)), "means": plain_bytes(quantise(means))}
+    if _stored_alerts(folder) is not None:
+        return strip
+    run = open_run(folder)
+    return strip | {"fitness": _short_fitness(judge_fitness(run, read_frame_times(run)).to_json())}
+
+
+def strip_columns(
+    values: dict[str, np.ndarray], labels: list[str], duration: float, n: int = STRIP_COLUMNS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bins summed up over `n` equal parts of the video: coverage (n,) and means (C, n), NaN where nothing was seen.
+
+    Each part takes from a bin in proportion to the time that they share; means are weighted by covered seconds.
+    """
+    start, end = values["start_s"], values["end_s"]
+    edges = np.linspace(0, duration, n + 1)
+    length = np.maximum(end - start, 1e-9)
+
+    def spread(amount: np.ndarray) -> np.ndarray:
+        """Amounts of bins, evenly within each, as amounts of parts."""
+        known = np.nan_to_num(amount)
+        before = np.concatenate([[0.0], np.cumsum(known)])
+        at = np.clip(np.searchsorted(start, edges, side="right") - 1, 0, max(0, len(start) - 1))
+        within = np.clip((edges - start[at]) / length[at], 0, 1) if len(start) else np.zeros(n + 1)
+        reached = before[at] + within * known[at] if len(start) else np.zeros(n + 1)
+        return np.asarray(np.diff(reached))
+
+    observed = spread(values["observed_s"])
+    covered_seconds = np.nan_to_num(values["coverage"]) * np.nan_to_num(values["observed_s"])
+    covered = spread(covered_seconds)
+    tiny = 1e-9
+    coverage = np.divide(covered, observed, out=np.full(n, np.nan), where=observed > tiny)
+    sums = np.stack([spread(values[f"mean_{label}"] * covered_seconds) for label in labels])
+    means = np.divide(sums, covered, out=np.full(sums.shape, np.nan), where=covered > tiny)
+    return coverage, means
+
+
+def failures_below(folder: Path) -> list[dict[str, str]]:
+    """Videos of the last batch that were not fully analysed: name, status, reason; without the folders they lie in."""
+    path = folder / "failed.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    failures = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            video, reason = str(entry["video"]), str(entry["reason"])
+            failures.append({"name": Path(video).name, "status": str(entry["status"])}
+                            | {"reason": reason.replace(video, Path(video).name)})  # fmt: skip
+        except (ValueError, KeyError, TypeError):
+            continue
+    return failures
+
+
+def _stored_alerts(folder: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads((folder / ALERTS_JSON).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and isinstance(content.get("alerts"), list) else None
+
+
+def _marks(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """Counts by tier, which alerts have a verdict, and [start, end, is an alert] of each."""
+    marks = [[round(a["start_s"], 2), round(a["end_s"], 2), a["tier"] == "alert"] for a in found["alerts"]]
+    ids = [alert["alert_id"] for alert in found["alerts"] if alert["tier"] == "alert"]
+    reviewed = _reviewed(folder, ids)
+    return {
+        "alerts": len(ids),
+        "notices": len(marks) - len(ids),
+        "ids": ids,
+        "reviewed": len(reviewed),
+        "reviewed_ids": reviewed,
+        "marks": marks,
+    }
+
+
+def _reviewed(folder: Path, ids: list[str]) -> list[str]:
+    if not ids or not (folder / REVIEWS_TABLE).is_file():
+        return []
+    from fervid.alerts.reviews import read_verdicts
+
+    known = {review.alert_id for review in read_verdicts(folder)}
+    return [alert_id for alert_id in ids if alert_id in known]
+
+
+def _short_fitness(fitness: dict[str, Any]) -> dict[str, str]:
+    return {"verdict": str(fitness.get("verdict", "")), "text": str(fitness.get("text", ""))}

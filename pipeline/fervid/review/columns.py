@@ -1,0 +1,51 @@
+"""Arrays as text that a page can hold: quantised, differences of neighbours, deflated, base64. Knows no run.
+
+The page undoes it in `static/columns.js`: base64, inflate, running sum in the same width (which wraps on both sides).
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any
+
+import numpy as np
+
+KINDS = {"u8": np.uint8, "u16": np.uint16, "u32": np.uint32}
+LEVEL = 6
+ABSENT = 255
+"""In a column of shares: nothing was measured. Shares are stored in steps of 1/250."""
+STEPS = 250
+MILLISECONDS = 1000
+
+
+def pack(values: np.ndarray, kind: str) -> dict[str, Any]:
+    """Integers (n,), cut to the range of `kind`, as `{kind, n, data}`: little-endian differences, deflated, base64."""
+    dtype = np.dtype(KINDS[kind])
+    whole = np.clip(np.asarray(values), 0, np.iinfo(dtype).max).astype(dtype)
+    steps = np.diff(whole, prepend=dtype.type(0)).astype(dtype)  # wraps around, as does the sum that undoes it
+    data = zlib.compress(steps.astype(dtype.newbyteorder("<")).tobytes(), LEVEL)
+    return {"kind": kind, "n": len(whole), "data": base64.b64encode(data).decode("ascii")}
+
+
+def pack_shares(values: np.ndarray) -> dict[str, Any]:
+    """Numbers 0..1 (n,) in steps of 1/250; NaN stays apart from 0."""
+    return pack(quantise(values), "u8")
+
+
+def pack_times(seconds: np.ndarray) -> dict[str, Any]:
+    """Times in seconds (n,), rounded to milliseconds."""
+    return pack(np.round(np.asarray(seconds, float) * MILLISECONDS), "u32")
+
+
+def quantise(values: np.ndarray) -> np.ndarray:
+    """Numbers 0..1 as uint8 in steps of 1/250; NaN as ABSENT."""
+    numbers = np.asarray(values, float)
+    seen = np.isfinite(numbers)
+    steps = np.round(np.clip(np.where(seen, numbers, 0), 0, 1) * STEPS)
+    return np.where(seen, steps, ABSENT).astype(np.uint8)
+
+
+def plain_bytes(values: np.ndarray) -> str:
+    """Bytes as base64 alone, for small pieces that a page reads at once."""
+    return base64.b64encode(np.ascontiguousarray(values, np.uint8).tobytes()).decode("ascii")

@@ -1,0 +1,142 @@
+"""Everything that the page shows of one run, as small JSON: timeline, cuts, faces by track, alerts, fitness, verdicts.
+
+Boxes are whole pixels and scores steps of 1/250: enough to look at, never to compute from. The tables stay the truth.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fervid.alerts.fitness import REASONS, judge_fitness
+from fervid.alerts.records import AlertRecord
+from fervid.alerts.reviews import read_verdicts, verdicts_of
+from fervid.alerts.scan import ALERTS_TABLE, video_name
+from fervid.alerts.source import FrameTimes, read_frame_times, usable_faces
+from fervid.errors import InputError
+from fervid.palette import label_colours
+from fervid.review.columns import pack, pack_shares, pack_times
+from fervid.run import Run
+
+VERSION = 1
+MOST_FACES = 300_000
+"""Of a run with more faces only every second, third, ... sampled frame is on the page; it says so."""
+NO_FACE, NOT_USED, USABLE = 0, 1, 2
+"""What a frame shows, as the page colours it."""
+ALERT_FIELDS = (
+    "alert_id", "rule", "wording", "tier", "severity", "start_s", "end_s", "peak_s", "peak_score", "enter", "track_id",
+    "track_ids", "quality", "margin", "n_events", "n_held_back", "start_clock",
+)  # fmt: skip
+
+
+def run_content(run: Run) -> dict[str, Any]:
+    """A run as plain values, ready for JSON. It names the video, never its folder."""
+    manifest = run.manifest
+    labels = list(manifest.model["labels"])
+    video = manifest.video
+    frames = read_frame_times(run)
+    faces, every = _faces(run, frames, labels)
+    return {
+        "version": VERSION,
+        "name": video_name(run),
+        "folder": run.folder.name,
+        "video_id": manifest.video_id,
+        "status": manifest.status,
+        "warnings": list(manifest.warnings),
+        "duration_s": float(video["duration_seconds"]),
+        "width_px": int(video["width_px"]),
+        "height_px": int(video["height_px"]),
+        "pixel_aspect": float(Fraction(str(video.get("sample_aspect_ratio") or 1))),
+        "codec": f"{video.get('codec', 'unknown')} in {str(video.get('container', 'unknown')).split(',')[0]}",
+        "model": manifest.model["name"],
+        "analysed_fps": 1 / frames.spacing_seconds if frames.spacing_seconds else 0.0,
+        "hold_s": float(manifest.settings["timeline"]["max_hold_seconds"]),
+        "labels": labels,
+        "colours": label_colours(labels),
+        "reasons": REASONS,
+        "timeline": _timeline(run, labels),
+        "frames": _frames(run, frames),
+        "faces": faces,
+        "faces_of_every": every,
+        "alerts": read_alerts(run),
+        "fitness": judge_fitness(run, frames).to_json(),
+    }
+
+
+def read_alerts(run: Run) -> list[dict[str, Any]] | None:
+    """The stored alerts of a run with the newest verdict about each; None where no rule was run yet."""
+    records = read_records(run.folder)
+    if records is None:
+        return None
+    verdicts = verdicts_of(records, read_verdicts(run))
+    shown = []
+    for record in records:
+        values = record.to_json()
+        review = verdicts.get(record.alert_id)
+        said = None if review is None else {"verdict": review.verdict, "reason": review.reason, "by": review.reviewer}
+        shown.append({name: values[name] for name in ALERT_FIELDS} | {"review": said})
+    return shown
+
+
+def read_records(folder: Path) -> list[AlertRecord] | None:
+    """The rows of a run's alerts.parquet; None without one. Raises InputError for a table of another kind."""
+    path = folder / ALERTS_TABLE
+    if not path.is_file():
+        return None
+    try:
+        rows = pq.read_table(path).to_pylist()
+        return [AlertRecord(**(row | {"track_ids": tuple(row["track_ids"] or ())})) for row in rows]
+    except (pa.ArrowException, OSError, TypeError, KeyError) as problem:
+        raise InputError(f"{path} is no table of alerts ({problem}). Run `fervid alerts` again.") from None
+
+
+def _timeline(run: Run, labels: list[str]) -> dict[str, Any]:
+    table = run.timeline
+    columns = {name: table[name].to_numpy().astype(float) for name in table.column_names if name != "video_id"}
+    return {
+        "start": pack_times(columns["start_s"]),
+        "end": pack_times(columns["end_s"]),
+        "coverage": pack_shares(columns["coverage"]),
+        "means": [pack_shares(columns[f"mean_{label}"]) for label in labels],
+    }
+
+
+def _frames(run: Run, frames: FrameTimes) -> dict[str, Any]:
+    """Times of the analysed frames, what each shows, and where shots begin."""
+    shows = np.full(len(frames.seconds), NO_FACE, np.uint8)
+    table = pq.read_table(run.folder / "faces.parquet", columns=["frame", "abstain"])
+    row = np.searchsorted(frames.numbers, table["frame"].to_numpy())
+    shows[row] = NOT_USED
+    shows[row[usable_faces(table["abstain"])]] = USABLE
+    every = pq.read_table(run.folder / "frames.parquet", columns=["time_s", "is_cut"])
+    cuts = every["time_s"].to_numpy()[pc.fill_null(every["is_cut"], False).to_numpy(zero_copy_only=False)]
+    return {"time": pack_times(frames.seconds), "shows": pack(shows, "u8"), "cuts": pack_times(cuts)}
+
+
+def _faces(run: Run, frames: FrameTimes, labels: list[str]) -> tuple[dict[str, Any], int]:
+    """The faces in order of track and time, and of how many frames each one is on the page."""
+    scores = [f"s_{label}" for label in labels]
+    columns = ["frame", "track_id", "x", "y", "w", "h", "quality", *scores, "abstain"]
+    table = pq.read_table(run.folder / "faces.parquet", columns=columns)
+    every = max(1, -(-table.num_rows // MOST_FACES))
+    row = np.searchsorted(frames.numbers, table["frame"].to_numpy())
+    keep = row % every == 0
+    order = np.lexsort((row[keep], table["track_id"].to_numpy()[keep]))
+    chosen = np.flatnonzero(keep)[order]
+    table, row = table.take(chosen), row[chosen]
+    codes = {reason: i for i, reason in enumerate(REASONS, 1)}
+    words = table["abstain"].cast(pa.string()).to_pylist()
+    return {
+        "frame": pack(row, "u32"),
+        "track": pack(table["track_id"].to_numpy(), "u32"),
+        **{side: pack(np.round(table[side].to_numpy()), "u16") for side in "xywh"},
+        "quality": pack_shares(table["quality"].to_numpy()),
+        "scores": [pack_shares(table[name].to_numpy()) for name in scores],
+        "abstain": pack(np.array([codes.get(word, 0) if word else 0 for word in words], np.uint8), "u8"),
+    }, every

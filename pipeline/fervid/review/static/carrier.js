@@ -1,0 +1,135 @@
+// Where the page takes its content from: the file that it stands in, or the server that sent it. Same answers from both.
+
+import { bytesOf } from "./columns.js";
+
+const KEPT = "fervid-verdicts";
+
+export function openCarrier() {
+  const embedded = document.getElementById("fervid-data");
+  return embedded ? new FileCarrier(JSON.parse(embedded.textContent)) : new ServerCarrier();
+}
+
+export function readStrip(strip) {
+  return { coverage: bytesOf(strip.coverage), means: bytesOf(strip.means) };
+}
+
+class FileCarrier {
+  constructor(data) {
+    this.data = data;
+    this.isServed = false;
+    this.strips = new Map(data.runs.map((card) => [card.id, card.strip]));
+    this.verdicts = this._kept();
+    this.saved = new Map(Object.entries(this.verdicts));
+  }
+
+  async list() {
+    for (const card of this.data.runs) this._count(card);
+    return this.data;
+  }
+
+  async stripsOf(ids) {
+    return Object.fromEntries(ids.map((id) => [id, this.strips.get(id)]));
+  }
+
+  async run(id) {
+    const element = document.getElementById(`run-${id}`);
+    if (!element) return null;
+    const content = JSON.parse(element.textContent);
+    for (const alert of content.alerts ?? []) {
+      const kept = this.verdicts[alert.alert_id];
+      if (kept) alert.review = kept.verdict === null ? null : kept;
+    }
+    return content;
+  }
+
+  thumbnail() {
+    return null;
+  }
+
+  /** Keeps a verdict in this browser; `download` makes it a file. */
+  async saveVerdict(_run, alertId, verdict, reason) {
+    const time = new Date().toISOString().replace(/\.\d+Z$/, "+00:00");
+    this.verdicts[alertId] = { alert_id: alertId, verdict, reason, time_utc: time };
+    try {
+      localStorage.setItem(`${KEPT}:${this.data.report_id}`, JSON.stringify(this.verdicts));
+    } catch {
+      // A browser may forbid storage for files; the verdicts then live until the page is closed.
+    }
+    return verdict === null ? null : { verdict, reason, by: "you" };
+  }
+
+  get count() {
+    return Object.keys(this.verdicts).length;
+  }
+
+  download() {
+    const text = JSON.stringify({ verdicts: Object.values(this.verdicts) }, null, 1);
+    const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = "verdicts.json";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  }
+
+  _kept() {
+    try {
+      return JSON.parse(localStorage.getItem(`${KEPT}:${this.data.report_id}`)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  /** Verdicts that were given on this page count as reviewed in its list. */
+  _count(card) {
+    if (!card.alerts) return;
+    const known = new Set(card.alerts.reviewed_ids ?? []);
+    for (const id of card.alerts.ids ?? []) {
+      const kept = this.verdicts[id];
+      if (kept) kept.verdict === null ? known.delete(id) : known.add(id);
+    }
+    card.alerts.reviewed = known.size;
+  }
+}
+
+class ServerCarrier {
+  constructor() {
+    this.isServed = true;
+    this.count = 0;
+  }
+
+  async list() {
+    return this._get("/api/runs");
+  }
+
+  async stripsOf(ids) {
+    return this._get(`/api/strips?ids=${ids.map(encodeURIComponent).join(",")}`);
+  }
+
+  async run(id) {
+    return this._get(`/api/runs/${encodeURIComponent(id)}`);
+  }
+
+  thumbnail(id) {
+    return `/thumbnails/${encodeURIComponent(id)}.jpg`;
+  }
+
+  async saveVerdict(run, alertId, verdict, reason) {
+    const answer = await fetch(`/api/runs/${encodeURIComponent(run)}/verdicts`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ alert_id: alertId, verdict, reason }),
+    });
+    const content = await answer.json();
+    if (!answer.ok) throw new Error(content.error);
+    return content.review;
+  }
+
+  async _get(address) {
+    const answer = await fetch(address);
+    if (answer.status === 401) throw new Error("This address has no valid token. Use the one that fervid serve printed.");
+    const content = await answer.json();
+    if (!answer.ok) throw new Error(content.error);
+    return content;
+  }
+}

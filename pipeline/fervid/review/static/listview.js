@@ -1,0 +1,208 @@
+// The runs of a folder: what waits for a look, a strip of each, search, filters, and what could not be analysed.
+
+import { readStrip } from "./carrier.js";
+import { announce, count, fill, h, percent, span } from "./dom.js";
+import { paintStrip } from "./paint.js";
+
+const SHORT_FIT = { fit: "fit", limited: "in part", not_fit: "not fit" };
+const FILTERS = [
+  ["all", "All", () => true],
+  ["review", "To review", (card) => toReview(card) > 0],
+  ["alerts", "With alerts", (card) => (card.alerts?.alerts ?? 0) > 0],
+  ["unfit", "Not fit", (card) => card.fitness?.verdict === "not_fit"],
+  ["partial", "Damaged", (card) => card.status !== "complete" || card.warnings > 0],
+];
+const COLUMNS = [
+  ["name", "video", (card) => card.name.toLowerCase(), 1],
+  ["duration", "length", (card) => card.duration_s, -1],
+  ["strip", "how faces look over time", null, 0],
+  ["coverage", "face usable", (card) => card.coverage ?? -1, -1],
+  ["review", "alerts", (card) => toReview(card) * 1000 + (card.alerts?.alerts ?? 0), -1],
+  ["fitness", "for alerts", (card) => ["not_fit", "limited", "fit"].indexOf(card.fitness?.verdict), 1],
+];
+
+export class ListView {
+  constructor(list, carrier, colours) {
+    this.list = list;
+    this.carrier = carrier;
+    this.colours = colours;
+    this.strips = new Map();
+    this.query = "";
+    this.filter = "all";
+    this.sorted = list.runs.some((card) => toReview(card)) ? "review" : "name";
+    this.direction = COLUMNS.find(([name]) => name === this.sorted)[3];
+    this.rows = new Map();
+    this.body = h("tbody");
+    this.found = h("p", { class: "quiet", role: "status" });
+    this.filters = h("div", { class: "filters", role: "group", "aria-label": "Filter" });
+    this.headings = h("tr");
+    this.search = h("input", {
+      type: "search", placeholder: "Search names and folders", "aria-label": "Search names and folders", "aria-keyshortcuts": "/",
+      oninput: (event) => {
+        this.query = event.target.value;
+        this.draw();
+      },
+    });
+    this.watcher = new IntersectionObserver((entries) => this._onView(entries), { rootMargin: "200px" });
+    this.element = h("div", { class: "list" }, this._overview(),
+      h("div", { class: "list-tools" }, this.search, this.filters, this.found),
+      h("div", { class: "panel table-panel", tabindex: "0", role: "group", "aria-label": "Table of videos" },
+        h("table", { class: "runs" }, h("thead", {}, this.headings), this.body)),
+      this._failures());
+    this.draw();
+  }
+
+  onKey(event) {
+    if (event.key !== "/" || event.target === this.search) return false;
+    this.search.focus();
+    return true;
+  }
+
+  draw() {
+    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
+    const [, , keep] = FILTERS.find(([name]) => name === this.filter);
+    const [, , value] = COLUMNS.find(([name]) => name === this.sorted);
+    const shown = this.list.runs
+      .filter((card) => keep(card) && words.every((word) => `${card.name} ${card.camera ?? ""} ${card.folder}`.toLowerCase().includes(word)))
+      .sort((a, b) => compare(value(a), value(b)) * this.direction || compare(a.name, b.name));
+    fill(this.filters, FILTERS.map(([name, text, matches]) => {
+      const n = this.list.runs.filter(matches).length;
+      return h("button", { type: "button", "aria-pressed": String(name === this.filter), disabled: n === 0 && name !== "all",
+        onclick: () => { this.filter = name; this.draw(); } }, text, h("span", { class: "n" }, String(n)));
+    }));
+    fill(this.headings, COLUMNS.map(([name, text, sorts]) => h("th", {
+      scope: "col", class: name, "aria-sort": name === this.sorted ? (this.direction > 0 ? "ascending" : "descending") : null,
+    }, sorts ? h("button", { type: "button", class: "sort", onclick: () => this._sort(name) }, text,
+      h("span", { "aria-hidden": "true" }, name === this.sorted ? (this.direction > 0 ? " ▲" : " ▼") : "")) : text)));
+    fill(this.body, shown.map((card) => this._row(card)));
+    this.found.textContent = shown.length === this.list.runs.length ? count(shown.length, "video") : `${shown.length} of ${count(this.list.runs.length, "video")}`;
+  }
+
+  redraw() {
+    for (const [id, canvas] of this.drawn ?? []) this._paint(id, canvas);
+  }
+
+  focus() {
+    announce(count(this.list.runs.length, "video"));
+  }
+
+  destroy() {
+    this.watcher.disconnect();
+  }
+
+  _sort(name) {
+    if (name === this.sorted) this.direction *= -1;
+    else {
+      this.sorted = name;
+      this.direction = COLUMNS.find(([column]) => column === name)[3];
+    }
+    this.draw();
+  }
+
+  _row(card) {
+    const kept = this.rows.get(card.id);
+    if (kept) return kept;
+    const canvas = h("canvas", { class: "strip", "aria-hidden": "true" });
+    canvas.dataset.run = card.id;
+    this.watcher.observe(canvas);
+    const address = card.href ?? `#/run/${card.id}`;
+    const picture = this.carrier.thumbnail(card.id);
+    const image = picture ? h("img", { class: "thumbnail", alt: "", loading: "lazy", src: picture, onerror: (event) => event.target.classList.add("missing") }) : null;
+    const look = card.dominant ? `, mostly looks ${card.dominant}` : ", no usable face";
+    const fitness = h("td", { class: "fitness" });
+    const row = h("tr", {},
+      h("td", { class: "name" }, h("a", { href: address }, image, h("span", {}, h("b", {}, card.name), h("small", {}, card.camera ? `${card.camera} / ${card.folder}` : card.folder)))),
+      h("td", { class: "figure" }, span(card.duration_s)),
+      h("td", { class: "strip" }, canvas, h("span", { class: "hidden" }, `${percent(card.coverage)} with a usable face${look}`)),
+      h("td", { class: "figure" }, percent(card.coverage)),
+      h("td", { class: "review" }, alertsOf(card)),
+      fitness);
+    this._showFitness(card, fitness);
+    card.cells = { fitness };
+    this.rows.set(card.id, row);
+    return row;
+  }
+
+  _showFitness(card, cell) {
+    const { fitness } = card;
+    fill(cell, fitness ? h("span", { class: `badge ${fitness.verdict}`, title: fitness.text }, SHORT_FIT[fitness.verdict] ?? fitness.verdict) : "",
+      card.status === "complete" ? null : h("span", { class: "badge limited" }, card.status));
+  }
+
+  async _onView(entries) {
+    const wanted = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
+    if (!wanted.length) return;
+    for (const canvas of wanted) this.watcher.unobserve(canvas);
+    const ids = wanted.map((canvas) => canvas.dataset.run);
+    const strips = await this.carrier.stripsOf(ids);
+    this.drawn ??= new Map();
+    for (const canvas of wanted) {
+      const id = canvas.dataset.run;
+      if (!strips[id]) continue;
+      this.strips.set(id, readStrip(strips[id]));
+      this.drawn.set(id, canvas);
+      this._paint(id, canvas);
+      const card = this.list.runs.find((one) => one.id === id);
+      if (strips[id].fitness && !card.fitness) {
+        card.fitness = strips[id].fitness;
+        this._showFitness(card, card.cells.fitness);
+      }
+    }
+  }
+
+  _paint(id, canvas) {
+    const card = this.list.runs.find((one) => one.id === id);
+    const { labels, duration_s: duration } = card;
+    paintStrip(canvas, { ...this.strips.get(id), labels, colours: this.colours, marks: card.alerts?.marks ?? [], duration });
+  }
+
+  _overview() {
+    const { runs, failures } = this.list;
+    const alerts = sum(runs, (card) => card.alerts?.alerts ?? 0);
+    const waiting = sum(runs, toReview);
+    const seconds = sum(runs, (card) => card.duration_s);
+    const covered = sum(runs, (card) => (card.coverage ?? 0) * card.duration_s);
+    const tiles = [
+      [String(runs.length), runs.length === 1 ? "video" : "videos", span(seconds)],
+      [String(waiting), "to review", `${count(alerts, "alert")} in all`, waiting ? "hot" : ""],
+      [percent(seconds ? covered / seconds : null), "face usable", "of the time"],
+      [String(runs.filter((card) => card.fitness?.verdict === "not_fit").length), "not fit for alerts", "too little of a face"],
+      [String(failures.length), "not analysed", "see below", failures.length ? "warm" : ""],
+    ];
+    return h("header", { class: "overview" },
+      h("h1", { tabindex: "-1" }, this.list.title),
+      h("dl", { class: "tiles" }, tiles.map(([value, name, note, kind = ""]) => h("div", { class: `tile ${kind}` },
+        h("dt", {}, name), h("dd", {}, value), h("dd", { class: "quiet" }, note)))));
+  }
+
+  _failures() {
+    const { failures } = this.list;
+    if (!failures.length) return null;
+    return h("section", { class: "panel" }, h("h2", {}, "Not analysed in the last batch"), h("table", {},
+      h("thead", {}, h("tr", {}, ["video", "status", "reason"].map((text) => h("th", { scope: "col" }, text)))),
+      h("tbody", {}, failures.map((failure) => h("tr", {}, h("td", {}, failure.name), h("td", {}, failure.status), h("td", {}, failure.reason))))));
+  }
+}
+
+function toReview(card) {
+  return card.alerts ? card.alerts.alerts - card.alerts.reviewed : 0;
+}
+
+function alertsOf(card) {
+  if (!card.alerts) return h("span", { class: "quiet" }, "no rules run");
+  const { alerts, notices } = card.alerts;
+  const waiting = toReview(card);
+  return [
+    alerts ? h("span", { class: waiting ? "badge hot" : "badge done" }, waiting ? `${waiting} to review` : `${alerts} reviewed`) : null,
+    notices ? h("span", { class: "quiet" }, count(notices, "notice")) : null,
+    alerts || notices ? null : h("span", { class: "quiet" }, "none"),
+  ];
+}
+
+function compare(a, b) {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function sum(items, value) {
+  return items.reduce((total, item) => total + value(item), 0);
+}

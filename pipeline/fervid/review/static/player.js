@@ -1,0 +1,303 @@
+// The player: the video, boxes from the stored rows over it, and one clock for the page.
+// A video that the browser cannot play comes as short clips; without any video the boxes move over an empty picture.
+
+import { clamp, clock, h } from "./dom.js";
+import { fit } from "./paint.js";
+
+const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
+const END_MARGIN_SECONDS = 0.02;
+
+export class Player {
+  /** `media`: `{file, plays, clips: {url, seconds}}`, each part null when there is none. */
+  constructor(recording, media, { onTime }) {
+    this.recording = recording;
+    this.media = media;
+    this.onTime = onTime;
+    this.time = 0;
+    this.shown = 0;
+    this.showBoxes = true;
+    this.highlight = null;
+    this.clip = -1;
+    this.mode = "none";
+    this.video = h("video", { preload: "auto", playsinline: true, "aria-label": "Video of the run" });
+    this.video.muted = false;
+    this.overlay = h("canvas", { class: "overlay", "aria-hidden": "true" });
+    this.message = h("p", { class: "message", hidden: true });
+    this.stage = h("div", { class: "stage" }, this.video, this.overlay, this.message);
+    const { width_px: width, height_px: height, pixel_aspect: aspect = 1 } = recording.content;
+    this.stage.style.setProperty("--aspect", String((width * aspect) / height));
+    this.controls = this._controls();
+    this.element = h("div", { class: "player" }, h("div", { class: "screen" }, this.stage), this.controls);
+    this._listen();
+    if (media?.file && media.plays !== false) this._useFile(media.file);
+    else if (media?.clips) this._useClips();
+    else this._useNothing();
+  }
+
+  get isPlaying() {
+    return this.mode === "none" ? this.ticking : !this.video.paused;
+  }
+
+  /** Goes to a moment. */
+  seek(seconds) {
+    this.time = clamp(seconds, 0, this.recording.duration);
+    this._place();
+    this._tell();
+  }
+
+  step(seconds) {
+    this.seek(this.time + seconds);
+  }
+
+  toggle() {
+    if (this.isPlaying) this.pause();
+    else this.play();
+  }
+
+  play() {
+    if (this.time >= this.recording.duration - END_MARGIN_SECONDS) this.seek(0);
+    if (this.mode === "none") {
+      this.ticking = true;
+      this.lastTick = performance.now();
+      requestAnimationFrame(() => this._tick());
+      this._updateButton();
+    } else {
+      this.wantsPlay = true;
+      this.video.play().catch(() => this._updateButton());
+    }
+  }
+
+  pause() {
+    this.ticking = false;
+    this.wantsPlay = false;
+    this.video.pause();
+    this._updateButton();
+  }
+
+  destroy() {
+    this.isGone = true;
+    this.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
+    if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
+  }
+
+  /** Plays a file that somebody picked on their own disk. */
+  useLocalFile(file) {
+    if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
+    this.objectUrl = URL.createObjectURL(file);
+    this._useFile(this.objectUrl);
+  }
+
+  drawOverlay() {
+    const { context, width, height } = fit(this.overlay);
+    context.clearRect(0, 0, width, height);
+    if (!this.showBoxes) return;
+    const { content } = this.recording;
+    const scale = [width / content.width_px, height / content.height_px];
+    const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    const taken = [];
+    for (const found of this.recording.facesAt(this.shown)) drawFace(context, this.recording, found, { scale, width, height, unit, taken, highlight: this.highlight });
+  }
+
+  _useFile(address) {
+    this.mode = "file";
+    this.offset = 0;
+    this._say(null);
+    this.video.src = address;
+    this._place();
+  }
+
+  _useClips() {
+    this.mode = "clips";
+    this.clip = -1;
+    this._place();
+  }
+
+  _useNothing(words = null) {
+    this.mode = "none";
+    this.video.removeAttribute("src");
+    this.stage.classList.add("empty");
+    const pick = h("input", {
+      type: "file", accept: "video/*,.mkv,.avi,.ts,.flv", class: "picker", "aria-label": "Video file to play",
+      onchange: (event) => event.target.files[0] && this.useLocalFile(event.target.files[0]),
+    });
+    this._say(words ?? "The video is not beside this page. Boxes and times work without it; to see it, pick the file:", pick);
+  }
+
+  _say(...content) {
+    this.stage.classList.toggle("empty", this.mode === "none");
+    this.message.hidden = content[0] === null;
+    this.message.replaceChildren(...content.filter((part) => part !== null));
+  }
+
+  /** Brings the picture to the clock. */
+  _place() {
+    if (this.mode === "clips") {
+      const { seconds, url } = this.media.clips;
+      const last = Math.max(0, Math.ceil(this.recording.duration / seconds) - 1);
+      const wanted = clamp(Math.floor(this.time / seconds), 0, last);
+      if (wanted !== this.clip) {
+        this.clip = wanted;
+        this.offset = wanted * seconds;
+        this._say("Making a preview of these seconds …");
+        this.video.src = `${url}${wanted}.mp4`;
+        return; // placed once it is known how long the clip is
+      }
+    }
+    if (this.mode === "none") this.shown = this.time;
+    else if (this.video.readyState > 0) {
+      const wanted = Math.max(0, this.time - this.offset);
+      if (Math.abs(this.video.currentTime - wanted) > 1e-3) this.video.currentTime = wanted;
+    }
+    this.drawOverlay();
+  }
+
+  _listen() {
+    const { video } = this;
+    video.addEventListener("loadedmetadata", () => {
+      if (video.videoWidth) this.stage.style.setProperty("--aspect", String(video.videoWidth / video.videoHeight));
+      this._say(null);
+      this._place();
+      if (this.wantsPlay) video.play().catch(() => this._updateButton());
+    });
+    video.addEventListener("seeked", () => {
+      this.shown = this.offset + video.currentTime;
+      this.drawOverlay();
+    });
+    video.addEventListener("ended", () => {
+      const next = this.mode === "clips" ? (this.clip + 1) * this.media.clips.seconds : Infinity;
+      if (next < this.recording.duration) this.seek(next);
+      else this.wantsPlay = false;
+      this._updateButton();
+    });
+    video.addEventListener("error", () => this._fail());
+    for (const name of ["play", "pause"]) video.addEventListener(name, () => this._updateButton());
+    video.addEventListener("click", () => this.toggle());
+    if ("requestVideoFrameCallback" in video) {
+      const onFrame = (_now, frame) => {
+        if (this.isGone) return;
+        this._follow(this.offset + frame.mediaTime);
+        video.requestVideoFrameCallback(onFrame);
+      };
+      video.requestVideoFrameCallback(onFrame);
+    } else {
+      video.addEventListener("timeupdate", () => this._follow(this.offset + video.currentTime));
+    }
+    new ResizeObserver(() => this.drawOverlay()).observe(this.stage);
+  }
+
+  /** A frame came on the screen. While playing it sets the clock; a seek keeps the moment that was asked for. */
+  _follow(seconds) {
+    this.shown = seconds;
+    if (!this.video.paused && !this.video.seeking) this.time = clamp(seconds, 0, this.recording.duration);
+    this.drawOverlay();
+    this._tell();
+  }
+
+  _fail() {
+    if (!this.video.getAttribute("src")) return;
+    const { codec } = this.recording.content;
+    if (this.mode === "file" && this.media?.clips) this._useClips();
+    else if (this.mode === "clips") this._useNothing("No preview of these seconds could be made; the terminal of fervid serve says why.");
+    else if (this.media?.file) this._useNothing(`The video (${codec}) is not where this page looks for it, or this browser cannot play it. Pick the file, or use fervid serve, which makes previews:`);
+    else this._useNothing(`This browser cannot play the file. fervid serve makes previews of every video:`);
+  }
+
+  _tick() {
+    if (!this.ticking || this.isGone) return;
+    const now = performance.now();
+    this.time += ((now - this.lastTick) / 1000) * this.video.playbackRate;
+    this.lastTick = now;
+    if (this.time >= this.recording.duration) {
+      this.time = this.recording.duration;
+      this.ticking = false;
+      this._updateButton();
+    }
+    this.shown = this.time;
+    this.drawOverlay();
+    this._tell();
+    requestAnimationFrame(() => this._tick());
+  }
+
+  _tell() {
+    this.readout.textContent = `${clock(this.time)} / ${clock(this.recording.duration)}`;
+    this.onTime(this.time);
+  }
+
+  _controls() {
+    this.readout = h("span", { class: "time", role: "timer", "aria-label": "Time" }, `00:00.0 / ${clock(this.recording.duration)}`);
+    this.button = h("button", { type: "button", class: "primary", onclick: () => this.toggle() }, "▶ Play");
+    this.boxesButton = h("button", { type: "button", "aria-pressed": "true", onclick: () => this.toggleBoxes() }, "Boxes");
+    const rate = h("select", { "aria-label": "Speed", onchange: (event) => this._setRate(Number(event.target.value)) },
+      RATES.map((value) => h("option", { value, selected: value === 1 }, `${value}×`)));
+    const sound = h("button", { type: "button", "aria-pressed": "true", onclick: (event) => {
+      this.video.muted = !this.video.muted;
+      event.currentTarget.setAttribute("aria-pressed", String(!this.video.muted));
+    } }, "Sound");
+    const full = h("button", { type: "button", onclick: () => this._fullScreen() }, "Full screen");
+    return h("div", { class: "controls", role: "group", "aria-label": "Player" }, this.button, this.readout,
+      h("span", { class: "gap" }), rate, sound, this.boxesButton, full);
+  }
+
+  toggleBoxes() {
+    this.showBoxes = !this.showBoxes;
+    this.boxesButton.setAttribute("aria-pressed", String(this.showBoxes));
+    this.drawOverlay();
+  }
+
+  _setRate(rate) {
+    this.video.playbackRate = rate;
+    this.video.defaultPlaybackRate = rate;
+  }
+
+  _fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.stage.requestFullscreen?.().catch(() => {});
+  }
+
+  _updateButton() {
+    this.button.textContent = this.isPlaying ? "❚❚ Pause" : "▶ Play";
+  }
+}
+
+/** A box in the colour of how the face looks, with the words above it; dashed where the label should not be used. */
+function drawFace(context, recording, { track, face, box }, { scale: [sx, sy], width, height, unit, taken, highlight }) {
+  const [x, y, w, tall] = [box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy];
+  const label = recording.labels[recording.best[face]];
+  const reason = recording.reason(face);
+  const isUsable = recording.isUsable(face);
+  const colour = isUsable ? recording.colours[label] : "#bbbbbb";
+  const isMarked = highlight !== null && highlight.includes(track.id);
+  context.lineJoin = "round";
+  context.setLineDash(reason ? [6, 4] : []);
+  for (const [line, stroke] of [[isMarked ? 7 : 5, "rgba(0, 0, 0, .65)"], [isMarked ? 4 : 2.5, colour]]) {
+    context.lineWidth = line;
+    context.strokeStyle = stroke;
+    context.beginPath();
+    context.roundRect(x, y, w, tall, 6);
+    context.stroke();
+  }
+  context.setLineDash([]);
+  const score = recording.confidence(face).toFixed(2);
+  const words = isUsable ? `looks ${label} ${score}${reason ? ", unsure" : ""}` : `not used: ${reason.words}`;
+  const text = `${words} · ${track.id}`;
+  const size = 0.8125 * unit;
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  const wide = context.measureText(text).width + size + 10;
+  const left = clamp(x - 1, 0, Math.max(0, width - wide));
+  const step = y > 1.9 * size ? -1.7 * size : 1.7 * size;
+  let top = step < 0 ? y - 1.8 * size : Math.min(height - 1.7 * size, y + tall + 3);
+  const meets = (other) => left < other.left + other.wide && other.left < left + wide && Math.abs(top - other.top) < 1.6 * size;
+  for (let i = 0; i < 4 && taken.some(meets) && top + step > 0 && top + step < height - size; i++) top += step;
+  taken.push({ left, wide, top });
+  context.fillStyle = "rgba(12, 14, 18, .82)";
+  context.beginPath();
+  context.roundRect(left, top, wide, 1.6 * size, 4);
+  context.fill();
+  context.fillStyle = colour;
+  context.fillRect(left + 5, top + 0.5 * size, 0.6 * size, 0.6 * size);
+  context.fillStyle = "#ffffff";
+  context.fillText(text, left + size + 4, top + 0.83 * size);
+}
