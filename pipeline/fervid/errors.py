@@ -11,7 +11,8 @@
     |-- ModelError                 78  a model folder is missing, corrupt or foreign
     |-- DependencyMissing          78  a library, or a system package below it, is not installed
     `-- OutputError                74  a result cannot be written
-        `-- OutputInUse            75  another run is writing there now
+        |-- OutputInUse            75  another run is writing there now
+        `-- NotDelivered           75  a message waits, because its receiver did not take it
 
 A message says what failed, the value received, what was expected and the next step, in at most two sentences.
 """
@@ -77,5 +78,11 @@ class OutputError(FervidError):
 
 class OutputInUse(OutputError):
     """Another run writes to the same place at this moment; the same command works later."""
+
+    exit_code = 75
+
+
+class NotDelivered(OutputError):
+    """A message did not reach its receiver and waits on disk; the same command tries again."""
 
     exit_code = 75

@@ -12,6 +12,7 @@ import pytest
 import fervid
 from alert_runs import face, make_run
 from fervid.alerts.scan import find_runs
+from receivers import receiver
 from runner import run_fervid
 from synthetic import constant_rate, write_video
 
@@ -135,6 +136,25 @@ def test_rules_are_measured_and_tuned_against_what_people_saw(angry_run: Path, t
     assert json.loads(again.stdout)["alerts"][0]["rule"] == "anger"
 
 
+def test_somebody_is_told_and_what_does_not_arrive_waits(angry_run: Path, tmp_path: Path) -> None:
+    settings, environment = tmp_path / "notify.toml", {"no_proxy": "127.0.0.1"}
+    with receiver() as gone:
+        settings.write_text(f'patience = "0.1s"\n[webhook]\nurl = "{gone.url}"\n')
+    told = ("alerts", str(angry_run), "--no-report", "--notify", str(settings))
+    failed = run_fervid(*told, environment=environment)
+    assert failed.returncode == 75
+    assert "1 alerts wait. Nothing is lost: `fervid alerts notify` tries again." in failed.stderr
+    assert (angry_run / "alerts.parquet").is_file()
+    with receiver(503) as web:
+        settings.write_text(f'[webhook]\nurl = "{web.url}"\n')
+        done = run_fervid("alerts", "notify", str(settings), environment=environment)
+        assert (done.returncode, done.stdout) == (0, "webhook: 1 alerts told in 1 messages\n"), done.stderr
+        again = run_fervid(*told, environment=environment)
+        assert "webhook: 0 alerts told in 0 messages" in again.stderr
+        assert run_fervid("alerts", "notify", str(settings), "--test", environment=environment).returncode == 0
+    assert [message["kind"] for message in web.messages] == ["alert", "test"]
+
+
 def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     shutil.copytree(analysed / "runs", runs)
@@ -175,5 +195,9 @@ def test_analysing_and_alerts_in_one_go(analysed: Path) -> None:
     assert "clip.mp4: 1 alert, 0 notices; faces usable in" in done.stdout
     (run,) = find_runs([analysed / "runs"])
     assert (run.folder / "alerts.parquet").is_file()
-    as_json = json.loads(run_fervid(*arguments, "--alerts", "--rules", str(analysed / "any.toml"), "--json").stdout)
-    assert as_json["alerts"]["alerts"][0]["rule"] == "any-face"
+    assert (run.folder / "alerts.html").is_file()
+    failed = run_fervid(*arguments, "--alerts", "--rules", str(analysed / "any.toml"), "--json", "--fail-on-alert")
+    assert failed.returncode == 4
+    assert json.loads(failed.stdout)["alerts"]["alerts"][0]["rule"] == "any-face"
+    alone = run_fervid(*arguments, "--fail-on-alert")
+    assert (alone.returncode, alone.stdout) == (2, "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
 
@@ -70,6 +71,9 @@ def find(
         typer.Option(help="Faces covered in evidence: all, others than the alert's own, none (noted in a log)."),
     ] = "all",
     report: Annotated[bool, typer.Option(help="Write alerts.html.")] = True,
+    tell: Annotated[
+        Path | None, typer.Option("--notify", help="Tell the webhook or program of this TOML file of new alerts.")
+    ] = None,
     fail_on_alert: Annotated[bool, typer.Option("--fail-on-alert", help="Exit with 4 when there is an alert.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a run.")] = False,
 ) -> None:
@@ -84,6 +88,7 @@ def find(
     from fervid.errors import ConfigError
 
     rule_set = load_rules(rules)
+    notifier = open_notifier(tell)
     found_runs = find_runs(runs)
     recorded = parse_start_time(start_time) if start_time is not None else None
     if recorded is not None and len(found_runs) > 1:
@@ -117,17 +122,21 @@ def find(
         print(f"report: {page}", file=sys.stderr)
     if not as_json and len(results) > 1:
         print(_total(results), file=sys.stderr)
+    if notifier is not None:
+        print_deliveries(notifier.tell(record for found in results for record in found.records))
     if fail_on_alert and any(found.of_tier("alert") for found in results):
         raise typer.Exit(ALERTS_FOUND)
 
 
 def alerts_of_run(folder: Path, rules: RuleSet) -> RunAlerts:
-    """Scan a run that was just analysed and write its alerts."""
+    """Scan a run that was just analysed, write its alerts and their page."""
+    from fervid.alerts.report import write_report
     from fervid.alerts.scan import scan_run, write_alerts
     from fervid.run import open_run
 
     found = scan_run(open_run(folder), rules)
     write_alerts(found)
+    write_report([found], folder)
     return found
 
 
@@ -192,5 +201,5 @@ def _total(results: list[RunAlerts]) -> str:
     )
 
 
-for command in (review, evaluate, tune):
+for command in (review, evaluate, tune, notify):
     app.command()(command)

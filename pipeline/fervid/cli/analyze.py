@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fervid.batch.result import GROWING, SAME, Result, verdict
-from fervid.cli.alerts import alerts_of_run, describe_alerts
-from fervid.errors import InputError
+from fervid.cli.alert_notify import open_notifier, print_deliveries
+from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
+from fervid.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
+    from fervid.alerts.notify import Notifier
     from fervid.alerts.rules import RuleSet
     from fervid.config import Settings
 
@@ -64,6 +66,12 @@ def analyze(
         bool, typer.Option("--alerts", help="Find events for review as well, as `fervid alerts`.")
     ] = False,
     rules: Annotated[str, typer.Option(help="Rules of --alerts.")] = "anger",
+    tell: Annotated[
+        Path | None, typer.Option("--notify", help="With --alerts: tell the webhook or program of this TOML file.")
+    ] = None,
+    fail_on_alert: Annotated[
+        bool, typer.Option("--fail-on-alert", help="With --alerts: exit with 4 when there is an alert.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, one object a video.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -112,15 +120,25 @@ def analyze(
     if dry_run:
         print_plan(batch, as_json=as_json)
         return
-    alert_rules = load_rules(rules) if alerts else None
+    if (tell or fail_on_alert) and not alerts:
+        raise ConfigError("--notify and --fail-on-alert are about alerts. Add --alerts.")
+    notifier = open_notifier(tell)
     outcome = _Outcome(
-        n_videos=len(found.videos), as_json=as_json, is_single=not found.is_many, alert_rules=alert_rules
+        n_videos=len(found.videos),
+        as_json=as_json,
+        is_single=not found.is_many,
+        alert_rules=load_rules(rules) if alerts else None,
+        notifier=notifier,
     )
     analyze_batch(batch, outcome.hear, is_shown=not quiet)
     if found.is_many:
         print(outcome.verdict(found.n_ignored), file=sys.stderr)
+    if notifier is not None:
+        print_deliveries(notifier.deliver())
     if not outcome.is_fine:
         raise typer.Exit(SOME_INPUTS_FAILED)
+    if fail_on_alert and outcome.n_alerts:
+        raise typer.Exit(ALERTS_FOUND)
 
 
 class _SettingsMaker:
@@ -158,8 +176,18 @@ class _SettingsMaker:
 class _Outcome:
     """Prints results as they come and counts them."""
 
-    def __init__(self, *, n_videos: int, as_json: bool, is_single: bool, alert_rules: RuleSet | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        n_videos: int,
+        as_json: bool,
+        is_single: bool,
+        alert_rules: RuleSet | None = None,
+        notifier: Notifier | None = None,
+    ) -> None:
         self._as_json, self._is_single, self._alert_rules = as_json, is_single, alert_rules
+        self._notifier = notifier
+        self.n_alerts = 0
         self._is_brief = n_videos > LONG_DESCRIPTIONS
         self._counts: Counter[str] = Counter()
         self._n_skipped = 0
@@ -178,6 +206,9 @@ class _Outcome:
         found = None
         if result.summary is not None and self._alert_rules is not None:
             found = alerts_of_run(Path(result.summary["folder"]), self._alert_rules)
+            self.n_alerts += len(found.of_tier("alert"))
+            if self._notifier is not None and self._notifier.add(found.records):
+                self._notifier.deliver(patience_seconds=0)  # what fails now is tried again at the end
         if result.summary is None:
             print(f"fervid: {printable(result.reason)}", file=sys.stderr)
         elif self._as_json:

@@ -1,0 +1,106 @@
+"""Two ways to tell somebody: an HTTP request and a program. Each sends one message once; neither keeps or repeats it.
+
+A message goes out as JSON and holds no picture. A program is started from a list of arguments, never through a shell,
+and nothing of a message becomes an argument: it reads the JSON from its standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from fervid import __version__
+
+RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""The receiver is there but cannot take it now; other refusals do not go away by asking again."""
+
+
+class NotSent(Exception):
+    """A message did not arrive. `is_passing`: trying again may help, `wait_seconds` from now at the earliest."""
+
+    def __init__(self, problem: str, *, is_passing: bool, wait_seconds: float = 0.0) -> None:
+        super().__init__(problem)
+        self.is_passing, self.wait_seconds = is_passing, wait_seconds
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A message goes where the user said and nowhere else."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        return None
+
+
+def post(url: str, body: bytes, *, message_id: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
+    """POST JSON; any status 2xx means that it arrived. Raises NotSent without the address's secrets in it."""
+    request = urllib.request.Request(url, data=body, method="POST")
+    own = {"Content-Type": "application/json", "User-Agent": f"fervid/{__version__}", "Idempotency-Key": message_id}
+    for name, value in {**own, **headers}.items():
+        request.add_header(name, value)
+    where = urlsplit(url).hostname or "the receiver"
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=timeout_seconds):
+            pass
+    except urllib.error.HTTPError as answer:
+        with answer:
+            wait = _retry_after(answer.headers.get("Retry-After"))
+            is_passing = answer.code in RETRY_STATUSES
+        raise NotSent(f"{where} answered {answer.code}", is_passing=is_passing, wait_seconds=wait) from None
+    except urllib.error.URLError as problem:
+        raise NotSent(f"{where} cannot be reached ({_reason(problem.reason)})", is_passing=True) from None
+    except (OSError, http.client.HTTPException) as problem:
+        raise NotSent(f"{where} broke off ({_reason(problem)})", is_passing=True) from None
+
+
+def start(argv: Sequence[str], body: bytes, *, timeout_seconds: float) -> None:
+    """Run a program with the message on its standard input; exit status 0 means that it arrived. Raises NotSent.
+
+    What it prints goes to stderr. After `timeout_seconds` it is ended together with what it started.
+    """
+    try:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=_stderr(), start_new_session=True)
+    except OSError as problem:
+        raise NotSent(f"{argv[0]} cannot be started ({problem.strerror})", is_passing=False) from None
+    try:
+        process.communicate(body, timeout=timeout_seconds)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise NotSent(f"{argv[0]} took longer than {timeout_seconds:g} s", is_passing=True) from None
+    except BaseException:
+        _end(process)
+        raise
+    if process.returncode:
+        raise NotSent(f"{argv[0]} ended with status {process.returncode}", is_passing=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.communicate()
+
+
+def _stderr() -> int:
+    try:
+        return sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):
+        return subprocess.DEVNULL
+
+
+def _retry_after(text: str | None) -> float:
+    """Seconds that a receiver asks for; dates, which it may send as well, are not followed."""
+    return float(text) if text and text.isascii() and text.isdigit() else 0.0
+
+
+def _reason(problem: object) -> str:
+    return str(getattr(problem, "strerror", None) or problem or type(problem).__name__)

@@ -1,0 +1,123 @@
+"""Alerts that wait to be told, one file each, and a log of what was told: what survives a receiver that is down.
+
+`waiting/<alert_id>.json` is written in one atomic step and goes only after the receiver has taken it; `sent.jsonl` says
+what was told when. An alert is told once, however often it is found. Sends nothing itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fervid.errors import OutputError
+
+HOUR_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An alert that was not told yet."""
+
+    alert_id: str
+    queued_ns: int
+    alert: Mapping[str, Any]
+
+
+class Spool:
+    """A folder of waiting alerts of one receiver. Adding is safe at any time; sending is for one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OutputError when the folder cannot be made."""
+        self.folder = folder
+        self._waiting, self._log = folder / "waiting", folder / "sent.jsonl"
+        try:
+            self._waiting.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
+
+    def add(self, alerts: Sequence[Mapping[str, Any]]) -> int:
+        """Let alerts (with an `alert_id`) wait, those left out that wait or were told; returns how many were new."""
+        told = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
+        n_new = 0
+        for alert in alerts:
+            path = self._path(str(alert["alert_id"]))
+            if alert["alert_id"] in told or path.exists():
+                continue
+            _write(path, json.dumps({"queued_ns": time.time_ns() + n_new, "alert": alert}, ensure_ascii=False))
+            n_new += 1
+        return n_new
+
+    def waiting(self) -> list[Waiting]:
+        """What was not told yet, oldest first."""
+        told = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
+        found = []
+        for path in self._waiting.glob("*.json"):
+            if path.stem in told:  # told, and then something ended the process
+                path.unlink(missing_ok=True)
+                continue
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Waiting(path.stem, int(content["queued_ns"]), content["alert"]))
+        return sorted(found, key=lambda one: (one.queued_ns, one.alert_id))
+
+    def told_at(self) -> list[float]:
+        """When each message was sent, seconds since 1970."""
+        return [float(entry["unix"]) for entry in self._entries()]
+
+    def mark_told(self, waiting: Sequence[Waiting], *, message_id: str, kind: str, unix: float) -> None:
+        """Note in the log that a message about these alerts arrived, then forget them."""
+        entry = {
+            "time_utc": datetime.fromtimestamp(unix, UTC).isoformat(timespec="seconds"),
+            "unix": unix,
+            "message": message_id,
+            "kind": kind,
+            "alerts": [one.alert_id for one in waiting],
+        }
+        try:
+            with self._log.open("a+b") as log:
+                if log.seek(0, os.SEEK_END) and _last_byte(log) != b"\n":
+                    log.write(b"\n")  # a line that was torn must not take this one with it
+                log.write(json.dumps(entry).encode() + b"\n")
+                log.flush()
+                os.fsync(log.fileno())
+        except OSError as problem:
+            raise OutputError(f"{self._log} cannot be written ({problem.strerror}). Check its permissions.") from None
+        for one in waiting:
+            self._path(one.alert_id).unlink(missing_ok=True)
+
+    def _path(self, alert_id: str) -> Path:
+        return self._waiting / f"{alert_id}.json"
+
+    def _entries(self) -> list[dict[str, Any]]:
+        if not self._log.is_file():
+            return []
+        entries = []
+        for line in self._log.read_text(encoding="utf-8").splitlines():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue  # the line that a lost machine left half written
+        return entries
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that it is whole or not there, even after the machine lost power."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as problem:
+        raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its permissions.") from None

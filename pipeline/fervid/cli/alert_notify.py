@@ -1,0 +1,54 @@
+"""`fervid alerts notify`: send what waits for a receiver that was down, or held back by the limit."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fervid.alerts.notify import Delivery, Notifier
+
+
+def notify(
+    settings: Annotated[Path, typer.Argument(help="The TOML file that was given as --notify.", show_default=False)],
+    patience: Annotated[
+        str | None, typer.Option(help="Try again for so long, such as 00:10:00.", show_default="of the file")
+    ] = None,
+    test: Annotated[bool, typer.Option("--test", help="Send a message without an alert instead.")] = False,
+) -> None:
+    """Send the alerts that wait for a webhook or program, for instance every minute from cron.
+
+    Example: fervid alerts notify notify.toml --patience 00:10:00
+    """
+    from fervid.alerts.notify import load_notifier
+    from fervid.config import parse_time
+
+    seconds = None if patience is None else parse_time(patience)
+    notifier = load_notifier(settings)
+    if test:
+        notifier.send_test()
+        print("a test message arrived")
+    else:
+        print_deliveries(notifier.deliver(patience_seconds=seconds), to_stdout=True)
+
+
+def open_notifier(path: Path | None) -> Notifier | None:
+    """The notifier of an option --notify, read before any work begins."""
+    if path is None:
+        return None
+    from fervid.alerts.notify import load_notifier
+
+    return load_notifier(path)
+
+
+def print_deliveries(deliveries: Sequence[Delivery], *, to_stdout: bool = False) -> None:
+    """Say what was told; raises NotDelivered when a receiver did not take it."""
+    from fervid.alerts.notify import check_delivered
+
+    check_delivered(deliveries)
+    for one in deliveries:
+        print(one.text(), file=sys.stdout if to_stdout else sys.stderr)
