@@ -38,6 +38,7 @@ from fervid.errors import InputError, OutputError, TooDamaged
 from fervid.files import check_regular_file, content_id, file_sha256
 from fervid.interpret import Tables, interpret
 from fervid.job import Method, Observed, Planned, Spent, Summary, VideoJob
+from fervid.log import one_line
 from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
 from fervid.observe import Observer, is_observed, read_observations, write_observations
 from fervid.run import PLOT, Run, RunFolders, open_run
@@ -286,7 +287,7 @@ class _BarBeat(Beat):
 def _bar(path: Path, duration_seconds: float, *, is_shown: bool) -> Any:
     return tqdm(
         total=duration_seconds,
-        desc=printable(Path(path.name)),
+        desc=one_line(path.name),
         disable=not is_shown,
         leave=False,
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]",

@@ -107,7 +107,8 @@ class ProcessEngine:
     def _start(self) -> _Worker:
         with _signals_held():
             ours, theirs = self._context.Pipe()
-            process = self._context.Process(target=work, args=(theirs, self._memory_mib), daemon=True)
+            level = logging.getLogger().getEffectiveLevel()
+            process = self._context.Process(target=work, args=(theirs, self._memory_mib, level), daemon=True)
             with _bare_main(), _one_thread():
                 process.start()
             theirs.close()

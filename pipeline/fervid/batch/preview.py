@@ -9,6 +9,7 @@ from pathlib import Path
 from fervid.batch.engine import Outcome, Task
 from fervid.batch.run import Batch, open_engine, plan_batch
 from fervid.job import VideoJob
+from fervid.log import one_line
 from fervid.manifest import printable
 
 SAMPLE = 64
@@ -52,7 +53,9 @@ def print_plan(batch: Batch, *, as_json: bool) -> None:
 def _print_line(as_json: bool, action: str, path: Path, detail: str) -> None:
     name = printable(path)
     print(
-        json.dumps({"action": action, "video": name, "detail": detail}) if as_json else f"{action:8s}{name}: {detail}"
+        json.dumps({"action": action, "video": name, "detail": detail})
+        if as_json
+        else one_line(f"{action:8s}{name}: {detail}")
     )
 
 

@@ -46,7 +46,8 @@ class Batch:
 def analyze_batch(batch: Batch, hear: Callable[[Result], None], *, is_shown: bool = False) -> None:
     """Analyse videos into run folders; `hear` is told of each result as it comes.
 
-    Many also leave `batch.parquet` and `failed.jsonl`, and keep other batches out of the folder meanwhile.
+    Many also leave `batch.parquet` and `failed.jsonl`, remember what failed, and keep other batches out of the folder
+    meanwhile.
     Raises OutputInUse, OutputError, ConfigError, ModelError or DependencyMissing, which stop the whole run; what was
     finished until then stays, and the same call goes on from there.
     """
@@ -90,7 +91,9 @@ def _analyze(
     batch: Batch, methods: _Methods, hear: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
 ) -> None:
     ids = Ids(batch.out, is_kept=report is not None)
-    discovery = Discovery(batch.out, methods.of, batch.handling, ids)
+    # Who names one video wants to hear of it now, whatever a batch found.
+    handling = batch.handling if report is not None else replace(batch.handling, retry_failed=True)
+    discovery = Discovery(batch.out, methods.of, handling, ids)
     discovery.look_at(batch.videos)
     ids.save()
     news = _News(len(batch.videos), hear, report, is_shown=is_shown and not discovery.is_exhausted)
@@ -119,7 +122,8 @@ class _News(View):
         self._hear, self._report = hear, report
 
     def ended(self, job: VideoJob, result: Result) -> None:
-        if isinstance(result.error, InputError):  # nothing is wrong with the video after an error of our own
+        # Nothing is wrong with the video after an error of our own.
+        if self._report is not None and isinstance(result.error, InputError):
             remember(job, result)
         self.count(result)
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.batch.schedule import Listener
 from fervid.job import Observed, Planned, VideoJob
-from fervid.manifest import printable
+from fervid.log import one_line
 
 ONE_VIDEO = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]"
 MANY_VIDEOS = "{n_fmt}/{total_fmt} videos|{bar}| [{elapsed}<{remaining}{postfix}]"
@@ -32,7 +32,7 @@ class View(Listener):
     def planned(self, job: VideoJob, planned: Planned) -> None:
         if self._is_single:
             self._bar.total = max(planned.duration_seconds, 1e-3)
-            self._bar.set_description_str(printable(job.path.name), refresh=False)
+            self._bar.set_description_str(one_line(job.path.name), refresh=False)
             reused = set(range(len(planned.segment_seconds))) - set(planned.to_observe)
             self._seconds = sum(planned.segment_seconds[i] for i in reused)
             self._show()

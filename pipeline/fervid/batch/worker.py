@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import logging
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,7 @@ from typing import Any
 
 from fervid.batch.engine import Beat, Reading, Report, Task, run_step
 
+from fervid.log import start_logging
 STALLED_EXIT_CODE = 1
 """faulthandler ends the process with this code; nothing else here does."""
 
@@ -73,7 +75,7 @@ class _Watchdog(Beat):
                     self._connection.send(now[0])
 
 
-def work(connection: Connection, memory_mib: int) -> None:
+def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNING) -> None:
     """Run tasks until the pipe is closed. Started in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -86,6 +88,7 @@ def work(connection: Connection, memory_mib: int) -> None:
         try:
             task: Task = connection.recv()
         except (EOFError, OSError):
+    start_logging(log_level)
             os._exit(0)
         watchdog.begin(task.stall_seconds)
         report = run_step(task, watchdog, memory_mib=memory_mib)

@@ -29,6 +29,7 @@ from fervid.cli.tune import tune
 from fervid.errors import FervidError
 
 app = typer.Typer(
+from fervid.log import one_line, start_logging
     name="fervid",
     help="Batch video analytics for facial emotion: how faces look over time, as Parquet timelines.",
     no_args_is_help=True,
@@ -64,9 +65,7 @@ def options(
     """Batch video analytics for facial emotion: how faces look over time, as Parquet timelines."""
     if debug:
         os.environ["FERVID_DEBUG"] = "1"
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
-    )
+    start_logging(logging.INFO if verbose else logging.WARNING)
 
 
 def main() -> None:
@@ -101,5 +100,5 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _fail(message: str, code: int) -> None:
     if os.environ.get("FERVID_DEBUG"):
         traceback.print_exc()
-    print(f"fervid: {message}", file=sys.stderr)
+    print(f"fervid: {one_line(message)}", file=sys.stderr)
     sys.exit(code)

@@ -15,6 +15,7 @@ from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
 from fervid.errors import ConfigError, InputError
+from fervid.log import one_line
 
 if TYPE_CHECKING:
     from fervid.alerts.notify import Notifier
@@ -194,8 +195,6 @@ class _Outcome:
         self.is_fine = True
 
     def hear(self, result: Result) -> None:
-        from fervid.manifest import printable
-
         if result.summary is None and self._is_single:
             raise result.error or InputError(result.reason)
         self.is_fine &= result.is_fine
@@ -210,7 +209,7 @@ class _Outcome:
             if self._notifier is not None and self._notifier.add(found.records):
                 self._notifier.deliver(patience_seconds=0)  # what fails now is tried again at the end
         if result.summary is None:
-            print(f"fervid: {printable(result.reason)}", file=sys.stderr)
+            print(f"fervid: {one_line(result.reason)}", file=sys.stderr)
         elif self._as_json:
             print(json.dumps(result.summary | ({"alerts": found.to_json()} if found else {})), flush=True)
         elif not self._is_brief:
@@ -230,13 +229,13 @@ def describe_briefly(summary: dict[str, Any]) -> str:
     shares = max(summary["shares"].items(), key=lambda item: item[1], default=("no face", 0.0))
     mostly = f"mostly {shares[0]}" if summary["dominant"] else shares[0]
     warned = "; PARTIAL" if summary["status"] != "complete" else ""
-    return f"{summary['video']}: {clock(summary['duration_seconds'])}, {mostly}{warned}  {summary['folder']}"
+    return f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])}, {mostly}{warned}  {summary['folder']}"
 
 
 def describe(summary: dict[str, Any]) -> str:
     """A run's summary for people."""
     lines = [
-        f"{summary['video']}: {clock(summary['duration_seconds'])} of video, "
+        f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])} of video, "
         f"{summary['frames_analysed']} of {summary['frames']} frames analysed"
         + (f", {summary['frames_failed']} failed" if summary["frames_failed"] else ""),
         _faces_line(summary),

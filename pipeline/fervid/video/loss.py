@@ -26,6 +26,8 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
         )
     if ledger.late_start_seconds > max(NOTICEABLE_SECONDS, 2 / info.average_frame_rate):
         lost.append(f"its first {ledger.late_start_seconds:.2f} s cannot be decoded: it begins between two key frames")
+    if plan.is_cut_off:
+        lost.append(f"cut off: the file ends within a packet, at {info.duration_seconds:.2f} s")
     claimed = plan.claimed_seconds
     found = info.duration_seconds
     if claimed and info.time_source == "pts":
@@ -33,6 +35,10 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
         if found < BELIEVABLE_SHARE * claimed:
             doubtful.append(
                 f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the packets are believed"
+            )
+        elif found - claimed > max(OTHER_STREAM_SECONDS, claimed):
+            doubtful.append(
+                f"its header claims {claimed:.2f} s, its packets cover {found:.2f} s: the packets are believed"
             )
         elif claimed - found > max(tolerance, NOTICEABLE_SHARE * claimed):
             lost.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from fervid.errors import NoVideoStream, TooDamaged, VideoUnreadable
 from fervid.files import check_regular_file
 from fervid.types import VideoInfo
+from fervid.video.transport import ends_within_a_packet
 from fervid.video.units import is_refresh
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,ogg,mxf,gif"
@@ -54,6 +55,8 @@ class PacketPlan:
     """The duration that the header claims, None where it claims nothing. Headers lie: compare, never trust."""
     claims_picture_alone: bool = False
     """Whether that speaks of the picture stream, not of the longest stream."""
+    is_cut_off: bool = False
+    """Whether the file ends within a packet."""
 
 
 @contextmanager
@@ -80,6 +83,8 @@ def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
     with open_video(path, max_pixels=max_pixels) as (container, stream):
         width, height = stream.codec_context.width, stream.codec_context.height
         plan, rotation = _read_plan(container, stream)
+        if container.format.name == "mpegts" and ends_within_a_packet(path):
+            plan = replace(plan, is_cut_off=True)
         if plan.n_packets == 0:
             raise TooDamaged(f"{path} holds no picture data. Give a complete file.")
         rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
@@ -143,6 +148,7 @@ def _read_plan(container: Any, stream: Any) -> tuple[PacketPlan, int]:
     n_packets = 0
     end_pts = 0
     rotation: int | None = None
+    is_last_torn = False
     try:
         for packet in container.demux(stream):
             if rotation is None:
@@ -150,6 +156,7 @@ def _read_plan(container: Any, stream: Any) -> tuple[PacketPlan, int]:
             if packet.size == 0 or packet.is_discard:
                 continue
             n_packets += 1
+            is_last_torn = bool(packet.is_corrupt)
             pts = packet.pts
             if pts is None:
                 continue
@@ -187,6 +194,7 @@ def _read_plan(container: Any, stream: Any) -> tuple[PacketPlan, int]:
         is_intra_only=intra_only,
         claimed_seconds=float(claimed) or None,
         claims_picture_alone=bool(stream.duration),
+        is_cut_off=is_last_torn,
     )
     return plan, rotation or 0
 
