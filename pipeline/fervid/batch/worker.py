@@ -20,8 +20,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fervid.batch.engine import Beat, Reading, Report, Task, run_step
-
 from fervid.log import start_logging
+
 STALLED_EXIT_CODE = 1
 """faulthandler ends the process with this code; nothing else here does."""
 
@@ -77,6 +77,7 @@ class _Watchdog(Beat):
 
 def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNING) -> None:
     """Run tasks until the pipe is closed. Started in a process of its own."""
+    start_logging(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent()
@@ -88,7 +89,6 @@ def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNI
         try:
             task: Task = connection.recv()
         except (EOFError, OSError):
-    start_logging(log_level)
             os._exit(0)
         watchdog.begin(task.stall_seconds)
         report = run_step(task, watchdog, memory_mib=memory_mib)

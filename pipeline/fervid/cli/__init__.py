@@ -27,9 +27,9 @@ from fervid.cli.targets import targets
 from fervid.cli.train import train
 from fervid.cli.tune import tune
 from fervid.errors import FervidError
+from fervid.log import one_line, start_logging
 
 app = typer.Typer(
-from fervid.log import one_line, start_logging
     name="fervid",
     help="Batch video analytics for facial emotion: how faces look over time, as Parquet timelines.",
     no_args_is_help=True,
