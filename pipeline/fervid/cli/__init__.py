@@ -23,6 +23,7 @@ from fervid.cli.genres import app as genres
 from fervid.cli.models import app as models
 from fervid.cli.profile import profile
 from fervid.cli.report import report
+from fervid.cli.serve import serve
 from fervid.cli.targets import targets
 from fervid.cli.train import train
 from fervid.cli.tune import tune
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, profile, report, annotate, demo, data, train, targets, tune, evaluate, config):
+for command in (analyze, profile, report, serve, annotate, demo, data, train, targets, tune, evaluate, config):
     app.command()(command)
 app.add_typer(alerts, name="alerts")
 app.add_typer(genres, name="genres")

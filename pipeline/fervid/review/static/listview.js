@@ -5,6 +5,7 @@ import { announce, count, fill, h, percent, span } from "./dom.js";
 import { paintStrip } from "./paint.js";
 
 const SHORT_FIT = { fit: "fit", limited: "in part", not_fit: "not fit" };
+const ID_DIGITS = 8;
 const FILTERS = [
   ["all", "All", () => true],
   ["review", "To review", (card) => toReview(card) > 0],
@@ -111,7 +112,7 @@ export class ListView {
     const look = card.dominant ? `, mostly looks ${card.dominant}` : ", no usable face";
     const fitness = h("td", { class: "fitness" });
     const row = h("tr", {},
-      h("td", { class: "name" }, h("a", { href: address }, image, h("span", {}, h("b", {}, card.name), h("small", {}, card.camera ? `${card.camera} / ${card.folder}` : card.folder)))),
+      h("td", { class: "name" }, h("a", { href: address }, image, h("span", {}, h("b", {}, card.name), h("small", { title: card.folder }, [card.camera, card.folder.slice(-ID_DIGITS)].filter(Boolean).join(" · "))))),
       h("td", { class: "figure" }, span(card.duration_s)),
       h("td", { class: "strip" }, canvas, h("span", { class: "hidden" }, `${percent(card.coverage)} with a usable face${look}`)),
       h("td", { class: "figure" }, percent(card.coverage)),

@@ -102,7 +102,8 @@ export class Timeline {
     this._drawNames(context, area, unit);
     const [from, to] = this.view;
     const isWhole = to - from >= this.recording.duration - 1e-6;
-    this.range.textContent = isWhole ? `whole video, ${span(this.recording.duration)}` : `${clock(from)} to ${clock(to)}`;
+    const shown = isWhole ? `whole video, ${span(this.recording.duration)}` : `${clock(from)} to ${clock(to)}`;
+    this.range.textContent = `${shown}; hatched where no face was usable`;
     this._drawCursor();
   }
 

@@ -1,0 +1,61 @@
+"""`fervid serve`: the review page over HTTP, with all videos of a folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+MEGABYTE = 1_000_000
+
+
+def serve(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of runs, or run folders. [outputs]", show_default=False)
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8350,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let --host be an address that other machines reach.")
+    ] = False,
+    blur: Annotated[
+        Literal["all", "none"],
+        typer.Option(help="Faces covered in previews and thumbnails; none is noted in a log."),
+    ] = "all",
+    cache_mb: Annotated[int, typer.Option(min=1, help="Previews kept below so many megabytes.")] = 2000,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve the review page on this machine: watch, jump from alert to alert, give verdicts. Ctrl-C ends it.
+
+    The printed address holds a token; without it nobody gets an answer. Example: fervid serve outputs
+    """
+    from fervid.assets import default_output_folder
+    from fervid.errors import ConfigError, DependencyMissing
+
+    try:
+        from fervid.review.guard import is_loopback, make_token
+        from fervid.review.server import http_server, make_app, open_socket
+    except ModuleNotFoundError as missing:
+        raise DependencyMissing(f"{missing.name} is not installed. Run: pip install 'fervid[web]'.") from None
+
+    if not is_loopback(host) and not allow_remote:
+        raise ConfigError(
+            f"--host {host} would let other machines in. Add --allow-remote if they should be, or leave --host out."
+        )
+    token = make_token()
+    listener = open_socket(host, port)
+    taken = listener.getsockname()[1]
+    folders = runs or [default_output_folder()]
+    app = make_app(folders, token=token, host=host, port=taken, blur=blur, cache_bytes=cache_mb * MEGABYTE)
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{taken}/?token={token}"
+    print(address, flush=True)
+    if not is_loopback(host):
+        print("open to other machines, and not encrypted: whoever has this address sees the videos", file=sys.stderr)
+    if open_browser:
+        import webbrowser
+
+        webbrowser.open(address)
+    http_server(app).run(sockets=[listener])

@@ -1,0 +1,89 @@
+"""The runs that a server shows, by the names they have in its addresses; read anew where something changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fervid.errors import InputError
+from fervid.manifest import MANIFEST
+from fervid.palette import label_colours
+from fervid.review.cards import ALERTS_JSON, REVIEWS_TABLE, failures_below, make_card, make_strip, run_id
+from fervid.run import Run, open_run
+
+
+class RunIndex:
+    """Runs below folders. Looks for new ones whenever the list is asked for."""
+
+    def __init__(self, roots: tuple[Path, ...]) -> None:
+        self._roots = roots
+        self._folders: dict[str, Path] = {}
+        self._cards: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
+        self._strips: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
+
+    def list(self) -> dict[str, Any]:
+        """All runs and what the last batch could not analyse, ready for JSON."""
+        folders = [folder for root in self._roots for folder in _run_folders(root)]
+        self._folders = {run_id(folder): folder for folder in folders}
+        cards, failures = [], [one for root in self._roots for one in failures_below(root)]
+        for name, folder in self._folders.items():
+            try:
+                cards.append(self._card(name, folder))
+            except (InputError, KeyError, TypeError) as problem:
+                failures.append({"name": folder.name, "status": "unreadable", "reason": str(problem)})
+        labels = dict.fromkeys(label for card in cards for label in card["labels"])
+        title = self._roots[0].resolve().name if len(self._roots) == 1 else f"{len(self._roots)} folders"
+        colours = label_colours(list(labels))
+        return {"title": title, "runs": cards, "failures": failures, "colours": colours}
+
+    def strips(self, names: list[str]) -> dict[str, dict[str, Any]]:
+        """The strips of some runs; those that are unknown or damaged are left out."""
+        strips = {}
+        for name in names:
+            folder = self._folders.get(name)
+            if folder is None:
+                continue
+            stamp = _stamp(folder)
+            if self._strips.get(name, (None,))[0] != stamp:
+                try:
+                    self._strips[name] = stamp, make_strip(folder)
+                except (InputError, OSError, KeyError, ValueError):
+                    continue
+            strips[name] = self._strips[name][1]
+        return strips
+
+    def run(self, name: str) -> Run:
+        """A run by its name in addresses: looked up, never made into a path. Raises KeyError or InputError."""
+        if name not in self._folders:
+            self.list()
+        return open_run(self._folders[name])
+
+    def _card(self, name: str, folder: Path) -> dict[str, Any]:
+        stamp = _stamp(folder)
+        if self._cards.get(name, (None,))[0] != stamp:
+            self._cards[name] = stamp, make_card(folder)
+        return self._cards[name][1]
+
+
+def _run_folders(root: Path) -> list[Path]:
+    if (root / MANIFEST).is_file():
+        return [root]
+    found = []
+    for folder, names, files in os.walk(root):
+        if MANIFEST in files:
+            found.append(Path(folder))
+            names.clear()  # a run holds no runs
+        names[:] = sorted(name for name in names if not name.startswith("."))
+    return found
+
+
+def _stamp(folder: Path) -> tuple[int, ...]:
+    """When the files that a card is made from were last changed."""
+    times = []
+    for name in (MANIFEST, ALERTS_JSON, REVIEWS_TABLE):
+        try:
+            times.append((folder / name).stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return tuple(times)

@@ -1,0 +1,193 @@
+"""Short H.264 clips and small pictures of a run's video, for what a browser cannot play: made when asked for, kept.
+
+They lie in the run's folder, so that whoever removes the run removes them, and together stay below a size: those not
+asked for longest go first. Faces are covered unless asked otherwise; a face that no search finds stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from fervid.alerts.blur import KEPT_SECONDS, SEARCH_EVERY_SECONDS, FaceCovers, FaceSearch, cover
+from fervid.alerts.source import read_faces_between
+from fervid.audit import note_open_faces
+from fervid.errors import InputError, OutputError
+from fervid.opencv import cv2
+from fervid.run import Run
+from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
+
+Blur = Literal["all", "none"]
+
+FOLDER = "previews"
+CLIP_SECONDS = 10.0
+CLIP_HEIGHT_PX, THUMBNAIL_WIDTH_PX = 360, 192
+CACHE_BYTES = 2_000_000_000
+AROUND_SECONDS = 1.0
+"""Stored faces so long before and after a clip are known in it."""
+STILL_SECONDS = 2.0
+"""Within so long after the moment asked for a thumbnail takes the first picture that can be decoded."""
+JPEG_QUALITY = 80
+
+
+class Previews:
+    """The previews of the runs below `roots`. Not for two threads at once."""
+
+    def __init__(self, roots: tuple[Path, ...], *, blur: Blur = "all", cache_bytes: int = CACHE_BYTES) -> None:
+        self._roots, self._blur, self._cache_bytes = roots, blur, cache_bytes
+        self._search: FaceSearch | None = None
+
+    def clip(self, run: Run, number: int) -> Path:
+        """The clip of CLIP_SECONDS that begins at `number` times as many. Raises InputError or OutputError."""
+        duration = float(run.manifest.video["duration_seconds"])
+        start = number * CLIP_SECONDS
+        if number < 0 or start >= max(duration, 1e-6):
+            raise InputError(f"the video has no clip {number}.")
+        # The last clip takes whatever pictures lie behind the duration that the container states.
+        end = start + CLIP_SECONDS if start + CLIP_SECONDS < duration else duration + CLIP_SECONDS
+        target = self._place(run, f"clip-{number:05d}", ".mp4")
+        if self._is_kept(target):
+            return target
+        self._make_room(run, target, f"preview from {start:g} s")
+        write_clip(
+            target,
+            self._pictures(run, start, end, height_px=CLIP_HEIGHT_PX),
+            start_seconds=start,
+            end_seconds=end,
+            sound_from=Path(run.manifest.video_path),
+            start_time_seconds=run.manifest.start_time_s,
+            max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+        )
+        return target
+
+    def thumbnail(self, run: Run, seconds: float) -> Path:
+        """A small JPEG of the moment. One a run is kept. Raises InputError or OutputError."""
+        target = self._place(run, "thumbnail", ".jpg")
+        if self._is_kept(target):
+            return target
+        self._make_room(run, target, "thumbnail")
+        size = float(run.manifest.video["width_px"]) / float(run.manifest.video["height_px"])
+        pictures = self._pictures(run, seconds, seconds + STILL_SECONDS, height_px=round(2 * THUMBNAIL_WIDTH_PX / size))
+        rgb = next((picture.rgb for picture in pictures), None)
+        if rgb is None:
+            raise InputError(f"no picture of {Path(run.manifest.video_path).name} could be read at {seconds:.1f} s.")
+        height = max(1, round(rgb.shape[0] * THUMBNAIL_WIDTH_PX / rgb.shape[1]))
+        small = cv2.resize(rgb, (THUMBNAIL_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        _, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        partial.write_bytes(data.tobytes())
+        partial.replace(target)
+        return target
+
+    def _place(self, run: Run, name: str, suffix: str) -> Path:
+        return run.folder / FOLDER / f"{name}{'-open' if self._blur == 'none' else ''}{suffix}"
+
+    @staticmethod
+    def _is_kept(target: Path) -> bool:
+        try:
+            os.utime(target)  # asked for now, so it goes last
+        except OSError:
+            return False
+        return True
+
+    def _make_room(self, run: Run, target: Path, what: str) -> None:
+        check_is_there(Path(run.manifest.video_path))
+        if self._blur == "none":
+            note_open_faces(run.folder, f"{what} with open faces", blur="none")
+        try:
+            target.parent.mkdir(exist_ok=True)
+        except OSError as problem:
+            raise OutputError(f"{target.parent} cannot be written ({problem.strerror}). Check its folder.") from None
+        kept = []
+        for root in self._roots:
+            for path in root.rglob(f"{FOLDER}/*"):
+                with suppress(OSError):
+                    kept.append((path.stat().st_mtime, path.stat().st_size, path))
+        total = sum(size for _, size, _ in kept)
+        for _, size, path in sorted(kept):
+            if total <= self._cache_bytes:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+
+    def _pictures(self, run: Run, start: float, end: float, *, height_px: int) -> Iterator[Picture]:
+        """Shrunk pictures with square pixels, faces covered. Each waits until what may lie ahead of it is searched."""
+        covers, scale = FaceCovers(), None
+        waiting: deque[Picture] = deque()
+        searched = -np.inf
+        for picture in self._decoded(run, start, end):
+            shrunk, factors = _shrink(picture, height_px)
+            if self._blur == "none":
+                yield shrunk
+                continue
+            if scale is None:
+                scale = factors
+                covers = FaceCovers(_stored_tracks(run, start, end, scale))
+            if shrunk.seconds - searched >= SEARCH_EVERY_SECONDS:
+                self._search = self._search or FaceSearch()
+                covers.found.append((shrunk.seconds, self._search.search(shrunk.rgb)))
+                searched = shrunk.seconds
+            waiting.append(shrunk)
+            while shrunk.seconds - waiting[0].seconds > KEPT_SECONDS:
+                yield _covered(waiting.popleft(), covers)
+        for left in waiting:
+            yield _covered(left, covers)
+
+    @staticmethod
+    def _decoded(run: Run, start: float, end: float) -> Iterator[Picture]:
+        return read_pictures(
+            Path(run.manifest.video_path),
+            start_seconds=start,
+            end_seconds=end,
+            start_time_seconds=run.manifest.start_time_s,
+            max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+        )
+
+
+def moment_to_show(run: Run) -> float:
+    """Where a thumbnail is worth most: the peak of the first alert, else the middle of what has a usable face."""
+    from fervid.review.content import read_records
+
+    records = read_records(run.folder)
+    if records:
+        return max(records, key=lambda record: (record.tier == "alert", record.peak_score)).peak_s
+    table = pq.read_table(run.folder / "timeline.parquet", columns=["start_s", "end_s", "coverage"])
+    covered = np.flatnonzero(np.nan_to_num(table["coverage"].to_numpy().astype(float)) > 0)
+    duration = float(run.manifest.video["duration_seconds"])
+    if not len(covered):
+        return duration / 2
+    middle = int(covered[len(covered) // 2])
+    return min(duration, float(table["start_s"][middle].as_py() + table["end_s"][middle].as_py()) / 2)
+
+
+def _covered(picture: Picture, covers: FaceCovers) -> Picture:
+    return Picture(picture.seconds, cover(picture.rgb, covers.at(picture.seconds)), picture.pixel_aspect)
+
+
+def _shrink(picture: Picture, height_px: int) -> tuple[Picture, tuple[float, float]]:
+    """A picture of at most `height_px` with square pixels, and by how much its sides shrank (x, y)."""
+    height, width = picture.rgb.shape[:2]
+    shrink = min(1.0, height_px / height)
+    size = (max(2, round(width * float(picture.pixel_aspect) * shrink)), max(2, round(height * shrink)))
+    rgb = cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA)
+    return Picture(picture.seconds, np.asarray(rgb), Fraction(1)), (size[0] / width, size[1] / height)
+
+
+def _stored_tracks(
+    run: Run, start: float, end: float, scale: tuple[float, float]
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    columns = ["time_s", "track_id", "x", "y", "w", "h"]
+    rows = read_faces_between(run.folder, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
+    x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
+    boxes = np.stack([x, y, x + w, y + h], axis=1) * [scale[0], scale[1], scale[0], scale[1]]
+    ids, times = rows["track_id"].to_numpy(), rows["time_s"].to_numpy()
+    return {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}

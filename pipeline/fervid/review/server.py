@@ -1,0 +1,210 @@
+"""The review page over HTTP, for one reviewer on this machine: all runs of a folder, their videos, verdicts.
+
+Every run and every file is looked up by an id; no part of an address ever becomes a path.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from fervid.alerts.reviews import write_verdict
+from fervid.alerts.scan import find_runs
+from fervid.errors import ConfigError, FervidError, InputError
+from fervid.review.content import run_content
+from fervid.review.guard import Guard, allowed_names, is_loopback
+from fervid.review.index import RunIndex
+from fervid.review.media import browser_plays
+from fervid.review.page import STATIC, served_page, static_file
+from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews, moment_to_show
+from fervid.run import Run
+
+if TYPE_CHECKING:
+    import uvicorn
+
+LARGEST_BODY_BYTES = 16_384
+MOST_STRIPS = 1000
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
+log = logging.getLogger(__name__)
+
+
+def make_app(
+    folders: Sequence[str | Path],
+    *,
+    token: str,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    blur: Blur = "all",
+    cache_bytes: int = CACHE_BYTES,
+) -> Starlette:
+    """The application for the runs in some folders. Raises InputError for a folder without runs."""
+    find_runs(folders)
+    roots = tuple(Path(folder) for folder in folders)
+    pages = _Pages(RunIndex(roots), Previews(roots, blur=blur, cache_bytes=cache_bytes))
+    routes = [
+        Route("/", pages.front),
+        Route("/static/{name}", pages.static),
+        Route("/api/runs", pages.runs),
+        Route("/api/strips", pages.strips),
+        Route("/api/runs/{run}", pages.run),
+        Route("/api/runs/{run}/verdicts", pages.verdict, methods=["POST"]),
+        Route("/media/{run}", pages.media),
+        Route("/clips/{run}/{number:int}.mp4", pages.clip),
+        Route("/thumbnails/{run}.jpg", pages.thumbnail),
+    ]
+    guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
+    return Starlette(routes=routes, middleware=[guard])
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ConfigError for a taken port or a foreign address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=128)
+    except (OSError, OverflowError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise ConfigError(f"cannot listen on {host}, port {port} ({reason}). Give another --port, or 0.") from None
+
+
+def http_server(app: Starlette) -> uvicorn.Server:
+    """The server of an application, to be run on a listening socket; `should_exit` ends it."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+    )
+
+
+def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable[[Any, Request], Awaitable[Response]]:
+    """Turns errors of a handler into answers that the page can show."""
+
+    async def handled(self: Any, request: Request) -> Response:
+        try:
+            return await function(self, request)
+        except KeyError:
+            return JSONResponse({"error": "This run is not among those that are served."}, 404)
+        except InputError as problem:
+            return JSONResponse({"error": str(problem)}, 404)
+        except FervidError as problem:
+            log.warning("%s", problem)
+            return JSONResponse({"error": str(problem)}, 500)
+
+    return handled
+
+
+class _Pages:
+    """The answers. Whatever reads tables or videos runs in threads; of previews one at a time is made."""
+
+    def __init__(self, index: RunIndex, previews: Previews) -> None:
+        self._index, self._previews = index, previews
+        self._one_preview = anyio.Lock()
+        self._one_verdict = anyio.Lock()
+
+    @_answer
+    async def front(self, _request: Request) -> Response:
+        return Response(served_page("fervid"), media_type="text/html")
+
+    @_answer
+    async def static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in STATIC:
+            return PlainTextResponse("There is no such file.\n", 404)
+        return Response(static_file(name), media_type=MEDIA_TYPES[Path(name).suffix])
+
+    @_answer
+    async def runs(self, _request: Request) -> Response:
+        return _json(await to_thread.run_sync(self._index.list))
+
+    @_answer
+    async def strips(self, request: Request) -> Response:
+        names = [name for name in request.query_params.get("ids", "").split(",") if name][:MOST_STRIPS]
+        return _json(await to_thread.run_sync(self._index.strips, names))
+
+    @_answer
+    async def run(self, request: Request) -> Response:
+        return _json(await to_thread.run_sync(self._content, request.path_params["run"]))
+
+    @_answer
+    async def verdict(self, request: Request) -> Response:
+        if request.headers.get("content-type", "").split(";")[0] != "application/json":
+            return JSONResponse({"error": "A verdict is sent as application/json."}, 415)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY_BYTES:
+                return JSONResponse({"error": "That is too long for a verdict."}, 413)
+        try:
+            said = json.loads(body)
+            alert, verdict, reason = str(said["alert_id"]), said["verdict"], str(said.get("reason") or "")
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"error": "Expected alert_id, verdict and reason."}, 400)
+        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
+        async with self._one_verdict:
+            try:
+                kept = await to_thread.run_sync(lambda: write_verdict(run, alert, verdict, reason))
+            except InputError as problem:
+                return JSONResponse({"error": str(problem)}, 400)
+        review = {"verdict": kept.verdict, "reason": kept.reason, "by": kept.reviewer}
+        return _json({"review": None if kept.verdict is None else review})
+
+    @_answer
+    async def media(self, request: Request) -> Response:
+        """The video itself, in ranges as the browser asks for them."""
+        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
+        if not _is_the_video(run):
+            return JSONResponse({"error": "The video of this run is not where it was, or was changed."}, 404)
+        containers = str(run.manifest.video.get("container", "")).split(",")
+        kind = "video/webm" if "webm" in containers or "matroska" in containers else "video/mp4"
+        return FileResponse(run.manifest.video_path, media_type=kind)
+
+    @_answer
+    async def clip(self, request: Request) -> Response:
+        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
+        async with self._one_preview:
+            path = await to_thread.run_sync(self._previews.clip, run, request.path_params["number"])
+        return FileResponse(path, media_type="video/mp4")
+
+    @_answer
+    async def thumbnail(self, request: Request) -> Response:
+        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
+        async with self._one_preview:
+            path = await to_thread.run_sync(lambda: self._previews.thumbnail(run, moment_to_show(run)))
+        return FileResponse(path, media_type="image/jpeg")
+
+    def _content(self, name: str) -> dict[str, Any]:
+        run = self._index.run(name)
+        is_there = _is_the_video(run)
+        media = {
+            "file": f"/media/{name}" if is_there else None,
+            "plays": browser_plays(run.manifest.video),
+            "clips": {"url": f"/clips/{name}/", "seconds": CLIP_SECONDS} if is_there else None,
+        }
+        return run_content(run) | {"media": media}
+
+
+def _is_the_video(run: Run) -> bool:
+    """Whether the file that the manifest names is still the one that was analysed, by kind and size."""
+    try:
+        found = os.stat(run.manifest.video_path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == run.manifest.video_bytes
+
+
+def _json(content: Any) -> Response:
+    return Response(json.dumps(content, ensure_ascii=False, allow_nan=False), media_type="application/json")
