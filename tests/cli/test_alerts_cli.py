@@ -30,9 +30,9 @@ post_roll = "1s"
 
 @pytest.fixture(scope="module")
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of a moving portrait of 6 s, its video beside it."""
+    """A run of a moving portrait of 3 s, its video beside it."""
     out = tmp_path_factory.mktemp("analysed")
-    video = write_video(out / "cam1" / "clip.mp4", constant_rate(6)) if (out / "cam1").mkdir() is None else out
+    video = write_video(out / "cam1" / "clip.mp4", constant_rate(3)) if (out / "cam1").mkdir() is None else out
     fervid.analyze(video, out=out / "runs", device="cpu", plot=False)
     (out / "any.toml").write_text(RULES)
     return out
@@ -100,6 +100,8 @@ def test_verdicts_are_kept_and_counted(angry_run: Path) -> None:
     assert said.returncode == 0, said.stderr
     assert "anger" in said.stdout
     assert "100% (21% to 100%)" in said.stdout
+    assert run_fervid("alerts", str(angry_run)).returncode == 0
+    assert "true: shouts" in (angry_run / "alerts.html").read_text()
     (angry_run / "saved.json").write_text(json.dumps([{"alert_id": ids[1], "verdict": "false", "reviewer": "ab"}]))
     both = run_fervid("alerts", "review", str(angry_run), "--import", str(angry_run / "saved.json"), "--json")
     content = json.loads(both.stdout)
@@ -166,8 +168,11 @@ def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Pa
     assert {path.name for path in folder.iterdir()} == names
     with av.open(str(folder / "clip.mp4")) as clip:
         assert clip.streams.video[0].codec_context.name == "h264"
-        assert sum(1 for _ in clip.decode(video=0)) == 150
+        assert sum(1 for _ in clip.decode(video=0)) == 75
     assert not (run.folder / "evidence-audit.jsonl").exists()
+
+    page = (run.folder / "alerts.html").read_text()
+    assert (page.count("data:image/jpeg"), page.count("data:image/png")) == (3, 1)
 
     bundle = run.folder / "evidence.zip"
     verified = run_fervid("evidence", "verify", str(bundle))
@@ -183,6 +188,7 @@ def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Pa
     for blur in ("others", "none"):
         opened = run_fervid("alerts", str(runs), "--rules", str(analysed / "any.toml"), "--evidence", "--blur", blur)
         assert opened.returncode == 0, opened.stderr
+        assert "data:image/jpeg" not in (run.folder / "alerts.html").read_text()  # open faces stay out of the page
     entries = [json.loads(line) for line in (run.folder / "evidence-audit.jsonl").read_text().splitlines()]
     assert [entry["blur"] for entry in entries] == ["others", "none"]
     assert entries[0]["alerts"] == [json.loads((folder / "alert.json").read_text())["alert_id"]]

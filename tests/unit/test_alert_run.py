@@ -222,12 +222,12 @@ def test_the_page_holds_every_alert_and_no_address_and_escapes_names(tmp_path: P
         scan_run(make_run(tmp_path / "a", angry_between(2, 5), TIMES, video=hostile), rules({})),
         scan_run(make_run(tmp_path / "b", [], TIMES, video="/f/cam2/plain.mp4"), rules({})),
     ]
-    page = make_report(found)
+    page = make_report(found, tmp_path)
     assert "anger-like expression, needs review" in page
     assert "no face was seen in 20 s: not fit for alerts" in page
     assert "Fri 2026-11-20" in page
     assert "&lt;img src=x" in page
     for forbidden in ("<img src=x", "<b>cam", "<script", "http://", "https://", str(tmp_path)):
         assert forbidden not in page
-    alone = make_report(found[1:])
+    alone = make_report(found[1:], tmp_path)
     assert "0 alerts, 0 notices" in alone

@@ -1,19 +1,20 @@
 """One HTML page about the alerts of a run or of many: when, on which camera, and how far each video can be judged.
 
-It holds no script and no address, so it reads the same from a file, a mail or on paper, and shows no face.
+It holds no script and loads nothing, so it reads the same from a file, a mail or on paper; faces in it are covered.
 """
 
 from __future__ import annotations
 
-import base64
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
 from fervid import __version__
 from fervid.alerts.records import NEEDS_REVIEW, AlertRecord, clock
+from fervid.alerts.report_pictures import pictures
+from fervid.alerts.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
 from fervid.alerts.scan import RunAlerts, write_text
 from fervid.errors import OutputError
 
@@ -22,6 +23,8 @@ HOURS = 24
 STEPS = ("#f2f2f2", "#fee6ce", "#fdae6b", "#e6550d", "#8c2d04")
 """From none to many, one hue from light to dark: told apart in grey and with every form of colour blindness."""
 TIER_COLOURS = {"alert": "#8c2d04", "notice": "#56b4e9"}
+MOST_PICTURED = 100
+"""Alerts whose pictures a page carries: about 100 kB each."""
 MARK_WIDTH = 0.4
 """Narrowest mark on a bar of time, in per cent of its width."""
 
@@ -46,6 +49,7 @@ th { font-weight: 600; }
 .bar { display: block; width: 100%; height: 22px; background: #8883; border-radius: 4px; }
 .key { display: inline-block; width: .9em; height: .9em; border-radius: 2px; margin: 0 .3em 0 1em; }
 .not_fit { font-weight: 600; }
+.stills { display: flex; flex-wrap: wrap; gap: .5rem; max-width: none; }
 img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
 footer { margin: 3rem 0 1rem; border-top: 1px solid var(--line); font-size: .9rem; }
 @media print { :root { color-scheme: light; } body { margin: 0; max-width: none; font-size: 11pt; }
@@ -57,14 +61,15 @@ def write_report(found: Sequence[RunAlerts], folder: Path) -> Path:
     """Write `alerts.html` into a folder in one atomic step and return its path."""
     page = folder / REPORT
     try:
-        write_text(page, make_report(found))
+        write_text(page, make_report(found, folder))
     except OSError as problem:
         raise OutputError(f"{page} cannot be written ({problem.strerror}). Check its folder.") from None
     return page
 
 
-def make_report(found: Sequence[RunAlerts]) -> str:
-    """The page as text."""
+def make_report(found: Sequence[RunAlerts], folder: Path) -> str:
+    """The page as text, as it is to lie in `folder`."""
+    verdicts = [verdicts_of(one.records, read_verdicts(one.run)) for one in found]
     records = [record for one in found for record in one.records]
     title = f"Alerts of {found[0].video}" if len(found) == 1 else f"Alerts of {len(found)} videos"
     rules = ", ".join(sorted({one.rules.source for one in found}))
@@ -76,6 +81,8 @@ def make_report(found: Sequence[RunAlerts]) -> str:
     ]
     if len(found) > 1 or any(one.recorded for one in found):
         parts += [_heat_map(found), "<h2>Cameras</h2>", _cameras(found)]
+    if any(verdicts):
+        parts += ["<h2>Verdicts</h2>", _precision([review for said in verdicts for review in said.values()])]
     parts.append("<h2>Videos</h2>")
     parts.append(
         "<p>"
@@ -84,8 +91,15 @@ def make_report(found: Sequence[RunAlerts]) -> str:
         )
         + "</p>"
     )
-    for one in sorted(found, key=lambda item: (not item.records, item.camera, item.video)):
-        parts.append(_video(one))
+    n_pictured = 0
+    for one, said in sorted(
+        zip(found, verdicts, strict=True), key=lambda item: (not item[0].records, item[0].camera, item[0].video)
+    ):
+        parts.append(_video(one, said))
+        for record in one.of_tier("alert")[: max(0, MOST_PICTURED - n_pictured)]:
+            shown = pictures(one.run.folder, record, folder)
+            n_pictured += bool(shown)
+            parts.append(shown)
     parts.append(
         "<footer><p>The labels say how faces look, not what people feel, and one in three is wrong. No alerts means "
         "nothing where faces could not be seen: read them together with the usable time.</p>"
@@ -184,7 +198,17 @@ def _cameras(found: Sequence[RunAlerts]) -> str:
     return _table(heads, rows)
 
 
-def _video(one: RunAlerts) -> str:
+def _precision(reviews: Sequence[Review]) -> str:
+    rows = []
+    for row in precision_by_rule_and_camera(reviews):
+        low, high = row.interval
+        share = "" if row.precision is None else f"{row.precision:.0%} ({low:.0%} to {high:.0%})"
+        counts = (str(n) for n in (row.n_true, row.n_false, row.n_unsure))
+        rows.append((row.rule or "", row.camera or "all cameras", *counts, share))
+    return _table(("rule", "camera (folder)", "true", "false", "unsure", "precision (95 % interval)"), rows)
+
+
+def _video(one: RunAlerts, said: Mapping[str, Review]) -> str:
     when = f"; recorded from {one.recorded.isoformat(sep=' ', timespec='seconds')}" if one.recorded else ""
     parts = [
         f"<h3>{escape(one.camera)} / {escape(one.video)}</h3>",
@@ -203,7 +227,7 @@ def _video(one: RunAlerts) -> str:
         parts.append(_bar(one))
         parts.append(
             _table(
-                ("tier", "rule", "start", "end", "score", "quality", "what"),
+                ("tier", "rule", "start", "end", "score", "quality", "what", "verdict"),
                 [
                     (
                         f"{record.tier}/{record.severity}",
@@ -214,12 +238,12 @@ def _video(one: RunAlerts) -> str:
                         "" if record.quality is None else f"{record.quality:.2f}",
                         f"{record.wording}, {NEEDS_REVIEW}"
                         + (f" ({record.n_held_back} more held back)" if record.n_held_back else ""),
+                        _said(said.get(record.alert_id)),
                     )
                     for record in one.records
                 ],
             )
         )
-        parts += [_strip(one, record) for record in one.of_tier("alert")]
     return "\n".join(part for part in parts if part)
 
 
@@ -239,17 +263,14 @@ def _bar(one: RunAlerts) -> str:
     return f'<svg class="bar" role="img" aria-label="{escape(label)}">{"".join(marks)}</svg>'
 
 
-def _strip(one: RunAlerts, record: AlertRecord) -> str:
-    """The picture of an alert's scores, where evidence was written. Stills are left out: a page is easily passed on."""
-    pictures = sorted((one.run.folder / "evidence").glob(f"*-{record.alert_id}/strip.png"))
-    if not pictures:
-        return ""
-    data = base64.b64encode(pictures[0].read_bytes()).decode("ascii")
-    return f'<p><img alt="scores around {escape(record.text())}" src="data:image/png;base64,{data}"></p>'
+def _said(review: Review | None) -> str:
+    if review is None:
+        return "open"
+    return f"{review.verdict}: {review.reason}" if review.reason else str(review.verdict)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    texts = ("tier", "rule", "what", "camera (folder)")
+    texts = ("tier", "rule", "what", "camera (folder)", "verdict")
     kinds = ["" if head in texts else ' class="number"' for head in heads]
     head = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(kinds, heads, strict=True))
     lines = [
