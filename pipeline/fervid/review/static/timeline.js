@@ -102,6 +102,7 @@ export class Timeline {
     this._drawNames(context, area, unit);
     const [from, to] = this.view;
     const isWhole = to - from >= this.recording.duration - 1e-6;
+    Object.assign(this.slider.dataset, { from, to, left: area.left, width: area.width }); // for tools that measure
     const shown = isWhole ? `whole video, ${span(this.recording.duration)}` : `${clock(from)} to ${clock(to)}`;
     this.range.textContent = `${shown}; hatched where no face was usable`;
     this._drawCursor();
