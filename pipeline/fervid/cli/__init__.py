@@ -17,11 +17,13 @@ from fervid.cli.annotate import annotate
 from fervid.cli.config import config
 from fervid.cli.data import data
 from fervid.cli.demo import demo
+from fervid.cli.doctor import doctor
 from fervid.cli.evaluate import evaluate
 from fervid.cli.evidence import app as evidence
 from fervid.cli.genres import app as genres
 from fervid.cli.models import app as models
 from fervid.cli.profile import profile
+from fervid.cli.purge import purge
 from fervid.cli.report import report
 from fervid.cli.serve import serve
 from fervid.cli.targets import targets
@@ -38,7 +40,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (analyze, profile, report, serve, annotate, demo, data, train, targets, tune, evaluate, config):
+for command in (
+    *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
+    *(config, doctor, purge),
+):
     app.command()(command)
 app.add_typer(alerts, name="alerts")
 app.add_typer(genres, name="genres")

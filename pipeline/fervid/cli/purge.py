@@ -1,0 +1,67 @@
+"""`fervid purge`: retention of results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fervid.cli.analyze import Out
+from fervid.errors import ConfigError
+from fervid.log import one_line
+
+if TYPE_CHECKING:
+    from fervid.retention import Item
+
+SECONDS_PER_DAY = 86_400
+MB = 1_000_000
+
+
+def purge(
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", help="Remove results older than this, such as 30d, 12h or 8w.")
+    ] = None,
+    out: Out = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+    hold: Annotated[Path | None, typer.Option(help="Keep this run, however old it gets.")] = None,
+    reason: Annotated[str, typer.Option(help="Why it is kept, for --hold.")] = "",
+    release: Annotated[Path | None, typer.Option(help="Take the hold off this run.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a result.")] = False,
+) -> None:
+    """Remove old results from the output folder, except runs on hold; each removal is noted in purge.jsonl.
+
+    Videos are never touched, nor anything outside the folder. Example: fervid purge --older-than 30d --dry-run
+    """
+    from fervid import assets, retention
+
+    if [older_than, hold, release].count(None) != 2:
+        raise ConfigError("purge does one thing at a time. Give --older-than, --hold or --release.")
+    if hold is not None:
+        retention.hold(hold, reason=reason)
+        print(f"on hold: {one_line(hold)}")
+        return
+    if release is not None:
+        retention.release(release)
+        print(f"released: {one_line(release)}")
+        return
+    folder = Path(out or assets.default_output_folder())
+    items = retention.purge(folder, older_than_seconds=retention.parse_age(older_than or ""), is_dry_run=dry_run)
+    for item in items:
+        _print_item(item, is_dry_run=dry_run, as_json=as_json)
+    if not as_json:
+        gone = [item for item in items if not item.kept_because]
+        verb = "would be removed" if dry_run else "removed"
+        n_mb = sum(item.n_bytes for item in gone) / MB
+        print(f"{len(gone)} {verb} ({n_mb:.1f} MB), {len(items) - len(gone)} old ones kept")
+
+
+def _print_item(item: Item, *, is_dry_run: bool, as_json: bool) -> None:
+    action = "keep" if item.kept_because else "would remove" if is_dry_run else "removed"
+    if as_json:
+        record = {"action": action, "what": str(item.path), "kind": item.kind, "reason": item.kept_because}
+        print(json.dumps(record | {"age_days": round(item.age_seconds / SECONDS_PER_DAY, 1), "bytes": item.n_bytes}))
+        return
+    why = f" ({item.kept_because})" if item.kept_because else ""
+    print(one_line(f"{action}: {item.path}, {item.kind} of {item.age_seconds / SECONDS_PER_DAY:.1f} days{why}"))
