@@ -41,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
+    *(analyze, profile, report, serve, annotate, demo, data, train, targets, tune, evaluate),
     *(config, doctor, purge),
 ):
     app.command()(command)
