@@ -154,7 +154,7 @@ def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: 
     )
     log.info("%s: %d segments, %d to observe", job.path, len(segments), len(to_observe))
     lengths = tuple(max(0.0, s.end_seconds - s.start_seconds) for s in segments)
-    return Planned(info.duration_seconds, lengths, to_observe, sealed)
+    return Planned(info.duration_seconds, lengths, to_observe, sealed, info.width_px * info.height_px)
 
 
 def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | None = None) -> Observed:
@@ -198,7 +198,7 @@ def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, b
         observations, settings, method.model, video_id=job.video_id, duration_seconds=info.duration_seconds
     )
     interpreted = perf_counter()
-    outputs = _write_tables(folder, tables, info, job)
+    outputs = write_tables(folder, tables, info, job)
     warnings, is_partial = judge_loss(info, plan, ledger)
     own = {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
     labels = list(method.model.labels)
@@ -206,7 +206,7 @@ def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, b
         video_id=job.video_id,
         video_path=printable(job.path.absolute()),
         video_bytes=job.path.stat().st_size,
-        video=_video_record(info),
+        video=video_record(info),
         start_time_s=info.start_time_seconds,
         status="partial" if is_partial else "complete",
         settings=settings.model_dump(mode="json"),
@@ -341,7 +341,8 @@ def _refuse_if_too_damaged(path: Path, folder: Path, ledger: Ledger, plan: Packe
         )
 
 
-def _write_tables(folder: Path, tables: Tables, info: VideoInfo, job: VideoJob) -> dict[str, str]:
+def write_tables(folder: Path, tables: Tables, info: VideoInfo, job: VideoJob) -> dict[str, str]:
+    """Write the tables of a run; their names with their hashes."""
     model = job.method.model
     metadata = {
         "schema_version": str(SCHEMA_VERSION),
@@ -361,7 +362,8 @@ def _write_tables(folder: Path, tables: Tables, info: VideoInfo, job: VideoJob) 
     return outputs
 
 
-def _video_record(info: VideoInfo) -> dict[str, object]:
+def video_record(info: VideoInfo) -> dict[str, object]:
+    """What a manifest says of a video."""
     record = {key: value for key, value in asdict(info).items() if key != "path"}
     return record | {"time_base": str(info.time_base), "sample_aspect_ratio": str(info.sample_aspect_ratio)}
 

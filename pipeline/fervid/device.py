@@ -40,6 +40,13 @@ def choose_runner(device: str) -> str:
     )
 
 
+def cluster_runner(device: str) -> str:
+    """The runner on the nodes of a cluster for `auto`, `cpu` or `gpu`; `auto` is the CPU, which every node has."""
+    if device not in ("auto", "cpu", "gpu"):
+        raise ConfigError(f"device {device!r} cannot be had from a cluster. Use auto, cpu or gpu.")
+    return RUNNERS["gpu" if device == "gpu" else "cpu"]
+
+
 def _keras_sees_a_gpu() -> bool:
     from fervid.backend import load_keras
 

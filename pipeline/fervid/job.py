@@ -12,6 +12,9 @@ from typing import Any
 from fervid.config import OBSERVE_SECTIONS, Settings
 from fervid.emotion.model import ModelInfo
 
+BASE_MIB, MIB_PER_MEGAPIXEL = 300, 80
+"""What a task asks a cluster for; `benchmarks/cluster.py` prints what tasks used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -54,6 +57,12 @@ class Planned:
     segment_seconds: tuple[float, ...]
     to_observe: tuple[int, ...]
     sealed: bytes
+    frame_pixels: int = 0
+
+    @property
+    def memory_mib(self) -> int:
+        """What observing a segment is expected to need: the program, and the frames that wait for its stages."""
+        return BASE_MIB + round(MIB_PER_MEGAPIXEL * self.frame_pixels / 1e6)
 
     @property
     def n_reused(self) -> int:
@@ -77,6 +86,19 @@ class Spent:
     started_utc: str
     elapsed_seconds: float
     stage_seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Which cluster, and how much of it: `n_workers` None takes all of its processors.
+
+    `address` None starts one of this machine's own. `n_classifiers` actors score faces for all tasks; with 0 each task
+    scores its own, on a GPU one actor for each GPU does.
+    """
+
+    address: str | None = None
+    n_workers: int | None = None
+    n_classifiers: int = 0
 
 
 Summary = dict[str, Any]

@@ -41,11 +41,15 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One step to run. `arguments` can be pickled; `stall_seconds` without progress is a hang, 0 sets no limit."""
+    """One step to run. `arguments` can be pickled; `stall_seconds` without progress is a hang, 0 sets no limit.
+
+    `memory_mib` is what it is expected to need, 0 where nothing is known; an engine may place it by that.
+    """
 
     step: str
     arguments: tuple[Any, ...]
     stall_seconds: float = 0.0
+    memory_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def _estimate_seconds(batch: Batch, jobs: Sequence[VideoJob], n_bytes: int) -> f
     read_bytes = read_seconds = 0.0
     if not sample:
         return 0.0
-    with open_engine(batch, sample[0].method.runner) as engine:
+    with open_engine(batch, sample[0].method) as engine:
         waiting = list(sample)
         while waiting or engine.n_running:
             while waiting and engine.n_running < engine.n_workers:

@@ -19,10 +19,10 @@ from fervid.batch.result import Result
 from fervid.batch.schedule import Scheduler
 from fervid.batch.view import View
 from fervid.config import Settings
-from fervid.device import RUNNERS, choose_runner
+from fervid.device import RUNNERS, choose_runner, cluster_runner
 from fervid.emotion.model import load_model_info
 from fervid.errors import FervidError, InputError, OutputError
-from fervid.job import Method, VideoJob
+from fervid.job import Cluster, Method, VideoJob
 from fervid.run import Run, open_run
 
 
@@ -30,7 +30,8 @@ from fervid.run import Run, open_run
 class Batch:
     """Videos to analyse, where to, and how. `own_settings` are those of single videos; `workers` None: one a processor.
 
-    `is_named_as_many` says that results of the whole are wanted, even if it comes to one video.
+    `is_named_as_many` says that results of the whole are wanted, even if it comes to one video. With `cluster` a Ray
+    cluster does the work, else this machine.
     """
 
     videos: Sequence[Path]
@@ -40,6 +41,7 @@ class Batch:
     is_named_as_many: bool = False
     workers: int | None = None
     device: str = "auto"
+    cluster: Cluster | None = None
     handling: Handling = field(default_factory=Handling)
 
 
@@ -103,7 +105,7 @@ def _analyze(
         discovery.on_result = news.count
         if discovery.is_exhausted and report is None:
             return
-        with open_engine(batch, methods.default.runner) as engine:
+        with open_engine(batch, methods.default) as engine:
             Scheduler(engine, discovery, news).run()
             if report is not None:
                 report.close()
@@ -140,7 +142,8 @@ class _Methods:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._runner = choose_runner(batch.device)
+        # The GPUs of a cluster need not be in this machine.
+        self._runner = choose_runner(batch.device) if batch.cluster is None else cluster_runner(batch.device)
         self._known: dict[str, Method] = {}
         self.default = self._method(batch.settings)
 
@@ -158,11 +161,15 @@ class _Methods:
 
 
 @contextmanager
-def open_engine(batch: Batch, runner: str) -> Iterator[Engine]:
-    """Processes; for a GPU, which one process owns, threads of this one."""
+def open_engine(batch: Batch, method: Method) -> Iterator[Engine]:
+    """A cluster's nodes; else processes; for a GPU, which one process owns, threads of this one."""
     n_workers = batch.workers or os.cpu_count() or 1
     engine: Engine
-    if runner == RUNNERS["gpu"]:
+    if batch.cluster is not None:
+        from fervid.batch.ray_engine import RayEngine
+
+        engine = RayEngine(batch.cluster, method)
+    elif method.runner == RUNNERS["gpu"]:
         from fervid.batch.threads import ThreadEngine
 
         engine = ThreadEngine(n_workers)

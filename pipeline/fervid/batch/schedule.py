@@ -140,7 +140,8 @@ class Scheduler:
     def _observation(self, video: _Video, segment: int) -> _Step:
         assert video.planned is not None
         limit = video.job.method.settings.batch.stall_seconds
-        return _Step(video, Task("observe", (video.job, video.planned.sealed, segment), limit), segment)
+        task = Task("observe", (video.job, video.planned.sealed, segment), limit, video.planned.memory_mib)
+        return _Step(video, task, segment)
 
     def _ending(self, video: _Video) -> _Step:
         planned = video.planned

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from multiprocessing.connection import Connection
 from typing import Any
@@ -31,11 +32,15 @@ PR_SET_PDEATHSIG = 1
 MIB = 1 << 20
 
 
-class _Watchdog(Beat):
-    """Ends this process when a task makes no progress; sends progress to the parent once a second."""
+class Watchdog(Beat):
+    """Ends this process when a task makes no progress; tells `send` of progress once a second.
 
-    def __init__(self, connection: Connection, sending: threading.Lock) -> None:
-        self._connection, self._sending = connection, sending
+    `sending` is held while it sends; whoever uses the same channel holds it as well.
+    """
+
+    def __init__(self, send: Callable[[float], None], sending: threading.Lock | None = None) -> None:
+        self._send, self._sending = send, sending or threading.Lock()
+        self._is_closed = False
         self._reading: Reading | None = None
         self._limit_seconds = 0.0
         self._silence = open(os.devnull, "w") if not os.environ.get("FERVID_DEBUG") else sys.stderr  # noqa: SIM115
@@ -53,6 +58,12 @@ class _Watchdog(Beat):
         self._limit_seconds = 0.0
         faulthandler.cancel_dump_traceback_later()
 
+    def close(self) -> None:
+        """Watch no more; its thread ends soon."""
+        with self._sending:
+            self._is_closed = True
+            self.end()
+
     def _arm(self) -> None:
         if self._limit_seconds:
             faulthandler.dump_traceback_later(self._limit_seconds, exit=True, file=self._silence)
@@ -60,7 +71,7 @@ class _Watchdog(Beat):
     def _look(self) -> None:
         wake = threading.Event()
         last: tuple[float, ...] = (0.0,)
-        while True:
+        while not self._is_closed:
             wake.wait(LOOK_EVERY_SECONDS)
             reading = self._reading
             now = reading() if reading else last
@@ -72,7 +83,7 @@ class _Watchdog(Beat):
                     continue  # the task ended meanwhile
                 self._arm()
                 with contextlib.suppress(OSError):
-                    self._connection.send(now[0])
+                    self._send(now[0])
 
 
 def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNING) -> None:
@@ -84,7 +95,7 @@ def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNI
     _cap_memory(memory_mib)
     sys.meta_path.insert(0, _NoPandas())
     sending = threading.Lock()
-    watchdog = _Watchdog(connection, sending)
+    watchdog = Watchdog(connection.send, sending)
     while True:
         try:
             task: Task = connection.recv()

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -53,6 +53,15 @@ def analyze(
     labels: Annotated[str | None, typer.Option(help="Head that answers: fer2013, ferplus, mean. [fer2013]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [one a processor]")] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where the work is done: here, or on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="With --engine ray: the cluster, such as auto, HOST:6379 or ray://HOST:10001.")
+    ] = None,
+    classifiers: Annotated[
+        int, typer.Option(min=0, help="With --engine ray: so many actors score the faces of all tasks. [one a GPU]")
+    ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Analyse again even if the result is there.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on from what an interrupted run observed.")] = True,
     retry_failed: Annotated[
@@ -87,7 +96,10 @@ def analyze(
     from fervid.batch.run import Batch, analyze_batch
     from fervid.config import parse_time
     from fervid.inputs import find_videos
+    from fervid.job import Cluster
 
+    if engine == "local" and (address or classifiers):
+        raise ConfigError("--address and --classifiers are about a cluster. Add --engine ray.")
     given: dict[str, Any] = {
         "preset": preset,
         "fps": fps,
@@ -110,6 +122,7 @@ def analyze(
         is_named_as_many=found.is_many,
         workers=workers,
         device=device,
+        cluster=Cluster(address, workers, classifiers) if engine == "ray" else None,
         handling=Handling(
             overwrite=overwrite,
             resume=resume,

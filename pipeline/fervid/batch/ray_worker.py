@@ -1,0 +1,116 @@
+"""What a node of a Ray cluster does with a task: checks that it is the same program, runs the step, watches over it.
+
+Paths in a task are those of the machine that handed it out: videos and results must be under the same paths everywhere.
+Shipped models are looked up by name, as each node has its own copy of the package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fervid import __version__, assets
+from fervid.batch.engine import Report, Task, run_step
+from fervid.batch.worker import Watchdog
+from fervid.emotion import serve_with
+from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info
+from fervid.errors import ConfigError, FervidError, ModelError
+from fervid.job import VideoJob
+from fervid.log import start_logging
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a node must have in common with the machine that hands out the work."""
+
+    version: str
+    log_level: int
+
+
+def run_on_node(task: Task, expected: Expected, actor: Any = None) -> Report:
+    """Run a task here, in a process of its own. A hang ends the process, so whoever waits sees that it died.
+
+    With `actor`, faces are scored by it instead of in this process.
+    """
+    start_logging(expected.log_level)
+    if expected.version != __version__:
+        return Report(
+            error=ConfigError(
+                f"node {_node_name()} has fervid {__version__}, expected {expected.version}. "
+                "Install the same version on every node."
+            )
+        )
+    try:
+        local = _localised(task)
+    except FervidError as error:
+        return Report(error=error)
+    watchdog = Watchdog(lambda _: None)
+    watchdog.begin(task.stall_seconds)
+    try:
+        with serve_with(None if actor is None else _Actor(actor)):
+            return run_step(local, watchdog)
+    finally:
+        watchdog.close()
+
+
+class ClassifierActor:
+    """A process that scores the faces of many tasks, with the GPU it was given or on a CPU."""
+
+    def __init__(self, expected: Expected, model: ModelInfo, runner: str, batch_size: int, is_flipped: bool) -> None:
+        from fervid.emotion import make_classifier
+
+        start_logging(expected.log_level)
+        self._classifier = make_classifier(runner, _local_model(model), batch_size=batch_size, flip=is_flipped)
+
+    def predict(self, crops: np.ndarray) -> np.ndarray:
+        """Logits float32 (N, C) of crops uint8 (N, S, S)."""
+        return self._classifier.predict(crops)
+
+
+class _Actor:
+    """An actor as a classifier. The crops of a frame travel through the object store, logits come back."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def predict(self, crops: np.ndarray) -> np.ndarray:
+        import ray
+
+        logits: np.ndarray = ray.get(self._actor.predict.remote(crops))
+        return logits
+
+
+def _localised(task: Task) -> Task:
+    arguments = tuple(_localised_job(value) if isinstance(value, VideoJob) else value for value in task.arguments)
+    return replace(task, arguments=arguments)
+
+
+def _localised_job(job: VideoJob) -> VideoJob:
+    return replace(job, method=replace(job.method, model=_local_model(job.method.model)))
+
+
+def _local_model(model: ModelInfo) -> ModelInfo:
+    is_here = (model.folder / MODEL_JSON).is_file()
+    local = _checked_model(model.folder if is_here else assets.models_folder() / model.name)
+    if local.weights_sha256 != model.weights_sha256:
+        raise ModelError(
+            f"node {_node_name()} has another model {model.name} (weights {local.weights_sha256[:12]}, expected "
+            f"{model.weights_sha256[:12]}). Install the same version of fervid, or copy the model folder."
+        )
+    return local
+
+
+@lru_cache
+def _checked_model(folder: Path) -> ModelInfo:
+    return load_model_info(folder)
+
+
+def _node_name() -> str:
+    import socket
+
+    return socket.gethostname()
