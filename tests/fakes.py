@@ -33,7 +33,7 @@ class BrightnessClassifier:
     """Scores a crop by its mean level alone: 128 is undecided, brighter is `angry`, darker is the next label."""
 
     def __init__(self, info: ModelInfo, *, batch_size: int = 1) -> None:  # noqa: ARG002
-        self._n_classes = len(info.labels)
+        self._n_classes = info.n_logits
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         logits = np.full((len(crops), self._n_classes), -4.0, np.float32)

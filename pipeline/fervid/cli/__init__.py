@@ -21,6 +21,7 @@ from fervid.cli.doctor import doctor
 from fervid.cli.evaluate import evaluate
 from fervid.cli.evidence import app as evidence
 from fervid.cli.genres import app as genres
+from fervid.cli.live import live
 from fervid.cli.models import app as models
 from fervid.cli.profile import profile
 from fervid.cli.purge import purge
@@ -41,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(analyze, profile, report, serve, annotate, demo, data, train, targets, tune, evaluate),
+    *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
     *(config, doctor, purge),
 ):
     app.command()(command)

@@ -74,41 +74,44 @@ class FaceDrawer:
         boxes = [tuple(round(side) for side in face.box) for face in faces]
         tags: list[tuple[int, ...]] = []
         for face, box in zip(faces, boxes, strict=True):
-            tags.append(self._tag_place(rgb, face, box, tags, text_px))
+            tags.append(self._tag_place(rgb, face, box, tags, [other for other in boxes if other != box], text_px))
         self._sides = {face.track_id: self._sides[face.track_id] for face in faces if face.track_id in self._sides}
         if self._bars:
             taken = [*boxes, *tags]
             for face, box in zip(faces, boxes, strict=True):
                 if box[3] - box[1] >= LEAST_FACE_SHARE * rgb.shape[0]:
                     taken += self._draw_bars(rgb, face, box, taken, text_px)
-        for face, box, tag in zip(faces, boxes, tags, strict=True):
-            self._draw_box(rgb, face, box, tag, text_px)
+        thickness = max(2, text_px // 7)
+        for face, (x0, y0, x1, y1) in zip(faces, boxes, strict=True):
+            cv2.rectangle(rgb, (x0, y0), (x1, y1), BLACK, thickness + 2)
+            cv2.rectangle(rgb, (x0, y0), (x1, y1), self.colour_of(face), thickness)
+        for face, tag in zip(faces, tags, strict=True):
+            colour = self.colour_of(face)
+            cv2.rectangle(rgb, tag[:2], (tag[2] - 1, tag[3] - 1), colour, cv2.FILLED)
+            write(rgb, face.words(), tag[0] + text_px // 3, tag[1] + 1, size_px=text_px, colour=readable_on(colour))
 
     def colour_of(self, face: FaceMark) -> Colour:
         """The colour of a face's box and tag."""
         return ABSTAINED if face.abstain is not None else self._colours[face.label]
 
-    def _draw_box(
-        self, rgb: np.ndarray, face: FaceMark, box: tuple[int, ...], tag: tuple[int, ...], text_px: int
-    ) -> None:
-        colour, thickness = self.colour_of(face), max(2, text_px // 7)
-        x0, y0, x1, y1 = box
-        cv2.rectangle(rgb, (x0, y0), (x1, y1), BLACK, thickness + 2)
-        cv2.rectangle(rgb, (x0, y0), (x1, y1), colour, thickness)
-        cv2.rectangle(rgb, tag[:2], (tag[2] - 1, tag[3] - 1), colour, cv2.FILLED)
-        write(rgb, face.words(), tag[0] + text_px // 3, tag[1] + 1, size_px=text_px, colour=readable_on(colour))
-
     def _tag_place(
-        self, rgb: np.ndarray, face: FaceMark, box: tuple[int, ...], others: Sequence[tuple[int, ...]], text_px: int
+        self,
+        rgb: np.ndarray,
+        face: FaceMark,
+        box: tuple[int, ...],
+        tags: Sequence[tuple[int, ...]],
+        others: Sequence[tuple[int, ...]],
+        text_px: int,
     ) -> tuple[int, int, int, int]:
-        """Above the box; below or at its lower edge where another tag stands there, or the picture ends."""
+        """Above the box, else below it or at its edge: the first place over no tag, and no face if can be."""
         height, width = line_height(text_px) + 2, text_width(face.words(), text_px) + 2 * (text_px // 3)
         left = max(0, min(box[0] - 1, rgb.shape[1] - width))
         tops = [box[1] - height, box[3], box[3] - height, box[1] - 2 * height]
         places = [(left, top, left + width, top + height) for top in tops if 0 <= top <= rgb.shape[0] - height]
-        free = (place for place in places if not any(_overlap(place, other) for other in others))
+        free = [place for place in places if not any(_overlap(place, tag) for tag in tags)]
+        best = [place for place in free if not any(_overlap(place, other) for other in others)]
         top = max(0, min(tops[0], rgb.shape[0] - height))
-        return next(free, (left, top, left + width, top + height))
+        return (*best, *free, (left, top, left + width, top + height))[0]
 
     def _draw_bars(
         self, rgb: np.ndarray, face: FaceMark, box: tuple[int, ...], taken: Sequence[tuple[int, ...]], text_px: int

@@ -39,7 +39,7 @@ def readable_on(background: Colour) -> Colour:
 
 def text_width(text: str, size_px: int) -> int:
     """Pixels that a text takes."""
-    return int(_mask(text[:LONGEST_TEXT], size_px).shape[1])
+    return len(_mask(text[:LONGEST_TEXT], size_px)[0])
 
 
 def line_height(size_px: int) -> int:
@@ -52,7 +52,7 @@ def line_height(size_px: int) -> int:
 def write(rgb: np.ndarray, text: str, left: int, top: int, *, size_px: int, colour: Colour = WHITE) -> int:
     """Write a text into a picture RGB uint8 (H, W, 3); what lies outside is cut off. Returns its right edge."""
     mask = _mask(text[:LONGEST_TEXT], size_px)
-    height, width = mask.shape
+    height, width = len(mask), len(mask[0])
     x0, y0 = max(0, left), max(0, top)
     x1, y1 = min(rgb.shape[1], left + width), min(rgb.shape[0], top + height)
     if x0 < x1 and y0 < y1:

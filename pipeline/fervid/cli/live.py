@@ -1,0 +1,163 @@
+"""`fervid live`: a webcam, a stream or a file with faces and what they look like, as it comes."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fervid.cli.analyze import Assignments, ConfigFile, Preset
+
+if TYPE_CHECKING:
+    from fervid.live.session import LiveSession
+    from fervid.live.view import Ending, Screen
+
+
+def live(
+    source: Annotated[
+        str, typer.Argument(help="Webcam (0, 1, ...), rtsp:// or http:// address, or file.", show_default=False)
+    ],
+    view: Annotated[
+        Literal["auto", "window", "browser", "both", "none"],
+        typer.Option(help="Where it is shown; auto: a window where there is a desktop, else the browser."),
+    ] = "auto",
+    record: Annotated[
+        Path | None, typer.Option(help="Keep tables as `fervid analyze` writes them, below this folder. No picture.")
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON a frame: faces, alerts, rates.")] = False,
+    rules: Annotated[str, typer.Option(help="Alert rules: anger, distress, template, a TOML file, or none.")] = "anger",
+    stills: Annotated[Path | None, typer.Option(help="Let key s save stills into this folder.")] = None,
+    still_blur: Annotated[
+        Literal["all", "none"], typer.Option(help="Faces covered in stills; none is noted in a log.")
+    ] = "all",
+    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces covered in the live picture.")] = "none",
+    bars: Annotated[bool, typer.Option(help="Show the probabilities beside each face.")] = True,
+    fps: Annotated[
+        float | None, typer.Option(min=0, help="Analysed frames a second at most; 0: as many as can be. [0]")
+    ] = None,
+    pace: Annotated[
+        Literal["real", "unpaced"], typer.Option(help="Files: at their own pace, or every frame, however long.")
+    ] = "real",
+    loop: Annotated[bool, typer.Option("--loop", help="Play a file again and again.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a source that is not there yet.")] = False,
+    stop_after: Annotated[str | None, typer.Option(help="Stop after this time, such as 90 or 00:10:00.")] = None,
+    preset: Preset = "default",
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    model: Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
+    host: Annotated[str, typer.Option(help="Address of the browser's view.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0: a free one.")] = 0,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let --host show the view to other machines.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No summary at the end.")] = False,
+) -> None:
+    """Watch a webcam, a stream or a file: boxes, labels and alerts on the newest frame. Keys: q quits, s saves a still.
+
+    Nothing is kept unless --record or --stills says so. Example: fervid live 0
+    """
+    from fervid.alerts.rules import load_rules
+    from fervid.config import load_settings, parse_time
+    from fervid.live.picture import LivePainter
+    from fervid.live.record import Recorder, finish_left_over
+    from fervid.live.session import LiveSession
+    from fervid.live.view import Stills, run_live
+
+    settings = load_settings(
+        preset=preset,
+        file=config,
+        assignments=assignments or (),
+        options={"video.fps": fps if fps is not None else 0.0, "emotion.model": model},
+    )
+    rule_set = None if rules == "none" else load_rules(rules)
+    longest = parse_time(stop_after) if stop_after is not None else None
+    session = LiveSession(
+        source, settings=settings, device=device, pace=pace, loops=loop, waits_for_source=wait, rules=rule_set
+    )
+    with ExitStack() as stack:
+        screens = _open_screens(
+            stack, session, view, jsonl=jsonl, host=host, port=port, allow_remote=allow_remote, may_save=bool(stills)
+        )
+        recorder = None
+        if record is not None:
+            for run in finish_left_over(record, session.method):
+                print(f"finished what an interrupted recording left: {run.folder}", file=sys.stderr)
+            recorder = stack.enter_context(Recorder(record, session))
+        stack.enter_context(session)
+        ending = run_live(
+            session,
+            LivePainter(session.model.labels, bars=bars, blur=blur),
+            screens,
+            recorder=recorder,
+            rows=sys.stdout if jsonl else None,
+            stills=Stills(stills, still_blur) if stills is not None else None,
+            longest_seconds=longest,
+        )
+    folders = recorder.folders if recorder is not None else []
+    if not quiet:
+        print(describe(ending, folders, [str(path) for path in ending.stills]), file=sys.stderr)
+    if not jsonl:
+        for folder in folders:
+            print(folder)
+
+
+def describe(ending: Ending, folders: list[Path], stills: list[str]) -> str:
+    """A live view that has ended, for people."""
+    from fervid.cli.analyze import clock
+
+    rates = ending.rates
+    lines = [
+        f"{clock(ending.seconds)} of the source: {rates.analysed} of {rates.captured} frames analysed, "
+        f"{rates.dropped} dropped, median latency {rates.latency_seconds * 1000:.0f} ms"
+    ]
+    lines.append(f"  alerts        {ending.alerts or 'none'}" + (", each needs review" if ending.alerts else ""))
+    if rates.reconnects:
+        lines.append(f"  connection    lost {rates.reconnects} times")
+    lines += [f"  still         {path}" for path in stills]
+    lines += [f"  recorded      {folder}" for folder in folders]
+    return "\n".join(lines)
+
+
+def _open_screens(
+    stack: ExitStack,
+    session: LiveSession,
+    view: str,
+    *,
+    jsonl: bool,
+    host: str,
+    port: int,
+    allow_remote: bool,
+    may_save: bool,
+) -> list[Screen]:
+    from fervid.errors import DependencyMissing
+    from fervid.live.address import name_of
+    from fervid.live.screens import BrowserScreen, WindowScreen
+    from fervid.live.window import Window, why_no_window
+
+    if view == "none" or (view == "auto" and jsonl):
+        return []
+    screens: list[Screen] = []
+    reason = why_no_window() if view != "browser" else None
+    if view in ("window", "both") and reason is not None:
+        raise DependencyMissing(f"no window can be opened: {reason}. Use --view browser, or --view none.")
+    if view != "browser" and reason is None:
+        screens.append(WindowScreen(stack.enter_context(Window(f"fervid live: {session.address.shown}"))))
+    if view in ("browser", "both") or (view == "auto" and reason is not None):
+        from fervid.live.server import LiveServer
+
+        server = LiveServer(
+            session.model.labels,
+            title=name_of(session.address),
+            host=host,
+            port=port,
+            is_remote_allowed=allow_remote,
+            may_save=may_save,
+        )
+        stack.enter_context(server)
+        screens.append(BrowserScreen(server))
+        print(f"open {server.url}", file=sys.stderr, flush=True)
+    return screens

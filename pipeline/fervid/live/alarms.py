@@ -1,0 +1,91 @@
+"""Alert rules over what is live: the same rules, judged frame by frame. Knows no picture and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from fervid.alerts.clock import seconds_of_day
+from fervid.alerts.find import Finder, Samples
+from fervid.alerts.machine import Alert
+from fervid.alerts.records import NEEDS_REVIEW
+from fervid.alerts.rules import BoundRule, RuleSet, bind
+from fervid.alerts.scan import names_of
+from fervid.alerts.source import UNSURE
+from fervid.live.follow import LiveFace
+from fervid.timeline.schema import LOOKS
+
+USUAL_SPACING_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAlert:
+    """An alert at the moment it is raised; it may go on. Times are seconds of the session."""
+
+    rule: str
+    wording: str
+    tier: str
+    severity: str
+    start_s: float
+    raised_s: float
+    peak_score: float
+    track_id: int | None
+
+    def text(self) -> str:
+        """The alert as a sentence."""
+        who = "several faces" if self.track_id is None else f"#{self.track_id}"
+        return f"{self.wording}, {who}, score {self.peak_score:.2f}: {NEEDS_REVIEW}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the sentence."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"text": self.text()}
+
+
+class LiveRules:
+    """Runs a set of rules over the frames of one session. Raises ConfigError for a rule that the labels do not fit."""
+
+    def __init__(self, rules: RuleSet, labels: Sequence[str], *, began: datetime) -> None:
+        """`began` is the local time of the session's second 0, for rules with hours."""
+        self._bound = bind(rules, list(labels))
+        self._names, self._labels = names_of(self._bound), list(labels)
+        self._finder = Finder(
+            self._bound, rules.zones, spacing_seconds=USUAL_SPACING_SECONDS, clock_seconds=seconds_of_day(began)
+        )
+
+    def feed(self, seconds: float, faces: Sequence[LiveFace], width: int, height: int) -> list[LiveAlert]:
+        """The alerts that the next frame raises."""
+        boxes = np.stack([face.box for face in faces]) if faces else np.zeros((0, 4), np.float32)
+        samples = Samples(
+            times=np.array([seconds]),
+            frame_of_face=np.zeros(len(faces), int),
+            track_ids=np.array([face.track_id for face in faces], int),
+            columns=self._columns(faces, boxes, height),
+            is_usable=np.array([face.abstain in (None, UNSURE) for face in faces], bool),
+            centres=(boxes[:, :2] + boxes[:, 2:]) / 2 / (width, height),
+        )
+        return [_alert(bound, alert) for bound, alert in self._finder.feed(samples)]
+
+    def _columns(self, faces: Sequence[LiveFace], boxes: np.ndarray, height: int) -> dict[str, np.ndarray]:
+        known: dict[str, list[float]] = {name: [getattr(face, name) for face in faces] for name in _OWN_NAMES}
+        for i, label in enumerate(self._labels):
+            known[label] = [float(face.smoothed[i]) for face in faces]
+            known[f"raw_{label}"] = [float(face.raw[i]) for face in faces]
+        for i, name in enumerate(LOOKS):
+            known[name] = [abs(float(face.looks[i])) for face in faces]  # a lean counts without its sign
+        sides = boxes[:, 2:] - boxes[:, :2]
+        columns = {"face_px": sides.min(axis=1) if len(sides) else np.zeros(0), "face_share": sides[:, 1] / height}
+        columns |= {name: np.array(values, np.float32) for name, values in known.items()}
+        return {name: columns[name] for name in self._names if name in columns}
+
+
+_OWN_NAMES = ("margin", "confidence", "quality", "det_score")
+
+
+def _alert(bound: BoundRule, alert: Alert) -> LiveAlert:
+    rule, peak = bound.rule, alert.peak
+    track_id = peak.track_id if rule.over == "face" else None
+    return LiveAlert(rule.name, rule.wording, rule.tier, rule.severity, alert.start, alert.raised, peak.peak, track_id)

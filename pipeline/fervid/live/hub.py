@@ -1,0 +1,104 @@
+"""Between the thread that analyses and the viewers of a page: the newest picture for everybody, however slow. No HTTP.
+
+A viewer that is slower than the analysis misses pictures, never alerts; nobody waits for a viewer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from fervid.opencv import cv2
+
+JPEG_QUALITY = 80
+ALERTS_KEPT = 100
+
+
+@dataclass(slots=True)
+class Shot:
+    """A drawn picture and what is known of it. Its JPEG is made once, when the first viewer asks."""
+
+    number: int
+    rgb: np.ndarray
+    row: dict[str, Any]
+    arrived: float
+    _jpeg: bytes | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def jpeg(self) -> bytes:
+        """The picture as JPEG."""
+        with self._lock:
+            if self._jpeg is None:
+                bgr = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2BGR)
+                encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+                assert encoded
+                self._jpeg = data.tobytes()
+            return self._jpeg
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the frame arrived."""
+        return monotonic() - self.arrived
+
+
+class Hub:
+    """The newest shot, and the last alerts with their numbers. `publish`, `tell` and `close` come from any thread."""
+
+    def __init__(self) -> None:
+        self.newest: Shot | None = None
+        self.status = ""
+        self.is_closed = False
+        self.is_attached = threading.Event()
+        self.alerts: deque[tuple[int, dict[str, Any]]] = deque(maxlen=ALERTS_KEPT)
+        self._n_alerts = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed: asyncio.Event | None = None
+
+    def attach(self) -> None:
+        """Called once in the loop that the viewers live in."""
+        self._loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
+        self.is_attached.set()
+
+    def publish(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
+        """Show a picture. It must not be drawn into afterwards."""
+        number = self.newest.number + 1 if self.newest is not None else 0
+        for alert in row["alerts"]:
+            self.alerts.append((self._n_alerts, alert | {"utc": row["utc"]}))
+            self._n_alerts += 1
+        self.newest, self.status = Shot(number, rgb, row, arrived), row["status"]
+        self._wake()
+
+    def tell(self, status: str) -> None:
+        """Say how the source stands while there is no picture."""
+        if status != self.status:
+            self.status = status
+            self._wake()
+
+    def close(self) -> None:
+        """Nothing more will come: viewers' streams end."""
+        self.is_closed = True
+        self._wake()
+
+    async def change(self, timeout_seconds: float) -> bool:
+        """Wait until something is new; False when nothing was within the time."""
+        assert self._changed is not None
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._notify)
+
+    def _notify(self) -> None:
+        if self._changed is not None:
+            waiting, self._changed = self._changed, asyncio.Event()
+            waiting.set()

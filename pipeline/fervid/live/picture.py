@@ -1,0 +1,140 @@
+"""What a live view shows: the frame with its faces, how the view keeps up, and what was raised last. Opens no window.
+
+The picture is as the camera sees it unless faces are to be covered; what is kept is covered unless asked otherwise.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fervid.alerts.blur import FaceSearch, cover
+from fervid.audit import note_open_faces
+from fervid.errors import OutputError
+from fervid.live.alarms import LiveAlert
+from fervid.live.follow import LiveFace
+from fervid.live.session import Moment, Rates
+from fervid.opencv import cv2
+from fervid.overlay.faces import FaceDrawer, FaceMark, draw_note, text_size
+from fervid.overlay.strip import NOTICE
+from fervid.overlay.text import line_height, readable_on, rgb_of, shade, text_width, write
+from fervid.palette import VERMILION
+
+Blur = Literal["all", "none"]
+
+LEAST_HEIGHT_PX, MOST_HEIGHT_PX = 480, 1080
+"""Smaller pictures are enlarged so that letters can be read, larger ones are shrunk: they would be slow to show."""
+ALERT_SECONDS = 6.0
+"""An alert stands in the picture for so long."""
+COVER_SEARCH_SECONDS, COVERED_SECONDS = 1.0, 1.5
+"""With covered faces, more is looked for this often, and stays covered for so long."""
+JPEG_QUALITY = 92
+
+
+class LivePainter:
+    """Draws moment after moment of one session. Not for two threads at once."""
+
+    def __init__(self, labels: Sequence[str], *, bars: bool = True, blur: Blur = "none") -> None:
+        self._drawer = FaceDrawer(labels, bars=bars)
+        self._covers = _LiveCovers() if blur == "all" else None
+        self._alerts: deque[tuple[float, LiveAlert]] = deque()
+
+    def paint(self, moment: Moment) -> np.ndarray:
+        """The frame of a moment with everything drawn into it: RGB uint8 (H, W, 3)."""
+        rgb = moment.rgb()
+        if self._covers is not None:
+            rgb = self._covers.cover(rgb, moment)
+        shown = self._with_faces(rgb, moment)
+        size = text_size(shown.shape[0])
+        draw_note(shown, rates_in_words(moment.rates), size_px=round(size * 0.8))
+        self._alerts.extend((moment.seconds, alert) for alert in moment.alerts)
+        while self._alerts and self._alerts[0][0] < moment.seconds - ALERT_SECONDS:
+            self._alerts.popleft()
+        bottom = shown.shape[0]
+        for _, alert in reversed(self._alerts):
+            bottom -= line_height(size) + size // 2
+            background = rgb_of(VERMILION)
+            shade(
+                shown, 0, bottom, shown.shape[1], bottom + line_height(size) + size // 2, colour=background, share=0.9
+            )
+            write(shown, alert.text(), size, bottom + size // 4, size_px=size, colour=readable_on(background))
+        return shown
+
+    def still(self, moment: Moment, *, blur: Blur) -> np.ndarray:
+        """The frame of a moment to be kept, with its faces but without rates: RGB uint8 (H, W, 3)."""
+        rgb = moment.rgb()
+        if blur == "all":
+            boxes = [*moment.scores.detections.boxes, *(face.box for face in moment.faces), *FaceSearch().search(rgb)]
+            rgb = cover(rgb, np.array(boxes, np.float64).reshape(-1, 4))
+        shown = self._with_faces(rgb, moment)
+        size = round(text_size(shown.shape[0]) * 0.8)
+        left = shown.shape[1] - text_width(NOTICE, size) - size // 2
+        write(shown, NOTICE, left, shown.shape[0] - line_height(size) - size // 2, size_px=size)
+        return shown
+
+    def _with_faces(self, rgb: np.ndarray, moment: Moment) -> np.ndarray:
+        height, width = rgb.shape[:2]
+        times = LEAST_HEIGHT_PX / height if height < LEAST_HEIGHT_PX else min(1.0, MOST_HEIGHT_PX / height)
+        size = max(1, round(width * moment.pixel_aspect * times)), max(1, round(height * times))
+        if size != (width, height):
+            rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if times < 1 else cv2.INTER_LINEAR))
+        scale = np.array([size[0] / width, size[1] / height] * 2)
+        self._drawer.draw(rgb, [_mark(face.box * scale, face) for face in moment.faces])
+        return rgb
+
+
+class _LiveCovers:
+    """Where faces are, or were a moment ago."""
+
+    def __init__(self) -> None:
+        self._search = FaceSearch()
+        self._found: deque[tuple[float, np.ndarray]] = deque()
+        self._next = float("-inf")
+
+    def cover(self, rgb: np.ndarray, moment: Moment) -> np.ndarray:
+        seconds = moment.seconds
+        self._found.append((seconds, moment.scores.detections.boxes.astype(np.float64)))
+        if seconds >= self._next:
+            self._next = seconds + COVER_SEARCH_SECONDS
+            self._found.append((seconds, self._search.search(rgb)))
+        while self._found[0][0] < seconds - COVERED_SECONDS:
+            self._found.popleft()
+        return cover(rgb, np.concatenate([boxes for _, boxes in self._found]))
+
+
+def rates_in_words(rates: Rates) -> str:
+    """How a session keeps up, in a line."""
+    line = f"{rates.fps:.1f} fps   {rates.latency_seconds * 1000:.0f} ms   {rates.dropped} dropped"
+    return line if rates.status in ("live", "playing") else f"{rates.status}   {line}"
+
+
+def write_still(folder: Path, painter: LivePainter, moment: Moment, *, blur: Blur = "all") -> Path:
+    """Write the frame of a moment as a JPEG and return its path; `blur` "none" is noted in the folder's log first.
+
+    Raises OutputError when it cannot be written.
+    """
+    path = folder / f"still-{moment.utc:%Y%m%dT%H%M%S}.{moment.utc.microsecond // 1000:03d}Z.jpg"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if blur == "none":
+            note_open_faces(folder, "still with open faces", blur=blur, file=path.name)
+        rgb = painter.still(moment, blur=blur)
+        encoded, data = cv2.imencode(
+            ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        )
+        assert encoded
+        path.write_bytes(data.tobytes())
+    except OSError as problem:
+        raise OutputError(
+            f"{path} cannot be written ({problem.strerror}). Give another folder with --stills."
+        ) from None
+    return path
+
+
+def _mark(box: np.ndarray, face: LiveFace) -> FaceMark:
+    x0, y0, x1, y1 = box.tolist()
+    return FaceMark((x0, y0, x1, y1), face.track_id, face.label, face.confidence, face.smoothed, face.abstain)

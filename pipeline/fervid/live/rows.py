@@ -1,0 +1,48 @@
+"""An analysed frame as a line of JSON, with the names of the tables' columns. Writes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fervid.live.follow import LiveFace
+from fervid.live.session import Moment
+from fervid.timeline.schema import LOOKS
+
+
+def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:
+    """Plain values: `type` "frame", its times, how the view keeps up, its faces, and the alerts that it raised.
+
+    Of a face: the columns of faces.parquet, but that `s_<label>` looks back alone.
+    """
+    return {
+        "type": "frame",
+        "frame": moment.index,
+        "time_s": round(moment.seconds, 4),
+        "utc": moment.utc.isoformat(timespec="milliseconds"),
+        "latency_ms": round(moment.rates.latency_seconds * 1000, 1),
+        "fps": round(moment.rates.fps, 2),
+        "dropped": moment.rates.dropped,
+        "status": moment.rates.status,
+        "faces": [_face_row(face, labels) for face in moment.faces],
+        "alerts": [alert.to_json() for alert in moment.alerts],
+    }
+
+
+def _face_row(face: LiveFace, labels: Sequence[str]) -> dict[str, Any]:
+    x0, y0, x1, y1 = (float(side) for side in face.box)
+    looks = {name: _number(value) for name, value in zip(LOOKS, face.looks, strict=True)}
+    return (
+        {"track_id": face.track_id, "x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0}
+        | {"det_score": face.det_score, "quality": face.quality}
+        | looks
+        | {f"p_{label}": float(value) for label, value in zip(labels, face.raw, strict=True)}
+        | {f"s_{label}": float(value) for label, value in zip(labels, face.smoothed, strict=True)}
+        | {"label": face.label, "confidence": face.confidence, "margin": face.margin, "abstain": face.abstain}
+    )
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN: what could not be told is null."""
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,53 @@
+"""The two places where a live view is shown, behind one face. Knows no analysis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fervid.overlay.faces import draw_note, text_size
+
+if TYPE_CHECKING:
+    from fervid.live.server import LiveServer
+    from fervid.live.window import Window
+
+
+class WindowScreen:
+    """A window; while the source is lost its last picture stays, with a word on how the source stands."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._last: np.ndarray | None = None
+        self._told = ""
+
+    def show(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:  # noqa: ARG002
+        self._last, self._told = rgb, str(row["status"])
+        self._window.show(rgb)
+
+    def tell(self, status: str) -> None:
+        if self._last is None or status == self._told:
+            return
+        self._told = status
+        noted = self._last.copy()
+        draw_note(noted, status, size_px=text_size(noted.shape[0]))
+        self._window.show(noted)
+
+    def wish(self) -> str | None:
+        return self._window.wish()
+
+
+class BrowserScreen:
+    """The page of a live server."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self._server = server
+
+    def show(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
+        self._server.hub.publish(rgb, row, arrived)
+
+    def tell(self, status: str) -> None:
+        self._server.hub.tell(status)
+
+    def wish(self) -> str | None:
+        return self._server.wish()

@@ -1,0 +1,277 @@
+"""The loop of a live view: take the newest frame, find, score, follow, smooth, judge. Shows and writes nothing.
+
+One thread captures, the caller's does the rest: what is drawn later is drawn on the very frame it was computed on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from fervid import assets
+from fervid.alerts.rules import RuleSet
+from fervid.config import Settings, load_settings
+from fervid.detect import detect_faces, make_detector
+from fervid.detect.search import SearchPlan, SearchWork
+from fervid.device import choose_runner
+from fervid.emotion import make_classifier
+from fervid.emotion.heads import select_heads
+from fervid.emotion.model import load_model_info
+from fervid.emotion.scoring import cut_out_faces
+from fervid.job import Method
+from fervid.live.address import Address, parse_address
+from fervid.live.alarms import LiveAlert, LiveRules
+from fervid.live.follow import LiveFace, LiveTracks
+from fervid.live.source import Capture, Captured, Pace
+from fervid.types import Detections, FaceScores, Frame
+
+STATISTICS_SECONDS = 2.0
+"""Rates and latencies are those of the last moments."""
+LATENCIES_KEPT = 200
+WAIT_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How the session keeps up."""
+
+    fps: float
+    """Analysed frames a second."""
+    latency_seconds: float
+    """Median time from a frame's arrival to the end of its analysis, and of what was done with it if that was told."""
+    captured: int
+    analysed: int
+    dropped: int
+    """Frames passed over because a newer one was there, or to keep to `fps`."""
+    reconnects: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An analysed frame: its faces, the alerts that it raised, and how the session keeps up.
+
+    `seconds` count from the first frame of the session, `arrived` is on this machine's monotonic clock.
+    """
+
+    index: int
+    seconds: float
+    utc: datetime
+    arrived: float
+    faces: tuple[LiveFace, ...]
+    alerts: tuple[LiveAlert, ...]
+    rates: Rates
+    scores: FaceScores
+    width_px: int
+    height_px: int
+    _captured: Captured
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Width / height of a pixel as displayed."""
+        return self._captured.pixel_aspect
+
+    def rgb(self) -> np.ndarray:
+        """The picture, RGB uint8 (H, W, 3), a fresh copy each time: the caller may draw into it."""
+        return self._captured.rgb()
+
+
+class LiveSession:
+    """One source under analysis. Use it as a context; `step` gives one analysed frame after the other.
+
+    `settings.video.fps` limits the analysed frames a second; 0 takes as many as there is time for.
+    Raises ConfigError, ModelError, or InputError when the source cannot be opened (unless `waits_for_source`).
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        settings: Settings,
+        device: str = "auto",
+        pace: Pace = "real",
+        loops: bool = False,
+        waits_for_source: bool = False,
+        rules: RuleSet | None = None,
+    ) -> None:
+        self.address: Address = parse_address(source)
+        self.model = load_model_info(assets.model_folder(settings.emotion.model))
+        select_heads(self.model, settings.emotion.labels)
+        self.method = Method.of(settings, self.model, choose_runner(device))
+        self._settings = settings
+        self._classifier = make_classifier(
+            self.method.runner, self.model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip
+        )
+        self.work = SearchWork()
+        self._pending: Captured | None = None
+        self._frame: Frame | None = None
+        self._crops = self._search()
+        self._tracks = LiveTracks(settings, self.model)
+        self._rules = rules
+        self._live_rules: LiveRules | None = None
+        if rules is not None:  # a rule that does not fit is said before anything is opened
+            self._live_rules = LiveRules(rules, self.model.labels, began=datetime.now())
+        self.capture = Capture(
+            self.address,
+            pace=pace,
+            max_pixels=settings.video.max_pixels,
+            loops=loops,
+            waits_for_source=waits_for_source,
+        )
+        self._connection = 0
+        self._began_utc: datetime | None = None
+        self._next_due = float("-inf")
+        self._analysed = self._passed_over = 0
+        self._ended: deque[float] = deque()
+        self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
+
+    def __enter__(self) -> LiveSession:
+        self.capture.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.capture.__exit__(*problem)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the source is a file that was played to its end."""
+        return self.capture.slot.is_empty_for_good
+
+    @property
+    def rates(self) -> Rates:
+        """How the session keeps up at this moment."""
+        now = monotonic()
+        while self._ended and self._ended[0] < now - STATISTICS_SECONDS:
+            self._ended.popleft()
+        span = now - self._ended[0] if len(self._ended) > 1 else STATISTICS_SECONDS
+        return Rates(
+            fps=(len(self._ended) - 1) / max(span, 1e-6) if len(self._ended) > 1 else 0.0,
+            latency_seconds=float(np.median(self._latencies)) if self._latencies else 0.0,
+            captured=self.capture.status.captured,
+            analysed=self._analysed,
+            dropped=self.capture.slot.dropped + self._passed_over,
+            reconnects=self.capture.status.reconnects,
+            status=self.capture.status.text,
+        )
+
+    def step(self, timeout_seconds: float = WAIT_SECONDS) -> Moment | None:
+        """Analyse the newest frame; None when none came in time. Raises what ended the source, if that was an error."""
+        captured = self.capture.slot.take(timeout_seconds)
+        if captured is None:
+            return None
+        if not self._is_due(captured.seconds):
+            self._passed_over += 1
+            return None
+        if self._began_utc is None:
+            began = datetime.now(UTC) - timedelta(seconds=captured.seconds)
+            self._began_utc = began
+            if self._rules is not None:
+                local = began.astimezone().replace(tzinfo=None)
+                self._live_rules = LiveRules(self._rules, self.model.labels, began=local)
+        scores, frame = self._score(captured)
+        height, width = frame.gray.shape
+        faces = self._tracks.update(scores, is_cut=captured.connection != self._connection)
+        self._connection = captured.connection
+        raised: list[LiveAlert] = []
+        if self._live_rules is not None and not captured.is_corrupt:
+            raised = self._live_rules.feed(captured.seconds, faces, width, height)
+        self._analysed += 1
+        ended = monotonic()
+        self._ended.append(ended)
+        self._latencies.append(ended - captured.arrived)
+        return Moment(
+            captured.index,
+            captured.seconds,
+            self._began_utc + timedelta(seconds=captured.seconds),
+            captured.arrived,
+            tuple(faces),
+            tuple(raised),
+            self.rates,
+            scores,
+            width,
+            height,
+            captured,
+        )
+
+    def was_shown(self, moment: Moment) -> float:
+        """Say that a moment is before the viewer now: its latency counts up to here. Returns it in seconds."""
+        latency = monotonic() - moment.arrived
+        if self._latencies:
+            self._latencies[-1] = latency
+        return latency
+
+    def moments(self) -> Iterator[Moment]:
+        """Moment after moment, until a file ends or the caller leaves."""
+        while not self.has_ended:
+            moment = self.step()
+            if moment is not None:
+                yield moment
+
+    def _is_due(self, seconds: float) -> bool:
+        fps = self._settings.video.fps
+        if fps and seconds < self._next_due:
+            return False
+        # From the due time on, not from the frame's: else a 25 fps source at 10 fps would give 8.3.
+        behind = seconds - self._next_due
+        self._next_due = (self._next_due if behind < 1 / fps else seconds) + 1 / fps if fps else seconds
+        return True
+
+    def _score(self, captured: Captured) -> tuple[FaceScores, Frame]:
+        self._pending = captured
+        cut = next(self._crops)
+        logits = self._classifier.predict(cut.crops)
+        assert self._frame is not None
+        return FaceScores(cut.detections, logits, cut.quality, cut.thumbnail, cut.looks), self._frame
+
+    def _search(self) -> Iterator[Any]:
+        """The two stages before the classifier, over frames that are handed in one by one; they keep their memory."""
+        detect, emotion = self._settings.detect, self._settings.emotion
+        options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
+        detector = make_detector(detect.detector, options)
+
+        def frames() -> Iterator[Frame]:
+            while self._pending is not None:
+                self._frame = self._pending.frame()
+                yield self._frame
+
+        def found() -> Iterator[tuple[Frame, Detections, np.ndarray]]:
+            yield from detect_faces(
+                frames(),
+                detector,
+                search=SearchPlan.of(detect),
+                work=self.work,
+                min_face_px=detect.min_face_px,
+                min_face_share=detect.min_face_share,
+                min_confidence=detect.min_confidence,
+                pixel_aspect=self._pending.pixel_aspect if self._pending is not None else 1.0,
+            )
+
+        return cut_out_faces(found(), side_px=self.model.input_side_px, margin=emotion.crop_margin)
+
+
+def stream(
+    source: str,
+    *,
+    settings: Settings | None = None,
+    device: str = "auto",
+    pace: Pace = "real",
+    rules: str | RuleSet | None = None,
+) -> Iterator[Moment]:
+    """The analysed frames of a webcam ("0"), a stream ("rtsp://...") or a file as they come, the newest first of all.
+
+    Frames for which there is no time are passed over. Without `settings` every frame is analysed that there is time
+    for; theirs is the limit `video.fps`. `rules` names alert rules. With `pace` "unpaced" a file is read as fast as it
+    can be, and no frame is dropped. Raises InputError when the source cannot be opened, ConfigError or ModelError.
+    """
+    from fervid.alerts.rules import load_rules
+
+    rule_set = load_rules(rules) if isinstance(rules, str) else rules
+    chosen = settings or load_settings(options={"video.fps": 0.0})
+    with LiveSession(source, settings=chosen, device=device, pace=pace, rules=rule_set) as session:
+        yield from session.moments()

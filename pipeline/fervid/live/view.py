@@ -1,0 +1,128 @@
+"""Run a live view: hand every analysed frame to whoever wants it, until the source ends or somebody quits.
+
+Shows, streams rows, records; decides nothing of what is in the picture.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import numpy as np
+
+from fervid.errors import OutputError
+from fervid.live.picture import Blur, LivePainter, write_still
+from fervid.live.record import Recorder
+from fervid.live.rows import moment_row
+from fervid.live.session import LiveSession, Moment, Rates
+
+log = logging.getLogger(__name__)
+
+QUIT, STILL = "quit", "still"
+
+
+class Screen(Protocol):
+    """Where pictures are shown."""
+
+    def show(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
+        """Show a drawn picture; it is not drawn into afterwards."""
+        ...
+
+    def tell(self, status: str) -> None:
+        """Say how the source stands while there is no picture."""
+        ...
+
+    def wish(self) -> str | None:
+        """`quit`, `still` or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stills:
+    """Where stills go, and whether faces in them are covered."""
+
+    folder: Path
+    blur: Blur = "all"
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a live view ended."""
+
+    rates: Rates
+    reason: str
+    """"ended", "quit" or "time"."""
+    seconds: float = 0.0
+    alerts: int = 0
+    stills: list[Path] = field(default_factory=list)
+
+
+def run_live(
+    session: LiveSession,
+    painter: LivePainter,
+    screens: Sequence[Screen] = (),
+    *,
+    recorder: Recorder | None = None,
+    rows: TextIO | None = None,
+    stills: Stills | None = None,
+    longest_seconds: float | None = None,
+    hear: Callable[[Moment], None] | None = None,
+) -> Ending:
+    """Analyse until the source ends, a screen asks to quit, or `longest_seconds` of the source have passed.
+
+    `rows` takes a line of JSON a frame; `hear` is told of every moment when it has been shown. Raises what ends the
+    source with an error, and OutputError when the disk refuses.
+    """
+    ending = Ending(session.rates, "ended")
+    labels = session.model.labels
+    shown: Moment | None = None
+    while not session.has_ended:
+        moment = session.step()
+        if moment is None:
+            for screen in screens:
+                screen.tell(session.capture.status.text)
+        else:
+            shown = moment
+            ending.seconds, ending.alerts = moment.seconds, ending.alerts + len(moment.alerts)
+            if recorder is not None:
+                recorder.add(moment)
+            row = moment_row(moment, labels) if screens or rows is not None else {}
+            if screens:
+                picture = painter.paint(moment)
+                for screen in screens:
+                    screen.show(picture, row, moment.arrived)
+            if rows is not None:
+                rows.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+                rows.flush()
+            session.was_shown(moment)
+            if hear is not None:
+                hear(moment)
+            if longest_seconds is not None and moment.seconds >= longest_seconds:
+                ending.reason = "time"
+                break
+        wishes = {screen.wish() for screen in screens}
+        if STILL in wishes and shown is not None:
+            _save(shown, painter, stills, ending)
+        if QUIT in wishes:
+            ending.reason = "quit"
+            break
+    ending.rates = session.rates
+    return ending
+
+
+def _save(moment: Moment, painter: LivePainter, stills: Stills | None, ending: Ending) -> None:
+    """A still that cannot be written is no reason to stop watching."""
+    if stills is None:
+        log.warning("stills are off; start with --stills FOLDER to save some")
+        return
+    try:
+        path = write_still(stills.folder, painter, moment, blur=stills.blur)
+    except OutputError as problem:
+        log.warning("%s", problem)
+        return
+    ending.stills.append(path)
+    log.warning("saved %s", path)
