@@ -41,7 +41,8 @@ class Visit:
 
     def wait_for_picture(self) -> None:
         """Until the video has a picture of the moment that was asked for."""
-        self.until("(() => { const v = document.querySelector('video'); return v.readyState >= 2 && !v.seeking; })()")
+        video = "const v = document.querySelector('video');"
+        self.until(f"(() => {{ {video} return v && v.readyState >= 2 && !v.seeking; }})()")
 
     def click_time(self, seconds: float) -> float:
         """Click the chart where a moment lies; returns the moment of the pixel that was hit."""

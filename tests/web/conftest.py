@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,15 @@ from fervid.demo import make_demo_clip
 from served import Served, serving
 
 ANY_FACE = {"name": "any", "wording": "a face", "score": "confidence", "enter": 0, "for": 0, "merge_gap": 0.1}
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder that holds `videos/`."""
+    value = os.environ.get("FERVID_TEST_DATA")
+    if not value:
+        pytest.skip("FERVID_TEST_DATA is not set: no real footage")
+    return Path(value)
 
 
 @pytest.fixture(scope="session")

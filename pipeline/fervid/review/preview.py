@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 import pyarrow.parquet as pq
 
-from fervid.alerts.blur import KEPT_SECONDS, SEARCH_EVERY_SECONDS, FaceCovers, FaceSearch, cover
+from fervid.alerts.blur import KEPT_SECONDS, FaceCovers, FaceSearch, cover
 from fervid.alerts.source import read_faces_between
 from fervid.audit import note_open_faces
 from fervid.errors import InputError, OutputError
@@ -28,9 +28,11 @@ from fervid.video.writer import Picture, check_is_there, read_pictures, write_cl
 Blur = Literal["all", "none"]
 
 FOLDER = "previews"
-CLIP_SECONDS = 10.0
+CLIP_SECONDS = 6.0
 CLIP_HEIGHT_PX, THUMBNAIL_WIDTH_PX = 360, 192
 CACHE_BYTES = 2_000_000_000
+SEARCH_EVERY_SECONDS = 0.4
+"""Half as often as for evidence, which leaves the machine: a clip should be there sooner than it plays."""
 AROUND_SECONDS = 1.0
 """Stored faces so long before and after a clip are known in it."""
 STILL_SECONDS = 2.0

@@ -160,7 +160,9 @@ export class Player {
       this._say(null);
       this._place();
       if (this.wantsPlay) video.play().catch(() => this._updateButton());
+      this._askForNext();
     });
+    video.addEventListener("play", () => this._askForNext());
     video.addEventListener("seeked", () => {
       this.shown = this.offset + video.currentTime;
       this.drawOverlay();
@@ -185,6 +187,17 @@ export class Player {
       video.addEventListener("timeupdate", () => this._follow(this.offset + video.currentTime));
     }
     new ResizeObserver(() => this.drawOverlay()).observe(this.stage);
+  }
+
+  /** While a clip plays the next one is made, so that it is there in time. */
+  _askForNext() {
+    if (this.mode !== "clips" || !this.wantsPlay) return;
+    const { seconds, url } = this.media.clips;
+    const next = this.clip + 1;
+    if (next * seconds < this.recording.duration && next !== this.asked) {
+      this.asked = next;
+      fetch(`${url}${next}.mp4`, { method: "HEAD" }).catch(() => {});
+    }
   }
 
   /** A frame came on the screen. While playing it sets the clock; a seek keeps the moment that was asked for. */
