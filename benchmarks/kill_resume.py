@@ -1,30 +1,35 @@
 """Kill at random points and go on: are the tables those of an unbroken run, byte for byte?
 
-    python benchmarks/kill_resume.py [--points 50] [--seed 1]
+    python benchmarks/kill_resume.py [--points 50] [--first 0] [--seed 1]
 
 A small batch of synthetic videos of several segments each is analysed once without a break. Then, for each point, it is
-analysed in a fresh folder and a process of it, the parent or one of its descendants, gets SIGKILL after a random time
-(several in a run, as long as it lives); the same command goes on until it exits by itself. Linux only.
+analysed in a fresh folder and a process of it, the parent or one of its descendants, gets SIGKILL after a random time;
+then the same command goes on, and the tables are compared. A point is the same whichever call it is part of.
+Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "pipeline"), str(ROOT / "tests")]
 
 START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
-VIDEO_SECONDS = (7, 5, 3)
+VIDEO_SECONDS = (4, 3, 2)
+MAX_STARTS = 4
 
 
 def make_videos(folder: Path) -> None:
@@ -77,12 +82,26 @@ def hashes(out: Path) -> dict[str, str]:
     return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in tables}
 
 
+def kill_once(process: subprocess.Popen[bytes], seconds: float, rng: random.Random) -> str:
+    """Let a batch run for a while, then kill it or one of its descendants; says which, or nothing if it had ended."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        members = family(process.pid)
+        victim = process.pid if rng.random() < 0.5 else rng.choice(members)
+        role = "parent" if victim == process.pid else "server" if family(victim)[1:] else "worker"
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+            return role
+    return ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="number of the first point, to go on from an earlier call")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    rng = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         videos = Path(folder) / "videos"
         make_videos(videos)
@@ -94,38 +113,27 @@ def main() -> None:
         length = time.monotonic() - begun
         expected = hashes(Path(folder) / "unbroken")
         print(f"unbroken: {len(expected)} tables in {length:.1f} s", flush=True)
-        point = n_parents = n_same = 0
-        while point < arguments.points:
-            out = Path(folder) / f"out{point}"
-            n_starts = 0
-            while True:
+        victims: Counter[str] = Counter()
+        for point in range(arguments.first, arguments.first + arguments.points):
+            rng, out, victim, n_starts = random.Random(f"{arguments.seed} {point}"), Path(folder) / "out", "", 0
+            while not victim:  # it may end before its time
+                shutil.rmtree(out, ignore_errors=True)
                 process = start(videos, out)
-                n_starts += 1
-                while point < arguments.points:
-                    try:
-                        process.wait(rng.uniform(0, 0.7 * length))
-                        break
-                    except subprocess.TimeoutExpired:
-                        members = family(process.pid)
-                        victim = process.pid if rng.random() < 0.5 else rng.choice(members)
-                        try:
-                            os.kill(victim, signal.SIGKILL)
-                        except ProcessLookupError:
-                            continue
-                        point += 1
-                        n_parents += victim == process.pid
-                errors = process.communicate()[1]
-                if process.returncode == 0:
-                    break
-                if process.returncode != -signal.SIGKILL:
-                    sys.exit(f"the batch ended with {process.returncode}: {errors.decode()}")
-            same = hashes(out) == expected
-            n_same += same
+                victim, n_starts = kill_once(process, rng.uniform(0, length), rng), 1
+            before = len(hashes(out))
+            errors = process.communicate()[1]
+            while process.returncode != 0 and n_starts < MAX_STARTS:
+                process = start(videos, out)
+                errors, n_starts = process.communicate()[1], n_starts + 1
+            victims[victim] += 1
             torn = [str(path) for path in out.rglob("*.part*")]
-            print(f"after {point} kills, {n_starts} starts: {'same' if same else 'OTHER'} bytes, {torn}", flush=True)
-            if not same:
+            is_same = process.returncode == 0 and hashes(out) == expected and not torn
+            verdict = "same bytes" if is_same else f"OTHER, exit {process.returncode}: {errors.decode()}{torn}"
+            print(f"{point}: {victim} killed with {before} tables there, {n_starts} starts: {verdict}", flush=True)
+            if not is_same:
                 sys.exit(1)
-        print(f"{point} kills ({n_parents} of the parent): every batch ended with the bytes of the unbroken run")
+        counts = ", ".join(f"{n} of a {name}" for name, n in victims.items())
+        print(f"{arguments.points} kills ({counts}): each time the bytes of the unbroken run")
 
 
 if __name__ == "__main__":

@@ -102,6 +102,8 @@ def manifest_content(folder: Path) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError) as problem:
         raise InputError(f"{folder / MANIFEST} cannot be read ({problem}). Run `fervid analyze --overwrite`.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{folder / MANIFEST} holds no manifest. Run `fervid analyze --overwrite`.")
     if content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
             f"{folder} has schema version {content.get('schema_version')}, this fervid reads {SCHEMA_VERSION}. "

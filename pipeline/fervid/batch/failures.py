@@ -35,6 +35,8 @@ def recall(job: VideoJob) -> Result | None:
     except (OSError, ValueError):
         return None
     key = _key(job)
+    if not isinstance(record, dict):
+        return None
     if record.get("status") not in (REJECTED, CRASHED) or {name: record.get(name) for name in key} != key:
         return None
     reason = f"{record.get('reason')} (found by an earlier run; --retry-failed tries again)"

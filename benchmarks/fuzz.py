@@ -1,0 +1,204 @@
+"""Mutated containers, with the worker as the target: does any of them hang, break the parent, or meet a bug?
+
+    python benchmarks/fuzz.py [--inputs 2000] [--seed 1] [--keep FOLDER]
+
+Seeds are clips of a second in eleven containers. A mutation flips bytes, overwrites numbers with extreme ones, cuts,
+repeats, moves or drops stretches, or joins the head of one file to the tail of another. Inputs go in batches through
+`fervid analyze`. A worker may die of one (that is what it is for): it must cost that input alone. Exits with 1 when a
+batch does not end with one result for each input, prints a traceback, hangs, or reports an error of fervid's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "pipeline"), str(ROOT / "tests")]
+
+BATCH = 250
+SECONDS_PER_INPUT, LEAST_SECONDS = 5.0, 120.0
+"""A batch that takes longer than this hangs."""
+
+EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF)
+HEAD_BYTES = 4096
+
+
+def make_seeds() -> dict[str, bytes]:
+    """Sound clips by container, small, so that most of a file is structure."""
+    from bad_sources import clip, remuxed
+
+    small = {"size": (64, 48), "seconds": 1, "rate": 10}
+    plain = clip(**small)
+    return {
+        "mp4": plain,
+        "faststart.mp4": clip(**small, container_options={"movflags": "+faststart"}),
+        "fragmented.mp4": clip(**small, container_options={"movflags": "frag_keyframe+empty_moov"}),
+        "mkv": remuxed("x.mkv", plain),
+        "ts": clip("x.ts", **small),
+        "avi": clip("x.avi", codec="mpeg4", **small),
+        "mjpeg.avi": clip("x.avi", codec="mjpeg", pix_fmt="yuvj420p", **small),
+        "webm": clip("x.webm", codec="libvpx-vp9", **small),
+        "flv": clip("x.flv", codec="flv1", **small),
+        "wmv": clip("x.wmv", codec="wmv2", **small),
+        "gif": clip("x.gif", codec="gif", pix_fmt="rgb8", **small),
+        "h264": clip("x.h264", **small),
+        "hevc.mp4": clip(codec="libx265", **small),
+    }
+
+
+def mutate(rng: random.Random, content: bytes, others: Sequence[bytes]) -> bytes:
+    """One to six changes; half of them in the head, where the structure of most containers lies."""
+    changed = bytearray(content)
+    for _ in range(rng.randint(1, 6)):
+        if len(changed) < 64:
+            break
+        rng.choice(MUTATIONS)(rng, changed, others)
+    return bytes(changed)
+
+
+def _place(rng: random.Random, changed: bytearray, room: int = 8) -> int:
+    end = min(len(changed), HEAD_BYTES) if rng.random() < 0.5 else len(changed)
+    return rng.randrange(max(1, end - room))
+
+
+def _flip(rng: random.Random, changed: bytearray, _: Sequence[bytes]) -> None:
+    for _ in range(rng.choice((1, 2, 8, 64))):
+        changed[_place(rng, changed)] ^= 1 << rng.randrange(8)
+
+
+def _number(rng: random.Random, changed: bytearray, _: Sequence[bytes]) -> None:
+    width = rng.choice((1, 2, 4, 8))
+    at = _place(rng, changed)
+    value = rng.choice(EXTREMES) & ((1 << 8 * width) - 1)
+    changed[at : at + width] = value.to_bytes(width, rng.choice(("big", "little")))
+
+
+def _cut(rng: random.Random, changed: bytearray, _: Sequence[bytes]) -> None:
+    del changed[_place(rng, changed) + 1 :]
+
+
+def _drop(rng: random.Random, changed: bytearray, _: Sequence[bytes]) -> None:
+    at = _place(rng, changed)
+    del changed[at : at + rng.choice((1, 4, 100, 1000))]
+
+
+def _repeat(rng: random.Random, changed: bytearray, _: Sequence[bytes]) -> None:
+    at, length = _place(rng, changed), rng.choice((1, 4, 188, 1000))
+    changed[at:at] = changed[at : at + length] * rng.choice((1, 2, 20))
+
+
+def _swap(rng: random.Random, changed: bytearray, _: Sequence[bytes]) -> None:
+    a, b, length = _place(rng, changed), _place(rng, changed), rng.choice((4, 8, 64))
+    changed[a : a + length], changed[b : b + length] = changed[b : b + length], changed[a : a + length]
+
+
+def _noise(rng: random.Random, changed: bytearray, _: Sequence[bytes]) -> None:
+    at, length = _place(rng, changed), rng.choice((4, 16, 256))
+    changed[at : at + length] = rng.randbytes(length)
+
+
+def _splice(rng: random.Random, changed: bytearray, others: Sequence[bytes]) -> None:
+    other = rng.choice(others)
+    changed[_place(rng, changed) :] = other[rng.randrange(len(other)) :]
+
+
+MUTATIONS: tuple[Callable[[random.Random, bytearray, Sequence[bytes]], None], ...] = (
+    *(_flip, _flip, _number, _number, _number, _cut, _drop, _repeat, _swap, _noise, _splice),
+)
+
+
+def fuzz(n_inputs: int, *, seed: int, folder: Path, keep: Path | None = None) -> tuple[Counter[str], list[str]]:
+    """Statuses of all inputs, and what is wrong. Inputs of a batch that went wrong are kept, if a folder is given."""
+    seeds = make_seeds()
+    statuses: Counter[str] = Counter()
+    faults: list[str] = []
+    for first in range(0, n_inputs, BATCH):
+        inputs, out = folder / "inputs", folder / "out"
+        inputs.mkdir()
+        numbers = range(first, min(first + BATCH, n_inputs))
+        for number in numbers:
+            rng = random.Random(f"{seed} {number}")
+            name = rng.choice(list(seeds))
+            content = mutate(rng, seeds[name], list(seeds.values())) + number.to_bytes(4, "big")
+            (inputs / f"{number:06d}.{name}").write_bytes(content)
+        wrong = _run_batch(sorted(inputs.iterdir()), out, statuses)
+        if wrong and keep is not None:
+            shutil.copytree(inputs, keep, dirs_exist_ok=True)
+        faults += [f"batch from {first}: {fault}" for fault in wrong]
+        print(f"{numbers.stop} inputs: {dict(statuses)}", flush=True)
+        shutil.rmtree(inputs)
+        shutil.rmtree(out, ignore_errors=True)
+    return statuses, faults
+
+
+def _run_batch(paths: list[Path], out: Path, statuses: Counter[str]) -> list[str]:
+    import pyarrow.parquet as pq
+
+    from runner import START
+
+    command = [sys.executable, "-c", START, "analyze", *map(str, paths), "-o", str(out), "--json", "-q", "--no-plot"]
+    command += ["--device", "cpu", "--workers", "2", "--set", "batch.stall_seconds=20"]
+    limit = max(LEAST_SECONDS, SECONDS_PER_INPUT * len(paths))
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired:
+        return [f"no end after {limit:.0f} s"]
+    faults = []
+    if done.returncode not in (0, 3):
+        return [f"exit code {done.returncode}: {done.stderr[-500:]}"]
+    if "Traceback" in done.stderr:
+        faults.append("a traceback was printed")
+    rows = pq.read_table(out / "batch.parquet").to_pylist()
+    if len(rows) != len(paths):
+        faults.append(f"{len(rows)} results for {len(paths)} inputs")
+    statuses.update(row["status"] for row in rows)
+    for row in rows:
+        if row["status"] == "crashed":
+            statuses[f"crashed: {_how(row['reason'])}"] += 1
+        if "internal error" in (row["reason"] or ""):
+            faults.append(row["reason"])
+    with contextlib.suppress(FileNotFoundError):
+        for line in (out / "failed.jsonl").read_text(encoding="utf-8").splitlines():
+            json.loads(line)
+    return faults
+
+
+def _how(reason: str) -> str:
+    found = re.search(r"second time alone: (.*?)\. Repair", reason)
+    return found[1] if found else reason[-80:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="where inputs of batches that went wrong are put")
+    arguments = parser.parse_args()
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        _, faults = fuzz(arguments.inputs, seed=arguments.seed, folder=Path(folder), keep=arguments.keep)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(
+        f"{arguments.inputs} inputs in {time.perf_counter() - begun:.0f} s, {usage.ru_utime + usage.ru_stime:.0f} CPU s"
+    )
+    print("\n".join(faults) if faults else "no hang, no crash of the parent, no error of fervid's own")
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()
