@@ -217,6 +217,23 @@ def test_what_the_browser_cannot_play_comes_as_previews_that_follow_one_another(
         assert opened.problems == []
 
 
+def test_a_file_whose_times_begin_late_is_shown_at_the_times_of_the_run(
+    visit: Visiting, runs: Path, tmp_path: Path
+) -> None:
+    video = write_video(tmp_path / "late.mkv", constant_rate(4), face_until(2), first_pts_seconds=3.0)
+    run = fervid.analyze(video, out=runs, device="cpu", plot=False)
+    assert run.manifest.start_time_s == pytest.approx(3.0, abs=0.01)
+    with serving(runs) as served:
+        opened = visit(address_of(served, "late"))
+        opened.wait_for_picture()
+        asked = opened.click_time(1.5)
+        opened.wait_for_picture()
+        assert opened.time() == pytest.approx(3.0 + asked, abs=SEEK_ERROR_SECONDS)
+        opened.page.keyboard.press("Space")
+        opened.until("+document.querySelector('[role=slider]').ariaValueNow >= 4.0")
+        assert opened.problems == []
+
+
 def test_hevc_is_tried_by_nobody_twice(visit: Visiting, served: Served) -> None:
     opened = visit(address_of(served, "face-noface"))
     opened.wait_for_picture()

@@ -50,6 +50,7 @@ def run_content(run: Run) -> dict[str, Any]:
         "status": manifest.status,
         "warnings": list(manifest.warnings),
         "duration_s": float(video["duration_seconds"]),
+        "start_time_s": float(manifest.start_time_s),
         "width_px": int(video["width_px"]),
         "height_px": int(video["height_px"]),
         "pixel_aspect": float(Fraction(str(video.get("sample_aspect_ratio") or 1))),

@@ -158,6 +158,7 @@ export class Player {
     video.addEventListener("loadedmetadata", () => {
       if (video.videoWidth) this.stage.style.setProperty("--aspect", String(video.videoWidth / video.videoHeight));
       this._say(null);
+      if (this.mode === "file") this.offset = -this._start();
       this._place();
       if (this.wantsPlay) video.play().catch(() => this._updateButton());
       this._askForNext();
@@ -187,6 +188,16 @@ export class Player {
       video.addEventListener("timeupdate", () => this._follow(this.offset + video.currentTime));
     }
     new ResizeObserver(() => this.drawOverlay()).observe(this.stage);
+  }
+
+  /**
+   * Where the browser's clock stands when the run's clock is at zero. A file may begin late; browsers that keep its own
+   * times then state a length that includes the start.
+   */
+  _start() {
+    const { duration_s: length, start_time_s: start } = this.recording.content;
+    const stated = this.video.duration;
+    return Math.abs(stated - length - start) < Math.abs(stated - length) ? start : 0;
   }
 
   /** While a clip plays the next one is made, so that it is there in time. */
