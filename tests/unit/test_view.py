@@ -1,0 +1,70 @@
+"""The line that a terminal shows while videos are analysed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fervid.batch.result import COMPLETE, CRASHED, REJECTED, Result
+from fervid.batch.view import View
+from fervid.job import Observed, Planned
+
+
+def job(name: str) -> Any:
+    return SimpleNamespace(path=Path(name), video_id=name)
+
+
+def planned(*lengths: float, to_observe: tuple[int, ...]) -> Planned:
+    return Planned(sum(lengths), lengths, to_observe, b"")
+
+
+def shown(view: View) -> str:
+    view._bar.refresh()
+    return str(view._bar)
+
+
+def test_of_many_videos_it_says_how_many_how_fast_and_what_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([100.0, *[110.0] * 20])
+    monkeypatch.setattr("fervid.batch.view.time.monotonic", lambda: next(seconds))
+    view = View(3, is_shown=True)
+    view.planned(job("a"), planned(30, 30, to_observe=(0, 1)))
+    view.observed(job("a"), 0, Observed({}, 30.0, 200))
+    view.reached(job("a"), 1, 10.0)
+    view.ended(job("a"), Result(Path("a"), COMPLETE))
+    assert "1/3 videos" in shown(view)
+    assert "4.0x real time, 20 faces/s" in shown(view)
+    assert "failed" not in shown(view)
+    view.ended(job("b"), Result(Path("b"), REJECTED))
+    view.ended(job("c"), Result(Path("c"), CRASHED))
+    view.observed(job("a"), 1, Observed({}, 30.0, 0))
+    assert "3/3 videos" in shown(view)
+    assert "6.0x real time, 20 faces/s, 2 failed" in shown(view)
+    view.close()
+    capsys.readouterr()
+
+
+def test_of_one_video_it_says_how_far_it_is_and_what_was_there_before(capsys: pytest.CaptureFixture[str]) -> None:
+    view = View(1, is_shown=True)
+    view.planned(job("line\nbreak.mp4"), planned(30, 30, 30, to_observe=(1, 2)))
+    assert shown(view).startswith("line\\nbreak.mp4:  33%")
+    view.reached(job("line\nbreak.mp4"), 1, 15.0)
+    assert "50%" in shown(view)
+    assert "45/90 s of video" in shown(view)
+    view.observed(job("line\nbreak.mp4"), 1, Observed({}, 30.0, 0))
+    view.observed(job("line\nbreak.mp4"), 2, Observed({}, 30.000001, 0))
+    assert "100%" in shown(view)
+    view.close()
+    capsys.readouterr()
+
+
+def test_nothing_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    view = View(2, is_shown=False)
+    view.observed(job("a"), 0, Observed({}, 30.0, 200))
+    view.ended(job("a"), Result(Path("a"), COMPLETE))
+    view.close()
+    assert capsys.readouterr() == ("", "")
