@@ -25,11 +25,11 @@ def analysed(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
     """Analyse a clip of the footage, once a session for each set of settings."""
     out = tmp_path_factory.mktemp("footage")
 
-    def run(name: str, *assignments: str) -> fervid.Run:
-        settings = fervid.load_settings(assignments=assignments, environment={})
+    def run(name: str, *assignments: str, preset: str = "default") -> fervid.Run:
+        settings = fervid.load_settings(preset=preset, assignments=assignments, environment={})
         return fervid.analyze(
             test_data / "videos" / name,
-            out=out / str(abs(hash(assignments))),
+            out=out / preset / str(abs(hash(assignments))),
             settings=settings,
             device="cpu",
             plot=False,

@@ -14,25 +14,26 @@ from fervid.profile.measure import profile_run
 from fervid.profile.similarity import compare, profile_vector, rank_like
 
 Analysed = Callable[..., fervid.Run]
-TRAILER = ("video.fps=10", "track.gap_seconds=0.5", "smooth.half_life_seconds=0.25")
 
 
 def test_a_title_card_is_insufficient_evidence_and_trailers_give_reasons(analysed: Analysed) -> None:
     genres = load_genres()
-    title = suggest_tags(profile_run(analysed("faces/no_face.mp4", *TRAILER).folder), genres)
+    title = suggest_tags(profile_run(analysed("faces/no_face.mp4", preset="trailer").folder), genres)
     assert {tag.status for tag in title} == {INSUFFICIENT}
     assert "a usable face in 0.0 s" in title[0].why_not
     for name in ("trailers/wednesday_netflix_teaser.mp4", "trailers/goldeneye_vfr_drop3.mp4"):
-        tags = suggest_tags(profile_run(analysed(name, *TRAILER).folder), genres)
+        tags = suggest_tags(profile_run(analysed(name, preset="trailer").folder), genres)
         assert all(tag.score is not None and tag.reasons and 0 < tag.coverage <= 1 for tag in tags)
 
 
 def test_variants_of_a_video_have_its_profile(test_data: Path, analysed: Analysed, tmp_path: Path) -> None:
     name = "trailers/wednesday_netflix_teaser.mp4"
-    others = [analysed(f"trailers/{other}.mp4", *TRAILER) for other in ("hamilton_stage", "goldeneye_vfr_drop3")]
-    original = profile_run(analysed(name, *TRAILER).folder)
+    others = [
+        analysed(f"trailers/{other}.mp4", preset="trailer") for other in ("hamilton_stage", "goldeneye_vfr_drop3")
+    ]
+    original = profile_run(analysed(name, preset="trailer").folder)
     profiles = [original, *(profile_run(run.folder) for run in others)]
-    settings = fervid.load_settings(assignments=TRAILER, environment={})
+    settings = fervid.load_settings(preset="trailer", environment={})
     variants = {"crf": ["-crf", "30"], "rate": ["-vf", "fps=15"], "half": ["-vf", "scale=320:176"]}
     for kind, options in variants.items():
         path = tmp_path / f"{kind}.mp4"
@@ -54,7 +55,7 @@ def test_cuts_of_trailers_are_those_of_a_published_detector(test_data: Path, ana
     for name in ("goldeneye_vfr_drop3", "hamilton_stage", "wednesday_netflix_teaser"):
         path = test_data / "videos" / "trailers" / f"{name}.mp4"
         scenes = scenedetect.detect(str(path), scenedetect.AdaptiveDetector())
-        run = analysed(f"trailers/{name}.mp4", *TRAILER)
+        run = analysed(f"trailers/{name}.mp4", preset="trailer")
         truth = [float(scene[0].seconds) for scene in scenes[1:]]
         frames = run.frames.to_pandas()
         found = frames.time_s[frames.is_cut].tolist()

@@ -21,7 +21,16 @@ SHEET_INCHES = 10.0
 SECONDS_PER_MINUTE = 60.0
 WHITE_TEXT_BELOW = 0.5
 LONGEST_NAME = 30
+MOST_WITH_NUMBERS = 30
+"""Videos up to which a matrix shows its values as numbers."""
 MULTIPLES_ACROSS = 4
+NAME_OFFSETS = (((6, 0), "left", "center"), ((-6, 0), "right", "center"), ((0, 6), "center", "bottom"),
+                ((0, -6), "center", "top"))  # fmt: skip
+"""Where the name of a point may stand: so many points away, and how it is aligned."""
+PALE = 0.25
+"""Strength of a bar's colour where faces are seen for next to no time; it grows with coverage."""
+RATE_KERNEL = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
+"""The curve of the cut rate is a mean over neighbouring parts: one part of a short clip holds one cut or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +41,10 @@ class Still:
     words: str
 
 
-def draw_expressions(profile: Profile) -> bytes:
-    """Arc, stacked shares and coverage over the video, as a PNG."""
-    figure = make_figure(SHEET_INCHES, 6.2)
-    arc, shares, cover = figure.subplots(3, 1, sharex=True, height_ratios=(5, 5, 1))
-    _draw_arc(arc, profile)
-    _draw_shares(shares, profile)
-    _draw_coverage(cover, profile)
-    cover.set_xlabel("time in seconds")
-    return _png(figure)
-
-
-def draw_pace(profile: Profile) -> bytes:
-    """Cut rate, brightness and motion over the video, as a PNG."""
-    figure = make_figure(SHEET_INCHES, 3.0)
-    _draw_pace(figure.subplots(), profile)
+def draw_over_time(profile: Profile) -> bytes:
+    """Arc, stacked shares, coverage, cutting, brightness and motion over the video, on one scale of time, as a PNG."""
+    figure = make_figure(SHEET_INCHES, 8.6)
+    _draw_over_time(figure, profile)
     return _png(figure)
 
 
@@ -61,23 +59,18 @@ def draw_moments(stills: Sequence[Still]) -> bytes:
 def draw_sheet(profile: Profile, stills: Sequence[Still], lines: Sequence[str]) -> bytes:
     """Everything about a video on one page, as a PNG. `lines` stand at its head."""
     rows = -(-len(stills) // 3)
-    height = 10.2 + 2.3 * rows + 0.2 * len(lines)
-    figure = make_figure(SHEET_INCHES, height)
-    parts = figure.subfigures(2 + bool(rows), 1, height_ratios=[7.0, 3.2, *([2.3 * rows] if rows else [])])
+    figure = make_figure(SHEET_INCHES, 8.8 + 2.3 * rows + 0.2 * len(lines))
+    parts = figure.subfigures(2, 1, height_ratios=[8.8, 2.3 * rows]) if rows else [figure]
     head = "\n".join([f"{_short(profile.source.name)}: how faces look over its length", *lines])
     parts[0].suptitle(head, x=0.01, ha="left", fontsize=10, linespacing=1.5, parse_math=False)
-    arc, shares, cover = parts[0].subplots(3, 1, sharex=True, height_ratios=(5, 5, 1))
-    _draw_arc(arc, profile)
-    _draw_shares(shares, profile)
-    _draw_coverage(cover, profile)
-    _draw_pace(parts[1].subplots(), profile)
+    _draw_over_time(parts[0], profile)
     if rows:
-        _draw_stills(parts[2].subplots(rows, 3, squeeze=False).ravel(), stills)
+        _draw_stills(parts[1].subplots(rows, 3, squeeze=False).ravel(), stills)
     return _png(figure)
 
 
 def draw_multiples(profiles: Sequence[Profile]) -> bytes:
-    """A small arc of each video beside the others, all on one scale, as a PNG."""
+    """The largest expressions over each video beside the others, all on one scale, as a PNG."""
     rows = -(-len(profiles) // MULTIPLES_ACROSS)
     figure = make_figure(12.0, 0.6 + 1.75 * rows)
     grid = figure.subplots(rows, MULTIPLES_ACROSS, squeeze=False, sharey=True).ravel()
@@ -87,8 +80,6 @@ def draw_multiples(profiles: Sequence[Profile]) -> bytes:
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.5, 1], ["start", "", "end"], fontsize=7)
         axes.set_yticks([0, 0.5, 1], ["0", "", "1"], fontsize=7)
-        if not profile.coverage.covered_s:
-            axes.text(0.5, 0.5, "no usable face", ha="center", va="center", fontsize=8, color=GREY)
     for axes in grid[len(profiles) :]:
         axes.set_visible(False)
     handles, names = max((axes.get_legend_handles_labels() for axes in grid), key=lambda pair: len(pair[0]))
@@ -98,26 +89,49 @@ def draw_multiples(profiles: Sequence[Profile]) -> bytes:
     return _png(figure)
 
 
-def draw_map(names: Sequence[str], places: np.ndarray, shares: np.ndarray) -> bytes:
-    """Videos on two principal axes, as a PNG."""
+def draw_map(names: Sequence[str], places: np.ndarray, shares: np.ndarray, has_faces: Sequence[bool]) -> bytes:
+    """Videos on two principal axes, as a PNG. In a crowd only those are named for which there is room."""
     figure = make_figure(9.0, 6.5)
     axes = figure.subplots()
-    axes.scatter(*places.T, s=36, color=BLUE, edgecolor="white", zorder=3)
-    for name, (x, y) in zip(names, places, strict=True):
-        axes.annotate(
-            _short(name), (x, y), (5, 4), textcoords="offset points", fontsize=7, color=DARK_GREY, parse_math=False
-        )
+    for is_filled, words in ((True, "with usable faces"), (False, "without")):
+        chosen = np.array(has_faces, bool) == is_filled
+        face = BLUE if is_filled else "white"
+        edge = "white" if is_filled else BLUE
+        axes.scatter(*places[chosen].T, s=36, color=face, edgecolor=edge, zorder=3, label=words)
     axes.set_xlabel(f"first axis ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second axis ({shares[1]:.0%})")
     axes.margins(0.15)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower right", fontsize=8)
+    _name_points(figure, axes, names, places)
     return _png(figure)
+
+
+def _name_points(figure: Any, axes: Any, names: Sequence[str], places: np.ndarray) -> None:
+    """Write each name beside its point where it covers no other name and no point, or not at all."""
+    figure.draw_without_rendering()
+    renderer, frame = figure.canvas.get_renderer(), axes.get_window_extent()
+    points = axes.transData.transform(places)
+    taken = [axes.get_legend().get_window_extent()]
+    for i, (name, place) in enumerate(zip(names, places, strict=True)):
+        for offset, across, up in NAME_OFFSETS:
+            text = axes.annotate(
+                _short(name), place, offset, textcoords="offset points", fontsize=7, color=DARK_GREY, ha=across,
+                va=up, parse_math=False,
+            )  # fmt: skip
+            box = text.get_window_extent(renderer).padded(1)
+            on_points = box.count_contains(np.delete(points, i, axis=0)) if len(points) > 1 else 0
+            if not on_points and not box.count_overlaps(taken) and frame.x0 <= box.x0 and box.x1 <= frame.x1:
+                taken.append(box)
+                break
+            text.remove()
 
 
 def draw_matrix(names: Sequence[str], matrix: np.ndarray) -> bytes:
     """The cosine of every pair of videos, as a PNG."""
-    side = 3.2 + 0.34 * len(names)
+    has_numbers = len(names) <= MOST_WITH_NUMBERS
+    side = 3.2 + (0.34 if has_numbers else 0.17) * len(names)
     figure = make_figure(side + 1.0, side)
     axes = figure.subplots()
     image = axes.imshow(matrix, cmap="cividis", vmin=0, vmax=1)
@@ -125,13 +139,22 @@ def draw_matrix(names: Sequence[str], matrix: np.ndarray) -> bytes:
     axes.set_xticks(range(len(names)), short, rotation=90, fontsize=7, parse_math=False)
     axes.set_yticks(range(len(names)), short, fontsize=7, parse_math=False)
     axes.tick_params(length=0)
-    if len(names) <= 30:
+    if has_numbers:
         for (row, column), value in np.ndenumerate(matrix):
             colour = "white" if value < WHITE_TEXT_BELOW else "black"
             axes.text(column, row, f"{value:.2f}".removeprefix("0"), ha="center", va="center", fontsize=6, color=colour)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, shrink=0.7, label="cosine of the profiles")
     return _png(figure)
+
+
+def _draw_over_time(figure: Any, profile: Profile) -> None:
+    arc, shares, cover, pace = figure.subplots(4, 1, sharex=True, height_ratios=(5, 5, 1, 5))
+    _draw_arc(arc, profile)
+    _draw_shares(shares, profile)
+    _draw_coverage(cover, profile)
+    _draw_pace(pace, profile)
+    pace.set_xlabel("time in seconds")
 
 
 def _draw_arc(axes: Any, profile: Profile) -> None:
@@ -162,22 +185,32 @@ def _draw_shares(axes: Any, profile: Profile) -> None:
     _stack(axes, profile, positions=arc.start_s, width=float(arc.end_s[0] - arc.start_s[0]))
     axes.set_ylim(0, 1)
     axes.set_ylabel("share of face time")
-    axes.set_title("Largest expression", loc="left", fontsize=9)
+    axes.set_title("Largest expression: pale where faces are seen for little of the time", loc="left", fontsize=9)
     if not profile.coverage.covered_s:
         axes.text(0.5, 0.5, "no usable face", ha="center", va="center", transform=axes.transAxes, color=GREY)
     _finish(axes, profile)
 
 
 def _stack(axes: Any, profile: Profile, *, positions: np.ndarray, width: float) -> None:
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgba
+
     colours = label_colours(profile.labels)
+    strength = PALE + (1 - PALE) * np.nan_to_num(profile.arc.coverage)
     bottom = np.zeros(len(positions))
     for i in sorted(range(len(profile.labels)), key=lambda i: profile.labels[i] == NEUTRAL):
         label = profile.labels[i]
         values = np.nan_to_num(profile.arc.share[:, i])
-        axes.bar(
-            positions, values, width, bottom, align="edge", linewidth=0, label=label, color=colours[label],
+        shown = np.flatnonzero(values)
+        left, right, low, high = positions, positions + width, bottom, bottom + values
+        corners = np.stack([left, low, left, high, right, high, right, low], axis=1).reshape(-1, 4, 2)
+        bars = PolyCollection(
+            corners[shown], facecolors=[to_rgba(colours[label], strength[k]) for k in shown], linewidth=0,
             hatch=HATCHES.get(label), edgecolor="#00000033",
         )  # fmt: skip
+        axes.add_collection(bars, autolim=False)
+        # A bar of no size for the legend, in full colour.
+        axes.bar(0, 0, 0, label=label, color=colours[label], hatch=HATCHES.get(label), edgecolor="#00000033")
         bottom += values
 
 
@@ -192,31 +225,28 @@ def _draw_coverage(axes: Any, profile: Profile) -> None:
 
 
 def _draw_pace(axes: Any, profile: Profile) -> None:
-    """Brightness and motion on the left scale, cuts a minute as steps on the right one."""
+    """Brightness and motion on the left scale, cuts a minute as an area on the right one."""
     arc = profile.arc
     middle = (arc.start_s + arc.end_s) / 2
     axes.plot(middle, arc.brightness, color=ORANGE, linewidth=2, label="brightness")
-    axes.plot(middle, arc.motion, color=BLUE, linewidth=2, linestyle="--", label="motion (over 0.2 s)")
+    axes.plot(middle, arc.motion, color=BLUE, linewidth=2, linestyle="--", label="motion (0.2 s)")
     axes.set_ylim(0, 1)
     axes.set_ylabel("brightness, motion")
-    axes.set_xlabel("time in seconds")
     title = "Cutting, brightness and motion"
     if profile.shots is None:
         title += " (cuts were not looked for)"
     else:
-        rate = arc.cuts / np.maximum(arc.observed_s, 1e-9) * SECONDS_PER_MINUTE
+        rate = np.convolve(arc.cuts, RATE_KERNEL, "same") / np.convolve(arc.observed_s, RATE_KERNEL, "same").clip(1e-9)
+        rate *= SECONDS_PER_MINUTE
         right = axes.twinx()
-        right.step([*arc.start_s, arc.end_s[-1]], [*rate, rate[-1]], where="post", color=VERMILION, linewidth=1.2)
-        right.fill_between(
-            [*arc.start_s, arc.end_s[-1]], [*rate, rate[-1]], step="post", color=VERMILION, alpha=0.12, linewidth=0
-        )
+        right.fill_between(middle, rate, color=VERMILION, alpha=0.15, linewidth=0)
+        right.plot(middle, rate, color=VERMILION, linewidth=1.2)
         right.set_ylim(0, max(10.0, float(rate.max()) * 1.1))
         right.set_ylabel("cuts a minute", color=VERMILION)
         right.spines[["top"]].set_visible(False)
+        axes.plot([], [], color=VERMILION, linewidth=1.2, label="cuts a minute")
     axes.set_title(title, loc="left", fontsize=9)
-    axes.set_xlim(arc.start_s[0], arc.end_s[-1])
-    axes.legend(loc="upper left", fontsize=8, frameon=False, ncols=2)
-    axes.spines[["top"]].set_visible(False)
+    _finish(axes, profile, shift=0.07)
 
 
 def _draw_stills(grid: Any, stills: Sequence[Still]) -> None:
@@ -227,7 +257,8 @@ def _draw_stills(grid: Any, stills: Sequence[Still]) -> None:
         axes.set_title(still.words, fontsize=8, loc="left", parse_math=False)
 
 
-def _finish(axes: Any, profile: Profile) -> None:
+def _finish(axes: Any, profile: Profile, *, shift: float = 0.0) -> None:
+    """Limits, and the legend at the right, `shift` of the width further out."""
     axes.set_xlim(profile.arc.start_s[0], profile.arc.end_s[-1])
     axes.spines[["top", "right"]].set_visible(False)
     handles, names = axes.get_legend_handles_labels()
@@ -235,7 +266,7 @@ def _finish(axes: Any, profile: Profile) -> None:
         handles[::-1],
         names[::-1],
         loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
+        bbox_to_anchor=(1.0 + shift, 0.5),
         frameon=False,
         fontsize=8,
         handlelength=2.5,

@@ -15,7 +15,7 @@ from fervid.profile.features import profile_features
 from fervid.profile.genre import Genres, TagScore, suggest_tags
 from fervid.profile.measure import profile_run
 from fervid.profile.profile import PROFILE_VERSION, Profile
-from fervid.profile.similarity import Match, place_on_map, rank_like, similarity_matrix
+from fervid.profile.similarity import Match, in_a_row, place_on_map, rank_like, similarity_matrix
 from fervid.profile.stills import Blur, take_stills
 from fervid.timeline.io import write_table
 
@@ -65,14 +65,17 @@ def profile_runs(folders: Sequence[Path], genres: Genres) -> list[Profiled]:
 
 def write_sheet(done: Profiled, *, blur: Blur = "all") -> tuple[Path, Path]:
     """Draw the sheet of a run into its folder: profile.html and profile.png."""
-    from fervid.profile.charts import draw_expressions, draw_moments, draw_pace, draw_sheet
+    from fervid.profile.charts import draw_moments, draw_over_time, draw_sheet
     from fervid.profile.page import key_figures, sheet_page, tags_in_words
 
     profile = done.profile
     stills, remark = take_stills(done.folder, profile, blur=blur)
     figures = [
-        ("Over its length", "Mean probability and share of each expression, coverage below", draw_expressions(profile)),
-        ("Cutting and picture", "Cuts a minute, brightness and motion over the video", draw_pace(profile)),
+        (
+            "Over its length",
+            "Mean probability and share of each expression, coverage, cuts a minute, brightness and motion",
+            draw_over_time(profile),
+        ),
     ]
     if stills:
         covered = "faces covered" if blur != "none" else "faces shown as asked"
@@ -99,23 +102,30 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
     shown, some = profiled[:MOST_COMPARED], profiles[:MOST_COMPARED]
     names = [profile.source.name for profile in some]
     places, shares = place_on_map(some)
-    drawn = {
-        "comparison-arcs.png": draw_multiples(some),
-        "comparison-map.png": draw_map(names, places, shares),
-        "comparison-matrix.png": draw_matrix(names, similarity_matrix(some)),
+    has_faces = [profile.coverage.covered_s > 0 for profile in some]
+    matrix = similarity_matrix(some)
+    order = in_a_row(matrix)
+    pictures = {
+        "comparison-map.png": draw_map(names, places, shares, has_faces),
+        "comparison-matrix.png": draw_matrix([names[i] for i in order], matrix[np.ix_(order, order)]),
     }
-    for name, png in drawn.items():
-        _write(out / name, png)
-    arcs, mapped, matrix = drawn.values()
     figures = [
-        ("Largest expression over each video", "A small picture of stacked shares for each video", arcs),
-        ("Map", "Videos on two principal axes of their profiles: near is alike", mapped),
-        ("Similarity", "Cosine of the profiles of each pair of videos", matrix),
+        ("Map", "Videos on two principal axes of their profiles: near is alike", pictures["comparison-map.png"]),
+        ("Similarity", "Cosine of the profiles of each pair, alike videos together", pictures["comparison-matrix.png"]),
     ]
-    left_out = len(profiled) - len(shown)
-    remark = f"{left_out} more videos are in {PROFILES} and not on this page." if left_out else ""
-    nearest = [_nearest(profile, some) for profile in some]
-    page = comparison_page(some, [done.tags for done in shown], figures, nearest, remark)
+    if any(has_faces):
+        arcs = draw_multiples([profile for profile, has in zip(some, has_faces, strict=True) if has])
+        pictures["comparison-arcs.png"] = arcs
+        figures.insert(0, ("Largest expression over each video", "Stacked shares over time for each video", arcs))
+    for name, png in pictures.items():
+        _write(out / name, png)
+    remarks = []
+    if len(profiled) > len(shown):
+        remarks.append(f"{len(profiled) - len(shown)} more videos are in {PROFILES} and not on this page.")
+    if not all(has_faces):
+        faceless = ", ".join(name for name, has in zip(names, has_faces, strict=True) if not has)
+        remarks.append(f"No usable face was seen in {has_faces.count(False)} videos: {faceless}.")
+    page = comparison_page(some, [done.tags for done in shown], figures, _nearest(some, matrix), remarks)
     _write(out / COMPARISON, page.encode())
     return out / PROFILES, out / COMPARISON
 
@@ -165,9 +175,11 @@ def _lists(curves: Sequence[np.ndarray]) -> pa.Array:
     )
 
 
-def _nearest(profile: Profile, profiles: Sequence[Profile]) -> Match:
-    others = [other for other in profiles if other is not profile]
-    return rank_like(profile, others)[0] if others else Match("none", "", 0.0, {})
+def _nearest(profiles: Sequence[Profile], matrix: np.ndarray) -> list[tuple[str, float] | None]:
+    """The name and the cosine of the other video that is most alike; None for one alone."""
+    others = np.where(np.eye(len(matrix), dtype=bool), -1.0, matrix)
+    best = others.argmax(axis=1) if len(matrix) > 1 else []
+    return [(profiles[j].source.name, float(matrix[i, j])) for i, j in enumerate(best)] or [None] * len(profiles)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -243,7 +243,7 @@ def _arc(seen: _Seen, n_usable: np.ndarray) -> Arc:
         start_s=edges[:-1],
         end_s=edges[1:],
         observed_s=observed,
-        coverage=_divide(covered, observed),
+        coverage=_divide(np.minimum(covered, observed), observed),
         face_s=face_s,
         mean=mean,
         share=_divide(label_s, face_s[:, None]),

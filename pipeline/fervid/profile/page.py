@@ -9,7 +9,6 @@ from html import escape
 from fervid import __version__
 from fervid.profile.genre import INSUFFICIENT, REFERENCE, TagScore
 from fervid.profile.profile import Profile
-from fervid.profile.similarity import Match
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
@@ -20,8 +19,9 @@ p, li { max-width: 48rem; }
 .quiet { opacity: .7; }
 .note { border-left: 4px solid #D55E00; padding: .1rem .8rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { font-size: .92rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+td { overflow-wrap: anywhere; min-width: 3.2rem; }
 td.figure, th.figure { text-align: right; white-space: nowrap; }
 figure { margin: .5rem 0 0; break-inside: avoid; }
 img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
@@ -53,16 +53,16 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
         ("expressions", ", ".join(f"{label} {share:.0%}" for label, share in shares) or "none", of_faces),
         ("intensity", _number(profile.expressions.intensity), of_faces + "; 1 less neutral"),
         ("not marked unsure", _percent(coverage.sure_share), of_faces),
-        ("changes of expression", f"{_number(profile.transitions.per_face_minute)} a minute", of_faces),
+        ("changes of expression", f"{_number(profile.transitions.per_face_minute, 1)} a minute", of_faces),
         ("two faces or more", _percent(profile.co_occurrence.coverage), "of the observed time"),
         ("longest time without a face", f"{faces.longest_without_s:.1f} s", ""),
-        ("brightness", _number(picture.brightness), f"{picture.coverage:.0%} of the observed time"),
-        ("motion over 0.2 s", _number(picture.motion), f"{picture.motion_coverage:.0%} of the observed time"),
+        ("brightness", _percent(picture.brightness), f"{picture.coverage:.0%} of the observed time"),
+        ("change over 0.2 s", _percent(picture.motion, 1), f"{picture.motion_coverage:.0%} of the observed time"),
     ]
     if shots is not None:
         rows += [
             ("shots", f"{shots.n_shots}, median {shots.median_s:.1f} s", f"{shots.coverage:.0%} of the video observed"),
-            ("cuts a minute", _number(shots.cuts_per_minute), f"over {coverage.observed_s:.1f} s"),
+            ("cuts a minute", _number(shots.cuts_per_minute, 1), f"over {coverage.observed_s:.1f} s"),
             ("faces a shot", _number(faces.faces_per_shot), f"{faces.shots_with_faces} shots with faces"),
         ]
     return rows
@@ -91,8 +91,8 @@ def comparison_page(
     profiles: Sequence[Profile],
     tags: Sequence[Sequence[TagScore]],
     figures: Sequence[tuple[str, str, bytes]],
-    nearest: Sequence[Match],
-    remark: str,
+    nearest: Sequence[tuple[str, float] | None],
+    remarks: Sequence[str],
 ) -> str:
     """The page of many videos: pictures, then a row a video with its best supported tags and nearest other video."""
     rows = [
@@ -101,16 +101,16 @@ def comparison_page(
             f"{profile.coverage.span_s:.0f} s",
             f"{profile.coverage.face_share:.0%}",
             _best_expressions(profile),
-            "not looked for" if profile.shots is None else _number(profile.shots.cuts_per_minute),
+            "not looked for" if profile.shots is None else _number(profile.shots.cuts_per_minute, 1),
             tags_in_words(of_video).split(":")[0],
-            f"{match.name} ({match.cosine:.2f})",
+            "" if near is None else f"{near[0]} ({near[1]:.2f})",
         )
-        for profile, of_video, match in zip(profiles, tags, nearest, strict=True)
+        for profile, of_video, near in zip(profiles, tags, nearest, strict=True)
     ]
     parts = [
         f"<h1>{len(profiles)} videos beside each other</h1>",
         '<p class="quiet">Shares are of the time that usable faces are seen; the column of faces says how much.</p>',
-        f'<p class="note">{escape(remark)}</p>' if remark else "",
+        *(f'<p class="note">{escape(remark)}</p>' for remark in remarks),
         *(_figure(*figure) for figure in figures),
         "<h2>Each video</h2>",
         _table(("video", "length", "a usable face", "expressions", "cuts a minute", "tags", "nearest"), rows),
@@ -186,9 +186,9 @@ def _page(title: str, parts: Iterable[str]) -> str:
     )
 
 
-def _number(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.2f}"
+def _number(value: float | None, digits: int = 2) -> str:
+    return "not measured" if value is None else f"{value:.{digits}f}"
 
 
-def _percent(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.0%}"
+def _percent(value: float | None, digits: int = 0) -> str:
+    return "not measured" if value is None else f"{value:.{digits}%}"

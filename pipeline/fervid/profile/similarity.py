@@ -121,6 +121,20 @@ def similarity_matrix(profiles: Sequence[Profile]) -> np.ndarray:
     return np.clip(np.divide(dot, length, out=np.zeros_like(dot), where=length > 0), 0.0, 1.0)
 
 
+def in_a_row(matrix: np.ndarray) -> list[int]:
+    """An order of the videos of a similarity matrix (N, N) in which alike ones are neighbours.
+
+    From the one most unlike the rest, always on to the most alike that is left (a greedy chain, not the best order).
+    """
+    left = set(range(len(matrix)))
+    order = [int(matrix.sum(axis=1).argmin())] if left else []
+    left -= set(order)
+    while left:
+        order.append(max(sorted(left), key=lambda other: matrix[order[-1], other]))
+        left.remove(order[-1])
+    return order
+
+
 def place_on_map(profiles: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (N, 2) of profiles on a map and the share of variance of both axes (2,).
 
