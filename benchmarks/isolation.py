@@ -1,15 +1,18 @@
 """What worker processes and publication cost: CPU seconds of the same work with and without them.
 
-    python benchmarks/isolation.py [VIDEO] [--repeats 7]
+    python benchmarks/isolation.py [VIDEO] [--repeats 7] [--seconds 120] [--results FILE]
 
 `bare` observes all segments of a video and interprets them in one process that writes nothing; `library` is
-`fervid.analyze`, which publishes every segment and the tables; `workers` is the same with one worker process. Start-up
-is part of each. Runs are interleaved; CPU seconds are of the whole tree of processes.
+`fervid.analyze`, which publishes every segment and the tables; `workers` is the same with one worker process, and
+`command` is `fervid analyze` with one, whose own process loads less. Start-up is part of each. Runs are interleaved;
+CPU seconds are of the whole tree of processes. With FILE, repeats are added to those of earlier calls, and all of them
+are summed up.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import statistics
@@ -48,6 +51,8 @@ workers = int(sys.argv[3]) or None
 fervid.analyze(sys.argv[1], out=sys.argv[2], settings=fervid.load_settings(environment={}), device="cpu",
                workers=workers, overwrite=True, plot=False)
 """
+COMMAND = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+OPTIONS = ("--workers", "1", "--device", "cpu", "--overwrite", "--no-plot", "-q")
 
 
 def cpu_seconds(script: str, *arguments: str) -> float:
@@ -56,6 +61,7 @@ def cpu_seconds(script: str, *arguments: str) -> float:
     subprocess.run(
         [sys.executable, "-c", script, *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT / "pipeline")},
+        stdout=subprocess.DEVNULL,
         check=True,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -66,28 +72,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=120, help="length of the clip that is made without VIDEO")
+    parser.add_argument("--results", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         video = arguments.video
         if video is None:
             from synthetic import constant_rate, write_video
 
-            video = write_video(Path(folder) / "face.mp4", constant_rate(120))
+            video = write_video(Path(folder) / "face.mp4", constant_rate(arguments.seconds))
         kinds = {
             "bare": lambda: cpu_seconds(BARE, str(video)),
             "library": lambda: cpu_seconds(LIBRARY, str(video), folder, "0"),
             "workers 1": lambda: cpu_seconds(LIBRARY, str(video), folder, "1"),
-            "workers 2": lambda: cpu_seconds(LIBRARY, str(video), folder, "2"),
+            "command": lambda: cpu_seconds(COMMAND, "analyze", str(video), "-o", folder, *OPTIONS),
         }
         spent: dict[str, list[float]] = {kind: [] for kind in kinds}
+        if arguments.results is not None and arguments.results.is_file():
+            spent = json.loads(arguments.results.read_text())
         for _ in range(arguments.repeats):
             for kind, run in kinds.items():
                 spent[kind].append(run())
+        if arguments.results is not None:
+            arguments.results.write_text(json.dumps(spent))
         bare = spent["bare"]
         for kind, seconds in spent.items():
             ratio = statistics.median(mine / theirs for mine, theirs in zip(seconds, bare, strict=True))
             spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
-            print(f"{kind:10s} median {statistics.median(seconds):6.2f} CPU s ({spread}), {ratio:.3f} times bare")
+            print(
+                f"{kind:10s} {len(seconds)} runs, median {statistics.median(seconds):6.2f} CPU s ({spread}), "
+                f"{ratio:.3f} times bare"
+            )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 
 from fervid.errors import InputError
 
-CRASHING_LEVEL = 250
+CRASHING_LEVEL = 220
 """A picture this bright makes the detector below crash."""
 
 

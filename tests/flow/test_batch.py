@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,7 @@ import pytest
 
 import fervid
 import hostile
-from runner import SOURCE, START, run_fervid
+from runner import HELD_TO_PERMISSIONS, SOURCE, START, run_fervid
 from synthetic import SIZE, constant_rate, empty_picture, face_until, write_video
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and limits as Linux has them")
@@ -55,16 +54,34 @@ def wait_for(condition: object, process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-def test_any_number_of_workers_writes_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("numbers", [(2,), pytest.param((1, 4), marks=pytest.mark.slow)])
+def test_any_number_of_workers_writes_the_same_bytes(clip: Path, tmp_path: Path, numbers: tuple[int, ...]) -> None:
     settings = fervid.load_settings(assignments=["video.segment_seconds=1"], environment={})
-    for workers in (None, 1, 2, 4):
+    for workers in (None, *numbers):
         out = tmp_path / str(workers)
         fervid.analyze(clip, out=out, settings=settings, device="cpu", workers=workers, plot=False)
     expected = tables(tmp_path / "None")
     assert len(expected) == 4 + 4
-    assert all(tables(tmp_path / str(workers)) == expected for workers in (1, 2, 4))
+    assert all(tables(tmp_path / str(workers)) == expected for workers in numbers)
 
 
+def test_results_of_other_settings_are_never_mixed_in(clip: Path, tmp_path: Path) -> None:
+    out, begun = tmp_path / "out", tmp_path / "begun"
+    for fps in (5, 10):
+        settings = fervid.load_settings(assignments=["video.segment_seconds=1", f"video.fps={fps}"], environment={})
+        for folder in (out, tmp_path / f"fresh{fps}"):
+            run = fervid.analyze(clip, out=folder, settings=settings, device="cpu", plot=False)
+        if fps == 5:  # as if that run had been stopped half-way
+            shutil.copytree(out, begun)
+            (begun / run.folder.name / "manifest.json").unlink()
+            for observed in sorted((begun / run.folder.name / "observations").iterdir())[2:]:
+                observed.unlink()
+    went_on = fervid.analyze(clip, out=begun, settings=settings, device="cpu", plot=False)
+    assert went_on.manifest.segments_reused == 0
+    assert tables(out) == tables(begun) == tables(tmp_path / "fresh10") != tables(tmp_path / "fresh5")
+
+
+@pytest.mark.slow
 def test_killed_workers_and_parents_leave_the_bytes_of_an_unbroken_run(clip: Path, tmp_path: Path) -> None:
     out, rng = tmp_path / "out", np.random.default_rng(5)
     options = (clip, "-o", out, *SEGMENTS, "--workers", "2", "--fps", "25")
@@ -95,7 +112,7 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
     videos, out = tmp_path / "videos", tmp_path / "out"
     videos.mkdir()
     white = np.full(SIZE[::-1], 255, np.uint8)
-    write_video(videos / "bad.mp4", constant_rate(3), lambda t: white if t > 1.5 else empty_picture())
+    write_video(videos / "bad.mp4", constant_rate(3), lambda t: white if 1.5 < t < 1.9 else empty_picture())
     write_video(videos / "good.mp4", constant_rate(2), empty_picture)
     environment = hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": "1"}
     command = ("analyze", str(videos), "-o", str(out), *SEGMENTS, "--workers", "2", "--detector", "hostile")
@@ -130,12 +147,13 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
     assert healed.returncode == 2  # the detector is unknown now: it was tried
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
-    clip: Path, tmp_path: Path, number: signal.Signals, code: int
+    tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     long = write_video(tmp_path / "long.mp4", constant_rate(30), face_until(30))
-    assert clip
     process = start(long, "-o", tmp_path / "out", *SEGMENTS, "--workers", "2", "--fps", "25")
     wait_for(lambda: list(tmp_path.glob("out/*/observations/*.parquet")), process)
     published = set(tmp_path.glob("out/*/observations/*.parquet"))
@@ -168,11 +186,49 @@ def test_two_runs_of_one_video_or_two_batches_in_one_place_refuse_each_other(cli
 def test_a_full_disk_stops_the_run_with_one_line(clip: Path, tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
     done = run_fervid("analyze", str(clip), "-o", str(tmp_path / "out"), *SEGMENTS, before=limit)
-    assert resource
     assert done.returncode == 74
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
     assert run_fervid("analyze", str(clip), "-o", str(tmp_path / "out"), *SEGMENTS).returncode == 0
+
+
+def test_a_place_that_cannot_be_written_stops_the_run_with_one_line(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir(mode=0o555)
+    done = run_fervid("analyze", str(clip), "-o", str(out), *SEGMENTS, before=HELD_TO_PERMISSIONS)
+    assert done.returncode == 74
+    assert done.stderr.splitlines() == [
+        f"fervid: {out} cannot be written (Permission denied). Give another folder with --out."
+    ]
+    assert not list(out.iterdir())
+
+
+def test_a_list_sets_options_of_single_videos_and_growing_files_are_left_out(clip: Path, tmp_path: Path) -> None:
+    shutil.copy(clip, tmp_path / "growing.mp4")
+    old = write_video(tmp_path / "old.mp4", constant_rate(1), empty_picture)
+    dense = write_video(tmp_path / "dense.mp4", constant_rate(1.2), empty_picture)
+    for path in (old, dense):
+        os.utime(path, (time.time() - 3600,) * 2)
+    (tmp_path / "list.csv").write_text(f"path,fps\n{old},\n{dense},25\n{tmp_path}/growing.mp4,\n")
+    command = (str(tmp_path / "list.csv"), "-o", tmp_path / "out", *SEGMENTS, "--settle", "2s", "--json")
+    os.utime(tmp_path / "growing.mp4")
+    process = start(*command)
+    deadline = time.monotonic() + 90
+    while process.poll() is None:
+        assert time.monotonic() < deadline
+        with (tmp_path / "growing.mp4").open("ab") as file:
+            file.write(b"more")
+        time.sleep(0.05)
+    printed, errors = process.communicate()
+    assert process.returncode == 3, errors
+    analysed = {run["video"]: run["frames_analysed"] for run in map(json.loads, printed.splitlines())}
+    assert analysed == {"old.mp4": 5, "dense.mp4": 30}
+    assert "growing.mp4 is still growing" in errors
+    assert errors.splitlines()[-1] == "2 ok, 0 partial, 0 rejected, 0 crashed, 1 skipped"
+    plan = run_fervid("analyze", *map(str, command[:3]), *SEGMENTS, "--dry-run")
+    assert plan.returncode == 0, plan.stderr
+    assert plan.stdout.count("skip    ") == 2
+    assert plan.stdout.splitlines()[-1].startswith("1 to analyse, 2 to skip; 0.")
 
 
 def test_names_that_trouble_other_programs_are_analysed_and_one_content_once(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import http.server
 import json
 import os
 import pickle
+import re
 import resource
+import subprocess
 import sys
 import threading
 import urllib.request
@@ -268,6 +270,18 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.scripts_of_attributes += [f"{tag} {name}={value}" for name, value in attrs if name.startswith("on")]
+
+
+@pytest.mark.slow
+def test_mutated_containers_neither_hang_nor_break_a_batch() -> None:
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "fuzz.py"
+    command = [sys.executable, str(script), "--inputs", "60", "--seed", "7"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = re.search(r"60 inputs: {(.*)}", done.stdout)
+    assert counts is not None
+    assert "'complete'" in counts[1]
+    assert "'rejected'" in counts[1]  # mutations that change nothing would show nothing
 
 
 @pytest.mark.slow
