@@ -16,7 +16,7 @@ import pickle
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 
 AV_TIME_BASE = 1_000_000
 OBSERVATIONS = "observations"
+TABLES = ("frames", "faces", "tracks", "timeline")
 
 
 def analyze(
@@ -330,11 +331,20 @@ def _sweep(folder: Path) -> None:
         torn.unlink()
 
 
+def _clear(folder: Path) -> None:
+    """Remove what an analysis wrote into a run folder, and the folder unless somebody else put something there."""
+    shutil.rmtree(folder / OBSERVATIONS)
+    for name in (MANIFEST, PLOT, *(f"{table}.parquet" for table in TABLES)):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def _refuse_if_too_damaged(path: Path, folder: Path, ledger: Ledger, plan: PacketPlan, settings: Settings) -> None:
     share = ledger.bad_packets / max(1, ledger.packets)
     no_frames = ledger.decoded == 0 and settings.video.start_seconds == 0
     if no_frames or share > settings.video.max_bad_packet_share:
-        shutil.rmtree(folder)
+        _clear(folder)
         found = "none of its frames can be decoded" if no_frames else f"{share:.0%} of its packets cannot be decoded"
         raise TooDamaged(
             f"{path}: {found} ({ledger.bad_packets} of {plan.n_packets} packets bad). Give an intact copy."

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fervid.errors import ConfigError, VideoNotFound
+from fervid.manifest import MANIFEST
+from fervid.run import RUN_NAME
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -36,7 +38,8 @@ class Inputs:
 
 
 def find_videos(names: Iterable[str]) -> Inputs:
-    """Files are taken as named, whatever their suffix; in folders (searched to the bottom) only known video suffixes.
+    """Files are taken as named, whatever their suffix; in folders (searched to the bottom, but for run folders) only
+    known video suffixes.
 
     `@list.txt` names a file with one path or pattern a line, `list.csv` or `@list.csv` one with a column `path` and any
     of OPTION_COLUMNS; an empty cell leaves the option as it is. Raises VideoNotFound for a name that stands for
@@ -82,7 +85,9 @@ def _walk(folder: Path) -> Iterator[Path]:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = folder / entry.name
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(path)
+                # A run's own folder may hold videos that were made from it.
+                if not (RUN_NAME.fullmatch(entry.name) and (path / MANIFEST).is_file()):
+                    yield from _walk(path)
             elif not entry.is_symlink() or not path.is_dir():
                 yield path
 

@@ -25,9 +25,9 @@ from fervid.batch.lock import Lock
 from fervid.batch.report import BATCH_TABLE, FAILED_LIST
 from fervid.errors import ConfigError, InputError, OutputError, OutputInUse
 from fervid.manifest import MANIFEST, write_json
+from fervid.run import RUN_NAME
 
 HOLD, PURGE_LOG, DOOMED = "HOLD.json", "purge.jsonl", ".purged-"
-RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
 OBSERVATIONS = "observations"
 
 BATCH_FILES = frozenset((BATCH_TABLE, FAILED_LIST, ".ids.json"))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PLOT = "timeline.png"
 ID_DIGITS = 8
+RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
+"""What `run_folder_name` makes."""
 
 
 @dataclass(frozen=True, slots=True)

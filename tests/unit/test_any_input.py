@@ -25,8 +25,8 @@ from fervid.geometry import clip_boxes, iou_matrix, pad_boxes
 from fervid.inputs import find_videos
 from fervid.log import one_line
 from fervid.manifest import MANIFEST, manifest_content, printable
-from fervid.retention import RUN_NAME, parse_age
-from fervid.run import run_folder_name
+from fervid.retention import parse_age
+from fervid.run import RUN_NAME, run_folder_name
 from fervid.types import VideoInfo
 from fervid.video.probe import PacketPlan
 from fervid.video.segments import plan_segments, sampling_slot

@@ -134,6 +134,21 @@ def test_a_wrong_csv_list_is_an_error_that_names_what_is_wrong(folder: Path, con
         find_videos(["list.csv"])
 
 
+def test_what_was_made_from_a_video_is_not_taken_for_one(folder: Path) -> None:
+    (folder / "camera" / "manifest.json").parent.mkdir()
+    (folder / "camera" / "manifest.json").write_text("{}")  # somebody else's
+    (folder / "camera" / "c.mp4").touch()
+    before = find_videos([str(folder)]).videos
+    assert folder / "camera" / "c.mp4" in before
+    run = folder / "results" / "a-0123abcd"
+    (run / "evidence").mkdir(parents=True)
+    (run / "manifest.json").write_text("{}")
+    for made in (run / "annotated.mp4", run / "evidence" / "clip.mp4"):
+        made.touch()
+    assert find_videos([str(folder)]).videos == before
+    assert find_videos([str(run / "annotated.mp4")]).videos == (run / "annotated.mp4",)
+
+
 def test_links_that_lead_in_circles_are_not_followed(folder: Path) -> None:
     (folder / "deep" / "loop").symlink_to(folder)
     assert found("deep") == (["deep/b.mp4", "deep/c.mkv"], 1)

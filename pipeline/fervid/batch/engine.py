@@ -89,7 +89,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop whatever still runs, at once, and let go of everything."""
+        """Stop whatever still runs, at once, and let go of everything. A second call does nothing."""
         ...
 
 

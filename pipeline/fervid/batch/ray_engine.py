@@ -96,6 +96,7 @@ class RayEngine:
             self._ray.cancel(reference, force=True)
         for actor in self._actors:
             self._ray.kill(actor)
+        self._actors = []
         self._running.clear()
         self._lost.clear()
         if self._owns_ray:

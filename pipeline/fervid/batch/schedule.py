@@ -95,7 +95,7 @@ class Scheduler:
         self._running: dict[int, _Step] = {}
 
     def run(self) -> None:
-        """Run until every video has its result. Raises what stops the whole run; closes nothing but its locks."""
+        """Run until every video has its result. Raises what stops the whole run, with the engine closed."""
         try:
             while True:
                 while self._engine.n_running < self._engine.n_workers and (step := self._next()) is not None:
@@ -105,6 +105,9 @@ class Scheduler:
                     return
                 for event in self._engine.wait():
                     self._hear(event)
+        except BaseException:
+            self._engine.close()  # before others may write where its steps still do
+            raise
         finally:
             for video in self._open:
                 video.lock.release()
