@@ -25,6 +25,7 @@ from fervid.cli.live import live
 from fervid.cli.models import app as models
 from fervid.cli.profile import profile
 from fervid.cli.purge import purge
+from fervid.cli.query import compact, query
 from fervid.cli.report import report
 from fervid.cli.serve import serve
 from fervid.cli.targets import targets
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 for command in (
     *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
-    *(config, doctor, purge),
+    *(query, compact, config, doctor, purge),
 ):
     app.command()(command)
 app.add_typer(alerts, name="alerts")

@@ -1,0 +1,52 @@
+"""`fervid query`: SQL over the tables of finished runs. `fervid compact`: those tables in one file each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+DEFAULT_RUNS = "outputs"
+Runs = Annotated[list[str] | None, typer.Argument(help="Run folders, or folders of them. [outputs]")]
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over frames, faces, tracks, timeline, alerts, videos.")],
+    runs: Runs = None,
+    form: Annotated[Literal["table", "csv", "json", "parquet"], typer.Option("--format", help="Of the result.")] = (
+        "table"
+    ),
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the result. [printed]")] = None,
+) -> None:
+    """Ask the tables of finished runs with SQL. Reads these tables and nothing else, and changes nothing.
+
+    Every view has the columns run (its folder) and video (its file name).
+    Example: fervid query "SELECT video, start_s, end_s FROM alerts WHERE peak_score > 0.6" outputs
+    """
+    from fervid.errors import ConfigError
+    from fervid.query.results import write_result
+    from fervid.query.session import run_query
+    from fervid.query.sources import find_sources
+
+    if form == "parquet" and out is None and sys.stdout.isatty():
+        raise ConfigError("Parquet is no text for a terminal. Name a file with --out, or redirect the output.")
+    write_result(run_query(sql, find_sources(runs or [DEFAULT_RUNS])), form, out)
+
+
+def compact(
+    runs: Runs = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")] = Path("outputs/compacted"),
+) -> None:
+    """Copy the tables of many runs into one file each, which queries then read in a fraction of the time.
+
+    `fervid query "..." outputs/compacted` reads the copy alone. Run it again when runs have changed.
+    """
+    from fervid.query.compact import compact_runs
+    from fervid.query.sources import Sources, find_sources
+
+    found = find_sources(runs or [DEFAULT_RUNS])
+    done = compact_runs(Sources(found.runs), out)
+    counts = ", ".join(f"{n:,} {name}" for name, n in done.rows.items())
+    typer.echo(f"{done.runs} runs: {counts}\n  {done.folder}")

@@ -1,0 +1,122 @@
+"""The tables of many runs in one file each, for tens of thousands of runs. A copy: the runs stay as they are.
+
+What changes in the runs later is not in the copy; compact again then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fervid.errors import InputError, OutputError
+from fervid.manifest import write_json
+from fervid.query.session import EMPTY
+from fervid.query.sources import COMPACTED, TABLES, Sources, videos_table
+
+COMPACTED_VERSION = 1
+ROWS_PER_GROUP = 131_072
+OWN_COLUMNS = (pa.field("run", pa.string()), pa.field("video", pa.string()))
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What was written: the folder, runs, and rows by table."""
+
+    folder: Path
+    runs: int
+    rows: dict[str, int]
+
+
+def compact_runs(sources: Sources, out: Path) -> Compacted:
+    """Write frames, faces, tracks, timeline, alerts and videos of all runs, one Parquet file each, into `out`.
+
+    Runs follow each other in the order of their folders. Memory does not grow with their number.
+    Raises InputError for a table that cannot be read, OutputError for a folder that cannot be written.
+    """
+    if not sources.runs:
+        raise InputError("there is no run to compact. Give folders that `fervid analyze` wrote.")
+    marker = out / COMPACTED
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        marker.unlink(missing_ok=True)  # while tables are replaced they do not belong together
+        rows = {}
+        for name in TABLES:
+            rows[name] = _write(out / f"{name}.parquet", name, sources)
+        videos = videos_table(sources)
+        _replace(out / "videos.parquet", videos.schema, [videos])
+        rows["videos"] = len(videos)
+        write_json(marker, {"schema_version": COMPACTED_VERSION, "runs": len(sources.runs), "rows": rows})
+    except OSError as problem:
+        raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+    return Compacted(out, len(sources.runs), rows)
+
+
+def _write(path: Path, name: str, sources: Sources) -> int:
+    files = sources.files(name)
+    schema = pa.unify_schemas([_plain(_schema(file)) for file, _ in files] or [_plain(EMPTY[name])])
+    own = [column for column in OWN_COLUMNS if column.name not in schema.names]
+    schema = pa.schema([*own, *schema])
+    return _replace(path, schema, (_with_run(file, run.name, sources.video_name(run), schema) for file, run in files))
+
+
+def _with_run(file: Path, run: str, video: str, schema: pa.Schema) -> pa.Table:
+    """A table of a run with all columns of `schema`; those that it lacks are null."""
+    try:
+        table = pq.ParquetFile(file).read(use_threads=False)
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise InputError(f"{file} cannot be read ({problem}). Analyse its video again.") from None
+    columns = []
+    for column in schema:
+        if column.name in table.column_names:
+            columns.append(table[column.name].cast(column.type))
+        else:
+            value = {"run": run, "video": video}.get(column.name)
+            columns.append(pa.repeat(pa.scalar(value, column.type), len(table)))
+    return pa.table(columns, schema=schema)
+
+
+def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+    """Write tables into one file in row groups of a fair size, in one atomic step; the number of rows."""
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    n = 0
+    with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        for group in _groups(tables):
+            writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+            n += len(group)
+    os.replace(partial, path)
+    return n
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    waiting: list[pa.Table] = []
+    n = 0
+    for table in tables:
+        waiting.append(table)
+        n += len(table)
+        if n >= ROWS_PER_GROUP:
+            yield pa.concat_tables(waiting)
+            waiting, n = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _schema(file: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(file)
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise InputError(f"{file} cannot be read ({problem}). Analyse its video again.") from None
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """The schema without provenance, dictionaries as words: each file has a dictionary of its own."""
+    return pa.schema(
+        [
+            pa.field(column.name, column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
+            for column in schema
+        ]
+    )

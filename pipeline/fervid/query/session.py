@@ -1,0 +1,130 @@
+"""One SQL query over runs, with DuckDB. It reads the tables of the runs and nothing else, and writes nothing.
+
+The connection lives in memory, one SELECT is taken, and before it runs DuckDB's own access to files is limited to the
+tables of the runs, extensions and Python variables are out of reach, and its settings are locked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from fervid.alerts.records import alerts_schema
+from fervid.errors import ConfigError, DependencyMissing, InputError
+from fervid.query.sources import Sources, videos_schema, videos_table
+from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+
+NO_LABELS: Sequence[str] = ()
+EMPTY = {
+    "frames": frames_schema(),
+    "faces": faces_schema(NO_LABELS),
+    "tracks": tracks_schema(NO_LABELS),
+    "timeline": timeline_schema(NO_LABELS),
+    "alerts": alerts_schema(),
+    "videos": videos_schema(),
+}
+"""What a view looks like when no run has its table."""
+OWN_NAME = frozenset({"alerts", "videos"})
+"""Tables that name their video already."""
+MEMORY_LIMIT = "2GB"
+HINTS_OF_NO_USE = re.compile(r' ?Did you mean "(pg_|duckdb_|sqlite_|_)[^"]*"\?')
+"""DuckDB suggests its own tables to who mistypes a view."""
+
+
+def run_query(sql: str, sources: Sources) -> pa.Table:
+    """The result of one SELECT over the views frames, faces, tracks, timeline, alerts and videos.
+
+    Every view has the columns `run` (folder) and `video` (file name). Raises ConfigError for SQL that is wrong or not a
+    SELECT, InputError for tables that cannot be read, DependencyMissing without DuckDB.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        raise DependencyMissing("queries need DuckDB, which is not installed. Install it with fervid[query].") from None
+    with duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "python_enable_replacements": False}) as db:
+        try:
+            statements = db.extract_statements(sql)
+        except duckdb.Error as problem:
+            raise ConfigError(_in_words(problem)) from None
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise ConfigError(f"{sql!r} is not one SELECT. Queries read only: write one SELECT, or WITH ... SELECT.")
+        try:
+            paths = _make_views(db, sql, sources)
+        except duckdb.Error as problem:
+            raise InputError(f"the tables of the runs cannot be read together ({_first_line(problem)}).") from None
+        _lock(db, paths)
+        try:
+            return db.sql(sql).to_arrow_table()
+        except duckdb.Error as problem:
+            raise ConfigError(_in_words(problem)) from None
+
+
+def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
+    """Make the views that the query may name, and return the files behind them."""
+    words = sql.casefold()
+    wanted = [name for name in EMPTY if name in words]
+    allowed: list[str] = []
+    for name in wanted:
+        parts = []
+        if name == "videos":
+            if sources.runs:
+                db.register("_videos", videos_table(sources))
+                parts.append("SELECT * FROM _videos")
+        elif files := sources.files(name):
+            paths = [str(path) for path, _ in files]
+            listed = {"filename": paths, "run": [run.name for _, run in files]}
+            if name not in OWN_NAME:
+                listed["video"] = [sources.video_name(run) for _, run in files]
+            db.register("_listed", pa.table(listed))
+            db.execute(f"CREATE TABLE _{name}_runs AS SELECT * FROM _listed")
+            db.unregister("_listed")
+            rows = f"read_parquet({_sql_list(map(_literal, paths))}, union_by_name=true, filename=true)"
+            parts.append(
+                f"SELECT _runs.* EXCLUDE (filename), _rows.* EXCLUDE (filename) FROM {rows} AS _rows "
+                f"JOIN _{name}_runs AS _runs USING (filename)"
+            )
+            allowed += paths
+        compacted = [folder / f"{name}.parquet" for folder in sources.compacted]
+        if paths := [str(path) for path in compacted if path.is_file()]:
+            parts.append(f"SELECT * FROM read_parquet({_sql_list(map(_literal, paths))}, union_by_name=true)")
+            allowed += paths
+        if not parts:
+            schema = EMPTY[name]
+            for column in ("video", "run"):
+                if column not in schema.names:
+                    schema = schema.insert(0, pa.field(column, pa.string()))
+            db.register(f"_no_{name}", schema.empty_table())
+            parts.append(f"SELECT * FROM _no_{name}")
+        db.execute(f"CREATE VIEW {name} AS " + " UNION ALL BY NAME ".join(parts))
+    return allowed
+
+
+def _lock(db: Any, paths: list[str]) -> None:
+    """From here on nothing but `paths` can be opened, nothing loaded, and none of this undone."""
+    patterns = [_literal(path) for path in paths]
+    db.execute(f"SET allowed_paths = {_sql_list(dict.fromkeys([*paths, *patterns]))}")
+    db.execute("SET temp_directory = ''")
+    db.execute("SET enable_external_access = false")
+    db.execute("SET lock_configuration = true")
+
+
+def _literal(path: str) -> str:
+    """A path in which no character stands for others, as DuckDB reads file names."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def _sql_list(values: Any) -> str:
+    return "[" + ", ".join("'" + str(value).replace("'", "''") + "'" for value in values) + "]"
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).strip().split("\n", 1)[0]
+
+
+def _in_words(problem: Exception) -> str:
+    words = " ".join(line.strip() for line in str(problem).strip().splitlines() if line.strip() and "^" not in line)
+    words = HINTS_OF_NO_USE.sub("", words).rstrip(".")
+    return f"the query cannot be run: {words}. Views: {', '.join(EMPTY)}."

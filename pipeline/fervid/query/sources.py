@@ -1,0 +1,128 @@
+"""Which files hold the tables of many runs: in their folders, or compacted. Reads manifests, runs no query."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from fervid.errors import InputError
+from fervid.manifest import MANIFEST, manifest_content
+
+COMPACTED = "compacted.json"
+TABLES = ("frames", "faces", "tracks", "timeline", "alerts")
+VIEWS = (*TABLES, "videos")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Runs in folders of their own, and folders that `fervid compact` wrote."""
+
+    runs: tuple[Path, ...] = ()
+    compacted: tuple[Path, ...] = ()
+    _manifests: dict[Path, dict[str, Any]] = field(default_factory=dict)
+
+    def files(self, table: str) -> list[tuple[Path, Path]]:
+        """The Parquet files of a table in run folders, each with its run; a run without alerts has none."""
+        files = [(run / f"{table}.parquet", run) for run in self.runs]
+        return files if table != "alerts" else [(path, run) for path, run in files if path.is_file()]
+
+    def manifest(self, run: Path) -> dict[str, Any]:
+        """The manifest of a run, read once. Raises InputError."""
+        if run not in self._manifests:
+            self._manifests[run] = manifest_content(run)
+        return self._manifests[run]
+
+    def video_name(self, run: Path) -> str:
+        """The file name of a run's video."""
+        return Path(self.manifest(run)["video_path"]).name
+
+
+def find_sources(names: Iterable[str | Path]) -> Sources:
+    """Runs and compacted folders that are named or lie below. Raises InputError for a name without any."""
+    runs: dict[Path, None] = {}
+    compacted: dict[Path, None] = {}
+    for name in names:
+        found = [(folder.resolve(), kind) for folder, kind in _walk(Path(name))]
+        if not found:
+            raise InputError(f"{name} is no run and holds none. Give a folder that `fervid analyze` wrote.")
+        for folder, kind in found:
+            (runs if kind == MANIFEST else compacted)[folder] = None
+    return Sources(tuple(sorted(runs)), tuple(sorted(compacted)))
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Folders with a manifest, or with compacted tables; nothing is looked for below them."""
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except OSError:
+        return
+    names = {entry.name for entry in found}
+    for kind in (MANIFEST, COMPACTED):
+        if kind in names:
+            yield folder, kind
+            return
+    for entry in sorted(found, key=lambda entry: entry.name):
+        if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+
+
+def videos_table(sources: Sources) -> pa.Table:
+    """One row a run: the video, how it was analysed, and what came out."""
+    rows = [_video_row(run, sources.manifest(run)) for run in sources.runs]
+    return pa.Table.from_pylist(rows, schema=videos_schema())
+
+
+def videos_schema() -> pa.Schema:
+    """The columns of the view `videos`."""
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in ("run", "video", "video_id", "path", "folder", "status")),
+            ("duration_s", pa.float64()),
+            ("start_time_s", pa.float64()),
+            ("width_px", pa.int64()),
+            ("height_px", pa.int64()),
+            ("codec", pa.string()),
+            *((name, pa.int64()) for name in ("frames", "analysed", "failed", "n_faces", "n_tracks")),
+            ("coverage", pa.float64()),
+            ("dominant", pa.string()),
+            ("peak_anger", pa.float64()),
+            *((name, pa.string()) for name in ("model", "settings_hash", "runner", "finished_utc", "warnings")),
+        ]
+    )
+
+
+def _video_row(run: Path, content: dict[str, Any]) -> dict[str, Any]:
+    video, ledger, results = content["video"], content["ledger"], content.get("results") or {}
+    return {
+        "run": run.name,
+        "video": Path(content["video_path"]).name,
+        "video_id": content["video_id"],
+        "path": content["video_path"],
+        "folder": str(run),
+        "status": content["status"],
+        "duration_s": video.get("duration_seconds"),
+        "start_time_s": content["start_time_s"],
+        "width_px": video.get("width_px"),
+        "height_px": video.get("height_px"),
+        "codec": video.get("codec"),
+        "frames": ledger.get("frames"),
+        "analysed": ledger.get("analysed"),
+        "failed": ledger.get("failed"),
+        "n_faces": results.get("faces"),
+        "n_tracks": results.get("tracks"),
+        "coverage": results.get("coverage"),
+        "dominant": results.get("dominant"),
+        "peak_anger": (results.get("peak_anger") or {}).get("value"),
+        "model": content["model"]["name"],
+        "settings_hash": content["settings_hash"],
+        "runner": content["runner"],
+        "finished_utc": content["finished_utc"],
+        "warnings": json.dumps(list(content["warnings"]), ensure_ascii=False),
+    }
