@@ -42,7 +42,7 @@ from fervid.log import one_line
 from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
 from fervid.observe import Observer, is_observed, read_observations, write_observations
 from fervid.run import PLOT, Run, RunFolders, open_run
-from fervid.summary import results_in_numbers, summarise
+from fervid.summary import OBSERVE, results_in_numbers, summarise
 from fervid.timeline.io import write_table
 from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.types import FaceScores, Segment, VideoInfo
@@ -164,7 +164,7 @@ def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | No
     info, _, segments = _unseal(sealed)
     segment, ledger, n_faces = segments[index], Ledger(), 0
     observer = _observer(job, sealed)
-    before = asdict(observer.seconds)
+    before, started = asdict(observer.seconds), perf_counter()
     fps = job.method.settings.video.fps or info.average_frame_rate
     # The ledger moves as packets are decoded; frames come out in bursts, a batch of faces at a time.
     beat.follow(lambda: (ledger.analysed / fps, ledger.packets, ledger.decoded, ledger.bad_packets))
@@ -181,6 +181,7 @@ def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | No
         target = _observations_path(job.folder, segment)
         write_observations(target, counted(scored), ledger, observe_key=job.method.observe_key)
     spent = {name: seconds - before[name] for name, seconds in asdict(observer.seconds).items()}
+    spent[OBSERVE] = perf_counter() - started
     return Observed(spent, segment.end_seconds - segment.start_seconds, n_faces)
 
 

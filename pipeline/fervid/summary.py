@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LABEL_OF_ALERTS = "angry"
+OBSERVE = "observe"
+"""Wall seconds of observing segments, summed over the workers that did: what the stages' own are a share of."""
+
+STAGES = ("decode", "detect", "crop", "classify")
+"""They run side by side, so the busiest one sets the pace."""
 
 
 def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, labels: list[str]) -> dict[str, Any]:
@@ -53,11 +58,19 @@ def summarise(
         **manifest["results"],
         "elapsed_seconds": manifest["elapsed_seconds"],
         "times_real_time": duration / max(1e-9, manifest["elapsed_seconds"]),
+        **_pace(manifest["stage_seconds"]),
         "was_there": was_there,
         "warnings": list(manifest["warnings"]),
         "folder": str(folder),
         "files": sorted({*manifest["outputs"], *to_come, "manifest.json"}),
     }
+
+
+def _pace(seconds: dict[str, float]) -> dict[str, Any]:
+    """The share of the observing time that each stage was at work, and the busiest; none where nothing was observed."""
+    total = seconds.get(OBSERVE, 0.0)
+    busy = {name: min(1.0, seconds[name] / total) for name in STAGES if name in seconds} if total > 0 else {}
+    return {"busy_shares": busy, "bottleneck": max(busy, key=lambda name: busy[name]) if busy else None}
 
 
 def _peak(faces: pa.Table, column: str) -> dict[str, float] | None:

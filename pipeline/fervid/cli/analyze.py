@@ -268,6 +268,9 @@ def describe(summary: dict[str, Any]) -> str:
     lines.append(
         f"  speed         {summary['times_real_time']:.1f} times real time ({summary['elapsed_seconds']:.1f} s)"
     )
+    if summary["bottleneck"]:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in summary["busy_shares"].items())
+        lines.append(f"  busy          {shares} of the time; {summary['bottleneck']} sets the pace")
     lines.append(f"  results       {summary['folder']}")
     lines.append(f"                {', '.join(summary['files'])}")
     return "\n".join(lines)

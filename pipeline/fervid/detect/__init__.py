@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fervid.detect.effort import Effort
+from fervid.detect.motion import shrunk
 from fervid.detect.search import FaceSearch, SearchPlan, SearchWork
 from fervid.opencv import cv2
 from fervid.registry import resolve
@@ -71,7 +72,7 @@ def detect_faces(
         height, width = frame.gray.shape
         shrink = min(1.0, detector.smallest_face_px / max(1.0, min_face_px or min_face_share * height))
         size = max(1, round(width * shrink * pixel_aspect)), max(1, round(height * shrink))
-        small = _resized(frame.gray, size, in_two_steps=search.full_search_seconds > 0)
+        small = _resized(frame.gray, size, is_quick=search.full_search_seconds > 0)
         boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
         if not frame.is_corrupt:
             boxes, confidence = memory.find(small, frame.pts_seconds)
@@ -82,11 +83,10 @@ def detect_faces(
         yield frame, Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, boxes, confidence), small
 
 
-def _resized(gray: np.ndarray, size: tuple[int, int], *, in_two_steps: bool) -> np.ndarray:
-    """The picture at `size` (width, height). Halving first is three times cheaper: 0.7 against 2.0 ms for 1080p."""
-    height, width = gray.shape
-    if size == (width, height):
+def _resized(gray: np.ndarray, size: tuple[int, int], *, is_quick: bool) -> np.ndarray:
+    """The picture at `size` (width, height)."""
+    if size == (gray.shape[1], gray.shape[0]):
         return gray
-    if in_two_steps and 2 * size[0] <= width and 2 * size[1] <= height:
-        gray = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    if is_quick:
+        return shrunk(gray, size)
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

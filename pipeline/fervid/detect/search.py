@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fervid.detect.effort import Effort
-from fervid.detect.motion import bounding_rectangle, changed_cells, is_new_shot, tiny
+from fervid.detect.motion import bounding_rectangle, changed_cells, is_new_shot, shrunk, tiny
 from fervid.geometry import iou_matrix
 from fervid.opencv import cv2
 
@@ -26,17 +26,30 @@ OCTAVE = 2
 OCTAVE_RATE = 2
 """Each octave of larger faces is searched this much more often than the one below, and still costs less."""
 
-REGION_MARGIN = 0.5
-"""A region reaches this share of the face beyond it on every side."""
+REGION_MARGIN, STEADY_MARGIN = 0.5, 0.4
+"""A region reaches this share of the face beyond it on every side. Where a face was seen in the frame before, the
+second is tried first, at less cost."""
+
+SIZES_AN_OCTAVE, PLACES_A_FACE = 4, 4
+"""The grid of regions: sizes between a face and one twice as large, and places across a face."""
 
 TILTS_DEGREES = (0.0, 20.0, -20.0)
 """A cascade finds upright faces. Turning a region costs little, and finds the heads tilted to one side."""
 
 REGION_SIZE_RANGE = 1.4
-"""In a region, faces from the last size divided by this to the last size times this are looked for."""
+"""In a region, faces from the last size divided by this to the last size times this are looked for. With fewer sizes
+the boxes of one face would drift from frame to frame."""
+
+FACE_STILL_SHARE = 0.4
+"""A box is taken over only where less than this share of `still_level` changed: a face that moved by a few pixels looks
+otherwise in a crop whose box stayed behind."""
 
 SAME_FACE_IOU = 0.3
 """Two boxes of a frame that overlap more are one face; the surer one stays."""
+
+PATIENCE, LONGEST_DELAY = 2.0, 4.0
+"""While no face comes or goes, the interval of each octave grows by this factor from search to search, up to so many
+times the usual one: dense where faces change, sparse where nothing happens."""
 
 WHOLE_SHARE = 0.6
 """A changed part larger than this share of the picture is not cut out: the whole picture is searched."""
@@ -52,7 +65,7 @@ Rectangle = tuple[int, int, int, int]
 class SearchPlan:
     """When to search. Seconds are seconds of video; 0 switches a saving off."""
 
-    full_search_seconds: float = 0.8
+    full_search_seconds: float = 0.6
     keep_lost_seconds: float = 2.0
     still_level: float = 8.0
     still_seconds: float = 8.0
@@ -108,6 +121,8 @@ class _OctaveState:
     whole_seconds: float
     seconds: float
     searched_tiny: np.ndarray
+    delay: float = 1.0
+    """How many times the usual interval passes before the next search."""
 
 
 @dataclass(slots=True)
@@ -168,9 +183,14 @@ class FaceSearch:
         found = _Found.none()
         for place in self._places:
             found = found.joined(self._look_again(place, picture, now, seconds))
+        n_known = len(found.boxes)
         for candidate in self._candidates(picture, now, seconds):
             if not found.covers(candidate):
                 found = found.joined(self._search_region(picture, candidate, effort="fine"))
+        has_come, has_gone = len(found.boxes) > n_known, n_known < sum(place.is_seen for place in self._places)
+        if has_come or has_gone:
+            for state in self._octaves.values():
+                state.delay = 1.0
         self._work.still_frames += self._work.pixels == before
         self._remember(found, now, seconds)
         return found
@@ -187,30 +207,49 @@ class FaceSearch:
         """The faces around a place: searched, or taken over where nothing changed."""
         plan = self._plan
         if plan.still_level and seconds - place.searched_seconds < plan.still_seconds:
-            cells = changed_cells(place.searched_tiny, now, level=plan.still_level)
+            cells = changed_cells(place.searched_tiny, now, level=plan.still_level * FACE_STILL_SHARE)
             if not cells[self._cells(self._region(place.box), now)].any():
                 self._work.taken_over += 1
                 if not place.is_seen:
                     return _Found.none()
                 return _Found(place.box[None], np.array([place.confidence], np.float32))
         place.searched_seconds, place.searched_tiny = seconds, now
+        if place.is_seen:
+            found = self._search_turned(picture, place.box, 0.0, effort="lenient", margin=STEADY_MARGIN)
+            if len(found.boxes):
+                return found
         return self._search_region(picture, place.box, effort="lenient")
 
     def _search_region(self, picture: np.ndarray, box: np.ndarray, *, effort: Effort) -> _Found:
-        """Faces about as large as `box` around it: upright first, then with the head tilted to either side.
+        """Faces about as large as `box` around it: upright first, then with the head tilted to either side."""
+        for tilt in TILTS_DEGREES:
+            found = self._search_turned(picture, box, tilt, effort=effort)
+            if len(found.boxes):
+                break
+        return found
+
+    def _search_turned(
+        self,
+        picture: np.ndarray,
+        box: np.ndarray,
+        tilt_degrees: float,
+        *,
+        effort: Effort,
+        margin: float = REGION_MARGIN,
+    ) -> _Found:
+        """Faces about as large as `box` around it, with their heads tilted so far.
 
         The region is shrunk until the smallest face looked for is the detector's own.
         """
+        self._work.region_searches += 1
+        box = _roughly(box)
         size = float(box[2] - box[0])
         shrink = min(1.0, self._detector.smallest_face_px * REGION_SIZE_RANGE / size)
-        area, left, top, scale = self._cut_out(picture, self._region(box), shrink)
-        for tilt in TILTS_DEGREES:
-            self._work.region_searches += 1
-            found = self._detect(_turned(area, tilt), max_face_px=size * REGION_SIZE_RANGE * shrink, effort=effort)
-            if len(found.boxes):
-                boxes = _turned_back(found.boxes, area.shape, tilt) * scale
-                return _Found(boxes + np.array([left, top] * 2, np.float32), found.confidence)
-        return found
+        area, left, top, scale = self._cut_out(picture, self._region(box, margin), shrink)
+        largest = size * REGION_SIZE_RANGE * shrink
+        found = self._detect(_turned(area, tilt_degrees), max_face_px=largest, effort=effort)
+        boxes = _turned_back(found.boxes, area.shape, tilt_degrees) * scale
+        return _Found(boxes + np.array([left, top] * 2, np.float32), found.confidence)
 
     def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[np.ndarray]:
         """Boxes that may be faces, from the searches that are due."""
@@ -232,7 +271,6 @@ class FaceSearch:
         """
         height, width = self._shape
         whole = 0, 0, width, height
-        interval = self._plan.full_search_seconds / OCTAVE_RATE**octave
         state = self._octaves.get(octave)
         if state is None:
             self._octaves[octave] = _OctaveState(seconds, seconds, now)
@@ -247,9 +285,10 @@ class FaceSearch:
         share = (part[2] - part[0]) * (part[3] - part[1]) / (width * height)
         if share > WHOLE_SHARE:
             part, share = whole, 1.0
-        if since < interval * share:
+        if since < self._plan.full_search_seconds / OCTAVE_RATE**octave * state.delay * share:
             return None
         state.seconds, state.searched_tiny = seconds, now
+        state.delay = min(LONGEST_DELAY, state.delay * PATIENCE)
         if part == whole:
             state.whole_seconds = seconds
             self._work.full_searches += 1
@@ -287,15 +326,15 @@ class FaceSearch:
         area = picture[top:bottom, left:right]
         size = max(1, round((right - left) * shrink)), max(1, round((bottom - top) * shrink))
         if size != (right - left, bottom - top):
-            area = cv2.resize(area, size, interpolation=cv2.INTER_AREA)
+            area = shrunk(area, size)
         return area, left, top, np.array([(right - left) / size[0], (bottom - top) / size[1]] * 2, np.float32)
 
     def _detect(self, area: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal") -> _Found:
         self._work.pixels += area.size
         return _Found(*self._detector.detect(area, max_face_px=max_face_px, effort=effort))
 
-    def _region(self, box: np.ndarray) -> Rectangle:
-        margin = float(box[2] - box[0]) * REGION_MARGIN
+    def _region(self, box: np.ndarray, margin_share: float = REGION_MARGIN) -> Rectangle:
+        margin = float(box[2] - box[0]) * margin_share
         height, width = self._shape
         return (
             max(0, int(box[0] - margin)),
@@ -332,6 +371,17 @@ class FaceSearch:
                 place.is_seen = False
                 places.append(place)
         self._places = places
+
+
+def _roughly(box: np.ndarray) -> np.ndarray:
+    """A square box (4,) of nearly the same size and place, from a coarse grid.
+
+    Boxes that differ little thus lead to the same search and the same answer, whatever happened in frames before.
+    """
+    size = 2 ** (round(float(np.log2(box[2] - box[0])) * SIZES_AN_OCTAVE) / SIZES_AN_OCTAVE)
+    step = size / PLACES_A_FACE
+    centre = np.round((box[:2] + box[2:]) / 2 / step) * step
+    return np.concatenate([centre - size / 2, centre + size / 2])
 
 
 def _turned(area: np.ndarray, degrees: float) -> np.ndarray:
