@@ -22,7 +22,7 @@ from fervid.audit import AUDIT_LOG
 from fervid.errors import ConfigError, InputError
 from fervid.opencv import cv2
 from fervid.review.guard import Guard, allowed_names, is_loopback, make_token
-from fervid.review.preview import CLIP_SECONDS, Previews, moment_to_show
+from fervid.review.preview import CLIP_SECONDS, Previews
 from fervid.review.server import make_app, open_socket
 from fervid.run import Run
 from served import TOKEN, Served, serving
@@ -34,7 +34,7 @@ ANY_FACE = {"name": "any", "wording": "a face", "score": "confidence", "enter": 
 
 @pytest.fixture(scope="module")
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs: a portrait of 1.6 s with an alert, under a hostile name, and the same as MPEG-TS that no browser plays."""
+    """Two runs with an alert: a portrait under a hostile name, and the same as MPEG-TS, which no browser plays."""
     out = tmp_path_factory.mktemp("served")
     (out / "cam").mkdir()
     videos = [write_video(out / "cam" / HOSTILE, constant_rate(1.6))]
@@ -241,7 +241,7 @@ def test_pictures_of_a_run_are_kept(client: Served, runs: Path) -> None:
 def test_open_faces_are_noted_and_kept_apart(runs: Path) -> None:
     run = run_of(runs, "old*")
     covered, left_open = Previews((runs,)), Previews((runs,), blur="none")
-    assert covered.thumbnail(run, 1.0) != left_open.thumbnail(run, 1.0)
+    assert covered.thumbnail(run) != left_open.thumbnail(run)
     lines = (run.folder / AUDIT_LOG).read_text().splitlines()
     assert [json.loads(line)["what"] for line in lines] == ["thumbnail with open faces"]
 
@@ -249,8 +249,8 @@ def test_open_faces_are_noted_and_kept_apart(runs: Path) -> None:
 def test_previews_stay_below_their_size_and_the_oldest_go_first(runs: Path) -> None:
     run, other = run_of(runs, "old*"), run_of(runs, "img*")
     previews = Previews((runs,), cache_bytes=1)
-    first = previews.thumbnail(run, moment_to_show(run))
-    second = previews.thumbnail(other, moment_to_show(other))
+    first = previews.thumbnail(run)
+    second = previews.thumbnail(other)
     assert (first.exists(), second.exists()) == (False, True)
     with pytest.raises(InputError, match="has no clip -1"):
         previews.clip(run, -1)

@@ -16,7 +16,7 @@ from fervid.alerts.reviews import import_verdicts, read_verdicts
 from fervid.alerts.rules import load_rules
 from fervid.alerts.scan import find_runs, scan_run, write_alerts
 from fervid.review.cards import run_id
-from fervid.review.preview import Previews, moment_to_show
+from fervid.review.preview import Previews
 from fervid.review.report import write_reports
 from runner import run_fervid
 from served import Served, serving
@@ -56,7 +56,7 @@ def footage_runs(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     for video in videos:
         run = fervid.analyze(video, out=out / "runs", device="cpu", plot=False)
         write_alerts(scan_run(run, load_rules("anger")))
-        Previews((out,)).thumbnail(run, moment_to_show(run))
+        Previews((out,)).thumbnail(run)
     failure = {"video": f"/videos/{HOSTILE}", "status": "rejected", "reason": "<b>no</b> video"}
     (out / "runs" / "failed.jsonl").write_text(json.dumps(failure) + "\n")
     return out / "runs"

@@ -59,7 +59,8 @@ def static_file(name: str) -> str:
 
 def served_page(title: str) -> str:
     """The frame that a server sends; modules and style come apart, content when the page asks for it."""
-    head = '<link rel="icon" href="data:,">\n<link rel="stylesheet" href="/static/app.css">'
+    ahead = "".join(f'<link rel="modulepreload" href="/static/{name}">\n' for name in STATIC if name.endswith(".js"))
+    head = f'<link rel="icon" href="data:,">\n<link rel="stylesheet" href="/static/app.css">\n{ahead}'
     tail = '<script type="module" src="/static/main.js"></script>'
     return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
 

@@ -70,11 +70,12 @@ class Previews:
         )
         return target
 
-    def thumbnail(self, run: Run, seconds: float) -> Path:
-        """A small JPEG of the moment. One a run is kept. Raises InputError or OutputError."""
+    def thumbnail(self, run: Run) -> Path:
+        """A small JPEG of a moment worth showing. Raises InputError or OutputError."""
         target = self._place(run, "thumbnail", ".jpg")
         if self._is_kept(target):
             return target
+        seconds = _moment_to_show(run)
         self._make_room(run, target, "thumbnail")
         size = float(run.manifest.video["width_px"]) / float(run.manifest.video["height_px"])
         pictures = self._pictures(run, seconds, seconds + STILL_SECONDS, height_px=round(2 * THUMBNAIL_WIDTH_PX / size))
@@ -155,7 +156,7 @@ class Previews:
         )
 
 
-def moment_to_show(run: Run) -> float:
+def _moment_to_show(run: Run) -> float:
     """Where a thumbnail is worth most: the peak of the first alert, else the middle of what has a usable face."""
     from fervid.review.content import read_records
 

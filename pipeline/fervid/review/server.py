@@ -30,7 +30,7 @@ from fervid.review.guard import Guard, allowed_names, is_loopback
 from fervid.review.index import RunIndex
 from fervid.review.media import browser_plays
 from fervid.review.page import STATIC, served_page, static_file
-from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews, moment_to_show
+from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
 from fervid.run import Run
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class _Pages:
     async def thumbnail(self, request: Request) -> Response:
         run = await to_thread.run_sync(self._index.run, request.path_params["run"])
         async with self._one_preview:
-            path = await to_thread.run_sync(lambda: self._previews.thumbnail(run, moment_to_show(run)))
+            path = await to_thread.run_sync(self._previews.thumbnail, run)
         return FileResponse(path, media_type="image/jpeg")
 
     def _content(self, name: str) -> dict[str, Any]:

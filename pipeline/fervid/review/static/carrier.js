@@ -19,7 +19,11 @@ class FileCarrier {
     this.isServed = false;
     this.strips = new Map(data.runs.map((card) => [card.id, card.strip]));
     this.verdicts = this._kept();
-    this.saved = new Map(Object.entries(this.verdicts));
+  }
+
+  /** The run of a page that holds nothing else. */
+  async onlyRun() {
+    return this.data.runs.length === 1 && !this.data.failures.length ? this.data.runs[0].id : null;
   }
 
   async list() {
@@ -96,6 +100,10 @@ class ServerCarrier {
   constructor() {
     this.isServed = true;
     this.count = 0;
+  }
+
+  async onlyRun() {
+    return null;
   }
 
   async list() {

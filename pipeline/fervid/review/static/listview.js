@@ -6,6 +6,7 @@ import { paintStrip } from "./paint.js";
 
 const SHORT_FIT = { fit: "fit", limited: "in part", not_fit: "not fit" };
 const ID_DIGITS = 8;
+const ROWS_AT_ONCE = 60;
 const FILTERS = [
   ["all", "All", () => true],
   ["review", "To review", (card) => toReview(card) > 0],
@@ -45,10 +46,12 @@ export class ListView {
       },
     });
     this.watcher = new IntersectionObserver((entries) => this._onView(entries), { rootMargin: "200px" });
+    this.end = h("p", { class: "quiet", hidden: true }, "more below …");
+    new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this._more(), { rootMargin: "800px" }).observe(this.end);
     this.element = h("div", { class: "list" }, this._overview(),
       h("div", { class: "list-tools" }, this.search, this.filters, this.found),
       h("div", { class: "panel table-panel", tabindex: "0", role: "group", "aria-label": "Table of videos" },
-        h("table", { class: "runs" }, h("thead", {}, this.headings), this.body)),
+        h("table", { class: "runs" }, h("thead", {}, this.headings), this.body), this.end),
       this._failures());
     this.draw();
   }
@@ -75,7 +78,9 @@ export class ListView {
       scope: "col", class: name, "aria-sort": name === this.sorted ? (this.direction > 0 ? "ascending" : "descending") : null,
     }, sorts ? h("button", { type: "button", class: "sort", onclick: () => this._sort(name) }, text,
       h("span", { "aria-hidden": "true" }, name === this.sorted ? (this.direction > 0 ? " ▲" : " ▼") : "")) : text)));
-    fill(this.body, shown.map((card) => this._row(card)));
+    this.waiting = shown.slice(ROWS_AT_ONCE);
+    fill(this.body, shown.slice(0, ROWS_AT_ONCE).map((card) => this._row(card)));
+    this.end.hidden = !this.waiting.length;
     this.found.textContent = shown.length === this.list.runs.length ? count(shown.length, "video") : `${shown.length} of ${count(this.list.runs.length, "video")}`;
   }
 
@@ -89,6 +94,12 @@ export class ListView {
 
   destroy() {
     this.watcher.disconnect();
+  }
+
+  /** Further rows, when the last ones come near. */
+  _more() {
+    this.body.append(...this.waiting.splice(0, ROWS_AT_ONCE).map((card) => this._row(card)));
+    this.end.hidden = !this.waiting.length;
   }
 
   _sort(name) {
@@ -107,7 +118,7 @@ export class ListView {
     canvas.dataset.run = card.id;
     this.watcher.observe(canvas);
     const address = card.href ?? `#/run/${card.id}`;
-    const picture = this.carrier.thumbnail(card.id);
+    const picture = card.has_video ? this.carrier.thumbnail(card.id) : null;
     const image = picture ? h("img", { class: "thumbnail", alt: "", loading: "lazy", src: picture, onerror: (event) => event.target.classList.add("missing") }) : null;
     const look = card.dominant ? `, mostly looks ${card.dominant}` : ", no usable face";
     const fitness = h("td", { class: "fitness" });

@@ -28,8 +28,7 @@ class Page {
   async show() {
     const wanted = /^#\/run\/([0-9a-f]+)(?:@([\d.]+))?$/.exec(location.hash);
     try {
-      this.list ??= await this.carrier.list();
-      const single = !this.carrier.isServed && this.list.runs.length === 1 && !this.list.failures.length ? this.list.runs[0].id : null;
+      const single = await this.carrier.onlyRun();
       const id = wanted?.[1] ?? single;
       if (id) await this._showRun(id, Number(wanted?.[2] ?? 0), single === null);
       else await this._showList();
@@ -40,10 +39,9 @@ class Page {
   }
 
   async _showList() {
-    if (this.carrier.isServed && this.view) this.list = await this.carrier.list(); // verdicts were given meanwhile
-    else if (!this.carrier.isServed) await this.carrier.list();
-    document.title = `${this.list.title} – fervid`;
-    const view = new ListView(this.list, this.carrier, this.list.colours);
+    const list = await this.carrier.list();
+    document.title = `${list.title} – fervid`;
+    const view = new ListView(list, this.carrier, list.colours);
     this._replace(view, view.element);
     view.focus();
   }

@@ -3,14 +3,15 @@
 import { ABSENT, STEPS } from "./columns.js";
 import { themeColour } from "./dom.js";
 
-/** Fits a canvas to its box on the screen, sharp at every zoom; returns its context in CSS pixels, with its size. */
+/** Fits a canvas to its box on the screen, sharp at every zoom, and clears it; returns its context in CSS pixels, with its size. */
 export function fit(canvas) {
   const { width, height } = canvas.getBoundingClientRect();
   const scale = window.devicePixelRatio || 1;
-  canvas.width = Math.max(1, Math.round(width * scale));
-  canvas.height = Math.max(1, Math.round(height * scale));
+  const size = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+  if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size; // costs a new surface
   const context = canvas.getContext("2d");
   context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
   return { context, width, height };
 }
 
@@ -73,7 +74,6 @@ export function paintStrip(canvas, { means, coverage, labels, colours, marks, du
   const n = coverage.length;
   const top = 7;
   const shares = new Array(labels.length);
-  context.clearRect(0, 0, width, height);
   paintStack(context, {
     x: 0, y: top, width: Math.ceil(width), height: height - top, labels, colours,
     columnAt(i) {

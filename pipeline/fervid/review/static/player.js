@@ -91,7 +91,6 @@ export class Player {
 
   drawOverlay() {
     const { context, width, height } = fit(this.overlay);
-    context.clearRect(0, 0, width, height);
     if (!this.showBoxes) return;
     const { content } = this.recording;
     const scale = [width / content.width_px, height / content.height_px];

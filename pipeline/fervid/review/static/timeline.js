@@ -89,10 +89,9 @@ export class Timeline {
     const unit = this._unit();
     this.rows = layout(unit, lanes);
     this.slider.style.height = `${this.rows.height}px`;
-    const { context, width, height } = fit(this.chart);
+    const { context, width } = fit(this.chart);
     if (width < 2) return;
     const area = this._area(width);
-    context.clearRect(0, 0, width, height);
     context.font = `${0.75 * unit}px system-ui, sans-serif`;
     this._drawAxis(context, area, unit);
     this._drawStack(context, area);

@@ -1,0 +1,249 @@
+"""How long a reviewer waits: a folder of 500 runs, the page of an hour of video, a click on the chart; and file sizes.
+
+    python benchmarks/review.py [--faces N] [--runs N] [--folder DIR]
+
+Needs fervid[test] and Chromium. The hour is the demo clip, analysed once and repeated: its packets are copied 300
+times, its rows repeated with scores and boxes that wander at random, so that nothing compresses better than true rows.
+Times are what a clock on the wall says from the first request on, medians of three visits; the load of the machine is
+printed with them. Thumbnails were made before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import av
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+import fervid
+from fervid.alerts.rules import load_rules
+from fervid.alerts.scan import scan_run, write_alerts
+from fervid.demo import SECONDS, make_demo_clip
+from fervid.manifest import MANIFEST
+from fervid.review.cards import run_id
+from fervid.review.preview import Previews
+from fervid.review.report import write_reports
+from fervid.run import Run
+from fervid.timeline.io import write_table
+from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from browser import OPTIONS, Visit, first_address, launch, open_page
+from served import Served, serving
+
+HOUR_SECONDS, FPS = 3600, 5
+TRACK_SECONDS = 20
+VISITS = 3
+CLICKS = 12
+STEADINESS = 0.9
+"""How much of a score carries on from one sample to the next; the rest is drawn anew."""
+
+
+def main() -> None:
+    options = _options()
+    folder = Path(options.folder or tempfile.mkdtemp(prefix="fervid-review-"))
+    demo = fervid.analyze(make_demo_clip(folder / "demo" / "clip.mp4"), out=folder / "demo", device="cpu", plot=False)
+    write_alerts(scan_run(demo, load_rules("anger")))
+    print(f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+
+    hour = make_hour(demo, folder / "hour", n_faces=options.faces)
+    page = write_reports([hour.folder])[0]
+    rows = hour.faces.num_rows
+    print(f"an hour of {options.faces} faces, {rows:,} rows: report.html {page.stat().st_size / 1e6:.2f} MB")
+    Previews((folder,)).thumbnail(demo)
+    for i in range(options.runs):
+        copy_run(demo, folder / "many" / f"camera-{i % 8}" / f"clip-{i:04d}", i)
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as engine:
+        browser = launch(engine)
+        with serving(folder / "many") as served:
+            first = seconds_to_list(browser, served)
+            later = [seconds_to_list(browser, served) for _ in range(VISITS)]
+            print(f"{options.runs} runs, first view: {first:.2f} s, later {statistics.median(later):.2f} s")
+        with serving(folder / "hour") as served:
+            times = [seconds_to_run(browser, served, hour) for _ in range(VISITS)]
+            print(f"an hour, served, until it answers a key: {statistics.median(times):.2f} s ({spread(times)})")
+            measure_seeks(browser, first_address(served, f"#/run/{run_id(hour.folder)}"))
+        times = [seconds_to_file(browser, page) for _ in range(VISITS)]
+        median = statistics.median(times)
+        print(f"an hour, report.html from disk, until it answers a key: {median:.2f} s ({spread(times)})")
+        browser.close()
+    if options.folder is None:
+        shutil.rmtree(folder)
+
+
+def make_hour(demo: Run, folder: Path, *, n_faces: int) -> Run:
+    """A run of an hour with `n_faces` at any moment, its video beside it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "run").mkdir(parents=True)
+    video = repeat_video(Path(demo.manifest.video_path), folder / "hour.mp4", HOUR_SECONDS // SECONDS)
+    labels = demo.manifest.model["labels"]
+    times = np.arange(HOUR_SECONDS * FPS) / FPS
+    n = len(times)
+    random = np.random.default_rng(0)
+    frames = pd.DataFrame({"video_id": "hour", "frame": np.arange(n) * 5, "pts": np.arange(n), "time_s": times})
+    frames = frames.assign(
+        n_faces=n_faces, is_cut=np.arange(n) % 61 == 0, brightness=0.5, motion=0.1, status="analysed"
+    )
+    faces = pd.concat([wandering_faces(frames, labels, i, random) for i in range(n_faces)])
+    faces = faces.sort_values(["frame", "track_id"])
+    tracks = faces.groupby("track_id").agg(
+        start_s=("time_s", "min"), end_s=("time_s", "max"), n_faces=("frame", "size")
+    )
+    means = faces.groupby("track_id")[[f"s_{label}" for label in labels]].mean()
+    means.columns = [f"mean_{label}" for label in labels]
+    tracks = tracks.join(means).reset_index().assign(video_id="hour")
+    bins = faces.assign(bin=faces.time_s.astype(int)).groupby("bin")[[f"s_{label}" for label in labels]].mean()
+    timeline = pd.DataFrame({"video_id": "hour", "start_s": bins.index.astype(float), "end_s": bins.index + 1.0})
+    timeline = timeline.assign(n_analysed=FPS, observed_s=1.0, coverage=1.0, mean_faces=n_faces, n_tracks=n_faces)
+    for label in labels:
+        timeline[f"mean_{label}"] = timeline[f"share_{label}"] = bins[f"s_{label}"].to_numpy()
+    schemas = {"frames": (frames, frames_schema()), "faces": (faces, faces_schema(labels))}
+    schemas |= {"tracks": (tracks, tracks_schema(labels)), "timeline": (timeline, timeline_schema(labels))}
+    for name, (table, schema) in schemas.items():
+        columns = pa.Table.from_pandas(table[schema.names], schema=schema, preserve_index=False)
+        write_table(folder / "run" / f"{name}.parquet", columns, {})
+    manifest = json.loads((demo.folder / MANIFEST).read_text())
+    manifest["video"]["duration_seconds"] = float(HOUR_SECONDS)
+    manifest |= {"video_id": "hour", "video_path": str(video), "video_bytes": video.stat().st_size}
+    (folder / "run" / MANIFEST).write_text(json.dumps(manifest))
+    run = fervid.open_run(folder / "run")
+    write_alerts(scan_run(run, load_rules("anger")))
+    return run
+
+
+def wandering_faces(frames: pd.DataFrame, labels: list[str], number: int, random: np.random.Generator) -> pd.DataFrame:
+    """A face in every frame, a new track every TRACK_SECONDS; scores and box carry on with noise."""
+    n = len(frames)
+    logits = np.empty((n, len(labels)))
+    logits[0] = random.normal(size=len(labels))
+    fresh = random.normal(size=(n, len(labels)))
+    for i in range(1, n):
+        logits[i] = STEADINESS * logits[i - 1] + (1 - STEADINESS**2) ** 0.5 * fresh[i]
+    scores = np.exp(2 * logits) / np.exp(2 * logits).sum(axis=1, keepdims=True)
+    track = (frames.time_s // TRACK_SECONDS).astype(int) * 100 + number
+    place = np.cumsum(random.normal(scale=2.0, size=(n, 4)), axis=0) % 120
+    faces = frames[["video_id", "frame", "pts", "time_s"]].assign(track_id=track, det_score=0.9)
+    for i, side in enumerate("xywh"):
+        faces[side] = place[:, i] + (60.0 if side in "wh" else 20.0 + 100 * number)
+    looks = {"quality": random.uniform(0.5, 1, n), "sharpness": 0.8, "light": 0.5, "tilt_degrees": 0.0}
+    faces = faces.assign(**looks)
+    for i, label in enumerate(labels):
+        faces[f"p_{label}"] = faces[f"s_{label}"] = scores[:, i]
+    ordered = np.sort(scores, axis=1)
+    margin = ordered[:, -1] - ordered[:, -2]
+    named = np.array(labels)[scores.argmax(axis=1)]
+    faces = faces.assign(label=named, confidence=ordered[:, -1], margin=margin)
+    return faces.assign(abstain=np.where(margin < 0.1, "unsure", None))
+
+
+def repeat_video(source: Path, target: Path, times: int) -> Path:
+    """The same packets over and over, their times moved on."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as out:
+        stream = container.streams.video[0]
+        copied = out.add_stream_from_template(stream)
+        length = round(SECONDS / stream.time_base)
+        packets = [(bytes(p), p.pts, p.dts, p.is_keyframe) for p in container.demux(stream) if p.dts is not None]
+        for i in range(times):
+            for data, pts, dts, is_key in packets:
+                packet = av.Packet(data)
+                packet.pts, packet.dts, packet.is_keyframe = pts + i * length, dts + i * length, is_key
+                packet.time_base, packet.stream = stream.time_base, copied
+                out.mux(packet)
+    return target
+
+
+def copy_run(run: Run, folder: Path, number: int) -> None:
+    """A run of its own, as far as the list can tell."""
+    if not folder.exists():
+        shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("observations", "*.png", "*.html"))
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["video_id"] = f"{number:016x}"
+    video = Path(run.manifest.video_path)
+    own = video.with_name(f"clip-{number:04d}.mp4")
+    if not own.exists():
+        os.link(video, own)
+    manifest["video_path"] = str(own)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def seconds_to_list(browser: Any, served: Served) -> float:
+    """From the first request to all lines there and the strips in view painted."""
+    start = perf_counter()
+    opened = open_page(browser.new_context(**OPTIONS), first_address(served))
+    painted = "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v))"
+    opened.until(f"[...document.querySelectorAll('canvas.strip')].slice(0, 8).every({painted})")
+    seconds = perf_counter() - start
+    check(opened)
+    return seconds
+
+
+def seconds_to_run(browser: Any, served: Served, run: Run) -> float:
+    start = perf_counter()
+    opened = open_page(browser.new_context(**OPTIONS), first_address(served, f"#/run/{run_id(run.folder)}"))
+    return _until_it_answers(opened, start)
+
+
+def seconds_to_file(browser: Any, page: Path) -> float:
+    start = perf_counter()
+    return _until_it_answers(open_page(browser.new_context(**OPTIONS), f"file://{page}"), start)
+
+
+def _until_it_answers(opened: Visit, start: float) -> float:
+    """Until a key has moved the cursor; the picture may come later."""
+    opened.page.keyboard.press("ArrowRight")
+    opened.until("+document.querySelector('[role=slider]')?.ariaValueNow === 1")
+    seconds = perf_counter() - start
+    check(opened)
+    return seconds
+
+
+def measure_seeks(browser: Any, address: str) -> None:
+    """Click all over the chart: how far the picture lies from the moment of the pixel, and how long it takes."""
+    opened = open_page(browser.new_context(**OPTIONS), address)
+    opened.wait_for_picture()
+    errors, waits = [], []
+    for wanted in np.linspace(0.03, 0.97, CLICKS) * HOUR_SECONDS:
+        start = perf_counter()
+        asked = opened.click_time(float(wanted))
+        opened.wait_for_picture()
+        waits.append(perf_counter() - start)
+        errors.append(abs(opened.time() - asked))
+    wait = statistics.median(waits)
+    print(f"{CLICKS} clicks on the hour: off by at most {max(errors):.3f} s, picture after {wait:.2f} s")
+    check(opened)
+
+
+def check(opened: Visit) -> None:
+    if opened.problems:
+        raise SystemExit(f"the page complained: {opened.problems}")
+    opened.page.context.close()
+
+
+def spread(times: list[float]) -> str:
+    return f"{min(times):.2f} to {max(times):.2f}"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, default=4, help="faces at any moment of the hour")
+    parser.add_argument("--runs", type=int, default=500, help="runs in the folder")
+    parser.add_argument("--folder", help="where to make them; kept")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
