@@ -4,7 +4,8 @@
 
 A small batch of synthetic videos of several segments each is analysed once without a break. Then, for each point, it is
 analysed in a fresh folder and a process of it, the parent or one of its descendants, gets SIGKILL after a random time;
-then the same command goes on, and the tables are compared. A point is the same whichever call it is part of.
+then the same command goes on, and the tables are compared. Before the first point, one and four workers instead of two
+are compared too. A point is the same whichever call it is part of.
 Linux only.
 """
 
@@ -30,6 +31,7 @@ sys.path[:0] = [str(ROOT / "pipeline"), str(ROOT / "tests")]
 START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
 VIDEO_SECONDS = (4, 3, 2)
 MAX_STARTS = 4
+OTHER_WORKERS = (1, 4)
 
 
 def make_videos(folder: Path) -> None:
@@ -41,11 +43,11 @@ def make_videos(folder: Path) -> None:
         write_video(folder / f"{seconds}.mp4", constant_rate(seconds), face_until(0.8 * seconds))
 
 
-def start(videos: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(videos: Path, out: Path, *, workers: int = 2) -> subprocess.Popen[bytes]:
     """The batch as a process."""
     options = [
         "--workers",
-        "2",
+        str(workers),
         "--no-plot",
         "-q",
         "--device",
@@ -113,6 +115,12 @@ def main() -> None:
         length = time.monotonic() - begun
         expected = hashes(Path(folder) / "unbroken")
         print(f"unbroken: {len(expected)} tables in {length:.1f} s", flush=True)
+        for workers in OTHER_WORKERS if arguments.first == 0 else ():
+            other = Path(folder) / f"workers{workers}"
+            start(videos, other, workers=workers).communicate()
+            if hashes(other) != expected:
+                sys.exit(f"with {workers} workers the tables are others")
+            print(f"{workers} workers: same bytes", flush=True)
         victims: Counter[str] = Counter()
         for point in range(arguments.first, arguments.first + arguments.points):
             rng, out, victim, n_starts = random.Random(f"{arguments.seed} {point}"), Path(folder) / "out", "", 0

@@ -29,20 +29,22 @@ def shown(view: View) -> str:
 def test_of_many_videos_it_says_how_many_how_fast_and_what_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seconds = iter([100.0, *[110.0] * 20])
+    seconds = iter([50.0, 100.0, *[110.0] * 20])
     monkeypatch.setattr("fervid.batch.view.time.monotonic", lambda: next(seconds))
-    view = View(3, is_shown=True)
+    view = View(4, is_shown=True)
+    view.count(Result(Path("before"), COMPLETE, was_there=True))
+    view.begin()
     view.planned(job("a"), planned(30, 30, to_observe=(0, 1)))
     view.observed(job("a"), 0, Observed({}, 30.0, 200))
     view.reached(job("a"), 1, 10.0)
     view.ended(job("a"), Result(Path("a"), COMPLETE))
-    assert "1/3 videos" in shown(view)
+    assert "2/4 videos" in shown(view)
     assert "4.0x real time, 20 faces/s" in shown(view)
     assert "failed" not in shown(view)
     view.ended(job("b"), Result(Path("b"), REJECTED))
     view.ended(job("c"), Result(Path("c"), CRASHED))
     view.observed(job("a"), 1, Observed({}, 30.0, 0))
-    assert "3/3 videos" in shown(view)
+    assert "4/4 videos" in shown(view)
     assert "6.0x real time, 20 faces/s, 2 failed" in shown(view)
     view.close()
     capsys.readouterr()
@@ -50,6 +52,7 @@ def test_of_many_videos_it_says_how_many_how_fast_and_what_failed(
 
 def test_of_one_video_it_says_how_far_it_is_and_what_was_there_before(capsys: pytest.CaptureFixture[str]) -> None:
     view = View(1, is_shown=True)
+    view.begin()
     view.planned(job("line\nbreak.mp4"), planned(30, 30, 30, to_observe=(1, 2)))
     assert shown(view).startswith("line\\nbreak.mp4:  33%")
     view.reached(job("line\nbreak.mp4"), 1, 15.0)
@@ -63,7 +66,12 @@ def test_of_one_video_it_says_how_far_it_is_and_what_was_there_before(capsys: py
 
 
 def test_nothing_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    view = View(2, is_shown=False)
+    for is_shown in (True, False):  # not before it is begun, and then not where nobody looks
+        view = View(2, is_shown=is_shown)
+        view.count(Result(Path("a"), COMPLETE))
+        view.clear()
+        view.close()
+    view.begin()
     view.observed(job("a"), 0, Observed({}, 30.0, 200))
     view.ended(job("a"), Result(Path("a"), COMPLETE))
     view.close()

@@ -96,15 +96,15 @@ def _analyze(
     # Who names one video wants to hear of it now, whatever a batch found.
     handling = batch.handling if report is not None else replace(batch.handling, retry_failed=True)
     discovery = Discovery(batch.out, methods.of, handling, ids)
-    discovery.look_at(batch.videos)
-    ids.save()
-    news = _News(len(batch.videos), hear, report, is_shown=is_shown and not discovery.is_exhausted)
+    news = _News(len(batch.videos), hear, report, is_shown=is_shown)
+    discovery.on_result = news.count
     try:
-        for result in discovery.results:
-            news.count(result)
-        discovery.on_result = news.count
+        discovery.look_at(batch.videos)
+        ids.save()
         if discovery.is_exhausted and report is None:
             return
+        if not discovery.is_exhausted:
+            news.begin()
         with open_engine(batch, methods.default) as engine:
             Scheduler(engine, discovery, news).run()
             if report is not None:

@@ -17,17 +17,27 @@ MANY_VIDEOS = "{n_fmt}/{total_fmt} videos|{bar}| [{elapsed}<{remaining}{postfix}
 
 
 class View(Listener):
-    """One video: how far it is. Several: videos done, times real time, faces a second, time left, failures so far."""
+    """One video: how far it is. Several: videos done, times real time, faces a second, time left, failures so far.
+
+    Nothing is shown before `begin`; what was counted until then was there before, and says nothing of the speed.
+    """
 
     def __init__(self, n_videos: int, *, is_shown: bool) -> None:
-        self._is_single = n_videos == 1
+        self._n_videos, self._is_shown, self._is_single = n_videos, is_shown, n_videos == 1
         self._begun = time.monotonic()
         self._seconds = 0.0
+        self._n_ended = 0
         self._partial: dict[tuple[str, int], float] = {}
         self._n_faces = self._n_failed = 0
+        self._bar: Any = tqdm(disable=True)
+
+    def begin(self) -> None:
+        """Show the line from now on, if it is to be shown."""
+        self._begun = time.monotonic()
         form = ONE_VIDEO if self._is_single else MANY_VIDEOS
-        total = 1.0 if self._is_single else n_videos
-        self._bar: Any = tqdm(total=total, disable=not is_shown, leave=False, bar_format=form)
+        total = 1.0 if self._is_single else self._n_videos
+        n_before = 0 if self._is_single else self._n_ended
+        self._bar = tqdm(total=total, initial=n_before, disable=not self._is_shown, leave=False, bar_format=form)
 
     def planned(self, job: VideoJob, planned: Planned) -> None:
         if self._is_single:
@@ -52,6 +62,7 @@ class View(Listener):
 
     def count(self, result: Result) -> None:
         """A video has its result."""
+        self._n_ended += 1
         self._n_failed += result.status in (REJECTED, CRASHED)
         if not self._is_single:
             self._bar.update(1)
