@@ -41,7 +41,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def angry_run(tmp_path: Path) -> Path:
     times = [round(i / 5, 1) for i in range(50)]
-    faces = [face(t, 0, 0.8 if 2 <= t <= 5 else 0.1) for t in times]
+    faces = [face(t, 0, 0.8 if 2 <= t <= 5 else 0.32 if 8 <= t <= 9 else 0.1) for t in times]
     return make_run(tmp_path / "run", faces, times).folder
 
 
@@ -61,9 +61,9 @@ def test_alerts_are_printed_and_written_and_may_fail_the_command(angry_run: Path
 
 def test_explaining_and_comparing_write_nothing(angry_run: Path) -> None:
     before = sorted(path.name for path in angry_run.iterdir())
-    explained = run_fervid("alerts", str(angry_run), "--explain", "00:00:08")
+    explained = run_fervid("alerts", str(angry_run), "--explain", "00:00:07")
     assert "anger (alert): did not fire" in explained.stdout
-    assert "angry = 0.10, below exit (0.35)" in explained.stdout
+    assert "angry + 0.5 * disgust = 0.10, below exit (0.4)" in explained.stdout
     compared = run_fervid("alerts", str(angry_run), "--diff", "distress")
     assert compared.stdout.startswith("clip.mp4: distress -> anger: 2 added, 0 removed, 0 changed, 0 the same")
     assert sorted(path.name for path in angry_run.iterdir()) == before

@@ -191,6 +191,39 @@ def test_names_of_a_track_grow_with_it() -> None:
         assert [spans(alerts) for alerts in found] == [[(7, 9)], [(6, 9)]]
 
 
+def settled(rule_set: RuleSet, whole: Samples) -> list[list[Alert]]:
+    finder = Finder(bind(rule_set, LABELS), rule_set.zones, spacing_seconds=0.2)
+    finder.feed(whole)
+    return finder.settled()
+
+
+def test_a_rule_yields_where_another_has_an_alert_and_starts_no_cooldown_there() -> None:
+    whole = samples(SECONDS, {0: scores("++##++..++..+##+..+")})
+    strong, weak = {"name": "strong"}, {"name": "weak", "enter": 0.4, "yields_to": ["strong"]}
+    assert [spans(alerts) for alerts in find(rules(strong, weak), whole)] == [
+        [(2, 3), (13, 14)], [(0, 5), (8, 9), (12, 15), (18, 18)],
+    ]  # fmt: skip
+    assert [spans(alerts) for alerts in settled(rules(strong, weak), whole)] == [[(2, 3), (13, 14)], [(8, 9), (18, 18)]]
+    for changed in ({"cooldown": 8}, {"merge_gap": 4}):
+        found = settled(rules(strong, weak | changed), whole)
+        assert spans(found[1])[0] == (8, 9)  # neither held back by, nor joined with, what yielded
+
+
+def test_yielding_is_what_brute_force_says() -> None:
+    rng = np.random.default_rng(14)
+    n_dropped = 0
+    for _ in range(60):
+        _, whole = random_case(rng)
+        rule_set = rules({"for": 0.2, "merge_gap": 0.4}, {"enter": 0.3, "yields_to": ["r0"], "max_gap": 0.4})
+        strong, weak = find(rule_set, whole)
+        events = [event for alert in weak for event in alert.events]
+        kept = [e for e in events if not any(e.start <= other.end and other.start <= e.end for other in strong)]
+        found = [event for alert in settled(rule_set, whole)[1] for event in alert.events]
+        assert sorted(map(repr, found)) == sorted(map(repr, kept))
+        n_dropped += len(events) - len(kept)
+    assert n_dropped > 30
+
+
 def walk(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
     """A wandering score, continuous in time: a few waves of random phase."""
     waves = [

@@ -55,6 +55,8 @@ def rule(**other: Any) -> dict[str, Any]:
         (rule(name="Big Rule"), "name = 'Big Rule' is not valid"),
         (rule(hours=["25:00-26:00"]), "hours"),
         (rule(hours=["08:00-08:00"]), "two different times of day"),
+        (rule(yields_to=["r"]), "rule 'r' yields to 'r', which is no other rule of the file"),
+        (rule(yields_to=["other"]), "yields to 'other', which is no other rule"),
         (rule(zones=["till"]), "uses zone 'till', which is not defined (zones: none)"),
         ({"rule": [PLAIN, PLAIN]}, "rule 'r' is defined twice"),
         (rule() | {"zone": [ZONE, ZONE]}, "zone 'z' is defined twice"),

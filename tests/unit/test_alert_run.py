@@ -187,6 +187,18 @@ def test_every_rule_says_why(tmp_path: Path, seconds: float, rule: dict[str, Any
         assert "margin > 0.1 does not" not in text
 
 
+def test_an_alert_that_yields_is_left_out_and_explained(tmp_path: Path) -> None:
+    run = make_run(tmp_path, angry_between(2, 5), TIMES)
+    plain = {"wording": "x", "score": "angry"}
+    described = [
+        plain | {"name": "strong", "enter": 0.7},
+        plain | {"name": "weak", "enter": 0.3, "yields_to": ["strong"]},
+    ]
+    both = parse_rules({"rule": described}, source="test")
+    assert [record.rule for record in scan_run(run, both).records] == ["strong"]
+    assert "weak (alert): held, but yields to strong" in explain(run, both, 3.0)
+
+
 def test_where_nothing_was_analysed_nothing_is_claimed(tmp_path: Path) -> None:
     run = make_run(tmp_path, [], [0.0, 0.2, 0.4, 0.6, 10.0])
     assert "no frame was analysed there" in explain(run, rules({}), 5.0)

@@ -175,7 +175,7 @@ def alerts_in(run: Run, rules: RuleSet) -> tuple[tuple[BoundRule, ...], list[lis
     finder = make_finder(bound, rules, frames, start_time_in_name(video_name(run)))
     for samples in read_samples(run, frames, names_of(bound)):
         finder.feed(samples)
-    return bound, finder.alerts, float(seconds_of_frames(run, frames).sum()) / SECONDS_AN_HOUR
+    return bound, finder.settled(), float(seconds_of_frames(run, frames).sum()) / SECONDS_AN_HOUR
 
 
 def join(spans: Sequence[Span]) -> list[Span]:

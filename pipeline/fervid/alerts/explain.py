@@ -75,8 +75,9 @@ def explain(run: Run, rules: RuleSet, seconds: float, *, recorded: datetime | No
     assert len(pieces) == 1, "one piece of all rows"
     finder.feed(samples)
     reasons = _reasons(run, float(frames.seconds[frame]))
+    settled = finder.settled()
     for i, b in enumerate(bound):
-        lines.append(f"  {b.rule.name} ({b.rule.tier}): {_verdict(finder.alerts[i], seconds)}")
+        lines.append(f"  {b.rule.name} ({b.rule.tier}): {_verdict(bound, finder, settled[i], i, seconds)}")
         lines += [f"    {line}" for line in _why(b, i, finder, samples, frame, reasons, recorded is not None)]
     return "\n".join(lines)
 
@@ -91,7 +92,7 @@ def _reasons(run: Run, seconds: float) -> dict[int, str | None]:
     return dict(zip(table["track_id"].to_pylist(), table["abstain"].cast(pa.string()).to_pylist(), strict=True))
 
 
-def _verdict(alerts: Sequence[Alert], seconds: float) -> str:
+def _verdict(bound: Sequence[BoundRule], finder: Finder, alerts: Sequence[Alert], i: int, seconds: float) -> str:
     for alert in alerts:
         if alert.start <= seconds <= alert.end:
             stage = "" if seconds >= alert.raised else f", raised at {clock(alert.raised)}"
@@ -99,6 +100,9 @@ def _verdict(alerts: Sequence[Alert], seconds: float) -> str:
         for event in alert.held_back:
             if event.start <= seconds <= event.end:
                 return f"held back by the cooldown of the one that ended at {clock(alert.end)}"
+    for alert in finder.alerts[i]:  # before anything yielded
+        if any(event.start <= seconds <= event.end for event in (*alert.events, *alert.held_back)):
+            return f"held, but yields to {' or '.join(bound[i].rule.yields_to)}"
     return "did not fire"
 
 

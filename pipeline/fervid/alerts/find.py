@@ -6,13 +6,14 @@ depend on how a video is cut into pieces. Knows no file.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fervid.alerts.expression import Faces, evaluate, evaluate_frames
-from fervid.alerts.machine import BELOW, ENTERS, HOLDS, Alert, Gathering, Hysteresis
+from fervid.alerts.machine import BELOW, ENTERS, HOLDS, Alert, Event, Gathering, Hysteresis
 from fervid.alerts.rules import SECONDS_OF_A_DAY, BoundRule, Zone
 from fervid.alerts.zones import is_inside
 
@@ -101,6 +102,29 @@ class Finder:
     def alerts(self) -> list[list[Alert]]:
         """The alerts so far, a list a rule. The newest of each may still grow."""
         return [state.gathering.alerts for state in self._states]
+
+    def settled(self) -> list[list[Alert]]:
+        """The alerts so far, a list a rule, without events that overlap with an alert of a rule to which theirs yields.
+
+        Nobody is told twice of one thing, and what yields starts no cooldown. It needs events that are known to their
+        end, so a live view does without.
+        """
+        spans = {
+            state.bound.rule.name: ([a.start for a in state.gathering.alerts], [a.end for a in state.gathering.alerts])
+            for state in self._states
+        }
+        return [self._settle(state, [spans[name] for name in state.bound.rule.yields_to]) for state in self._states]
+
+    def _settle(self, state: _State, others: Sequence[tuple[list[float], list[float]]]) -> list[Alert]:
+        if not others:
+            return state.gathering.alerts
+        events = [event for alert in state.gathering.alerts for event in (*alert.events, *alert.held_back)]
+        events.sort(key=lambda event: (event.raised, event.track_id))
+        gathering = Gathering(state.gathering.joins_within, state.gathering.cooldown)
+        for event in events:
+            if not any(_meets(event, *spans) for spans in others):
+                gathering.add(event)
+        return gathering.alerts
 
     def feed(self, samples: Samples) -> list[tuple[BoundRule, Alert]]:
         """Take the next frames; returns the alerts that they raised, in the order of rules."""
@@ -224,6 +248,12 @@ class Finder:
         seconds[order] = times - np.repeat(since, counts)
         faces[order] = np.arange(1, len(ids) + 1) - np.repeat(starts, counts) + np.repeat(before, counts)
         return {"track_seconds": seconds, "track_faces": faces}
+
+
+def _meets(event: Event, starts: list[float], ends: list[float]) -> bool:
+    """Whether an event shares a moment with one of several spans that follow each other."""
+    last = bisect_right(starts, event.end) - 1
+    return last >= 0 and ends[last] >= event.start
 
 
 def runs(ids: np.ndarray, times: np.ndarray, values: np.ndarray, max_gap: float) -> tuple[np.ndarray, np.ndarray]:

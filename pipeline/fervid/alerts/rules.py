@@ -105,6 +105,7 @@ class Rule(_Part):
     exclude_zones: tuple[Name, ...] = Field(default=(), description="never faces in one of these")
     zone_inertia: Seconds = Field(default=0.5, description="a face counts as inside after this long inside")
     hours: tuple[Hours, ...] = Field(default=(), description="only at these hours; needs the time of recording")
+    yields_to: tuple[Name, ...] = Field(default=(), description="dropped where an alert of these rules overlaps")
 
     @model_validator(mode="after")
     def _exit_is_not_above_enter(self) -> Rule:
@@ -135,7 +136,11 @@ class RuleFile(_Part):
             if twice:
                 raise ValueError(f"{kind} {min(twice)!r} is defined twice")
         known = {zone.name for zone in self.zone}
+        others = {rule.name for rule in self.rule}
         for rule in self.rule:
+            for name in rule.yields_to:
+                if name not in others - {rule.name}:
+                    raise ValueError(f"rule {rule.name!r} yields to {name!r}, which is no other rule of the file")
             for name in (*rule.zones, *rule.exclude_zones):
                 if name not in known:
                     listed = ", ".join(sorted(known)) or "none"

@@ -111,7 +111,7 @@ def scan_run(
     finder = make_finder(bound, rules, frames, recorded)
     for samples in read_samples(run, frames, names_of(bound), rows_at_a_time=rows_at_a_time):
         finder.feed(samples)
-    found = [(b, alert) for b, alerts in zip(bound, finder.alerts, strict=True) for alert in alerts]
+    found = [(b, alert) for b, alerts in zip(bound, finder.settled(), strict=True) for alert in alerts]
     records = _records(run, found, frames, recorded)
     silent = tuple(b.rule.name for b in bound if b.rule.hours and recorded is None)
     return RunAlerts(run, rules, tuple(records), judge_fitness(run, frames), recorded, silent)
