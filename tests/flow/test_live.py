@@ -303,7 +303,10 @@ def test_a_camera_that_is_lost_is_connected_to_again_and_time_goes_on() -> None:
                 session.step()
             assert "secret" not in session.address.shown
             source.plug_in()
-            after = next_moments(session, 8)
+            seen = before + next_moments(session, 10)
+    before = [m for m in seen if m.connection == 0]
+    after = [m for m in seen if m.connection == 1]
+    assert len(before) + len(after) == len(seen)
     assert after[-1].rates.reconnects >= 1
     assert after[-1].rates.status == "live"
     times = [m.seconds for m in (*before, *after)]
@@ -311,6 +314,22 @@ def test_a_camera_that_is_lost_is_connected_to_again_and_time_goes_on() -> None:
     assert after[0].seconds - before[-1].seconds >= 0.4
     assert {f.track_id for m in before for f in m.faces}.isdisjoint({f.track_id for m in after for f in m.faces})
     assert [face.label for face in after[-1].faces] == ["angry"]
+
+
+def test_a_webcam_is_read_and_opened_again_when_it_stops(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV's own capture, with a file where the camera would be: it ends, as when a cable is pulled."""
+    capture = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _number: capture(str(clip)))
+    with LiveSession("0", settings=settings("track.min_faces=1"), device="cpu") as session:
+        found = next_moments(session, 4)
+        deadline = time.monotonic() + 15
+        while session.capture.status.reconnects == 0:
+            assert time.monotonic() < deadline
+            session.step()
+        found += next_moments(session, 2)
+    assert found[0].rgb().shape == (240, 320, 3)
+    assert any(moment.faces for moment in found)
+    assert found[-1].rates.reconnects >= 1
 
 
 @pytest.mark.parametrize(

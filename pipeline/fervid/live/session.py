@@ -73,6 +73,11 @@ class Moment:
     _captured: Captured
 
     @property
+    def connection(self) -> int:
+        """Which connection to the source it came over, from 0."""
+        return self._captured.connection
+
+    @property
     def pixel_aspect(self) -> float:
         """Width / height of a pixel as displayed."""
         return self._captured.pixel_aspect

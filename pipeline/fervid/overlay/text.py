@@ -1,4 +1,4 @@
-"""Letters in pictures, in the font that matplotlib brings. Drawn texts are kept, so that each is paid for once.
+"""Letters in pictures, in the font that matplotlib brings. Drawn words are kept, so that each is paid for once.
 
 Knows nothing of what the words mean.
 """
@@ -15,9 +15,11 @@ import numpy as np
 from fervid.errors import DependencyMissing
 
 FONT = "mpl-data/fonts/ttf/DejaVuSans.ttf"
-KEPT_TEXTS = 4096
-"""Seven labels of a hundred values each at a few sizes fit in; a text takes a kilobyte or two."""
+KEPT_WORDS = 1024
+"""Texts change with every picture, their words hardly; a word takes about a kilobyte."""
 LONGEST_TEXT = 120
+SPACE_SHARE = 0.32
+"""Width of a space as a share of the size of letters, as in this font."""
 
 Colour = tuple[int, int, int]
 BLACK: Colour = (0, 0, 0)
@@ -39,7 +41,7 @@ def readable_on(background: Colour) -> Colour:
 
 def text_width(text: str, size_px: int) -> int:
     """Pixels that a text takes."""
-    return len(_mask(text[:LONGEST_TEXT], size_px)[0])
+    return sum(width for _, width in _words(text, size_px))
 
 
 def line_height(size_px: int) -> int:
@@ -51,15 +53,11 @@ def line_height(size_px: int) -> int:
 
 def write(rgb: np.ndarray, text: str, left: int, top: int, *, size_px: int, colour: Colour = WHITE) -> int:
     """Write a text into a picture RGB uint8 (H, W, 3); what lies outside is cut off. Returns its right edge."""
-    mask = _mask(text[:LONGEST_TEXT], size_px)
-    height, width = len(mask), len(mask[0])
-    x0, y0 = max(0, left), max(0, top)
-    x1, y1 = min(rgb.shape[1], left + width), min(rgb.shape[0], top + height)
-    if x0 < x1 and y0 < y1:
-        share = mask[y0 - top : y1 - top, x0 - left : x1 - left, None].astype(np.uint16)
-        area = rgb[y0:y1, x0:x1]
-        area[:] = (area * (255 - share) + np.array(colour, np.uint16) * share + 127) // 255
-    return left + width
+    for mask, width in _words(text, size_px):
+        if mask is not None:
+            _blend(rgb, mask, left, top, colour)
+        left += width
+    return left
 
 
 def shade(rgb: np.ndarray, x0: int, y0: int, x1: int, y1: int, *, colour: Colour = BLACK, share: float = 0.6) -> None:
@@ -69,9 +67,32 @@ def shade(rgb: np.ndarray, x0: int, y0: int, x1: int, y1: int, *, colour: Colour
     area[:] = mixed.astype(np.uint8)
 
 
-@lru_cache(maxsize=KEPT_TEXTS)
+def _words(text: str, size_px: int) -> list[tuple[np.ndarray | None, int]]:
+    """The words of a text and the spaces between them: a mask (none for a space) and the width of each."""
+    space = max(2, round(size_px * SPACE_SHARE))
+    parts: list[tuple[np.ndarray | None, int]] = []
+    for i, word in enumerate(text[:LONGEST_TEXT].split(" ")):
+        if i:
+            parts.append((None, space))
+        if word:
+            mask = _mask(word, size_px)
+            parts.append((mask, len(mask[0])))
+    return parts
+
+
+def _blend(rgb: np.ndarray, mask: np.ndarray, left: int, top: int, colour: Colour) -> None:
+    height, width = len(mask), len(mask[0])
+    x0, y0 = max(0, left), max(0, top)
+    x1, y1 = min(rgb.shape[1], left + width), min(rgb.shape[0], top + height)
+    if x0 < x1 and y0 < y1:
+        share = mask[y0 - top : y1 - top, x0 - left : x1 - left, None].astype(np.uint16)
+        area = rgb[y0:y1, x0:x1]
+        area[:] = (area * (255 - share) + np.array(colour, np.uint16) * share + 127) // 255
+
+
+@lru_cache(maxsize=KEPT_WORDS)
 def _mask(text: str, size_px: int) -> np.ndarray:
-    """How much of each pixel a text covers: uint8 (h, w)."""
+    """How much of each pixel a word covers: uint8 (h, w)."""
     from PIL import Image, ImageDraw
 
     font = _font(size_px)
