@@ -31,6 +31,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("clip") / "face.mp4", constant_rate(4), face_until(3))
 
 
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds, of which every frame takes a while at 25 frames a second."""
+    return write_video(tmp_path_factory.mktemp("long") / "long.mp4", constant_rate(20), face_until(20))
+
+
 def tables(out: Path) -> dict[str, bytes]:
     """Every table of every run, and every observation."""
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.glob("*/**/*.parquet"))}
@@ -151,10 +157,9 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
     ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
 )
 def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
-    tmp_path: Path, number: signal.Signals, code: int
+    long_clip: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    long = write_video(tmp_path / "long.mp4", constant_rate(30), face_until(30))
-    process = start(long, "-o", tmp_path / "out", *SEGMENTS, "--workers", "2", "--fps", "25")
+    process = start(long_clip, "-o", tmp_path / "out", *SEGMENTS, "--workers", "2", "--fps", "25")
     wait_for(lambda: list(tmp_path.glob("out/*/observations/*.parquet")), process)
     published = set(tmp_path.glob("out/*/observations/*.parquet"))
     begun = time.monotonic()
@@ -167,13 +172,14 @@ def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
     assert not list(tmp_path.glob("out/*/manifest.json"))
 
 
-def test_two_runs_of_one_video_or_two_batches_in_one_place_refuse_each_other(clip: Path, tmp_path: Path) -> None:
-    long = write_video(tmp_path / "long.mp4", constant_rate(30), face_until(30))
+def test_two_runs_of_one_video_or_two_batches_in_one_place_refuse_each_other(
+    clip: Path, long_clip: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    first = start(tmp_path, "-o", out, *SEGMENTS, "--workers", "1", "--fps", "25")
+    first = start(long_clip.parent, "-o", out, *SEGMENTS, "--workers", "1", "--fps", "25")
     try:
         wait_for(lambda: list(out.glob("*/observations/*.parquet")), first)
-        for second in ((long,), (long, clip)):
+        for second in ((long_clip,), (long_clip, clip)):
             refused = run_fervid("analyze", *map(str, second), "-o", str(out), *SEGMENTS)
             assert refused.returncode == 75
             assert f"in use by another run of fervid (process {first.pid})" in refused.stderr
