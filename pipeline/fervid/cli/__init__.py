@@ -20,6 +20,7 @@ from fervid.cli.demo import demo
 from fervid.cli.doctor import doctor
 from fervid.cli.evaluate import evaluate
 from fervid.cli.evidence import app as evidence
+from fervid.cli.export import export
 from fervid.cli.genres import app as genres
 from fervid.cli.live import live
 from fervid.cli.models import app as models
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for command in (
     *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
-    *(query, compact, config, doctor, purge),
+    *(query, compact, export, config, doctor, purge),
 ):
     app.command()(command)
 app.add_typer(alerts, name="alerts")

@@ -1,0 +1,84 @@
+"""What exporters get of a run: its tables, what its manifest says of the video, and its events. Decodes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fervid.alerts.records import alerts_schema
+from fervid.errors import InputError
+from fervid.exports.events import Event, alert_events, expression_events
+from fervid.manifest import manifest_content
+
+TABLES = ("faces", "frames", "tracks", "timeline", "alerts")
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """A finished run. `table` is the one that the plain forms (csv, jsonl) write."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    table: str = "faces"
+
+    @property
+    def video(self) -> str:
+        """File name of the video."""
+        return Path(self.manifest["video_path"]).name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.manifest["model"]["labels"])
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.manifest["video"]["duration_seconds"])
+
+    @property
+    def frame_rate(self) -> float:
+        """Average frames a second; 0 where the manifest does not say."""
+        return float(self.manifest["video"].get("average_frame_rate") or 0.0)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height as displayed."""
+        return int(self.manifest["video"]["width_px"]), int(self.manifest["video"]["height_px"])
+
+    @cached_property
+    def faces(self) -> list[dict[str, Any]]:
+        """Rows of faces.parquet, in order of time."""
+        rows: list[dict[str, Any]] = self.read("faces").to_pylist()
+        return rows
+
+    @cached_property
+    def frames(self) -> list[dict[str, Any]]:
+        """Rows of frames.parquet that were analysed, in order of time."""
+        return [row for row in self.read("frames").to_pylist() if row["status"] != "corrupt"]
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """Expressions that last, and alerts where they were looked for, in order of start."""
+        hold = float(self.manifest["settings"]["timeline"]["max_hold_seconds"])
+        found = expression_events(self.frames, self.faces, end_s=self.duration_s, max_hold_seconds=hold)
+        found += alert_events(self.read("alerts").to_pylist())
+        return tuple(sorted(found, key=lambda event: (event.start_s, event.end_s, event.lane)))
+
+    def read(self, table: str) -> pa.Table:
+        """A table of the run; alerts that were never looked for are an empty one. Raises InputError."""
+        path = self.folder / f"{table}.parquet"
+        if table == "alerts" and not path.is_file():
+            return alerts_schema().empty_table()
+        try:
+            return pq.ParquetFile(path).read(use_threads=False)
+        except (OSError, pa.ArrowInvalid) as problem:
+            raise InputError(f"{path} cannot be read ({problem}). Analyse its video again.") from None
+
+
+def open_tables(folder: Path, *, table: str = "faces") -> RunTables:
+    """The tables of a run folder. Raises InputError when it holds no complete run."""
+    return RunTables(folder, manifest_content(folder), table)

@@ -1,0 +1,49 @@
+"""WebVTT (W3C): captions for people, and a metadata track of JSON for pages. Times are those that a player shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from html import escape
+
+from fervid.exports.events import Event
+from fervid.exports.source import RunTables
+
+NOTE = "NOTE A label says how a face looks, not what a person feels."
+
+
+def export_captions(run: RunTables) -> bytes:
+    """One cue an event. Cues of several faces overlap, as WebVTT allows."""
+    return _file(run.events, lambda event: escape(" ".join(event.text.split()), quote=False))
+
+
+def export_metadata(run: RunTables) -> bytes:
+    """One cue an event, its text a JSON object for `track kind=metadata`."""
+    return _file(run.events, _as_json)
+
+
+def stamp(seconds: float, mark: str = ".") -> str:
+    """hh:mm:ss and milliseconds after `mark`."""
+    total = round(max(0.0, seconds) * 1000)
+    return f"{total // 3_600_000:02d}:{total // 60_000 % 60:02d}:{total // 1000 % 60:02d}{mark}{total % 1000:03d}"
+
+
+def _file(events: Iterable[Event], payload: Callable[[Event], str]) -> bytes:
+    cues = [
+        f"{i}\n{stamp(event.start_s)} --> {stamp(event.end_s)}\n{payload(event)}\n" for i, event in enumerate(events, 1)
+    ]
+    return "\n".join(["WEBVTT\n", f"{NOTE}\n", *cues]).encode()
+
+
+def _as_json(event: Event) -> str:
+    content = {
+        "kind": event.kind,
+        "label": event.label,
+        "score": round(event.score, 4),
+        "track_id": event.track_id,
+        "start_s": round(event.start_s, 3),
+        "end_s": round(event.end_s, 3),
+        "text": event.text,
+    }
+    # An arrow in a text would begin a new cue.
+    return json.dumps(content, ensure_ascii=False).replace(">", "\\u003e")
