@@ -167,19 +167,18 @@ class Finder:
         firsts, lasts = runs(ids, times, level, state.max_gap)
         peaks = _peaks(score, firsts, lasts)
         found = []
-        for first, last, peak in zip(firsts.tolist(), lasts.tolist(), peaks.tolist(), strict=True):
-            track_id = int(ids[first])
+        rule = state.bound.rule
+        for first, last, track_id, kind, began, ended, best, best_at, best_row in zip(
+            firsts.tolist(), lasts.tolist(), ids[firsts].tolist(), level[firsts].tolist(), times[firsts].tolist(),
+            times[lasts].tolist(), score[peaks].tolist(), times[peaks].tolist(), rows[peaks].tolist(), strict=True,
+        ):  # fmt: skip
             machine = state.machines.get(track_id)
+            if kind != ENTERS and (machine is None or machine.event is None):
+                continue  # where nothing goes on or waits, only `enter` changes anything
             if machine is None:
-                if level[first] != ENTERS:
-                    continue  # a track that never enters needs no machine
-                rule = state.bound.rule
                 machine = Hysteresis(track_id, rule.for_, rule.keep_firing_for, state.max_gap)
                 state.machines[track_id] = machine
-            event = machine.step(
-                float(times[first]), float(times[last]), int(level[first]), float(score[peak]), float(times[peak]),
-                int(rows[peak]),
-            )  # fmt: skip
+            event = machine.step(began, ended, kind, best, best_at, best_row)
             if event is not None:
                 enough = np.searchsorted(times[first : last + 1], event.start + machine.wait_seconds)
                 event.raised = float(times[first + int(enough)])
