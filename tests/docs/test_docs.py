@@ -10,6 +10,10 @@ import pytest
 
 import fervid
 from fervid import errors
+from fervid.alerts.notify import Command, NotifySettings, Webhook
+from fervid.alerts.records import alerts_schema
+from fervid.alerts.reviews import reviews_schema
+from fervid.alerts.rules import Rule
 from fervid.cli import app
 from fervid.config import Settings, preset_names
 from fervid.device import RUNNERS
@@ -21,6 +25,7 @@ from fervid.video.reader import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ALERTS = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
@@ -50,6 +55,20 @@ def test_every_column_is_described(schema: object) -> None:
     for name in schema.names:  # type: ignore[attr-defined]
         described = re.sub(r"_x$", "_<label>", name)
         assert f"`{described}`" in FORMATS, described
+
+
+@pytest.mark.parametrize("schema", [alerts_schema(), reviews_schema()])
+def test_every_column_about_alerts_is_described(schema: object) -> None:
+    for name in schema.names:  # type: ignore[attr-defined]
+        assert f"`{name}`" in ALERTS, name
+
+
+def test_every_key_of_rules_and_of_receivers_is_described() -> None:
+    for name, field in Rule.model_fields.items():
+        assert f"`{field.alias or name}`" in ALERTS or name in ("name", "wording"), name
+    for model in (NotifySettings, Webhook, Command):
+        for name in model.model_fields:
+            assert re.search(rf"^(\[{name}\]|{name} = )", ALERTS, re.MULTILINE), name
 
 
 def test_every_entry_of_the_ledger_is_described() -> None:
@@ -85,8 +104,12 @@ def test_the_public_names_are_those_listed() -> None:
         "Settings",
         "__version__",
         "analyze",
+        "find_alerts",
+        "load_run",
         "load_settings",
+        "make_profile",
         "open_run",
+        "stream",
     ]
     for name in fervid.__all__:
         assert getattr(fervid, name) is not None
