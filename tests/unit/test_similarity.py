@@ -30,7 +30,7 @@ def test_expressions_matter_and_the_reason_says_so() -> None:
     assert (first.name, second.name) == ("sadder.mp4", "happy.mp4")
     assert "close: " in first.reason()
     assert second.reason().startswith("close: ")
-    assert "apart: arc of expressions 0.13, expressions 0.13" in second.reason()
+    assert "apart: arc of expressions 0.55, expressions 0.55" in second.reason()
     assert first.cosine > 0.99 > 0.8 > second.cosine
 
 
@@ -50,8 +50,18 @@ def test_a_part_that_one_lacks_counts_against_and_one_that_both_lack_does_not() 
     assert compare(profile_vector(profile(0.0)), profile_vector(SAD))[0] == 0
 
 
+def test_when_faces_are_seen_counts_once_and_not_in_the_arc_as_well() -> None:
+    half = profile(8.0, steady(8, "sad", until=0.5))
+    parts = compare(profile_vector(SAD), profile_vector(half))[1]
+    assert parts["arc of expressions"] == pytest.approx(1.0)
+    assert parts["faces on screen"] < 0.95
+    late = profile(8.0, [(i, 0, "sad") for i in range(60, 80)])
+    early = profile(8.0, steady(8, "sad", until=0.25))
+    assert compare(profile_vector(early), profile_vector(late))[1]["arc of expressions"] == 0
+
+
 def test_the_matrix_holds_what_comparing_gives() -> None:
-    profiles = [SAD, HAPPY, NOBODY]
+    profiles = [SAD, HAPPY, NOBODY, profile(8.0, steady(8, "sad", until=0.5))]
     expected = [[compare(profile_vector(a), profile_vector(b))[0] for b in profiles] for a in profiles]
     np.testing.assert_allclose(similarity_matrix(profiles), expected, atol=1e-9)
 

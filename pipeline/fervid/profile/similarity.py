@@ -29,7 +29,7 @@ CLOSE = 0.95
 SECONDS_PER_MINUTE = 60.0
 
 Vector = Mapping[str, np.ndarray]
-"""The parts that a profile has evidence for, each a vector of length 1."""
+"""The parts that a profile has evidence for, each of length 1: vectors, and for the arc a row a bin (B, K)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Match:
 def profile_vector(profile: Profile) -> Vector:
     """The parts of a profile as vectors of length 1.
 
+    Distributions of expressions enter as square roots, so that their cosine is the affinity of Bhattacharyya (1943).
     A figure x in 0..1 becomes the point (cos, sin) of x quarter turns: the cosine of two such points falls with their
     distance, whatever their size.
     """
@@ -65,8 +66,9 @@ def profile_vector(profile: Profile) -> Vector:
         return vector
     if profile.coverage.face_s >= LEAST_FACE_SECONDS:
         score_s = np.nan_to_num(arc.mean) * arc.face_s[:, None]
-        vector["expressions"] = _unit(score_s.sum(axis=0))
-        vector["arc of expressions"] = _unit(_smooth(score_s / observed[:, None]))
+        vector["expressions"] = _unit(np.sqrt(score_s.sum(axis=0)))
+        smoothed = _smooth(score_s / observed[:, None])
+        vector["arc of expressions"] = _unit(np.sqrt(smoothed)).reshape(score_s.shape)
     vector["faces on screen"] = _on_circle(_smooth(_squash(arc.face_s / observed, HALF_FACES)))
     if profile.shots is not None:
         rate = np.nan_to_num(arc.cuts).sum() * SECONDS_PER_MINUTE / profile.coverage.observed_s
@@ -85,7 +87,7 @@ def compare(one: Vector, other: Vector) -> tuple[float, dict[str, float]]:
     without faces does not come nearer to one with faces than another expression does.
     """
     parts = {
-        name: float(np.vdot(one[name], other[name])) if name in one and name in other else 0.0
+        name: _cosine(one[name], other[name]) if name in one and name in other else 0.0
         for name in PARTS
         if name in one or name in other
     }
@@ -93,6 +95,15 @@ def compare(one: Vector, other: Vector) -> tuple[float, dict[str, float]]:
         return 0.0, parts
     dot = sum(PARTS[name] * value for name, value in parts.items())
     return min(1.0, dot / sum(PARTS[name] for name in parts)), parts
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """The cosine of two parts; of arcs over the bins in which both have faces: whether they have counts elsewhere."""
+    dot = float(np.vdot(one, other))
+    if one.ndim == 1 or one.shape != other.shape:
+        return dot
+    shared = float(np.vdot(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)))
+    return dot / shared if shared > 0 else 0.0
 
 
 def rank_like(wanted: Profile, others: Sequence[Profile]) -> tuple[Match, ...]:
@@ -114,8 +125,14 @@ def similarity_matrix(profiles: Sequence[Profile]) -> np.ndarray:
         sizes = {vector[name].size for vector in vectors if name in vector}
         if len(sizes) > 1:  # models with other labels: compare only like with like
             return np.array([[compare(one, other)[0] for other in vectors] for one in vectors])
-        rows = np.stack([vector[name] if name in vector else np.zeros(max(sizes, default=1)) for vector in vectors])
-        dot += weight * rows @ rows.T
+        like = next((vector[name] for vector in vectors if name in vector), np.zeros(1))
+        rows = np.stack([vector.get(name, np.zeros_like(like)) for vector in vectors])
+        products = rows.reshape(len(rows), -1) @ rows.reshape(len(rows), -1).T
+        if like.ndim > 1:
+            norms = np.linalg.norm(rows, axis=2)
+            shared = norms @ norms.T
+            products = np.divide(products, shared, out=np.zeros_like(products), where=shared > 0)
+        dot += weight * products
         is_there = np.array([name in vector for vector in vectors], bool)
         length += weight * np.logical_or.outer(is_there, is_there)
     return np.clip(np.divide(dot, length, out=np.zeros_like(dot), where=length > 0), 0.0, 1.0)
@@ -146,7 +163,8 @@ def place_on_map(profiles: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
         there = [vector[name] for vector in vectors if name in vector]
         if there and len({part.size for part in there}) == 1:
             mean = np.mean(there, axis=0)
-            columns.append(np.sqrt(weight) * np.stack([vector.get(name, mean) - mean for vector in vectors]))
+            rows = np.stack([vector.get(name, mean) - mean for vector in vectors])
+            columns.append(np.sqrt(weight) * rows.reshape(len(rows), -1))
     if len(profiles) < 2 or not columns:
         return np.zeros((len(profiles), 2)), np.zeros(2)
     table = np.concatenate(columns, axis=1)
