@@ -4,8 +4,9 @@
 
 Needs fervid[test] and Chromium. The hour is the demo clip, analysed once and repeated: its packets are copied 300
 times, its rows repeated with scores and boxes that wander at random, so that nothing compresses better than true rows.
-Times are what a clock on the wall says from the first request on, medians of three visits; the load of the machine is
-printed with them. Thumbnails were made before.
+Times are what a clock on the wall says from the first request on, medians of three visits, and beside them the CPU
+seconds of browser and server together: on a machine with nothing else to do the wait is at most that. Its load is
+printed. Thumbnails were made before. Linux only (/proc).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -72,14 +74,14 @@ def main() -> None:
         with serving(folder / "many") as served:
             first = seconds_to_list(browser, served)
             later = [seconds_to_list(browser, served) for _ in range(VISITS)]
-            print(f"{options.runs} runs, first view: {first:.2f} s, later {statistics.median(later):.2f} s")
+            print(f"{options.runs} runs, first view: {shown([first])}; later: {shown(later)}")
         with serving(folder / "hour") as served:
-            times = [seconds_to_run(browser, served, hour) for _ in range(VISITS)]
-            print(f"an hour, served, until it answers a key: {statistics.median(times):.2f} s ({spread(times)})")
-            measure_seeks(browser, first_address(served, f"#/run/{run_id(hour.folder)}"))
-        times = [seconds_to_file(browser, page) for _ in range(VISITS)]
-        median = statistics.median(times)
-        print(f"an hour, report.html from disk, until it answers a key: {median:.2f} s ({spread(times)})")
+            address = first_address(served, f"#/run/{run_id(hour.folder)}")
+            times = [seconds_to_run(browser, address) for _ in range(VISITS)]
+            print(f"an hour, served, until it answers a key: {shown(times)}")
+            measure_seeks(browser, address)
+        times = [seconds_to_run(browser, f"file://{page}") for _ in range(VISITS)]
+        print(f"an hour, report.html from disk, until it answers a key: {shown(times)}")
         browser.close()
     if options.folder is None:
         shutil.rmtree(folder)
@@ -180,35 +182,62 @@ def copy_run(run: Run, folder: Path, number: int) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
-def seconds_to_list(browser: Any, served: Served) -> float:
-    """From the first request to all lines there and the strips in view painted."""
-    start = perf_counter()
-    opened = open_page(browser.new_context(**OPTIONS), first_address(served))
+@dataclass(frozen=True)
+class Wait:
+    """Seconds on the wall, and CPU seconds of everything that took part."""
+
+    wall: float
+    cpu: float
+
+
+class Watch:
+    """Both clocks, from when it is made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = perf_counter(), cpu_seconds()
+
+    def read(self) -> Wait:
+        return Wait(perf_counter() - self._wall, cpu_seconds() - self._cpu)
+
+
+def cpu_seconds() -> float:
+    """CPU time so far of this process, in which the server runs, and of all below it: the browser's."""
+    parents, used = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        parents[int(folder.name)] = int(fields[1])
+        used[int(folder.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in own} - own:
+        own |= more
+    return sum(used.get(pid, 0.0) for pid in own)
+
+
+def seconds_to_list(browser: Any, served: Served) -> Wait:
+    """From the first request to the lines there and the strips in view painted."""
+    context = browser.new_context(**OPTIONS)
+    watch = Watch()
+    opened = open_page(context, first_address(served))
     painted = "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v))"
     opened.until(f"[...document.querySelectorAll('canvas.strip')].slice(0, 8).every({painted})")
-    seconds = perf_counter() - start
+    wait = watch.read()
     check(opened)
-    return seconds
+    return wait
 
 
-def seconds_to_run(browser: Any, served: Served, run: Run) -> float:
-    start = perf_counter()
-    opened = open_page(browser.new_context(**OPTIONS), first_address(served, f"#/run/{run_id(run.folder)}"))
-    return _until_it_answers(opened, start)
-
-
-def seconds_to_file(browser: Any, page: Path) -> float:
-    start = perf_counter()
-    return _until_it_answers(open_page(browser.new_context(**OPTIONS), f"file://{page}"), start)
-
-
-def _until_it_answers(opened: Visit, start: float) -> float:
-    """Until a key has moved the cursor; the picture may come later."""
+def seconds_to_run(browser: Any, address: str) -> Wait:
+    """From the first request until a key has moved the cursor; the picture may come later."""
+    context = browser.new_context(**OPTIONS)
+    watch = Watch()
+    opened = open_page(context, address)
     opened.page.keyboard.press("ArrowRight")
     opened.until("+document.querySelector('[role=slider]')?.ariaValueNow === 1")
-    seconds = perf_counter() - start
+    wait = watch.read()
     check(opened)
-    return seconds
+    return wait
 
 
 def measure_seeks(browser: Any, address: str) -> None:
@@ -233,8 +262,9 @@ def check(opened: Visit) -> None:
     opened.page.context.close()
 
 
-def spread(times: list[float]) -> str:
-    return f"{min(times):.2f} to {max(times):.2f}"
+def shown(waits: list[Wait]) -> str:
+    wall, cpu = (statistics.median(values) for values in zip(*((w.wall, w.cpu) for w in waits), strict=True))
+    return f"{wall:.2f} s ({cpu:.2f} CPU s)"
 
 
 def _options() -> argparse.Namespace:

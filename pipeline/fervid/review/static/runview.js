@@ -112,9 +112,9 @@ export class RunView {
 
   _body() {
     return h("div", { class: "run-body" },
-      h("div", { class: "left" }, this.player.element),
+      h("div", { class: "left" }, this.player.element,
+        h("section", { class: "panel", "aria-label": "Timeline" }, this._legend(), this.timeline.element)),
       h("div", { class: "right" }, this.alerts.element, this.now),
-      h("section", { class: "panel wide", "aria-label": "Timeline" }, this._legend(), this.timeline.element),
       h("div", { class: "wide columns" }, this._fitness(), this._tracks(), this._about()));
   }
 

@@ -319,7 +319,7 @@ export class Timeline {
       const wide = Math.max(4, end - begin);
       context.fillStyle = themeColour(isAlert ? "--alert" : "--notice");
       if (isCurrent) {
-        context.globalAlpha = 0.14;
+        context.globalAlpha = 0.07;
         context.fillRect(begin, y, wide, this.rows.lanes.y + this.rows.lanes.height - y);
         context.globalAlpha = 1;
       }
@@ -386,7 +386,7 @@ export class Timeline {
 function layout(unit, lanes) {
   const lane = Math.max(10, 1.1 * unit);
   const alerts = { y: 2, height: 1.1 * unit };
-  const stack = { y: alerts.y + alerts.height + 0.4 * unit, height: 8 * unit };
+  const stack = { y: alerts.y + alerts.height + 0.4 * unit, height: 6.5 * unit };
   const faces = { y: stack.y + stack.height + 0.5 * unit, height: 0.6 * unit };
   const tracks = { y: faces.y + faces.height + 0.6 * unit, height: Math.max(1, lanes) * lane };
   const axis = { y: tracks.y + tracks.height, height: 1.4 * unit };
