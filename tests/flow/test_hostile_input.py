@@ -286,12 +286,13 @@ def test_mutated_containers_neither_hang_nor_break_a_batch() -> None:
 
 @pytest.mark.slow
 def test_pages_show_a_hostile_name_as_text(tmp_path: Path) -> None:
-    name = "<img src=x onerror=alert(1)><script>alert(2)<!--.mp4"
+    name = "<img src=x onerror=alert(1)><script>alert(2)<!--\x1b[2J\u202e.mp4"
     write(tmp_path / name, mp4())
     run = fervid.analyze(tmp_path / name, out=tmp_path / "out", device="cpu", plot=False)
     for command in (("alerts",), ("profile",), ("report",)):
         done = run_fervid(*command, str(run.folder))
         assert done.returncode == 0, done.stderr
+        assert not {char for char in done.stdout if not char.isprintable()} - {"\n"}
     pages = sorted(run.folder.glob("*.html"))
     assert len(pages) >= 2
     for page in pages:

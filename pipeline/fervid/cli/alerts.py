@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
+from fervid.log import one_line
 
 if TYPE_CHECKING:
     from fervid.alerts.records import AlertRecord
@@ -145,7 +146,7 @@ def describe_alerts(found: RunAlerts) -> str:
     from fervid.alerts.records import readable
 
     counts = f"{_count(len(found.of_tier('alert')), 'alert')}, {_count(len(found.of_tier('notice')), 'notice')}"
-    lines = [f"{found.video}: {counts}; {found.fitness.text()}"]
+    lines = [f"{one_line(found.video)}: {counts}; {found.fitness.text()}"]
     if found.records:
         lines.append(readable(found.records))
     lines += [
@@ -174,7 +175,7 @@ def _describe_change(before: RunAlerts, after: RunAlerts) -> str:
 
     change = compare(before.records, after.records)
     lines = [
-        f"{after.video}: {before.rules.source} -> {after.rules.source}: {len(change.added)} added, "
+        f"{one_line(after.video)}: {before.rules.source} -> {after.rules.source}: {len(change.added)} added, "
         f"{len(change.removed)} removed, {len(change.changed)} changed, {change.same} the same"
     ]
     lines += [f"  + {_line(record)}" for record in change.added]

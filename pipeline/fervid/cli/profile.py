@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fervid.log import one_line
+
 if TYPE_CHECKING:
     from fervid.profile.folder import Profiled
     from fervid.profile.similarity import Match
@@ -66,7 +68,7 @@ def describe(done: Profiled) -> str:
     from fervid.profile.genre import INSUFFICIENT, NOT_SUPPORTED, REFERENCE
     from fervid.profile.page import key_figures, reasons_in_words
 
-    lines = [done.profile.source.name]
+    lines = [one_line(done.profile.source.name)]
     for name, value, within in key_figures(done.profile):
         lines.append(f"  {name:<29}{value}" + (f"  ({within})" if within else ""))
     lines += [f"  note: {note}" for note in done.profile.notes]
@@ -97,7 +99,8 @@ def describe_matches(matches: tuple[Match, ...]) -> str:
     if not matches:
         return "no other video to compare with"
     return "\n".join(
-        f"{i:>3}. {match.cosine:.3f}  {match.name}\n     {match.reason()}" for i, match in enumerate(matches, 1)
+        f"{i:>3}. {match.cosine:.3f}  {one_line(match.name)}\n     {match.reason()}"
+        for i, match in enumerate(matches, 1)
     )
 
 
