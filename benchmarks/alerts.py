@@ -12,7 +12,6 @@ import csv
 import json
 import resource
 import sys
-from math import exp
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
+from fervid.alerts.intervals import poisson_interval
 from fervid.alerts.rules import load_rules
 from fervid.alerts.scan import RunAlerts, scan_run
 from fervid.errors import InputError
@@ -46,27 +46,6 @@ def scan_folder(videos: Path, runs: Path) -> dict[str, RunAlerts]:
     return found
 
 
-def poisson_interval(count: int, *, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a Poisson mean (Garwood, 1936), found by bisection."""
-
-    def at_most(k: int, mean: float) -> float:
-        term = total = exp(-mean)
-        for i in range(1, k + 1):
-            term *= mean / i
-            total += term
-        return total
-
-    def solve(k: int, share: float) -> float:
-        low, high = 0.0, 10.0 * (k + 5)
-        for _ in range(100):
-            middle = (low + high) / 2
-            low, high = (middle, high) if at_most(k, middle) > share else (low, middle)
-        return low
-
-    tail = (1 - level) / 2
-    return (0.0 if count == 0 else solve(count - 1, 1 - tail)), solve(count, tail)
-
-
 def report_footage(videos: Path, found: dict[str, RunAlerts]) -> None:
     with (videos / "labelled" / "labels.csv").open() as file:
         angry = {f"labelled/{row['file']}" for row in csv.DictReader(file) if row["emotion"] == "angry"}
@@ -78,7 +57,10 @@ def report_footage(videos: Path, found: dict[str, RunAlerts]) -> None:
         n_alerts, n_notices = len(one.of_tier("alert")), len(one.of_tier("notice"))
         print(f"{(name + mark)[-57:]:<58}{n_alerts:>7}{n_notices:>8}{peak:>6}  {one.fitness.text()}")
     raised = [name for name in angry if found[name].of_tier("alert")]
-    print(f"\nlabelled angry: {len(raised)} of {len(angry)} raise an alert: {', '.join(sorted(raised))}")
+    print(f"\nlabelled angry: {len(raised)} of {len(angry)} raise an alert")
+    for name in sorted(angry):
+        rules = ", ".join(f"{record.rule} ({record.severity})" for record in found[name].of_tier("alert"))
+        print(f"  {name}: {rules or 'no alert, ' + mostly(found[name])}")
     fights = [name for name in found if name.startswith("cctv/fi") or "fight" in name]
     bare = [name for name in fights if not found[name].records and found[name].fitness.verdict != "not_fit"]
     print(f'fights: {len(fights)}, of which end as bare "no alerts": {", ".join(bare) or "none"}')
@@ -94,6 +76,15 @@ def report_footage(videos: Path, found: dict[str, RunAlerts]) -> None:
           f"{n_false / hours:.1f} an hour, 95 % interval {low / hours:.1f} to {high / hours:.1f}")  # fmt: skip
     n_notices = sum(len(one.of_tier("notice")) for one in others.values())
     print(f"notices in it: {n_notices} ({n_notices / hours:.0f} an hour)")
+
+
+def mostly(one: RunAlerts) -> str:
+    """What the faces of a run look like instead of angry."""
+    labels = one.run.manifest.model["labels"]
+    means = {label: float(np.mean(one.run.faces[f"s_{label}"].to_numpy())) for label in labels}
+    first = max(means, key=lambda label: means[label])
+    highest = float(np.max(one.run.faces["s_angry"].to_numpy()))
+    return f"mostly {first} ({means[first]:.2f}); angry {means['angry']:.2f}, at most {highest:.2f}"
 
 
 def make_day(template: fervid.Run, folder: Path) -> fervid.Run:

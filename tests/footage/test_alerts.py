@@ -92,6 +92,19 @@ def test_the_furious_clip_raises_an_alert(analysed: Analysed) -> None:
     assert [record.rule for record in found.of_tier("alert")] == ["anger"]
 
 
+@pytest.mark.slow
+def test_two_of_the_five_clips_labelled_angry_raise_an_alert_the_calm_ones_of_the_same_actors_none(
+    analysed: Analysed, test_data: Path
+) -> None:
+    with (test_data / "videos" / "labelled" / "labels.csv").open() as file:
+        emotions = {row["file"]: row["emotion"] for row in csv.DictReader(file)}
+    alerts = {
+        name: len(scan_run(analysed(f"labelled/{name}"), load_rules("anger")).of_tier("alert")) for name in emotions
+    }
+    assert sum(alerts[name] > 0 for name, emotion in emotions.items() if emotion == "angry") >= 2
+    assert sum(alerts[name] for name, emotion in emotions.items() if emotion != "angry") <= 1
+
+
 @pytest.mark.parametrize(
     "clip",
     [

@@ -13,6 +13,7 @@ import pytest
 
 from alert_runs import face, make_run
 from fervid.alerts.intervals import poisson_interval
+from fervid.alerts.report import make_report
 from fervid.alerts.reviews import (
     Review,
     import_verdicts,
@@ -143,6 +144,15 @@ def test_verdicts_of_a_saved_page_are_taken_over_once(tmp_path: Path) -> None:
     assert import_verdicts(runs, saved) == (1, 0)
     assert import_verdicts(runs, saved) == (0, 1)
     assert [review.verdict for review in read_verdicts(runs)] == ["false"]
+
+
+def test_the_page_of_alerts_shows_verdicts_and_precision(tmp_path: Path) -> None:
+    found = found_in(tmp_path)
+    assert "Verdicts" not in make_report([found], tmp_path)
+    write_verdict(tmp_path, found.records[0].alert_id, "true", "<b>shouts")
+    page = make_report([found], tmp_path)
+    assert "true: &lt;b&gt;shouts" in page
+    assert "100% (21% to 100%)" in page
 
 
 @pytest.mark.parametrize(
