@@ -36,7 +36,7 @@ def make_card(folder: Path) -> dict[str, Any]:
         "name": printable(video.name),
         "camera": printable(video.parent.name),
         "folder": printable(folder.name),
-        "has_video": video.is_file(),
+        "has_video": video.is_file() and not manifest["video"].get("is_live", False),
         "status": manifest["status"],
         "warnings": len(manifest["warnings"]),
         "duration_s": float(manifest["video"]["duration_seconds"]),

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-KINDS = {"u8": np.uint8, "u16": np.uint16, "u32": np.uint32}
+KINDS = {"u8": (np.uint8, 0xFF), "u16": (np.uint16, 0xFFFF), "u32": (np.uint32, 0xFFFF_FFFF)}
+"""Types of columns and the largest number of each."""
 LEVEL = 6
 ABSENT = 255
 """In a column of shares: nothing was measured. Shares are stored in steps of 1/250."""
@@ -21,8 +22,9 @@ MILLISECONDS = 1000
 
 def pack(values: np.ndarray, kind: str) -> dict[str, Any]:
     """Integers (n,), cut to the range of `kind`, as `{kind, n, data}`: little-endian differences, deflated, base64."""
-    dtype = np.dtype(KINDS[kind])
-    whole = np.clip(np.asarray(values), 0, np.iinfo(dtype).max).astype(dtype)
+    integers, largest = KINDS[kind]
+    dtype = np.dtype(integers)
+    whole = np.clip(np.asarray(values), 0, largest).astype(dtype)
     steps = np.diff(whole, prepend=dtype.type(0)).astype(dtype)  # wraps around, as does the sum that undoes it
     data = zlib.compress(steps.astype(dtype.newbyteorder("<")).tobytes(), LEVEL)
     return {"kind": kind, "n": len(whole), "data": base64.b64encode(data).decode("ascii")}

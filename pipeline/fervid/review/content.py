@@ -5,6 +5,7 @@ Boxes are whole pixels and scores steps of 1/250: enough to look at, never to co
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def run_content(run: Run) -> dict[str, Any]:
         "folder": run.folder.name,
         "video_id": manifest.video_id,
         "status": manifest.status,
+        "is_live": bool(video.get("is_live", False)),
         "warnings": list(manifest.warnings),
         "duration_s": float(video["duration_seconds"]),
         "start_time_s": float(manifest.start_time_s),
@@ -81,7 +83,7 @@ def read_alerts(run: Run) -> list[dict[str, Any]] | None:
         values = record.to_json()
         review = verdicts.get(record.alert_id)
         said = None if review is None else {"verdict": review.verdict, "reason": review.reason, "by": review.reviewer}
-        shown.append({name: values[name] for name in ALERT_FIELDS} | {"review": said})
+        shown.append({name: _known(values[name]) for name in ALERT_FIELDS} | {"review": said})
     return shown
 
 
@@ -95,6 +97,11 @@ def read_records(folder: Path) -> list[AlertRecord] | None:
         return [AlertRecord(**(row | {"track_ids": tuple(row["track_ids"] or ())})) for row in rows]
     except (pa.ArrowException, OSError, TypeError, KeyError) as problem:
         raise InputError(f"{path} is no table of alerts ({problem}). Run `fervid alerts` again.") from None
+
+
+def _known(value: Any) -> Any:
+    """None for a number that an older run did not store."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _timeline(run: Run, labels: list[str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class RunIndex:
         self._cards: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._strips: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
 
-    def list(self) -> dict[str, Any]:
+    def listing(self) -> dict[str, Any]:
         """All runs and what the last batch could not analyse, ready for JSON."""
         folders = [folder for root in self._roots for folder in _run_folders(root)]
         self._folders = {run_id(folder): folder for folder in folders}
@@ -56,7 +56,7 @@ class RunIndex:
     def run(self, name: str) -> Run:
         """A run by its name in addresses: looked up, never made into a path. Raises KeyError or InputError."""
         if name not in self._folders:
-            self.list()
+            self.listing()
         return open_run(self._folders[name])
 
     def _card(self, name: str, folder: Path) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def make_page(
 
 
 def _media(run: Run, folder: Path) -> dict[str, Any]:
-    address = relative_address(Path(run.manifest.video_path), folder)
+    is_live = run.manifest.video.get("is_live", False)
+    address = None if is_live else relative_address(Path(run.manifest.video_path), folder)
     return {"file": address, "plays": browser_plays(run.manifest.video), "clips": None}
 
 

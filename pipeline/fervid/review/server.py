@@ -12,9 +12,10 @@ import socket
 import stat
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
+import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -32,9 +33,6 @@ from fervid.review.media import browser_plays
 from fervid.review.page import STATIC, served_page, static_file
 from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
 from fervid.run import Run
-
-if TYPE_CHECKING:
-    import uvicorn
 
 LARGEST_BODY_BYTES = 16_384
 MOST_STRIPS = 1000
@@ -83,8 +81,6 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 def http_server(app: Starlette) -> uvicorn.Server:
     """The server of an application, to be run on a listening socket; `should_exit` ends it."""
-    import uvicorn
-
     return uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
     )
@@ -128,7 +124,7 @@ class _Pages:
 
     @_answer
     async def runs(self, _request: Request) -> Response:
-        return _json(await to_thread.run_sync(self._index.list))
+        return _json(await to_thread.run_sync(self._index.listing))
 
     @_answer
     async def strips(self, request: Request) -> Response:

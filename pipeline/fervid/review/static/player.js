@@ -116,7 +116,7 @@ export class Player {
   _useNothing(words = null) {
     this.mode = "none";
     this.video.removeAttribute("src");
-    this.stage.classList.add("empty");
+    if (this.recording.content.is_live) return this._say("Recorded live: no video was kept. Boxes and times are.");
     const pick = h("input", {
       type: "file", accept: "video/*,.mkv,.avi,.ts,.flv", class: "picker", "aria-label": "Video file to play",
       onchange: (event) => event.target.files[0] && this.useLocalFile(event.target.files[0]),
