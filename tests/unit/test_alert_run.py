@@ -92,6 +92,18 @@ def test_the_verdict_is_of_the_time_with_a_usable_face(tmp_path: Path, n_seen: i
     assert "median 31 px" in fitness.text()
 
 
+@pytest.mark.parametrize(
+    ("n_usable", "n_poor", "verdict"), [(15, 10, "limited"), (15, 20, "not_fit"), (9, 0, "not_fit")]
+)
+def test_where_few_people_pass_it_counts_how_well_those_are_seen(
+    tmp_path: Path, n_usable: int, n_poor: int, verdict: str
+) -> None:
+    times = np.round(np.arange(400) / 5, 1)
+    reasons = [None] * n_usable + ["dark"] * n_poor
+    faces = [face(t, 0, 0.1, abstain=reason) for t, reason in zip(times.tolist(), reasons, strict=False)]
+    assert scan_run(make_run(tmp_path, faces, times), rules({})).fitness.verdict == verdict
+
+
 def test_too_little_of_a_face_in_all_is_not_fit_however_large_its_share(tmp_path: Path) -> None:
     faces = [face(t, 0, 0.1) for t in TIMES[:9].tolist()]
     fitness = scan_run(make_run(tmp_path, faces, TIMES[:9]), rules({})).fitness

@@ -134,16 +134,13 @@ def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
         sizes.append(np.minimum(batch["w"].to_numpy(), batch["h"].to_numpy()))
     observed = float(seconds.sum())
     usable_share = float(seconds[is_usable].sum()) / observed if observed else 0.0
-    is_too_short = usable_share * observed < LEAST_USABLE_SECONDS
-    verdict: Verdict = "fit" if usable_share >= FIT_SHARE else "limited"
-    if usable_share < LIMITED_SHARE or is_too_short:
-        verdict = "not_fit"
+    seen_share = float(seconds[is_seen].sum()) / observed if observed else 0.0
     n_faces = sum(map(len, sizes))
     return Fitness(
-        verdict=verdict,
+        verdict=_verdict(observed, seen_share, usable_share),
         observed_seconds=observed,
         face_seconds=face_seconds,
-        seen_share=float(seconds[is_seen].sum()) / observed if observed else 0.0,
+        seen_share=seen_share,
         usable_share=usable_share,
         abstained_share=sum(by_reason.values()) / face_seconds if face_seconds else None,
         abstained_by_reason={
@@ -152,6 +149,15 @@ def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
         median_face_px=float(np.median(np.concatenate(sizes))) if n_faces else None,
         static_boxes=_static_boxes(run),
     )
+
+
+def _verdict(observed_seconds: float, seen_share: float, usable_share: float) -> Verdict:
+    """The verdict from shares of time. Few people pass some cameras: what counts there is how well those are seen."""
+    if usable_share * observed_seconds < LEAST_USABLE_SECONDS:
+        return "not_fit"
+    if usable_share >= FIT_SHARE:
+        return "fit"
+    return "limited" if usable_share >= LIMITED_SHARE or usable_share >= FIT_SHARE * seen_share else "not_fit"
 
 
 def _static_boxes(run: Run) -> tuple[StaticBox, ...]:
