@@ -13,7 +13,7 @@ import numpy as np
 from fervid.errors import InputError
 
 CRASHING_LEVEL = 220
-"""A picture this bright makes the detector below crash."""
+"""A picture this bright makes the detector below misbehave."""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -25,7 +25,7 @@ def environment(folder: Path) -> dict[str, str]:
         "    STEPS |= {name: f'hostile:{name}' for name in names}\n"
         "    if __import__('os').environ.get('FERVID_TEST_DETECTOR'):\n"
         "        from fervid.detect import DETECTORS\n"
-        "        DETECTORS['hostile'] = 'hostile:CrashingDetector'\n"
+        "        DETECTORS['hostile'] = 'hostile:HostileDetector'\n"
         "except ImportError:\n"
         "    pass\n"
     )
@@ -64,8 +64,8 @@ def fail(*, beat: object) -> None:  # noqa: ARG001
     raise ZeroDivisionError("a bug")
 
 
-class CrashingDetector:
-    """Finds nothing; a very bright picture takes the process with it."""
+class HostileDetector:
+    """Finds nothing; on a very bright picture it crashes, hangs in C code, or takes all memory, as it is told to."""
 
     smallest_face_px = 1000
 
@@ -73,5 +73,12 @@ class CrashingDetector:
 
     def detect(self, gray: np.ndarray, **_: object) -> tuple[np.ndarray, np.ndarray]:
         if gray.mean() > CRASHING_LEVEL:
-            os.kill(os.getpid(), signal.SIGSEGV)
+            HOW[os.environ["FERVID_TEST_DETECTOR"]]()
         return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+
+
+HOW = {
+    "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "hang": lambda: spin(beat=None),
+    "hog": lambda: [bytearray(64 << 20) for _ in range(1000)],
+}

@@ -120,7 +120,7 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
     white = np.full(SIZE[::-1], 255, np.uint8)
     write_video(videos / "bad.mp4", constant_rate(3), lambda t: white if 1.5 < t < 1.9 else empty_picture())
     write_video(videos / "good.mp4", constant_rate(2), empty_picture)
-    environment = hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": "1"}
+    environment = hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": "crash"}
     command = ("analyze", str(videos), "-o", str(out), *SEGMENTS, "--workers", "2", "--detector", "hostile")
 
     done = run_fervid(*command, environment=environment)
@@ -151,6 +151,30 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
         *command, "--retry-failed", environment=hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": ""}
     )
     assert healed.returncode == 2  # the detector is unknown now: it was tried
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("hang", "its process made no progress and was stopped"),
+        ("hog", "it needed more than 700 MiB of memory"),
+    ],
+)
+def test_a_hang_or_a_hog_costs_its_own_video(tmp_path: Path, how: str, reason: str) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    white = np.full(SIZE[::-1], 255, np.uint8)
+    write_video(videos / "bad.mp4", constant_rate(3), lambda t: white if 1.5 < t < 1.9 else empty_picture())
+    write_video(videos / "good.mp4", constant_rate(2), empty_picture)
+    limits = ("--set", "batch.memory_mib=700", "--set", "batch.stall_seconds=5")
+    done = run_fervid(
+        *("analyze", str(videos), "-o", str(tmp_path / "out"), *SEGMENTS, *limits, "--detector", "hostile"),
+        environment=hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": how},
+    )
+    assert done.returncode == 3
+    assert f"bad.mp4: observing it from 1 s on failed twice, the second time alone: {reason}. Repair" in done.stderr
+    assert done.stderr.splitlines()[-1] == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
 
 
 @pytest.mark.parametrize(
