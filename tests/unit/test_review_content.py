@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,7 @@ from fervid.review.columns import ABSENT, pack, pack_times, quantise
 from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import STATIC, bundle, single_file, static_file, to_json
+from fervid.review.report import write_reports
 from fervid.run import Run
 from fervid.timeline.io import write_table
 
@@ -107,6 +109,24 @@ def test_alerts_carry_the_newest_verdict_and_the_list_counts_it(run: Run) -> Non
     card = make_card(run.folder)
     assert (card["alerts"]["alerts"], card["alerts"]["reviewed"]) == (1, 1)
     assert card["fitness"]["verdict"] == "fit"
+
+
+def test_a_folder_too_large_for_one_file_gets_a_page_a_run_and_a_list_that_leads_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run.folder, run.folder.parent / "a #2")
+    assert write_reports([run.folder.parent]) == [run.folder.parent / "report.html"]
+    monkeypatch.setattr("fervid.review.report.LARGEST_FILE_BYTES", 100)
+    first, *pages = write_reports([run.folder.parent])
+    assert first == run.folder.parent / "report.html"
+    assert pages == [run.folder.parent / "a #2" / "report.html", run.folder / "report.html"]
+    text = first.read_text(encoding="utf-8")
+    assert text.count('id="run-') == 0
+    assert pages[0].read_text(encoding="utf-8").count('id="run-') == 1
+    data = re.search(r'id="fervid-data">(.*?)</script>', text)
+    assert data is not None
+    assert [card["href"] for card in json.loads(data[1])["runs"]] == ["a%20%232/report.html", "run/report.html"]
+    assert write_reports([run.folder]) == [run.folder / "report.html"]
 
 
 def test_failures_name_files_and_not_folders(tmp_path: Path) -> None:
