@@ -30,6 +30,9 @@ from fervid.run import RUN_NAME
 HOLD, PURGE_LOG, DOOMED = "HOLD.json", "purge.jsonl", ".purged-"
 OBSERVATIONS = "observations"
 
+COPY = "compacted.json"
+"""In a folder of tables that `fervid compact` copied from many runs; what else is in the folder stays."""
+
 BATCH_FILES = frozenset((BATCH_TABLE, FAILED_LIST, ".ids.json"))
 PAGES = re.compile(r"(alerts|report|comparison)([-.].*)?\.(html|png)|profiles\.parquet|evidence.*\.zip")
 """What commands write beside the runs that they are about, and so holds parts of them."""
@@ -57,18 +60,24 @@ def parse_age(text: str) -> float:
 
 
 def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
-    """What is older in an output folder: runs (by when they were finished), records of failures, pages about runs.
+    """What is older in an output folder: runs (by when they were finished), records of failures, pages about runs, and
+    copies of their tables, which go with the first run that goes.
 
     Those on hold, or in use, are listed with the reason why they stay. Raises InputError when `out` is no folder.
     """
     if not out.is_dir():
         raise InputError(f"{out} is not a folder. Give the folder of results with --out.")
     out, now = out.resolve(), time.time()
-    items = []
+    items, copies = [], []
     for path, kind, written in _of_fervid(out):
         age = now - written
+        item = Item(path, kind, age, _size(path), _why_kept(path) if kind == "run" else "")
         if kind == "remains" or age > older_than_seconds:
-            items.append(Item(path, kind, age, _size(path), _why_kept(path) if kind == "run" else ""))
+            items.append(item)
+        elif kind == "copy":
+            copies.append(item)
+    if any(item.kind == "run" and not item.kept_because for item in items):
+        items += copies  # young ones hold the rows of old runs too
     return items
 
 
@@ -123,6 +132,8 @@ def _of_fervid(out: Path) -> Iterator[tuple[Path, str, float]]:
                     yield path, "remains", _written(path)
                 elif RUN_NAME.fullmatch(entry.name) and _is_run(path):
                     yield path, "run", _finished(path)
+                elif (path / COPY).is_file() and not (path / COPY).is_symlink():
+                    yield path, "copy", _written(path / COPY)
                 elif entry.name == FAILED:
                     for record in sorted(path.glob("*.json")):
                         if record.is_file() and not record.is_symlink():
@@ -171,6 +182,11 @@ def _remove(out: Path, item: Item, older_than_seconds: float) -> Item:
         _note(out, "remove", name, **details)
         if item.kind == "remains":
             shutil.rmtree(item.path)
+        elif item.kind == "copy":
+            for file in (*item.path.glob("*.parquet"), item.path / COPY):
+                file.unlink()
+            with suppress(OSError):
+                item.path.rmdir()
         else:
             item.path.unlink()
         return item

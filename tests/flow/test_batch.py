@@ -222,6 +222,35 @@ def test_a_full_disk_stops_the_run_with_one_line(clip: Path, tmp_path: Path) -> 
     assert run_fervid("analyze", str(clip), "-o", str(tmp_path / "out"), *SEGMENTS).returncode == 0
 
 
+@pytest.mark.slow
+def test_a_disk_that_fills_up_stops_the_run_and_more_room_goes_on(tmp_path: Path) -> None:
+    disk, videos, out = tmp_path / "disk", tmp_path / "videos", tmp_path / "disk" / "out"
+    for folder in (disk, videos):
+        folder.mkdir()
+    for i in range(8):
+        write_video(videos / f"{i}.mp4", constant_rate(1 + i / 10), empty_picture)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        full = run_fervid("analyze", str(videos), "-o", str(out), *SEGMENTS)
+        assert full.returncode == 74
+        assert "No space left on device" in full.stderr
+        assert len(full.stderr.splitlines()) == 1
+        n_before = len(list(out.glob("*/manifest.json")))
+        assert 0 < n_before < 8
+        subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
+        done = run_fervid("analyze", str(videos), "-o", str(out), *SEGMENTS)
+        assert done.returncode == 0
+        assert done.stderr.splitlines()[-1] == (
+            f"{8 - n_before} ok, 0 partial, 0 rejected, 0 crashed, {n_before} skipped"
+        )
+        assert run_fervid("analyze", str(videos), "-o", str(tmp_path / "unbroken"), *SEGMENTS).returncode == 0
+        assert tables(out) == tables(tmp_path / "unbroken")
+        assert not list(out.rglob("*.part*"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_a_place_that_cannot_be_written_stops_the_run_with_one_line(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir(mode=0o555)

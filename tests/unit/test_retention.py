@@ -174,6 +174,17 @@ def test_records_and_pages_about_runs_go_by_their_own_age(tmp_path: Path) -> Non
     assert names(tmp_path) == {"failed", "report.html", "purge.jsonl"}
 
 
+def test_a_copy_of_the_tables_goes_with_the_first_run_that_goes(tmp_path: Path) -> None:
+    make_run(tmp_path, "run-0123abcd", days=10)
+    copy = tmp_path / "all"
+    copy.mkdir()
+    for name in ("faces.parquet", "compacted.json", "mine.txt"):
+        (copy / name).write_text("{}")
+    assert purge(tmp_path, older_than_seconds=MONTH) == []
+    assert [item.kind for item in purge(tmp_path, older_than_seconds=86_400)] == ["run", "copy"]
+    assert names(copy) == {"mine.txt"}
+
+
 def test_what_an_interrupted_purge_left_goes_first_thing(tmp_path: Path) -> None:
     make_run(tmp_path, "old-0123abcd", days=0).rename(tmp_path / ".purged-old-0123abcd")
     purge(tmp_path, older_than_seconds=MONTH)
