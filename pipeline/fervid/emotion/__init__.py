@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 CLASSIFIERS = {
     "litert": "fervid.emotion.litert:LiteRTClassifier",
-    "keras": "fervid.emotion.keras:KerasClassifier",
+    "keras": "fervid.emotion.keras:SharedGpuClassifier",
+    "plugin": "fervid.emotion.plugin:PluginClassifier",
 }
+PLUGIN = "plugin"
 
 
 class Classifier(Protocol):
@@ -49,5 +51,7 @@ def make_classifier(runner: str, info: ModelInfo, *, batch_size: int = 64, flip:
 
     if (server := _server.get()) is not None:
         return server
+    if info.plugin:
+        runner = PLUGIN
     classifier: Classifier = resolve(CLASSIFIERS, runner, kind="runner")(info, batch_size=batch_size)
     return MirrorAverage(classifier) if flip else classifier
