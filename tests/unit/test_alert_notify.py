@@ -17,7 +17,7 @@ from fervid.alerts.records import AlertRecord
 from fervid.alerts.rules import parse_rules
 from fervid.alerts.scan import scan_run
 from fervid.alerts.spool import Spool
-from fervid.errors import ConfigError, NotDelivered
+from fervid.errors import ConfigError, NotDelivered, OutputError
 from receivers import receiver
 
 RULE = {"name": "r", "wording": "anger-like expression", "score": "angry", "enter": 0.5, "for": 0, "merge_gap": 0.1}
@@ -115,10 +115,10 @@ def test_what_comes_too_fast_is_told_in_one_digest_and_more_waits_for_the_hour(t
 
 def test_a_long_digest_lists_some_and_counts_all(tmp_path: Path) -> None:
     spool, inbox = Spool(tmp_path), Inbox()
-    spool.add([alert(i) for i in range(200)])
+    spool.add([alert(i) for i in range(60)])
     send(spool, inbox, Clock(), limit=1)
     (message,) = inbox.messages
-    assert (message["n_alerts"], len(message["alerts"])) == (200, 50)
+    assert (message["n_alerts"], len(message["alerts"])) == (60, 50)
     assert spool.waiting() == []
 
 
@@ -176,6 +176,13 @@ def test_a_torn_line_of_the_log_costs_that_line_alone(tmp_path: Path) -> None:
     spool.add([alert(2)])
     assert send(spool, Inbox(), Clock()).n_told == 1
     assert spool.add([alert(1), alert(2)]) == 0
+
+
+def test_a_file_that_somebody_else_put_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "waiting").mkdir()
+    (tmp_path / "waiting" / "x.json").write_text("[]")
+    with pytest.raises(OutputError, match="x.json is no alert that waits"):
+        send(Spool(tmp_path), Inbox(), Clock())
 
 
 def test_a_webhook_that_fails_first_gets_every_alert_once(tmp_path: Path) -> None:

@@ -61,8 +61,11 @@ class Spool:
             if path.stem in told:  # told, and then something ended the process
                 path.unlink(missing_ok=True)
                 continue
-            content = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Waiting(path.stem, int(content["queued_ns"]), content["alert"]))
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                found.append(Waiting(path.stem, int(content["queued_ns"]), content["alert"]))
+            except (ValueError, KeyError, TypeError):
+                raise OutputError(f"{path} is no alert that waits. Move it away and run again.") from None
         return sorted(found, key=lambda one: (one.queued_ns, one.alert_id))
 
     def told_at(self) -> list[float]:
