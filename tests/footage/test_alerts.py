@@ -54,6 +54,7 @@ def likeness(a: np.ndarray, b: np.ndarray, box: tuple[int, ...]) -> float:
     return float(np.corrcoef(*details)[0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", ["faces/woman2.mp4", "faces/joy_restaurant.mp4", "trailers/hamilton_stage.mp4"])
 def test_every_marked_face_is_covered_in_a_clip_with_default_settings(
     analysed: Analysed, test_data: Path, clip: str
