@@ -42,13 +42,16 @@ def tables(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.glob("*/**/*.parquet"))}
 
 
-def start(*arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path, environment: dict[str, str] | None = None, own_group: bool = False
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", START, "analyze", *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(SOURCE)} | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_group,
     )
 
 
@@ -194,6 +197,18 @@ def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
     assert errors.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
     assert published <= set(tmp_path.glob("out/*/observations/*.parquet"))
     assert not list(tmp_path.glob("out/*/manifest.json"))
+
+
+def test_an_interrupt_from_the_terminal_is_one_line_at_any_moment(long_clip: Path, tmp_path: Path) -> None:
+    """A terminal sends it to every process of the command at once."""
+    for seconds in (0.6, 1.2):
+        process = start(long_clip, "-o", tmp_path / "out", *SEGMENTS, "--fps", "25", own_group=True)
+        wait_for(lambda p=process: _children(p.pid), process)  # from then on it hears signals as it should
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert errors.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
 
 
 def test_two_runs_of_one_video_or_two_batches_in_one_place_refuse_each_other(

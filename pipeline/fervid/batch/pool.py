@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import Any
@@ -109,7 +110,7 @@ class ProcessEngine:
             ours, theirs = self._context.Pipe()
             level = logging.getLogger().getEffectiveLevel()
             process = self._context.Process(target=work, args=(theirs, self._memory_mib, level), daemon=True)
-            with _bare_main(), _one_thread():
+            with _bare_main(), _one_thread(), _interrupts_blocked():
                 process.start()
             theirs.close()
             worker = _Worker(process, ours)
@@ -172,6 +173,20 @@ def _one_thread() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Start processes that never hear an interrupt of the terminal: before they ignore it, it would end them loudly."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # now, for when it starts it takes the block away
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
