@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,8 @@ def test_rules_raise_live_what_they_raise_in_a_stored_run(tmp_path: Path) -> Non
     rows = [face(t, 0, float(a)) for t, a in zip(times.tolist(), angry, strict=True)]
     rows += [face(t, 1, 0.7, x=400.0, abstain="dark") for t in times.tolist()]
     rules = load_rules("anger")
+    # A live view cannot know yet what a rule yields to.
+    rules = replace(rules, rules=tuple(rule.model_copy(update={"yields_to": ()}) for rule in rules.rules))
     stored = scan_run(make_run(tmp_path / "r", rows, times), rules).records
     live = LiveRules(rules, RUN_LABELS, began=datetime(2026, 11, 21))
     raised = []
