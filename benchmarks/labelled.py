@@ -89,8 +89,9 @@ def dominant(path: Path, settings: fervid.Settings) -> str | None:
 
 def peer_answers(python: Path, paths: list[Path]) -> list[dict[str, str | None]]:
     """What `fer` says of each clip, from one process of its own environment."""
-    command = [str(python), "-c", PEER, *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [str(python.absolute()), "-c", PEER, *(str(path.absolute()) for path in paths)]
+    with tempfile.TemporaryDirectory() as folder:  # it leaves files in the current one
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     lines = [line.removeprefix("ANSWER ") for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
     if done.returncode or len(lines) != len(paths):
         raise SystemExit(f"{python} did not finish: {done.stderr[-2000:]}")

@@ -92,7 +92,7 @@ def test_a_recording_of_every_frame_is_what_an_analysis_writes(clip: Path, tmp_p
 
 @pytest.mark.usefixtures("fake_faces")
 def test_the_newest_frame_wins_and_no_delay_builds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CLASSIFIERS, "fake", "test_live:SlowClassifier")
+    monkeypatch.setitem(CLASSIFIERS, "fake", "test_live_view:SlowClassifier")
     video = write_video(tmp_path / "v.mp4", constant_rate(2.5), bright_square)
     ages, n = [], 0
     moments = stream(str(video), settings=settings("detect.detector=fake"), device="cpu")

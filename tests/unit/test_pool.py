@@ -127,7 +127,7 @@ def test_no_process_outlives_a_killed_parent(surroundings: dict[str, str]) -> No
     server, *workers = map(int, process.stdout.readline().split())
     threads = {path.read_text().strip() for path in Path(f"/proc/{server}/task").glob("*/comm")}
     # Arrow's allocator has a thread that it restores after a fork by itself; any other would be missing in the forks.
-    assert threads - {"jemalloc_bg_thd"} == {"python"}
+    assert threads - {"jemalloc_bg_thd"} == {Path(sys.executable).name}
     process.kill()
     process.communicate()
     deadline = time.monotonic() + 10

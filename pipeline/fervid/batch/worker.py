@@ -63,6 +63,8 @@ class Watchdog(Beat):
         with self._sending:
             self._is_closed = True
             self.end()
+            if self._silence is not sys.stderr:
+                self._silence.close()
 
     def _arm(self) -> None:
         if self._limit_seconds:
