@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fervid.analysis import analyze as analyze
+    from fervid.api import find_alerts as find_alerts
+    from fervid.api import load_run as load_run
+    from fervid.api import make_profile as make_profile
     from fervid.config import Settings as Settings
     from fervid.config import load_settings as load_settings
     from fervid.errors import FervidError as FervidError
+    from fervid.live.session import stream as stream
     from fervid.run import Run as Run
     from fervid.run import open_run as open_run
 
@@ -24,6 +28,10 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "analyze": "fervid.analysis",
+    "stream": "fervid.live.session",
+    "load_run": "fervid.api",
+    "find_alerts": "fervid.api",
+    "make_profile": "fervid.api",
     "load_settings": "fervid.config",
     "Settings": "fervid.config",
     "FervidError": "fervid.errors",

@@ -33,7 +33,7 @@ from fervid.batch.lock import locked
 from fervid.config import Settings, load_settings
 from fervid.device import choose_runner
 from fervid.emotion.heads import select_heads
-from fervid.emotion.model import load_model_info
+from fervid.emotion.plugin import find_model
 from fervid.errors import InputError, OutputError, TooDamaged
 from fervid.files import check_regular_file, content_id, file_sha256
 from fervid.interpret import Tables, interpret
@@ -89,7 +89,7 @@ def analyze(
         return analyze_one(batch, is_shown=progress)
 
     check_regular_file(path)
-    model = load_model_info(assets.model_folder(settings.emotion.model))
+    model = find_model(settings.emotion.model)
     method = Method.of(settings, model, choose_runner(device))
     video_id = content_id(path)
     job = VideoJob(path, video_id, RunFolders(out).of(path, video_id), method, resume and not overwrite, plot)

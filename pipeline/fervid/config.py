@@ -109,6 +109,15 @@ class DetectSettings(_Section):
     )
     haar: HaarSettings = HaarSettings()
     yunet: YuNetSettings = YuNetSettings()
+    options: dict[str, bool | int | float | str] = Field(
+        default={}, description="options of a detector that another package brings"
+    )
+
+    @property
+    def chosen_options(self) -> dict[str, Any]:
+        """The options of the detector in use: its own section, or `options` for one of another package."""
+        own = getattr(self, self.detector, None)
+        return own.model_dump() if isinstance(own, _Section) else dict(self.options)
 
 
 class EmotionSettings(_Section):
@@ -220,6 +229,8 @@ class Settings(_Section):
             if sections == OBSERVE_SECTIONS:
                 content["emotion"].pop("labels")  # observations hold the logits of every head
         if "detect" in content:
+            if not self.detect.options:
+                content["detect"].pop("options")
             for name in {"haar", "yunet"} - {self.detect.detector}:
                 content["detect"].pop(name)
             model_path = content["detect"].get("yunet", {}).get("model_path")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fervid.config import OBSERVE_SECTIONS, Settings
+from fervid.config import OBSERVE_SECTIONS, DetectSettings, Settings
+from fervid.emotion import PLUGIN
 from fervid.emotion.model import ModelInfo
+from fervid.registry import DETECTOR_PLUGINS, plugin_version
 
 BASE_MIB, MIB_PER_MEGAPIXEL = 300, 80
 """What a task asks a cluster for; `benchmarks/cluster.py` prints what tasks used."""
@@ -29,9 +31,16 @@ class Method:
     @classmethod
     def of(cls, settings: Settings, model: ModelInfo, runner: str) -> Method:
         """The method of these settings; reads the file of a detector's model, if one is named."""
-        sha256 = model.weights_sha256
+        # What another package brings is told apart by its version; a file by its content.
+        sha256 = model.weights_sha256 + _detector_version(settings.detect)
+        runner = PLUGIN if model.plugin else runner
         observe_hash = settings.hash(model_sha256=sha256, sections=OBSERVE_SECTIONS)
         return cls(settings, model, runner, settings.hash(model_sha256=sha256), f"{observe_hash}-{runner}")
+
+
+def _detector_version(detect: DetectSettings) -> str:
+    """The package that brings the detector; empty for one of fervid's own, which has a section in the settings."""
+    return "" if hasattr(detect, detect.detector) else plugin_version(DETECTOR_PLUGINS, detect.detector)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,8 @@ class Observer:
         self._side_px = model.input_side_px
         self._frames_ahead, self._crops_ahead = frames_ahead, crops_ahead
         detect = settings.detect
-        options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
-        self._detector = make_detector(detect.detector, options)  # a wrong setting is said before anything is written
+        # Made here, so that a wrong setting is said before anything is written.
+        self._detector = make_detector(detect.detector, detect.chosen_options)
         self._search_plan = SearchPlan.of(detect)
         self._classifier = make_classifier(
             runner, model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip

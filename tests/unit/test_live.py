@@ -14,7 +14,7 @@ import pytest
 
 from alert_runs import LABELS as RUN_LABELS
 from alert_runs import face, make_run
-from fervid.alerts.rules import load_rules
+from fervid.alerts.rules import load_rules, parse_rules
 from fervid.alerts.scan import scan_run
 from fervid.config import Settings
 from fervid.emotion.model import FER2013, Head, ModelInfo
@@ -239,6 +239,15 @@ def live_face(seconds_row: dict[str, Any]) -> LiveFace:
     )
 
 
+RULES = {
+    "rule": [
+        {"name": "strong", "wording": "anger-like expression", "score": "angry", "enter": 0.6, "exit": 0.5, "for": 0.5},
+        {"name": "weak", "wording": "slightly anger-like expression", "score": "angry", "enter": 0.3, "for": 0.5}
+        | {"where": "face_px >= 32 and track_faces > 2", "cooldown": 3},
+    ]
+}
+
+
 def test_rules_raise_live_what_they_raise_in_a_stored_run(tmp_path: Path) -> None:
     times = np.round(np.arange(0, 40, 0.1), 3)
     rng = np.random.default_rng(8)
@@ -259,3 +268,13 @@ def test_rules_raise_live_what_they_raise_in_a_stored_run(tmp_path: Path) -> Non
     assert all(alert.track_id == 0 and "needs review" in alert.text() for alert in raised)
     json.dumps([alert.to_json() for alert in raised], allow_nan=False)
     assert live.feed(50.0, [], 640, 480) == []
+
+
+def test_a_weaker_rule_is_silent_while_a_stronger_one_holds() -> None:
+    described = [dict(rule) for rule in RULES["rule"]]
+    described[1] |= {"yields_to": ["strong"], "where": "track_seconds > 3", "cooldown": 0}
+    live = LiveRules(parse_rules({"rule": described}, source="test"), RUN_LABELS, began=datetime(2026, 11, 21))
+    raised = []
+    for i in range(100):
+        raised += live.feed(i / 10, [live_face(face(i / 10, 0, 0.9))], 640, 480)
+    assert [alert.rule for alert in raised] == ["strong"]

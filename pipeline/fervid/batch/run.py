@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fervid import assets
 from fervid.batch.discover import Discovery, Handling
 from fervid.batch.engine import CANNOT_WRITE, Engine, Outcome, Task
 from fervid.batch.failures import remember
@@ -20,7 +19,7 @@ from fervid.batch.schedule import Scheduler
 from fervid.batch.view import View
 from fervid.config import Settings
 from fervid.device import RUNNERS, choose_runner, cluster_runner
-from fervid.emotion.model import load_model_info
+from fervid.emotion.plugin import find_model
 from fervid.errors import FervidError, InputError, OutputError
 from fervid.job import Cluster, Method, VideoJob
 from fervid.run import Run, open_run
@@ -155,7 +154,7 @@ class _Methods:
             return self.default
         key = settings.model_dump_json()
         if key not in self._known:
-            model = load_model_info(assets.model_folder(settings.emotion.model))
+            model = find_model(settings.emotion.model)
             self._known[key] = Method.of(settings, model, self._runner)
         return self._known[key]
 

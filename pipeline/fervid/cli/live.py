@@ -28,7 +28,10 @@ def live(
         Path | None, typer.Option(help="Keep tables as `fervid analyze` writes them, below this folder. No picture.")
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON a frame: faces, alerts, rates.")] = False,
-    rules: Annotated[str, typer.Option(help="Alert rules: anger, distress, template, a TOML file, or none.")] = "anger",
+    rules: Annotated[
+        str | None,
+        typer.Option(help="Alert rules: anger, distress, template, a TOML file, or none. [anger, if its labels exist]"),
+    ] = None,
     stills: Annotated[Path | None, typer.Option(help="Let key s save stills into this folder.")] = None,
     still_blur: Annotated[
         Literal["all", "none"], typer.Option(help="Faces covered in stills; none is noted in a log.")
@@ -60,8 +63,10 @@ def live(
 
     Nothing is kept unless --record or --stills says so. Example: fervid live 0
     """
-    from fervid.alerts.rules import load_rules
+    from fervid.alerts.rules import PRESET, load_rules
     from fervid.config import load_settings, parse_time
+    from fervid.emotion.plugin import find_model
+    from fervid.live.alarms import do_rules_fit
     from fervid.live.picture import LivePainter
     from fervid.live.record import Recorder, finish_left_over
     from fervid.live.session import LiveSession
@@ -73,7 +78,10 @@ def live(
         assignments=assignments or (),
         options={"video.fps": fps if fps is not None else 0.0, "emotion.model": model},
     )
-    rule_set = None if rules == "none" else load_rules(rules)
+    rule_set = None if rules == "none" else load_rules(rules or PRESET)
+    if rules is None and rule_set is not None and not do_rules_fit(rule_set, find_model(settings.emotion.model).labels):
+        print(f"no alerts: the labels of {settings.emotion.model} are not those of the rules {PRESET}", file=sys.stderr)
+        rule_set = None
     longest = parse_time(stop_after) if stop_after is not None else None
     session = LiveSession(
         source, settings=settings, device=device, pace=pace, loops=loop, waits_for_source=wait, rules=rule_set

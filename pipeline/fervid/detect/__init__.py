@@ -10,8 +10,9 @@ import numpy as np
 from fervid.detect.effort import Effort
 from fervid.detect.motion import shrunk
 from fervid.detect.search import FaceSearch, SearchPlan, SearchWork
+from fervid.errors import ConfigError
 from fervid.opencv import cv2
-from fervid.registry import resolve
+from fervid.registry import DETECTOR_PLUGINS, resolve
 from fervid.types import Detections, Frame
 
 DETECTORS = {
@@ -41,8 +42,14 @@ class Detector(Protocol):
 
 
 def make_detector(name: str, options: dict[str, Any]) -> Detector:
-    """The detector of that name, made with its own section of the settings."""
-    detector: Detector = resolve(DETECTORS, name, kind="detector")(**options)
+    """The detector of that name, of fervid or of another package, made with its own options. Raises ConfigError."""
+    make = resolve(DETECTORS, name, kind="detector", group=DETECTOR_PLUGINS)
+    try:
+        detector: Detector = make(**options)
+    except TypeError as problem:
+        if name in DETECTORS:
+            raise
+        raise ConfigError(f"detector {name!r} does not take the options {sorted(options)} ({problem}).") from None
     return detector
 
 

@@ -72,6 +72,8 @@ class ModelInfo:
     training_data: str
     licence: str
     folder: Path
+    plugin: str = ""
+    """The name of the plug-in that scores, where no model folder does."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from fervid.errors import ConfigError, OutputError
 from fervid.exports import ENDINGS, FORMATS
 from fervid.exports.cells import write_atomically
 from fervid.exports.source import TABLES, open_tables
-from fervid.registry import resolve
+from fervid.registry import EXPORTER_PLUGINS, resolve
 
 EXPORTS = "exports"
 
@@ -21,7 +22,7 @@ def export_runs(
 
     `out` is a file for one run in one form, else a folder. Raises ConfigError, InputError or OutputError.
     """
-    exporters = {form: resolve(FORMATS, form, kind="format") for form in forms}
+    exporters = {form: resolve(FORMATS, form, kind="format", group=EXPORTER_PLUGINS) for form in forms}
     if table not in TABLES:
         raise ConfigError(f"table {table!r} does not exist. Use one of {', '.join(TABLES)}.")
     is_file = out is not None and len(folders) == 1 and len(exporters) == 1 and not out.is_dir()
@@ -31,7 +32,7 @@ def export_runs(
         for form, export in exporters.items():
             kind = f".{table}" if form in ("csv", "jsonl") else ""
             # Several runs may be of videos with one name; their folders never are.
-            name = f"{Path(run.video).stem if out is None else folder.name}{kind}{ENDINGS[form]}"
+            name = f"{Path(run.video).stem if out is None else folder.name}{kind}{_ending(form, export)}"
             path = out if out is not None and is_file else (out or folder / EXPORTS) / name
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,3 +41,8 @@ def export_runs(
                 raise OutputError(f"{path} cannot be written ({problem.strerror}). Use another --out.") from None
             written.append(path)
     return written
+
+
+def _ending(form: str, export: Any) -> str:
+    """What follows the video's name: as in the table, or as the exporter of another package says."""
+    return ENDINGS.get(form) or str(getattr(export, "ending", f".{form}"))

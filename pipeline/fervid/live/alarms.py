@@ -16,6 +16,7 @@ from fervid.alerts.records import NEEDS_REVIEW
 from fervid.alerts.rules import BoundRule, RuleSet, bind
 from fervid.alerts.scan import names_of
 from fervid.alerts.source import UNSURE
+from fervid.errors import ConfigError
 from fervid.live.follow import LiveFace
 from fervid.timeline.schema import LOOKS
 
@@ -52,6 +53,7 @@ class LiveRules:
         """`began` is the local time of the session's second 0, for rules with hours."""
         self._bound = bind(rules, list(labels))
         self._names, self._labels = names_of(self._bound), list(labels)
+        self._newest: dict[str, Alert] = {}
         self._finder = Finder(
             self._bound, rules.zones, spacing_seconds=USUAL_SPACING_SECONDS, clock_seconds=seconds_of_day(began)
         )
@@ -67,7 +69,14 @@ class LiveRules:
             is_usable=np.array([face.abstain in (None, UNSURE) for face in faces], bool),
             centres=(boxes[:, :2] + boxes[:, 2:]) / 2 / (width, height),
         )
-        return [_alert(bound, alert) for bound, alert in self._finder.feed(samples)]
+        raised = self._finder.feed(samples)
+        self._newest |= {bound.rule.name: alert for bound, alert in raised}
+        return [_alert(bound, alert) for bound, alert in raised if not self._yields(bound, alert)]
+
+    def _yields(self, bound: BoundRule, alert: Alert) -> bool:
+        """Whether a rule to which this one yields goes on. What it raises only later cannot be known yet."""
+        stronger = (self._newest.get(name) for name in bound.rule.yields_to)
+        return any(other is not None and other.end >= alert.start for other in stronger)
 
     def _columns(self, faces: Sequence[LiveFace], boxes: np.ndarray, height: int) -> dict[str, np.ndarray]:
         known: dict[str, list[float]] = {name: [getattr(face, name) for face in faces] for name in _OWN_NAMES}
@@ -80,6 +89,15 @@ class LiveRules:
         columns = {"face_px": sides.min(axis=1) if len(sides) else np.zeros(0), "face_share": sides[:, 1] / height}
         columns |= {name: np.array(values, np.float32) for name, values in known.items()}
         return {name: columns[name] for name in self._names if name in columns}
+
+
+def do_rules_fit(rules: RuleSet, labels: Sequence[str]) -> bool:
+    """Whether a model with these labels can be judged by these rules."""
+    try:
+        bind(rules, list(labels))
+    except ConfigError:
+        return False
+    return True
 
 
 _OWN_NAMES = ("margin", "confidence", "quality", "det_score")

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from fervid import assets
 from fervid.alerts.rules import RuleSet
 from fervid.config import Settings, load_settings
 from fervid.detect import detect_faces, make_detector
@@ -22,7 +21,7 @@ from fervid.detect.search import SearchPlan, SearchWork
 from fervid.device import choose_runner
 from fervid.emotion import make_classifier
 from fervid.emotion.heads import select_heads
-from fervid.emotion.model import load_model_info
+from fervid.emotion.plugin import find_model
 from fervid.emotion.scoring import cut_out_faces
 from fervid.job import Method
 from fervid.live.address import Address, parse_address
@@ -106,7 +105,7 @@ class LiveSession:
         rules: RuleSet | None = None,
     ) -> None:
         self.address: Address = parse_address(source)
-        self.model = load_model_info(assets.model_folder(settings.emotion.model))
+        self.model = find_model(settings.emotion.model)
         select_heads(self.model, settings.emotion.labels)
         self.method = Method.of(settings, self.model, choose_runner(device))
         self._settings = settings
@@ -237,8 +236,7 @@ class LiveSession:
     def _search(self) -> Iterator[Any]:
         """The two stages before the classifier, over frames that are handed in one by one; they keep their memory."""
         detect, emotion = self._settings.detect, self._settings.emotion
-        options = getattr(detect, detect.detector).model_dump() if hasattr(detect, detect.detector) else {}
-        detector = make_detector(detect.detector, options)
+        detector = make_detector(detect.detector, detect.chosen_options)
 
         def frames() -> Iterator[Frame]:
             while self._pending is not None:

@@ -1,0 +1,51 @@
+"""What a program does with runs that are there: open one, find its alerts, make its profile. Decodes nothing.
+
+These, `fervid.analyze` and `fervid.stream` are the stable part of fervid for programs; `docs/python.md` describes them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fervid.run import Run, open_run
+
+if TYPE_CHECKING:
+    from fervid.alerts.rules import RuleSet
+    from fervid.alerts.scan import RunAlerts
+    from fervid.profile.profile import Profile
+
+
+def load_run(folder: str | Path) -> Run:
+    """A finished run by its folder. Raises InputError when it is not a complete run."""
+    return open_run(folder)
+
+
+def find_alerts(
+    run: Run | str | Path, rules: str | RuleSet = "anger", *, recorded: datetime | None = None
+) -> RunAlerts:
+    """The events of a run that rules find, in order of start, and how far the video can be judged. Writes nothing.
+
+    `rules` is the name of a preset, the path of a TOML file, or a set of rules. `recorded` is the local time at which
+    the video begins, for rules with hours; without it the file's name is asked. Raises InputError or ConfigError.
+    """
+    from fervid.alerts.rules import load_rules
+    from fervid.alerts.scan import scan_run
+
+    rule_set = load_rules(rules) if isinstance(rules, str) else rules
+    return scan_run(_opened(run), rule_set, recorded=recorded)
+
+
+def make_profile(run: Run | str | Path) -> Profile:
+    """How a video feels over its length: shares, intensity, its arc, peaks, transitions, cuts. Writes nothing.
+
+    Raises InputError when the folder holds no complete run.
+    """
+    from fervid.profile.measure import profile_run
+
+    return profile_run(_opened(run).folder)
+
+
+def _opened(run: Run | str | Path) -> Run:
+    return run if isinstance(run, Run) else load_run(run)
