@@ -193,12 +193,13 @@ def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == code
-    assert time.monotonic() - begun < 5  # two seconds on a machine with nothing else to do
+    assert time.monotonic() - begun < 20  # two seconds on a machine with nothing else to do, five on a busy one
     assert errors.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
     assert published <= set(tmp_path.glob("out/*/observations/*.parquet"))
     assert not list(tmp_path.glob("out/*/manifest.json"))
 
 
+@pytest.mark.slow
 def test_an_interrupt_from_the_terminal_is_one_line_at_any_moment(long_clip: Path, tmp_path: Path) -> None:
     """A terminal sends it to every process of the command at once."""
     for seconds in (0.6, 1.2):
@@ -228,6 +229,7 @@ def test_two_runs_of_one_video_or_two_batches_in_one_place_refuse_each_other(
         first.communicate()
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_with_one_line(clip: Path, tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
     done = run_fervid("analyze", str(clip), "-o", str(tmp_path / "out"), *SEGMENTS, before=limit)
@@ -277,6 +279,7 @@ def test_a_place_that_cannot_be_written_stops_the_run_with_one_line(clip: Path, 
     assert not list(out.iterdir())
 
 
+@pytest.mark.slow
 def test_a_list_sets_options_of_single_videos_and_growing_files_are_left_out(clip: Path, tmp_path: Path) -> None:
     shutil.copy(clip, tmp_path / "growing.mp4")
     old = write_video(tmp_path / "old.mp4", constant_rate(1), empty_picture)
@@ -305,6 +308,7 @@ def test_a_list_sets_options_of_single_videos_and_growing_files_are_left_out(cli
     assert plan.stdout.splitlines()[-1].startswith("1 to analyse, 2 to skip; 0.")
 
 
+@pytest.mark.slow
 def test_names_that_trouble_other_programs_are_analysed_and_one_content_once(tmp_path: Path) -> None:
     videos, out = tmp_path / "videos", tmp_path / "out"
     (videos / "deep").mkdir(parents=True)
