@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fervid.alerts.expression import Faces, conditions, evaluate, evaluate_frames, names_in, parse, write
+from fervid.alerts.expression import Faces, conditions, evaluate, evaluate_frames, names_in, parse
+from fervid.alerts.syntax import write
 from fervid.errors import ConfigError
 
 NAMES = {"angry", "happy", "margin", "face_px"}

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.alerts.clock import start_time_in_name
-from fervid.alerts.expression import Faces, Node, conditions, evaluate, evaluate_frames, names_in, write
+from fervid.alerts.expression import Faces, conditions, evaluate, evaluate_frames, names_in
 from fervid.alerts.find import Finder, Samples
 from fervid.alerts.machine import BELOW, ENTERS, Alert
 from fervid.alerts.records import AlertRecord, clock
 from fervid.alerts.rules import BoundRule, RuleSet, bind
 from fervid.alerts.scan import make_finder, names_of, video_name
 from fervid.alerts.source import read_faces_between, read_frame_times, read_samples
+from fervid.alerts.syntax import Node, write
 from fervid.run import Run
 
 NEAR_SECONDS = 1.0

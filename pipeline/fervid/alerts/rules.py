@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fervid import assets
-from fervid.alerts.expression import Node, parse
+from fervid.alerts.expression import parse
+from fervid.alerts.syntax import Node
 from fervid.config import parse_time
 from fervid.errors import ConfigError
 
