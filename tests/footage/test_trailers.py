@@ -26,6 +26,7 @@ def test_a_title_card_is_insufficient_evidence_and_trailers_give_reasons(analyse
         assert all(tag.score is not None and tag.reasons and 0 < tag.coverage <= 1 for tag in tags)
 
 
+@pytest.mark.slow
 def test_variants_of_a_video_have_its_profile(test_data: Path, analysed: Analysed, tmp_path: Path) -> None:
     name = "trailers/wednesday_netflix_teaser.mp4"
     others = [

@@ -205,7 +205,7 @@ def _stack(axes: Any, profile: Profile, *, positions: np.ndarray, width: float) 
         left, right, low, high = positions, positions + width, bottom, bottom + values
         corners = np.stack([left, low, left, high, right, high, right, low], axis=1).reshape(-1, 4, 2)
         bars = PolyCollection(
-            corners[shown], facecolors=[to_rgba(colours[label], strength[k]) for k in shown], linewidth=0,
+            list(corners[shown]), facecolors=[to_rgba(colours[label], strength[k]) for k in shown], linewidth=0,
             hatch=HATCHES.get(label), edgecolor="#00000033",
         )  # fmt: skip
         axes.add_collection(bars, autolim=False)
