@@ -19,7 +19,7 @@ from fervid.alerts.reviews import read_verdicts
 from fervid.alerts.rules import parse_rules
 from fervid.alerts.scan import scan_run, write_alerts
 from fervid.audit import AUDIT_LOG
-from fervid.errors import ConfigError, InputError
+from fervid.errors import ConfigError, InputError, OutputError
 from fervid.opencv import cv2
 from fervid.review.guard import Guard, allowed_names, is_loopback, make_token
 from fervid.review.preview import CLIP_SECONDS, Previews
@@ -254,6 +254,14 @@ def test_previews_stay_below_their_size_and_the_oldest_go_first(runs: Path) -> N
     assert (first.exists(), second.exists()) == (False, True)
     with pytest.raises(InputError, match="has no clip -1"):
         previews.clip(run, -1)
+
+
+def test_what_is_told_to_stop_leaves_no_half_preview(runs: Path) -> None:
+    run, previews = run_of(runs, "old*"), Previews((runs,))
+    previews.stop()
+    with pytest.raises(OutputError, match="given up"):
+        previews.clip(run, 0)
+    assert list((run.folder / "previews").iterdir()) == []
 
 
 def test_a_taken_port_and_a_folder_without_runs_are_said_clearly(tmp_path: Path) -> None:

@@ -46,6 +46,11 @@ class Previews:
     def __init__(self, roots: tuple[Path, ...], *, blur: Blur = "all", cache_bytes: int = CACHE_BYTES) -> None:
         self._roots, self._blur, self._cache_bytes = roots, blur, cache_bytes
         self._search: FaceSearch | None = None
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        """Let what is being made in another thread fail at its next picture."""
+        self.is_stopped = True
 
     def clip(self, run: Run, number: int) -> Path:
         """The clip of CLIP_SECONDS that begins at `number` times as many. Raises InputError or OutputError."""
@@ -128,6 +133,8 @@ class Previews:
         waiting: deque[Picture] = deque()
         searched = -np.inf
         for picture in self._decoded(run, start, end):
+            if self.is_stopped:
+                raise OutputError("the preview was given up: the server is stopping.")
             shrunk, factors = _shrink(picture, height_px)
             if self._blur == "none":
                 yield shrunk

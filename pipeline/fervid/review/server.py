@@ -5,13 +5,18 @@ Every run and every file is looked up by an id; no part of an address ever becom
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import socket
 import stat
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -25,7 +30,7 @@ from starlette.routing import Route
 
 from fervid.alerts.reviews import write_verdict
 from fervid.alerts.scan import find_runs
-from fervid.errors import ConfigError, FervidError, InputError
+from fervid.errors import ConfigError, FervidError, InputError, OutputError
 from fervid.review.content import run_content
 from fervid.review.guard import Guard, allowed_names, is_loopback
 from fervid.review.index import RunIndex
@@ -35,6 +40,8 @@ from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
 from fervid.run import Run
 
 LARGEST_BODY_BYTES = 16_384
+LOW_PRIORITY = 5
+CLIENT_CLOSED_REQUEST = 499
 MOST_STRIPS = 1000
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
@@ -53,7 +60,7 @@ def make_app(
     """The application for the runs in some folders. Raises InputError for a folder without runs."""
     find_runs(folders)
     roots = tuple(Path(folder) for folder in folders)
-    pages = _Pages(RunIndex(roots), Previews(roots, blur=blur, cache_bytes=cache_bytes))
+    pages = _Pages(RunIndex(roots), *(_Maker(Previews(roots, blur=blur, cache_bytes=cache_bytes)) for _ in range(2)))
     routes = [
         Route("/", pages.front),
         Route("/static/{name}", pages.static),
@@ -66,7 +73,9 @@ def make_app(
         Route("/thumbnails/{run}.jpg", pages.thumbnail),
     ]
     guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
-    return Starlette(routes=routes, middleware=[guard])
+    app = Starlette(routes=routes, middleware=[guard])
+    app.state.stop = pages.stop
+    return app
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -81,9 +90,18 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 def http_server(app: Starlette) -> uvicorn.Server:
     """The server of an application, to be run on a listening socket; `should_exit` ends it."""
-    return uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
-    )
+    return _Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off"))
+
+
+class _Server(uvicorn.Server):
+    """Told to stop, it gives up the preview that is being made, which nobody would see any more."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called with the signal."""
+        app = self.config.app
+        if isinstance(app, Starlette):
+            app.state.stop()
+        super().handle_exit(sig, frame)
 
 
 def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable[[Any, Request], Awaitable[Response]]:
@@ -103,13 +121,39 @@ def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable
     return handled
 
 
-class _Pages:
-    """The answers. Whatever reads tables or videos runs in threads; of previews one at a time is made."""
+class _Maker:
+    """Makes previews one after the other, in a thread that steps back behind the answers of the page."""
 
-    def __init__(self, index: RunIndex, previews: Previews) -> None:
-        self._index, self._previews = index, previews
-        self._one_preview = anyio.Lock()
+    def __init__(self, previews: Previews) -> None:
+        self.previews = previews
+        self._turn = anyio.Lock()
+        self._thread = ThreadPoolExecutor(1, initializer=_step_back)
+
+    async def make(self, request: Request, function: Callable[[], Path], media_type: str) -> Response:
+        """The file that `function` makes; nothing is made for a page that was left meanwhile."""
+        async with self._turn:
+            if self.previews.is_stopped or await request.is_disconnected():
+                return Response(status_code=CLIENT_CLOSED_REQUEST)
+            try:
+                path = await asyncio.get_running_loop().run_in_executor(self._thread, function)
+            except OutputError:
+                if self.previews.is_stopped:
+                    return Response(status_code=CLIENT_CLOSED_REQUEST)
+                raise
+        return FileResponse(path, media_type=media_type)
+
+
+class _Pages:
+    """The answers. Whatever reads tables or videos runs in threads; pictures and clips do not wait for each other."""
+
+    def __init__(self, index: RunIndex, clips: _Maker, pictures: _Maker) -> None:
+        self._index, self._clips, self._pictures = index, clips, pictures
         self._one_verdict = anyio.Lock()
+
+    def stop(self) -> None:
+        """Give up what is being made."""
+        for maker in (self._clips, self._pictures):
+            maker.previews.stop()
 
     @_answer
     async def front(self, _request: Request) -> Response:
@@ -171,16 +215,13 @@ class _Pages:
     @_answer
     async def clip(self, request: Request) -> Response:
         run = await to_thread.run_sync(self._index.run, request.path_params["run"])
-        async with self._one_preview:
-            path = await to_thread.run_sync(self._previews.clip, run, request.path_params["number"])
-        return FileResponse(path, media_type="video/mp4")
+        number = request.path_params["number"]
+        return await self._clips.make(request, lambda: self._clips.previews.clip(run, number), "video/mp4")
 
     @_answer
     async def thumbnail(self, request: Request) -> Response:
         run = await to_thread.run_sync(self._index.run, request.path_params["run"])
-        async with self._one_preview:
-            path = await to_thread.run_sync(self._previews.thumbnail, run)
-        return FileResponse(path, media_type="image/jpeg")
+        return await self._pictures.make(request, lambda: self._pictures.previews.thumbnail(run), "image/jpeg")
 
     def _content(self, name: str) -> dict[str, Any]:
         run = self._index.run(name)
@@ -191,6 +232,12 @@ class _Pages:
             "clips": {"url": f"/clips/{name}/", "seconds": CLIP_SECONDS} if is_there else None,
         }
         return run_content(run) | {"media": media}
+
+
+def _step_back() -> None:
+    """Lower the priority of this thread, where the system has one for each."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
 
 
 def _is_the_video(run: Run) -> bool:
