@@ -16,6 +16,7 @@ from fervid.batch.engine import Report, Task, run_step
 from fervid.batch.worker import Watchdog
 from fervid.emotion import serve_with
 from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info
+from fervid.emotion.plugin import find_model
 from fervid.errors import ConfigError, FervidError, ModelError
 from fervid.job import VideoJob
 from fervid.log import start_logging
@@ -95,8 +96,11 @@ def _localised_job(job: VideoJob) -> VideoJob:
 
 
 def _local_model(model: ModelInfo) -> ModelInfo:
-    is_here = (model.folder / MODEL_JSON).is_file()
-    local = _checked_model(model.folder if is_here else assets.models_folder() / model.name)
+    if model.plugin:
+        local = find_model(model.plugin)
+    else:
+        is_here = (model.folder / MODEL_JSON).is_file()
+        local = _checked_model(model.folder if is_here else assets.models_folder() / model.name)
     if local.weights_sha256 != model.weights_sha256:
         raise ModelError(
             f"node {_node_name()} has another model {model.name} (weights {local.weights_sha256[:12]}, expected "
