@@ -176,3 +176,12 @@ def test_a_run_of_an_older_version_is_profiled_without_the_picture(tmp_path: Pat
     assert found.picture.brightness is found.picture.motion is None
     assert any("no brightness" in note for note in found.notes)
     assert manifest(3.0)["model"]["labels"] == list(found.labels)
+
+
+@pytest.mark.parametrize("seconds", [0.7, 3.3, 9.9, 10.01])
+def test_no_share_exceeds_the_whole(seconds: float) -> None:
+    found = profile(seconds, steady(seconds, "sad"))
+    shares = [found.coverage.observed_share, found.coverage.face_share, found.picture.coverage, found.faces.coverage]
+    shares += [found.coverage.sure_share or 0.0, found.picture.motion_coverage, *found.arc.coverage.tolist()]
+    assert max(shares) <= 1.0
+    assert found.coverage.face_share == pytest.approx(1.0)

@@ -175,6 +175,7 @@ def _score(
         missing = ", ".join(w.feature for w in entry.weights if w not in measured)
         lacking = f"not measured: {missing}"
     covered = sum(abs(w.weight) * coverage[table[w.feature].needs] for w in entry.weights) / total if total else 0.0
+    covered = min(1.0, covered)  # weights in another order may add up to the last bit more
     if lacking:
         return TagScore(tag, INSUFFICIENT, None, None, None, covered, (), lacking)
     logit = entry.bias + sum(float(_term(w, values[w.feature])) for w in measured)

@@ -89,11 +89,11 @@ def measure_profile(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any])
     coverage = Coverage(
         span_s=seen.span[1] - seen.span[0],
         observed_s=observed,
-        observed_share=_ratio(observed, seen.span[1] - seen.span[0]) or 0.0,
+        observed_share=_share(observed, seen.span[1] - seen.span[0]),
         covered_s=covered,
-        face_share=_ratio(covered, observed) or 0.0,
+        face_share=_share(covered, observed),
         face_s=face_s,
-        sure_share=_ratio(float(on_face[seen.is_sure].sum()), face_s),
+        sure_share=_share(float(on_face[seen.is_sure].sum()), face_s) if face_s > 0 else None,
         n_tracks=len(np.unique(seen.track)),
     )
     arc = _arc(seen, n_usable)
@@ -285,7 +285,7 @@ def _co_occurrence(seen: _Seen, n_usable: np.ndarray, observed: float) -> CoOccu
     pairs = there.T @ (there * seconds[:, None])
     np.fill_diagonal(pairs, ((counts > 1) * seconds[:, None]).sum(axis=0))
     total = float(seconds.sum())
-    return CoOccurrence(seconds=total, coverage=_ratio(total, observed) or 0.0, pair_s=pairs.tolist())
+    return CoOccurrence(seconds=total, coverage=_share(total, observed), pair_s=pairs.tolist())
 
 
 def _peaks(seen: _Seen) -> tuple[Peak, ...]:
@@ -351,11 +351,11 @@ def _picture(arc: Arc, observed: float) -> Picture:
     weight = arc.observed_s[seen]
     motion_s = float(arc.motion_s.sum())
     return Picture(
-        coverage=_ratio(float(weight.sum()), observed) or 0.0,
+        coverage=_share(float(weight.sum()), observed),
         brightness=_ratio(float((arc.brightness[seen] * weight).sum()), float(weight.sum())),
         dark_share=_ratio(float((arc.dark_share[seen] * weight).sum()), float(weight.sum())),
         motion=_ratio(float(np.nansum(arc.motion * arc.motion_s)), motion_s),
-        motion_coverage=_ratio(motion_s, observed) or 0.0,
+        motion_coverage=_share(motion_s, observed),
     )
 
 
@@ -381,6 +381,11 @@ def _notes(seen: _Seen, coverage: Coverage, manifest: dict[str, Any]) -> tuple[s
 def _ratio(value: float, of: float) -> float | None:
     """`value` / `of`, None where there is nothing to divide by."""
     return value / of if of > 0 else None
+
+
+def _share(part: float, of: float) -> float:
+    """`part` of a whole, 0 where there is none; sums over parts may exceed the whole by the last bit."""
+    return min(1.0, part / of) if of > 0 else 0.0
 
 
 def _divide(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
