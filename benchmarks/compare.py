@@ -8,7 +8,8 @@ Every contestant is a process of its own and takes its turn in each run: CPU and
 tree, memory is the peak of its summed proportional set size. Each is measured on a clip and on its first two seconds;
 the difference is the steady cost of a second of video, what is left is its start. The slow ones (the loops and `fer`)
 see the first --slow-seconds of a clip, the others all of it. Ratios are of pairs of the same run; the table gives
-medians and, in brackets, the least and the most.
+medians and, in brackets, the least and the most. Contestants that were measured apart from fervid (--contestants) have
+the ratio of medians alone.
 
     selective decode   PyAV, the same frames as fervid, and nothing done with them: what no analysis can go below
     ffmpeg -f null     the command, all frames, one thread
@@ -29,6 +30,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,7 @@ def measure(clip: Path, named: dict[str, Contestant], *, runs: int, slow_seconds
         short = beginning(clip, slow_seconds, Path(folder)) if duration_of(clip) > slow_seconds else clip
         seconds = {path: duration_of(path) for path in (head, short, clip)}
         rows: dict[str, list[dict[str, float]]] = {name: [] for name in named}
+        session = time.time()
         for run in range(runs):
             for name, contestant in named.items():
                 path = short if contestant.is_slow else clip
@@ -156,6 +159,7 @@ def measure(clip: Path, named: dict[str, Contestant], *, runs: int, slow_seconds
                 steady = (whole.cpu_seconds - first.cpu_seconds) / longer
                 rows[name].append(
                     {
+                        "session": session,
                         "video_seconds": seconds[path],
                         "cpu_seconds": whole.cpu_seconds,
                         "wall_seconds": whole.wall_seconds,
@@ -166,7 +170,7 @@ def measure(clip: Path, named: dict[str, Contestant], *, runs: int, slow_seconds
                     }
                 )
                 print(f"{clip.name} run {run + 1}, {name}: {whole.cpu_seconds:.2f} CPU s", file=sys.stderr, flush=True)
-    return {"clip": clip.name, "seconds": seconds[clip], "runs": runs, "contestants": rows}
+    return {"clip": clip.name, "seconds": seconds[clip], "contestants": rows}
 
 
 def machine() -> dict[str, Any]:
@@ -209,17 +213,20 @@ def table(results: dict[str, Any]) -> str:
             def middle(key: str, rows: list[dict[str, float]] = rows) -> float:
                 return statistics.median(row[key] for row in rows)
 
-            ratios = {
-                key: sorted(row[key] / own[key] for row, own in zip(rows, ours, strict=True))
-                for key in ("cpu_a_second", "wall_a_second")
-            }
-            cpu, wall = ratios["cpu_a_second"], statistics.median(ratios["wall_a_second"])
+            cpu, wall = ratios(rows, ours, "cpu_a_second"), statistics.median(ratios(rows, ours, "wall_a_second"))
             lines.append(
                 f"| {name} | {contestant} | {middle('cpu_a_second'):.3f} | "
                 f"{statistics.median(cpu):.2f} ({cpu[0]:.2f} to {cpu[-1]:.2f}) | {wall:.1f} | "
                 f"{middle('start_cpu_seconds'):.1f} | {middle('peak_mib'):.0f} |"
             )
     return "\n".join(lines)
+
+
+def ratios(rows: list[dict[str, float]], ours: list[dict[str, float]], key: str) -> list[float]:
+    """A figure to fervid's in ascending order: of pairs of the same run, or of medians where these are none."""
+    if rows[0]["session"] != ours[0]["session"]:
+        return [statistics.median(row[key] for row in rows) / statistics.median(row[key] for row in ours)]
+    return sorted(row[key] / own[key] for row, own in zip(rows, ours, strict=True))
 
 
 def write_readme(results: dict[str, Any]) -> None:
@@ -236,7 +243,7 @@ def main() -> None:
     parser.add_argument("--videos", type=Path, default=Path(data) / "videos" if data else None)
     parser.add_argument("--clips", type=Path, default=Path(tempfile.gettempdir()) / "fervid-clips")
     parser.add_argument("--only", nargs="+", help="clips of these names alone")
-    parser.add_argument("--contestants", nargs="+", help="contestants of these names alone, beside fervid")
+    parser.add_argument("--contestants", nargs="+", help="contestants of these names alone")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=CLIP_SECONDS, help="length of the clips that are made")
     parser.add_argument("--slow-seconds", type=float, default=6.0)
@@ -253,10 +260,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as out:
         named = contestants(arguments.fer_python, Path(out))
         if arguments.contestants:
-            named = {name: one for name, one in named.items() if name in (FERVID, *arguments.contestants)}
+            named = {name: one for name, one in named.items() if name in arguments.contestants}
         for name, clip in clips.items():
             if arguments.only is None or name in arguments.only:
-                results["clips"][name] = measure(clip, named, runs=arguments.runs, slow_seconds=arguments.slow_seconds)
+                found = measure(clip, named, runs=arguments.runs, slow_seconds=arguments.slow_seconds)
+                before = results["clips"].get(name, {"contestants": {}})["contestants"]
+                results["clips"][name] = found | {"contestants": before | found["contestants"]}
                 arguments.json.parent.mkdir(exist_ok=True)
                 arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(table(results))

@@ -85,11 +85,16 @@ class DetectSettings(_Section):
     )
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     full_search_seconds: float = Field(
-        default=0.6,
+        default=0.8,
         ge=0,
-        description="each part of the picture is searched this often while faces come and go, down to a quarter as "
-        "often while none does; faces found before in every frame; 0 searches every frame in full and switches all "
-        "savings below off",
+        description="each part of the picture is searched this often, faces found before in every frame; "
+        "0 searches every frame in full and switches all savings below off",
+    )
+    quiet_factor: float = Field(
+        default=1.0,
+        ge=1,
+        le=100,
+        description="while no face comes or goes, the time between searches grows up to this many times",
     )
     keep_lost_seconds: float = Field(
         default=2.0, ge=0, description="where a face was lost is searched on for this long; 0 not at all"

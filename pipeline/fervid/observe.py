@@ -29,7 +29,7 @@ from fervid.emotion.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
 from fervid.stages import WAITING, StageClock
 from fervid.threads import ahead
 from fervid.timeline.schema import LOOKS
-from fervid.types import Detections, FaceScores, Frame, Segment, VideoInfo
+from fervid.types import Detections, FaceCrops, FaceScores, Frame, Segment, VideoInfo
 from fervid.video.fast_scan import scan, why_not_scanned
 from fervid.video.probe import PacketPlan
 from fervid.video.reader import Ledger, read_frames
@@ -123,12 +123,17 @@ class Observer:
 
         Leaving the stream early ends the threads; what fails in one of them is raised here.
         """
-        emotion, timed = self._settings.emotion, self._clock.timed
-        found = timed(self._found(segment, ledger), "detect")
-        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=emotion.crop_margin), "crop")
-        with closing(ahead(cut, n_items=self._crops_ahead, name="detect")) as crops:
-            scored = score_faces(timed(crops, WAITING), self._classifier, batch_size=emotion.batch_size)
+        timed = self._clock.timed
+        with closing(self.cut_out(segment, ledger)) as crops:
+            scored = score_faces(timed(crops, WAITING), self._classifier, batch_size=self._settings.emotion.batch_size)
             yield from timed(scored, "classify")
+
+    def cut_out(self, segment: Segment, ledger: Ledger) -> Generator[FaceCrops, None, None]:
+        """The same up to the classifier: the crops of every sampled frame."""
+        timed, margin = self._clock.timed, self._settings.emotion.crop_margin
+        found = timed(self._found(segment, ledger), "detect")
+        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin), "crop")
+        return ahead(cut, n_items=self._crops_ahead, name="detect")
 
     def _found(self, segment: Segment, ledger: Ledger) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
         """The frames of a segment with their faces; each piece of it is searched as if nothing came before."""

@@ -14,6 +14,7 @@ import typer
 from fervid.cli.alerts import app as alerts
 from fervid.cli.analyze import analyze
 from fervid.cli.annotate import annotate
+from fervid.cli.bench import bench
 from fervid.cli.config import config
 from fervid.cli.data import data
 from fervid.cli.demo import demo
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 for command in (
     *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
-    *(query, compact, export, config, doctor, purge),
+    *(query, compact, export, config, bench, doctor, purge),
 ):
     app.command()(command)
 app.add_typer(alerts, name="alerts")

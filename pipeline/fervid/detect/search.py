@@ -47,9 +47,9 @@ otherwise in a crop whose box stayed behind."""
 SAME_FACE_IOU = 0.3
 """Two boxes of a frame that overlap more are one face; the surer one stays."""
 
-PATIENCE, LONGEST_DELAY = 2.0, 4.0
-"""While no face comes or goes, the interval of each octave grows by this factor from search to search, up to so many
-times the usual one: dense where faces change, sparse where nothing happens."""
+PATIENCE = 2.0
+"""While no face comes or goes, the interval of each octave grows by this factor from search to search, up to the plan's
+`quiet_factor`: dense where faces change, sparse where nothing happens."""
 
 WHOLE_SHARE = 0.6
 """A changed part larger than this share of the picture is not cut out: the whole picture is searched."""
@@ -65,7 +65,8 @@ Rectangle = tuple[int, int, int, int]
 class SearchPlan:
     """When to search. Seconds are seconds of video; 0 switches a saving off."""
 
-    full_search_seconds: float = 0.6
+    full_search_seconds: float = 0.8
+    quiet_factor: float = 1.0
     keep_lost_seconds: float = 2.0
     still_level: float = 8.0
     still_seconds: float = 8.0
@@ -288,7 +289,7 @@ class FaceSearch:
         if since < self._plan.full_search_seconds / OCTAVE_RATE**octave * state.delay * share:
             return None
         state.seconds, state.searched_tiny = seconds, now
-        state.delay = min(LONGEST_DELAY, state.delay * PATIENCE)
+        state.delay = min(self._plan.quiet_factor, state.delay * PATIENCE)
         if part == whole:
             state.whole_seconds = seconds
             self._work.full_searches += 1
