@@ -13,7 +13,8 @@ import numpy as np
 
 KINDS = {"u8": (np.uint8, 0xFF), "u16": (np.uint16, 0xFFFF), "u32": (np.uint32, 0xFFFF_FFFF)}
 """Types of columns and the largest number of each."""
-LEVEL = 6
+LEVEL = 3
+"""Of compression: 6 makes an hour 3 % smaller and takes twice as long."""
 ABSENT = 255
 """In a column of shares: nothing was measured. Shares are stored in steps of 1/250."""
 STEPS = 250
