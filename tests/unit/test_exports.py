@@ -104,6 +104,12 @@ def test_an_expression_goes_on_over_a_short_gap_and_ends_at_a_long_one() -> None
     assert found((3, 4, 6, 7, 8)) == [(0.0, 0.6), (1.8, 4.0)]  # one frame alone is no expression
 
 
+def test_an_expression_that_is_mostly_unsure_says_so(tmp_path: Path) -> None:
+    faces = [looks(t, 0, "sad", 0.3, abstain="unsure" if i < 6 else None) for i, t in enumerate(TIMES[:10].tolist())]
+    make_run(tmp_path / "run", faces, TIMES)
+    assert [event.text for event in open_tables(tmp_path / "run").events] == ["sad-like 0.30 (face 0, unsure)"]
+
+
 def test_overlapping_events_of_a_lane_get_lanes_of_their_own(run: RunTables) -> None:
     assert [*lanes(run.events)] == ["alerts: anger", "alerts: anger (2)", "face 0", "face 1"]
     for events in lanes(run.events).values():

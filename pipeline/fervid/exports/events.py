@@ -49,7 +49,7 @@ def expression_events(
     events: list[Event] = []
     for track in sorted({face["track_id"] for face in faces}):
         own = [face for face in faces if face["track_id"] == track and face["abstain"] in (None, UNSURE)]
-        stretch: list[tuple[float, float, float]] = []
+        stretch: list[tuple[float, float, float, bool]] = []
         label = ""
         for face in own:
             row = cell[face["frame"]]
@@ -58,17 +58,19 @@ def expression_events(
                 events += _expression(track, label, stretch)
                 stretch = []
             label = face["label"]
-            stretch.append((begin, end, float(face[f"s_{label}"])))
+            stretch.append((begin, end, float(face[f"s_{label}"]), face["abstain"] == UNSURE))
         events += _expression(track, label, stretch)
     return events
 
 
-def _expression(track: int, label: str, stretch: Sequence[tuple[float, float, float]]) -> list[Event]:
+def _expression(track: int, label: str, stretch: Sequence[tuple[float, float, float, bool]]) -> list[Event]:
+    """One event, or none where it is too short; "unsure" where for most of it the label is marked so."""
     if not stretch or stretch[-1][1] - stretch[0][0] < LEAST_SECONDS:
         return []
-    seconds = sum(end - begin for begin, end, _ in stretch)
-    score = sum((end - begin) * value for begin, end, value in stretch) / seconds
-    text = f"{label}-like {score:.2f} (face {track})"
+    seconds = sum(end - begin for begin, end, *_ in stretch)
+    score = sum((end - begin) * value for begin, end, value, _ in stretch) / seconds
+    unsure = sum(end - begin for begin, end, _, is_unsure in stretch if is_unsure) > seconds / 2
+    text = f"{label}-like {score:.2f} (face {track}{', unsure' if unsure else ''})"
     return [Event(EXPRESSION, f"face {track}", stretch[0][0], stretch[-1][1], label, score, track, text)]
 
 
