@@ -82,9 +82,9 @@ def measure(video: Path, seconds: float) -> dict[str, object]:
         told = [json.loads(line) for line in rows]
     told = [row for row in told if row["time_s"] >= WARM_UP_SECONDS]
     ages = [age for when, age in viewer.ages_ms if when - begun >= WARM_UP_SECONDS]
-    third = len(ages) // 3
-    span = told[-1]["time_s"] - told[0]["time_s"]
     settled = [mib for when, mib in memory if when >= WARM_UP_SECONDS and mib]
+    third, sixth = len(ages) // 3, len(settled) // 6
+    span = told[-1]["time_s"] - told[0]["time_s"]
     return {
         "seconds": round(span, 1),
         "analysed_fps": round((len(told) - 1) / span, 2),
@@ -94,8 +94,7 @@ def measure(video: Path, seconds: float) -> dict[str, object]:
         "viewer_p95_latency_ms": round(sorted(ages)[int(0.95 * len(ages))], 1),
         "viewer_median_first_third_ms": _median(ages[:third]),
         "viewer_median_last_third_ms": _median(ages[-third:]),
-        "memory_mib_first_third": _median(settled[: len(settled) // 3]),
-        "memory_mib_last_third": _median(settled[-(len(settled) // 3) :]),
+        "memory_mib_by_sixths": [_median(settled[i * sixth : (i + 1) * sixth]) for i in range(6)],
         "memory_mib_peak": round(max(settled), 1),
         "cpu_share_of_a_core": round(cpu / wall, 2),
         "load_average": round(os.getloadavg()[0], 1),

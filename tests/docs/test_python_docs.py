@@ -32,6 +32,12 @@ PATIENCE_SECONDS = 300
 """Keras alone takes five CPU seconds to import, a minute where other work has the processors."""
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo clip. For reading only."""
+    return make_demo_clip(tmp_path_factory.mktemp("demo") / "demo.mp4")
+
+
 def test_the_functions_are_documented_with_their_arguments() -> None:
     for name in ("analyze", "stream", "load_run", "find_alerts", "make_profile"):
         (given,) = re.findall(rf"^\| `{name}\((.*?)\)`", PYTHON, re.MULTILINE)
@@ -40,8 +46,8 @@ def test_the_functions_are_documented_with_their_arguments() -> None:
         )
 
 
-def test_the_blocks_of_python_run(tmp_path: Path) -> None:
-    make_demo_clip(tmp_path / "demo.mp4")
+def test_the_blocks_of_python_run(demo: Path, tmp_path: Path) -> None:
+    (tmp_path / "demo.mp4").symlink_to(demo)
     code = "\n".join(re.findall(r"```python\n(.*?)```", PYTHON, re.DOTALL))
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -112,13 +118,12 @@ def settings(model: str, **detect: Any) -> Settings:
 
 
 def test_a_classifier_of_another_package_scores_faces(
-    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: Path, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(package)
-    clip = make_demo_clip(tmp_path / "demo.mp4")
 
     def analysed() -> fervid.Run:
-        return fervid.analyze(clip, out=tmp_path / "out", settings=settings("my-onnx"), device="cpu", plot=False)
+        return fervid.analyze(demo, out=tmp_path / "out", settings=settings("my-onnx"), device="cpu", plot=False)
 
     run = analysed()
     assert run.manifest.model["labels"] == ["angry", "happy", "neutral"]
@@ -135,13 +140,13 @@ def test_a_classifier_of_another_package_scores_faces(
     assert not analysed().was_there
 
 
-def test_the_command_takes_it_too_in_worker_processes_and_live(package: Path, tmp_path: Path) -> None:
-    clip = make_demo_clip(tmp_path / "demo.mp4")
-    arguments = ["analyze", str(clip), "-o", str(tmp_path), "--end", "1", "--json", "--no-plot", "-q", "--workers", "1"]
+@pytest.mark.slow
+def test_the_command_takes_it_too_in_worker_processes_and_live(package: Path, demo: Path, tmp_path: Path) -> None:
+    arguments = ["analyze", str(demo), "-o", str(tmp_path), "--end", "1", "--json", "--no-plot", "-q", "--workers", "1"]
     done = run_fervid(*arguments, "--model", "my-onnx", environment=with_package(package))
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["shares"]) <= {"angry", "happy", "neutral"}
-    watched = ["live", str(clip), "--view", "none", "--jsonl", "--pace", "unpaced", "--stop-after", "0.2", "-q"]
+    watched = ["live", str(demo), "--view", "none", "--jsonl", "--pace", "unpaced", "--stop-after", "0.2", "-q"]
     live = run_fervid(*watched, "--model", "my-onnx", environment=with_package(package))
     assert live.returncode == 0, live.stderr
     assert '"p_happy"' in live.stdout.splitlines()[-1]
@@ -234,10 +239,9 @@ def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("brought")
-def test_detectors_and_exporters_of_another_package_work(tmp_path: Path) -> None:
-    clip = make_demo_clip(tmp_path / "demo.mp4")
+def test_detectors_and_exporters_of_another_package_work(demo: Path, tmp_path: Path) -> None:
     chosen = settings("fer2013-res-xs", detector="corner", options={"side": 40}, min_face_px=20)
-    run = fervid.analyze(clip, out=tmp_path / "out", settings=chosen, device="cpu", plot=False)
+    run = fervid.analyze(demo, out=tmp_path / "out", settings=chosen, device="cpu", plot=False)
     assert run.faces.to_pandas()[["x", "y", "w", "h"]].drop_duplicates().to_numpy().tolist() == [[5, 5, 40, 40]]
     (file,) = export_runs([run.folder], ["count"])
     assert file.name == "demo.count.txt"

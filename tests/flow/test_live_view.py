@@ -479,10 +479,7 @@ def test_the_command_streams_rows_and_records(clip: Path, tmp_path: Path) -> Non
     ("arguments", "code", "says"),
     [
         (["gone.mp4"], 3, "gone.mp4"),
-        (["ftp://host/x"], 2, "Give a webcam's number, a file, or an address"),
         (["CLIP", "--view", "window"], 78, "no window can be opened: there is no desktop here"),
-        (["CLIP", "--view", "browser", "--host", "0.0.0.0"], 2, "--allow-remote"),
-        (["CLIP", "--rules", "nothing"], 2, "rules 'nothing' do not exist"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(clip: Path, arguments: list[str], code: int, says: str) -> None:
