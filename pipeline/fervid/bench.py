@@ -113,12 +113,12 @@ def _stages(path: Path, settings: Settings, seconds: float) -> dict[str, Stage]:
     video = settings.video
     info, plan = probe(path, max_pixels=video.max_pixels)
     model = load_model_info(assets.model_folder(settings.emotion.model))
-    bounds = {"fps": video.fps, "start_seconds": 0.0, "end_seconds": seconds}
+    bounds: dict[str, Any] = {"fps": video.fps, "start_seconds": 0.0, "end_seconds": seconds}
     segments = plan_segments("bench", info, plan, segment_seconds=video.segment_seconds, **bounds)
 
     def decode(segment: Segment) -> int:
-        limits = {"decoder_threads": video.decoder_threads, "max_pixels": video.max_pixels}
-        return sum(1 for _ in read_frames(path, info, plan, segment, Ledger(), **bounds, **limits))
+        limits: dict[str, Any] = {"decoder_threads": video.decoder_threads, "max_pixels": video.max_pixels}
+        return len([None for _ in read_frames(path, info, plan, segment, Ledger(), **bounds, **limits)])
 
     started = process_time()
     n_frames = max(1, sum(map(decode, segments)))
