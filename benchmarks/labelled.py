@@ -23,7 +23,7 @@ from pathlib import Path
 import fervid
 from fervid.summary import results_in_numbers
 
-PEER = '''
+PEER = """
 import json, sys, tempfile
 from collections import Counter
 from fer.fer import FER
@@ -40,7 +40,7 @@ for path in sys.argv[1:]:
     answer = {"share": leads.most_common(1)[0][0] if leads else None,
               "mean": found.mean().idxmax() if len(found) else None}
     print("ANSWER " + json.dumps(answer), flush=True)
-'''
+"""
 
 
 def main() -> None:

@@ -36,7 +36,8 @@ def choose_runner(device: str) -> str:
         log.warning("a GPU driver is here, but Keras sees no GPU: faces are scored on the CPU")
         return RUNNERS["cpu"]
     raise ConfigError(
-        f"--device {device}: Keras sees no GPU, though a driver is here. Run `pip install 'fervid[gpu]'`, or use --device cpu."
+        f"--device {device}: Keras sees no GPU, though a driver is here. Run `pip install 'fervid[gpu]'`, or use "
+        "--device cpu."
     )
 
 

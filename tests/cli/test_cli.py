@@ -174,7 +174,8 @@ def test_models_are_listed_and_checked(tmp_path: Path) -> None:
     listed = run_fervid("models")
     assert listed.returncode == 0
     first = listed.stdout.splitlines()[0]
-    assert first.startswith("fer2013-res-s (default): res-s, 1,232,559 parameters, heads fer2013 and ferplus, PublicTest 70.66%")
+    assert first.startswith("fer2013-res-s (default): res-s, 1,232,559 parameters, heads fer2013 and ferplus")
+    assert "PublicTest 70.66%" in first
     assert first.endswith("PrivateTest read once")
     folder = shutil.copytree(listed.stdout.splitlines()[1].strip(), tmp_path / "fer2013-res-s")
     assert run_fervid("models", "verify", str(folder)).stdout.startswith("fer2013-res-s: whole")

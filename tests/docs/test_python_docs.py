@@ -240,7 +240,7 @@ def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("brought")
 def test_detectors_and_exporters_of_another_package_work(demo: Path, tmp_path: Path) -> None:
-    chosen = settings("fer2013-res-xs", detector="corner", options={"side": 40}, min_face_px=20)
+    chosen = settings("fer2013-res-s", detector="corner", options={"side": 40}, min_face_px=20)
     run = fervid.analyze(demo, out=tmp_path / "out", settings=chosen, device="cpu", plot=False)
     assert run.faces.to_pandas()[["x", "y", "w", "h"]].drop_duplicates().to_numpy().tolist() == [[5, 5, 40, 40]]
     (file,) = export_runs([run.folder], ["count"])

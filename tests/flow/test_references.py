@@ -182,7 +182,7 @@ def test_the_document_names_every_system_run_or_not(script: ModuleType, tmp_path
             assert line.count("|") == 12
             assert ("not run yet" in line) == (row_name(system, recipe) != "D-mini-xception")
     assert "60.0% (59.0% to 61.0%)" in text
-    assert "fer2013-res-xs" in text
+    assert "fer2013-res-s" in text
     assert "Do two dense layers" not in text
 
 
