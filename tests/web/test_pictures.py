@@ -82,9 +82,7 @@ def test_the_page_looks_as_in_its_picture(
     pillow = pytest.importorskip("PIL.Image", reason="pillow is not installed")
     run = next(folder for folder in served.folder.glob("demo-*"))
     address = first_address(served, f"#/run/{run_id(run)}" if show is show_alert else "")
-    opened = visit(
-        address, color_scheme=scheme, viewport={"width": 1280, "height": 940 if show is show_alert else 640}
-    )
+    opened = visit(address, color_scheme=scheme, viewport={"width": 1280, "height": 940 if show is show_alert else 640})
     show(opened)
     opened.page.wait_for_timeout(400)
     taken = pillow.open(io.BytesIO(opened.page.screenshot())).convert("RGB")
