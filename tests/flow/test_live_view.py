@@ -26,7 +26,7 @@ from fervid.alerts.rules import load_rules
 from fervid.alerts.scan import scan_run
 from fervid.config import Settings, load_settings
 from fervid.emotion import CLASSIFIERS
-from fervid.errors import ConfigError, InputError, VideoNotFound, VideoUnreadable
+from fervid.errors import ConfigError, InputError, TooDamaged, VideoNotFound, VideoUnreadable
 from fervid.live.hub import Hub
 from fervid.live.picture import LivePainter
 from fervid.live.record import NOTES, Recorder, finish_left_over
@@ -336,11 +336,18 @@ def test_a_webcam_is_read_and_opened_again_when_it_stops(clip: Path, monkeypatch
     ("source", "error", "says"),
     [
         ("gone.mp4", VideoNotFound, "gone.mp4"),
+        ("noise.mp4", TooDamaged, "none of its frames can be decoded"),
         ("http://127.0.0.1:9/feed", VideoUnreadable, r"cannot be opened \(Connection refused\)"),
         ("97", InputError, "webcam 97 cannot be opened"),
     ],
 )
-def test_a_source_that_is_not_there_is_said_at_once(source: str, error: type[Exception], says: str) -> None:
+def test_a_source_that_is_of_no_use_is_said_at_once(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, error: type[Exception], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = clip.read_bytes()
+    begin, end = content.index(b"mdat") + 4, content.index(b"moov") - 4
+    Path("noise.mp4").write_bytes(content[:begin] + bytes(end - begin) + content[end:])
     with (
         pytest.raises(error, match=says),
         LiveSession(source, settings=settings(), device="cpu") as session,

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 NOTES = "recording.json"
 """What a recording is, written when it begins and removed when its manifest is there."""
+LONGEST_NAME = 32
+"""Of a folder's name, so that the time after it is not cut off."""
 LONGEST_SECONDS = 3600.0
 """A recording that lasts longer goes on in a new run, so that its end needs no more memory than an hour's."""
 
@@ -98,7 +100,7 @@ class Recorder:
     def _begin(self, moment: Moment) -> None:
         session, info = self._session, self._session.capture.info
         assert info is not None
-        name = name_of(session.address).replace(".", "-").replace("/", "-")
+        name = name_of(session.address).replace(".", "-").replace("/", "-")[:LONGEST_NAME]
         began = moment.utc.isoformat(timespec="milliseconds")
         video_id = hashlib.sha256(f"{session.address.shown} {began}".encode()).hexdigest()[:32]
         folder = self._out / run_folder_name(Path(f"{name}-{moment.utc:%Y%m%d-%H%M%S}"), video_id)
@@ -204,13 +206,14 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
         observations, method.settings, model, video_id=job.video_id, duration_seconds=info.duration_seconds
     )
     outputs = write_tables(folder, made, info, job)
+    lost = _loss_in_words(ledger)
     manifest = RunManifest(
         video_id=job.video_id,
         video_path=_path_text(notes["source"]),
         video_bytes=0,
         video=video_record(info) | {"is_live": True, "began_utc": notes["began_utc"]},
         start_time_s=0.0,
-        status="complete",
+        status="partial" if lost else "complete",
         settings=method.settings.model_dump(mode="json"),
         settings_hash=method.settings_hash,
         observe_key=method.observe_key,
@@ -218,7 +221,7 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
         runner=method.runner,
         ledger=ledger,
         unconfirmed_faces=made.n_unconfirmed_faces,
-        warnings=(),
+        warnings=lost,
         started_utc=notes["began_utc"],
         finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         elapsed_seconds=info.duration_seconds,
@@ -232,6 +235,16 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     if plot:
         draw_video(job)
     return open_run(folder)
+
+
+def _loss_in_words(ledger: Ledger) -> tuple[str, ...]:
+    """What the source sent and could not be used; frames that were passed over for newer ones are no loss."""
+    lost = []
+    if ledger.bad_packets:
+        lost.append(f"{ledger.bad_packets} of {ledger.packets} packets could not be decoded")
+    if ledger.failed:
+        lost.append(f"{ledger.failed} frames came out damaged and were not scored")
+    return tuple(lost)
 
 
 def _path_text(source: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 
-from fervid.errors import FervidError, InputError, NoVideoStream, VideoUnreadable
+from fervid.errors import FervidError, InputError, NoVideoStream, TooDamaged, VideoUnreadable
 from fervid.live.address import Address
 from fervid.live.clock import StreamClock
 from fervid.live.slot import NewestSlot
@@ -159,6 +159,8 @@ class Capture:
                 break
             last = self._play_once(connection, played)
             if last is None:
+                if self.status.captured == 0 and not self._stopping.is_set():
+                    raise TooDamaged(f"{self._address.shown}: none of its frames can be decoded. Give an intact copy.")
                 break
             played = last
         self.status.text = "ended"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -70,12 +70,11 @@ def run_live(
     rows: TextIO | None = None,
     stills: Stills | None = None,
     longest_seconds: float | None = None,
-    hear: Callable[[Moment], None] | None = None,
 ) -> Ending:
     """Analyse until the source ends, a screen asks to quit, or `longest_seconds` of the source have passed.
 
-    `rows` takes a line of JSON a frame; `hear` is told of every moment when it has been shown. Raises what ends the
-    source with an error, and OutputError when the disk refuses.
+    `rows` takes a line of JSON a frame. Raises what ends the source with an error, and OutputError when the disk
+    refuses.
     """
     ending = Ending(session.rates, "ended")
     labels = session.model.labels
@@ -99,8 +98,6 @@ def run_live(
                 rows.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
                 rows.flush()
             session.was_shown(moment)
-            if hear is not None:
-                hear(moment)
             if longest_seconds is not None and moment.seconds >= longest_seconds:
                 ending.reason = "time"
                 break
