@@ -1,6 +1,6 @@
 """Run a command and say what its whole process tree cost: CPU seconds, wall seconds and peak memory. Linux alone.
 
-Memory is the sum of the proportional set sizes of all processes of the tree, looked at every 50 ms, so that pages that
+Memory is the sum of the proportional set sizes of all processes of the tree, looked at every 100 ms, so that pages that
 they share count once. CPU time is that of every process which ended, whoever its parent was: orphans come to this one.
 Knows nothing of what the command does. Used as a program by itself, so that nothing else is among its children.
 """
@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-LOOK_EVERY_SECONDS = 0.05
+LOOK_EVERY_SECONDS = 0.1
 PR_SET_CHILD_SUBREAPER = 36
 KIB_PER_MIB = 1024
 
