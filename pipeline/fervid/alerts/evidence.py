@@ -27,6 +27,7 @@ from fervid.alerts.strip import draw_strip
 from fervid.audit import note_open_faces
 from fervid.errors import OutputError
 from fervid.files import file_sha256
+from fervid.geometry import pad_boxes
 from fervid.opencv import cv2
 from fervid.run import Run
 from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
@@ -38,6 +39,8 @@ LONGEST_CLIP_SECONDS = 120.0
 """Of a longer alert the clip shows the beginning."""
 AROUND_SECONDS = 2.0
 """Faces so long before and after a clip are known when its first and last pictures are covered."""
+EXTRA_MARGIN = 0.125
+"""Beyond the usual one, on every side: turned heads are found askew. Together a cover is twice as wide as its box."""
 JPEG_QUALITY = 90
 OUTLINE_RGB = (213, 94, 0)
 
@@ -97,7 +100,8 @@ def _write_one(
     def covered() -> Iterator[Picture]:
         for picture in _pictures(run, video, start, end):
             if covers is not None:
-                picture = Picture(picture.seconds, cover(picture.rgb, covers.at(picture.seconds)), picture.pixel_aspect)
+                boxes = pad_boxes(covers.at(picture.seconds), EXTRA_MARGIN)
+                picture = Picture(picture.seconds, cover(picture.rgb, boxes), picture.pixel_aspect)
             for name, moment in wanted.items():
                 if name not in stills or abs(picture.seconds - moment) < abs(stills[name].seconds - moment):
                     stills[name] = picture
