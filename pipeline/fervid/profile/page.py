@@ -22,6 +22,7 @@ p, li { max-width: 48rem; }
 table { font-size: .92rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; min-width: 3.2rem; }
+td:first-child { min-width: 5.5rem; }
 td.figure, th.figure { text-align: right; white-space: nowrap; }
 figure { margin: .5rem 0 0; break-inside: avoid; }
 img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
@@ -63,7 +64,7 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
         rows += [
             ("shots", f"{shots.n_shots}, median {shots.median_s:.1f} s", f"{shots.coverage:.0%} of the video observed"),
             ("cuts a minute", _number(shots.cuts_per_minute, 1), f"over {coverage.observed_s:.1f} s"),
-            ("faces a shot", _number(faces.faces_per_shot), f"{faces.shots_with_faces} shots with faces"),
+            ("faces a shot", _number(faces.faces_per_shot), f"faces in {faces.shots_with_faces} of {shots.n_shots}"),
         ]
     return rows
 
