@@ -38,6 +38,7 @@ def evaluate(
         bool, typer.Option("--errors", help="Also draw the 25 most confident errors: shows faces of the data set.")
     ] = False,
     latency: Annotated[bool, typer.Option("--latency", help="Also measure the CPU time a face.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "cpu",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +63,9 @@ def evaluate(
     votes = find_votes(ferplus, data, dataset)
     name = f"{folder.name}-{split}" if tta == "none" else f"{folder.name}-{split}-{tta}"
     results = out or assets.default_output_folder() / "evaluation" / name
-    evaluation = evaluate_model(folder, dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency)
+    evaluation = evaluate_model(
+        folder, dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency, device=device
+    )
     if as_json:
         typer.echo(json.dumps(evaluation.to_json()))
     else:

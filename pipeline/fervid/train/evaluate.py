@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from fervid import __version__
+from fervid.device import RUNNERS, choose_runner
+from fervid.emotion import make_classifier
 from fervid.emotion.calibration import softmax
-from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import (
     FER2013,
     FERPLUS,
@@ -27,7 +28,7 @@ from fervid.emotion.model import (
     read_model_json,
     write_model_json,
 )
-from fervid.errors import ModelError, OutputError
+from fervid.errors import ConfigError, ModelError, OutputError
 from fervid.train.agreement import majority_codes
 from fervid.train.card import write_card
 from fervid.train.fer2013 import FaceDataset
@@ -118,8 +119,11 @@ def evaluate_model(
     votes: np.ndarray | None = None,
     errors: bool = False,
     latency: bool = False,
+    device: str = "cpu",
 ) -> Evaluation:
     """Classify one split with the model's LiteRT file; with `out`, write numbers, pictures and a page into it.
+
+    `device` is that of `analyze`: on a GPU Keras classifies, with the same weights in mixed precision.
 
     `votes` (N, 10) are FER+'s for the rows of `dataset`. `errors` adds a picture of the most confident errors, which
     shows faces of the data set, to what is written; `latency` measures the time a face.
@@ -140,7 +144,13 @@ def evaluate_model(
     if is_reading:
         require_votes(info, votes, "a reading of PrivateTest")
     truth = label_indices(rows.labels, info.labels, info.name)
-    predict = LiteRTClassifier(info).predict
+    runner = choose_runner(device)
+    if is_reading and runner != RUNNERS["cpu"]:
+        raise ConfigError(
+            f"--device {device}: a reading of PrivateTest is of the model's LiteRT file, which runs on the CPU. "
+            "Use --device cpu."
+        )
+    predict = make_classifier(runner, info).predict
     viewed = {kind: mean_logits(predict, rows.images, kind) for kind in (VIEWS if is_reading else (tta,))}
     faces = SplitFaces.of(dataset, split, votes)
     measured = measure_heads(info, faces, viewed[tta], tta)
