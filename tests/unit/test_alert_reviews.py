@@ -52,7 +52,7 @@ def test_without_verdicts_there_is_nothing(tmp_path: Path) -> None:
 def test_the_newest_verdict_counts_and_none_is_lost(tmp_path: Path) -> None:
     found = found_in(tmp_path)
     first, second = (record.alert_id for record in found.records)
-    write_verdict(tmp_path, first, "false", "laughing\nloudly", reviewer="ab")
+    write_verdict(tmp_path, first, "false", "laughing\nloudly", reviewer="ab", time_utc="2026-11-20T10:00:00+00:00")
     write_verdict(found.run, second, "unsure")
     write_verdict(tmp_path.parent, first, "true", reviewer="cd", time_utc="2026-11-21T10:00:00+00:00")
     newest = {review.alert_id: review for review in read_verdicts(tmp_path)}
