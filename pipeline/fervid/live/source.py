@@ -42,6 +42,8 @@ UNSTAMPED_FORMATS = ("mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc")
 OPEN_SECONDS, READ_SECONDS = 10.0, 10.0
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0
 MAX_BAD_PACKETS_IN_A_ROW = 300
+MOST_LATE_SECONDS = 0.5
+"""Where decoding cannot keep up with a file's pace for so long, the rest is played later: no delay builds up."""
 MICROSECONDS = Fraction(1, 1_000_000)
 
 
@@ -182,6 +184,8 @@ class Capture:
                 if begun is None:
                     begun = monotonic() - own
                 due = begun + own
+                if self._pace == "real" and (late := monotonic() - due) > MOST_LATE_SECONDS:
+                    begun, due = begun + late, due + late
                 if self._pace == "real" and self._stopping.wait(max(0.0, due - monotonic())):
                     return None
                 arrived = due if self._pace == "real" else monotonic()
