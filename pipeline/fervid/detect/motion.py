@@ -19,7 +19,8 @@ HALF_RANGE = 128
 def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """uint8 (H, W) at a smaller `size` (width, height): halved while that fits, then each pixel from its neighbours.
 
-    Halves of even sides are quick to make: 0.15 ms for 1080p to 444 x 250, where one step of area means takes 2 ms.
+    Halves of even sides are quick to make: 0.4 ms for 1080p to 444 x 250, where one step takes 2 ms. Interpolating the
+    last step instead would cost a quarter of that, and ten times the false boxes.
     """
     width, height = picture.shape[1], picture.shape[0]
     while width >= 2 * size[0] and height >= 2 * size[1]:
@@ -27,7 +28,7 @@ def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     if (width, height) == size:
         return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def tiny(picture: np.ndarray) -> np.ndarray:
