@@ -148,6 +148,7 @@ class TrackSettings(_Section):
     )
     gap_seconds: float = Field(default=1.0, ge=0, description="a track survives this long without a face")
     min_faces: int = Field(default=3, ge=1, description="tracks of fewer faces are taken for false ones and dropped")
+    sure_score: float = Field(default=0.2, ge=0, le=1, description="a face counts for that with this detection score")
     static_seconds: float = Field(
         default=120.0, ge=0, description="a face that neither moves nor changes for so long is a picture; 0: none is"
     )

@@ -51,7 +51,8 @@ def interpret(
     faces = face_arrays(observations)
 
     track_ids = _follow(faces["row"], faces["boxes"], times, pictures.is_cut, settings)
-    confirmed = np.isin(track_ids, np.flatnonzero(np.bincount(track_ids, minlength=1) >= settings.track.min_faces))
+    sure = track_ids[faces["confidence"] >= settings.track.sure_score]
+    confirmed = np.isin(track_ids, np.flatnonzero(np.bincount(sure, minlength=1) >= settings.track.min_faces))
     faces = {name: values[confirmed] for name, values in faces.items()}
     kept_ids, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
     track_ids = track_ids.astype(np.int32)

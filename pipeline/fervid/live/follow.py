@@ -49,7 +49,7 @@ class _Past:
 
     times: deque[float] = field(default_factory=deque)
     raw: deque[np.ndarray] = field(default_factory=deque)
-    n_seen: int = 0
+    n_sure: int = 0
     last_seen: float = 0.0
 
 
@@ -76,6 +76,7 @@ class LiveTracks:
         smoothed = np.empty_like(raw, dtype=np.float32)
         for i, track_id in enumerate(ids):
             smoothed[i] = self._smooth(track_id, seconds, raw[i])
+            self._past[track_id].n_sure += bool(found.confidence[i] >= self._settings.track.sure_score)
         reasons = gate_reasons(
             scores.quality,
             scores.looks,
@@ -87,7 +88,7 @@ class LiveTracks:
         self._forget(seconds)
         faces = []
         for i, track_id in enumerate(ids):
-            if self._past[track_id].n_seen < self._settings.track.min_faces:
+            if self._past[track_id].n_sure < self._settings.track.min_faces:
                 continue
             best = int(smoothed[i].argmax())
             ranked = np.sort(smoothed[i])
@@ -115,7 +116,6 @@ class LiveTracks:
         past = self._past.setdefault(track_id, _Past())
         past.times.append(seconds)
         past.raw.append(raw)
-        past.n_seen += 1
         past.last_seen = seconds
         while past.times[0] < seconds - self._looks_back:
             past.times.popleft()

@@ -42,7 +42,8 @@ class NewestSlot(Generic[Item]):
                 self._changed.wait(timeout_seconds)
             item, self._item = self._item, None
             if item is None and self._problem is not None:
-                raise self._problem
+                problem, self._problem = self._problem, None
+                raise problem
             self._changed.notify_all()
             return item
 
@@ -54,6 +55,6 @@ class NewestSlot(Generic[Item]):
 
     @property
     def is_empty_for_good(self) -> bool:
-        """Whether nothing waits and nothing will come."""
+        """Whether nothing waits and nothing will come, not even the problem that it was closed with."""
         with self._changed:
-            return self._is_closed and self._item is None
+            return self._is_closed and self._item is None and self._problem is None
