@@ -50,19 +50,21 @@ def test_without_verdicts_there_is_nothing(tmp_path: Path) -> None:
 
 
 def test_the_newest_verdict_counts_and_none_is_lost(tmp_path: Path) -> None:
-    found = found_in(tmp_path)
+    run = tmp_path / "camera"
+    run.mkdir()
+    found = found_in(run)
     first, second = (record.alert_id for record in found.records)
-    write_verdict(tmp_path, first, "false", "laughing\nloudly", reviewer="ab", time_utc="2026-11-20T10:00:00+00:00")
+    write_verdict(run, first, "false", "laughing\nloudly", reviewer="ab", time_utc="2026-11-20T10:00:00+00:00")
     write_verdict(found.run, second, "unsure")
-    write_verdict(tmp_path.parent, first, "true", reviewer="cd", time_utc="2026-11-21T10:00:00+00:00")
-    newest = {review.alert_id: review for review in read_verdicts(tmp_path)}
+    write_verdict(tmp_path, first, "true", reviewer="cd", time_utc="2026-11-21T10:00:00+00:00")
+    newest = {review.alert_id: review for review in read_verdicts(run)}
     assert (newest[first].verdict, newest[first].reviewer) == ("true", "cd")
     assert newest[first].start_s == found.records[0].start_s
-    assert [review.verdict for review in read_history(tmp_path)] == ["false", "unsure", "true"]
-    assert read_history(tmp_path)[0].reason == "laughing loudly"
-    assert pq.read_schema(tmp_path / "reviews.parquet").remove_metadata() == reviews_schema()
-    write_verdict(tmp_path, first, None)
-    assert [review.alert_id for review in read_verdicts(tmp_path)] == [second]
+    assert [review.verdict for review in read_history(run)] == ["false", "unsure", "true"]
+    assert read_history(run)[0].reason == "laughing loudly"
+    assert pq.read_schema(run / "reviews.parquet").remove_metadata() == reviews_schema()
+    write_verdict(run, first, None)
+    assert [review.alert_id for review in read_verdicts(run)] == [second]
 
 
 def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:

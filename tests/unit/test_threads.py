@@ -68,6 +68,7 @@ def test_an_error_of_the_source_is_raised_and_no_thread_stays() -> None:
         yield 1
         raise OSError("the source broke")
 
+    before = set(threading.enumerate())
     with pytest.raises(OSError, match="the source broke"):
         list(map_in_order(sleepy_square, items(), n_threads=2))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fervid")]
+    assert not set(threading.enumerate()) - before
