@@ -96,9 +96,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import cv2
 from fer.classes import Video
 from fer.fer import FER
-path, fps = sys.argv[1], float(sys.argv[2])
+path, fps = os.path.abspath(sys.argv[1]), float(sys.argv[2])  # fer leaves a file in the current folder
 step = max(1, round(cv2.VideoCapture(path).get(cv2.CAP_PROP_FPS) / fps))
-with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(sys.stderr):
+with tempfile.TemporaryDirectory() as out, contextlib.chdir(out), contextlib.redirect_stdout(sys.stderr):
     rows = Video(path, outdir=out).analyze(FER(), display=False, frequency=step, save_frames=False, save_video=False,
                                            annotate_frames=False, zip_images=False)
 print(sum(1 for row in rows for name in row if name.startswith("box")))
