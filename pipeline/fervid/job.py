@@ -15,7 +15,7 @@ from fervid.emotion.model import ModelInfo
 from fervid.registry import DETECTOR_PLUGINS, plugin_version
 
 BASE_MIB, MIB_PER_MEGAPIXEL = 300, 80
-"""What a task asks a cluster for; `benchmarks/cluster.py` prints what tasks used."""
+"""What a task asks a cluster for: estimated, above the peaks of analyses in `benchmarks/results/compare.json`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import numpy as np
 
 from fervid.detect.effort import Effort
 from fervid.detect.motion import bounding_rectangle, changed_cells, is_new_shot, shrunk, tiny
+from fervid.detect.turning import turned, turned_back
 from fervid.geometry import iou_matrix
-from fervid.opencv import cv2
 
 if TYPE_CHECKING:
     from fervid.detect import Detector
@@ -248,8 +248,8 @@ class FaceSearch:
         shrink = min(1.0, self._detector.smallest_face_px * REGION_SIZE_RANGE / size)
         area, left, top, scale = self._cut_out(picture, self._region(box, margin), shrink)
         largest = size * REGION_SIZE_RANGE * shrink
-        found = self._detect(_turned(area, tilt_degrees), max_face_px=largest, effort=effort)
-        boxes = _turned_back(found.boxes, area.shape, tilt_degrees) * scale
+        found = self._detect(turned(area, tilt_degrees), max_face_px=largest, effort=effort)
+        boxes = turned_back(found.boxes, area.shape, tilt_degrees) * scale
         return _Found(boxes + np.array([left, top] * 2, np.float32), found.confidence)
 
     def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[np.ndarray]:
@@ -383,24 +383,3 @@ def _roughly(box: np.ndarray) -> np.ndarray:
     step = size / PLACES_A_FACE
     centre = np.round((box[:2] + box[2:]) / 2 / step) * step
     return np.concatenate([centre - size / 2, centre + size / 2])
-
-
-def _turned(area: np.ndarray, degrees: float) -> np.ndarray:
-    """The picture uint8 (H, W) turned around its centre, counter-clockwise; the same size, edges continued."""
-    if not degrees:
-        return area
-    height, width = area.shape
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
-    return np.asarray(
-        cv2.warpAffine(area, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
-
-
-def _turned_back(boxes: np.ndarray, shape: tuple[int, ...], degrees: float) -> np.ndarray:
-    """Upright boxes (n, 4) of the same size around where the centres were before the picture was turned."""
-    angle = np.deg2rad(degrees)
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2
-    centre = np.array([shape[1] / 2, shape[0] / 2])
-    x, y = (boxes[:, :2] + half - centre).T
-    back = np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=1) + centre
-    return np.concatenate([back - half, back + half], axis=1).astype(np.float32)
