@@ -51,7 +51,7 @@ def local(clips: list[Path], settings: fervid.Settings, tmp_path_factory: pytest
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes of one processor each, and this process connected to them."""
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'fervid[ray]')")
     from ray.cluster_utils import Cluster as Nodes
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -160,7 +160,7 @@ def test_a_node_with_another_version_or_model_refuses_the_work(
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
 def test_a_cluster_that_does_not_answer_is_one_clear_error(clips: list[Path], tmp_path: Path, address: str) -> None:
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="Ray is not installed (pip install 'fervid[ray]')")
     options = ("-o", str(tmp_path / "out"), "--engine", "ray", "--address", address)
     done = run_fervid("analyze", str(clips[0]), *options)
     assert done.returncode == 2

@@ -62,7 +62,7 @@ class Judge:
 
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
-    pytest.importorskip("optuna")
+    pytest.importorskip("optuna", reason="Optuna is not installed (pip install 'fervid[tune]')")
     judge = Judge()
     monkeypatch.setattr(tune_module, "fit", judge)
     return judge
@@ -200,7 +200,7 @@ def test_without_optuna_the_command_says_what_to_install(tmp_path: Path) -> None
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.slow
 def test_a_search_killed_in_the_middle_goes_on_with_the_same_command(tmp_path: Path) -> None:
-    pytest.importorskip("optuna")
+    pytest.importorskip("optuna", reason="Optuna is not installed (pip install 'fervid[tune]')")
     data, space, recipe = write_csv(DATASET, tmp_path / "fer2013.csv"), tmp_path / "s.toml", tmp_path / "tiny.toml"
     recipe.write_text(RECIPE_TOML)
     space.write_text(SPACE_TOML.replace("RECIPE", str(recipe)))

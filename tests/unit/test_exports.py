@@ -120,7 +120,7 @@ def test_overlapping_events_of_a_lane_get_lanes_of_their_own(run: RunTables) -> 
 
 @pytest.mark.parametrize("form", ["vtt", "srt"])
 def test_captions_are_read_by_webvtt_py(run: RunTables, tmp_path: Path, form: str) -> None:
-    webvtt = pytest.importorskip("webvtt")
+    webvtt = pytest.importorskip("webvtt", reason="webvtt-py, which reads the captions, is not installed")
     path = tmp_path / f"captions.{form}"
     path.write_bytes(written(run, form))
     captions = list(webvtt.read(str(path)) if form == "vtt" else webvtt.from_srt(str(path)))
@@ -134,7 +134,7 @@ def test_captions_are_read_by_webvtt_py(run: RunTables, tmp_path: Path, form: st
 
 
 def test_metadata_cues_hold_json_that_gives_the_events_back(run: RunTables, tmp_path: Path) -> None:
-    webvtt = pytest.importorskip("webvtt")
+    webvtt = pytest.importorskip("webvtt", reason="webvtt-py, which reads the captions, is not installed")
     path = tmp_path / "events.vtt"
     path.write_bytes(written(run, "vtt-metadata"))
     found = [json.loads(caption.raw_text) for caption in webvtt.read(str(path))]
@@ -145,7 +145,7 @@ def test_metadata_cues_hold_json_that_gives_the_events_back(run: RunTables, tmp_
 
 
 def test_annotations_are_read_by_pympi(run: RunTables, tmp_path: Path) -> None:
-    elan = pytest.importorskip("pympi")
+    elan = pytest.importorskip("pympi", reason="pympi-ling, which reads ELAN's files, is not installed")
     path = tmp_path / "clip.eaf"
     path.write_bytes(written(run, "eaf"))
     document = elan.Elan.Eaf(str(path))
@@ -167,7 +167,7 @@ def test_tab_delimited_annotations_hold_the_same(run: RunTables) -> None:
 
 
 def test_markers_are_read_by_opentimelineio(run: RunTables) -> None:
-    otio = pytest.importorskip("opentimelineio")
+    otio = pytest.importorskip("opentimelineio", reason="opentimelineio, which reads the timeline, is not installed")
     timeline = otio.adapters.read_from_string(written(run, "otio").decode(), "otio_json")
     (clip,) = timeline.find_clips()
     assert clip.media_reference.target_url == "clip.mp4"
@@ -219,8 +219,12 @@ def test_the_table_of_openface_has_its_first_columns(run: RunTables) -> None:
 
 
 def test_the_response_of_rekognition_fits_its_published_shape(run: RunTables) -> None:
-    botocore = pytest.importorskip("botocore.session")
-    validate = pytest.importorskip("botocore.validate")
+    botocore = pytest.importorskip(
+        "botocore.session", reason="botocore, which knows the response's shape, is not installed"
+    )
+    validate = pytest.importorskip(
+        "botocore.validate", reason="botocore, which knows the response's shape, is not installed"
+    )
     content = json.loads(written(run, "rekognition"))
     shape = botocore.get_session().get_service_model("rekognition").operation_model("GetFaceDetection").output_shape
     report = validate.ParamValidator().validate(content, shape)
