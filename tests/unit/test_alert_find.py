@@ -9,54 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alert_samples import LABELS, SECONDS, cut, random_case, rules, samples, scores, spans, walk
 from fervid.alerts.find import Finder, Samples
 from fervid.alerts.machine import Alert
-from fervid.alerts.rules import RuleSet, bind, parse_rules
-
-LABELS = ("angry", "happy")
-
-
-def rules(*described: dict[str, Any], zones: Sequence[dict[str, Any]] = ()) -> RuleSet:
-    plain = {"wording": "x", "score": "angry", "enter": 0.5, "for": 0, "keep_firing_for": 0, "merge_gap": 0}
-    named = [{"name": f"r{i}"} | plain | one for i, one in enumerate(described)]
-    return parse_rules({"rule": named, "zone": list(zones)}, source="test")
-
-
-def samples(
-    times: np.ndarray,
-    tracks: dict[int, np.ndarray],
-    *,
-    usable: dict[int, np.ndarray] | None = None,
-    centres: dict[int, np.ndarray] | None = None,
-) -> Samples:
-    """Faces by track: scores at every frame, NaN where the track is not seen."""
-    frame, ids, angry, good, where = [], [], [], [], []
-    for f in range(len(times)):
-        for track, scores in tracks.items():
-            if not np.isnan(scores[f]):
-                frame.append(f)
-                ids.append(track)
-                angry.append(scores[f])
-                good.append(True if usable is None else bool(usable[track][f]))
-                where.append((0.5, 0.5) if centres is None else tuple(centres[track][f]))
-    columns = {"angry": np.array(angry, np.float32), "happy": 1 - np.array(angry, np.float32)}
-    return Samples(
-        times, np.array(frame, int), np.array(ids, int), columns, np.array(good, bool),
-        np.array(where, float).reshape(-1, 2),
-    )  # fmt: skip
-
-
-def cut(whole: Samples, begin: int, end: int) -> Samples:
-    """Frames `begin` to `end` of samples."""
-    own = (whole.frame_of_face >= begin) & (whole.frame_of_face < end)
-    return Samples(
-        whole.times[begin:end],
-        whole.frame_of_face[own] - begin,
-        whole.track_ids[own],
-        {name: values[own] for name, values in whole.columns.items()},
-        whole.is_usable[own],
-        whole.centres[own],
-    )
+from fervid.alerts.rules import RuleSet, bind
 
 
 def find(
@@ -67,18 +23,6 @@ def find(
     for begin, end in pairwise(edges):
         finder.feed(cut(whole, begin, end))
     return finder.alerts
-
-
-def spans(alerts: Sequence[Alert]) -> list[tuple[float, float]]:
-    return [(round(alert.start, 6), round(alert.end, 6)) for alert in alerts]
-
-
-SECONDS = np.arange(20.0)
-
-
-def scores(text: str) -> np.ndarray:
-    """One score a second: `.` is 0, `+` lies between exit and enter, `#` above enter, a blank is unseen."""
-    return np.array([{".": 0.0, "+": 0.45, "#": 0.9, " ": np.nan}[sign] for sign in text.ljust(20, ".")])
 
 
 @pytest.mark.parametrize(
@@ -191,47 +135,6 @@ def test_names_of_a_track_grow_with_it() -> None:
         assert [spans(alerts) for alerts in found] == [[(7, 9)], [(6, 9)]]
 
 
-def settled(rule_set: RuleSet, whole: Samples) -> list[list[Alert]]:
-    finder = Finder(bind(rule_set, LABELS), rule_set.zones, spacing_seconds=0.2)
-    finder.feed(whole)
-    return finder.settled()
-
-
-def test_a_rule_yields_where_another_has_an_alert_and_starts_no_cooldown_there() -> None:
-    whole = samples(SECONDS, {0: scores("++##++..++..+##+..+")})
-    strong, weak = {"name": "strong"}, {"name": "weak", "enter": 0.4, "yields_to": ["strong"]}
-    assert [spans(alerts) for alerts in find(rules(strong, weak), whole)] == [
-        [(2, 3), (13, 14)], [(0, 5), (8, 9), (12, 15), (18, 18)],
-    ]  # fmt: skip
-    assert [spans(alerts) for alerts in settled(rules(strong, weak), whole)] == [[(2, 3), (13, 14)], [(8, 9), (18, 18)]]
-    for changed in ({"cooldown": 8}, {"merge_gap": 4}):
-        found = settled(rules(strong, weak | changed), whole)
-        assert spans(found[1])[0] == (8, 9)  # neither held back by, nor joined with, what yielded
-
-
-def test_yielding_is_what_brute_force_says() -> None:
-    rng = np.random.default_rng(14)
-    n_dropped = 0
-    for _ in range(60):
-        _, whole = random_case(rng)
-        rule_set = rules({"for": 0.2, "merge_gap": 0.4}, {"enter": 0.3, "yields_to": ["r0"], "max_gap": 0.4})
-        strong, weak = find(rule_set, whole)
-        events = [event for alert in weak for event in alert.events]
-        kept = [e for e in events if not any(e.start <= other.end and other.start <= e.end for other in strong)]
-        found = [event for alert in settled(rule_set, whole)[1] for event in alert.events]
-        assert sorted(map(repr, found)) == sorted(map(repr, kept))
-        n_dropped += len(events) - len(kept)
-    assert n_dropped > 30
-
-
-def walk(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
-    """A wandering score, continuous in time: a few waves of random phase."""
-    waves = [
-        np.sin(times * speed + phase) for speed, phase in zip(rng.uniform(0.1, 2, 6), rng.uniform(0, 7, 6), strict=True)
-    ]
-    return np.asarray(1 / (1 + np.exp(-np.sum(waves, axis=0))))
-
-
 def test_events_do_not_hang_on_the_frame_rate() -> None:
     """The same signal at 10, 25 and 60 frames a second gives the same events within one sample of the coarsest.
 
@@ -270,32 +173,6 @@ def is_close(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
     return a.shape == b.shape and bool((np.abs(a - b) <= tolerance).all())
 
 
-def random_case(rng: np.random.Generator) -> tuple[RuleSet, Samples]:
-    n = int(rng.integers(1, 120))
-    times = np.cumsum(rng.choice([0.1, 0.2, 0.2, 0.2, 1.3, 3.0], n, p=[0.1, 0.3, 0.3, 0.2, 0.06, 0.04]))
-    tracks, usable, centres = {}, {}, {}
-    for track in range(int(rng.integers(1, 5))):
-        values = np.round(np.clip(walk(rng, times * 3) + rng.normal(0, 0.1, n), 0, 1), 2)
-        first, last = np.sort(rng.integers(0, n + 1, 2))
-        values[:first], values[last:] = np.nan, np.nan
-        values[rng.random(n) < 0.1] = np.nan
-        tracks[track], usable[track] = values, rng.random(n) < 0.95
-        centres[track] = rng.choice([0.25, 0.75], (n, 2), p=[0.1, 0.9])
-    zone = {"name": "right", "polygon": [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}
-
-    def rule(**other: Any) -> dict[str, Any]:
-        pick = {
-            name: float(rng.choice([0, 0.2, 0.4, 1, 2]))
-            for name in ("for", "keep_firing_for", "merge_gap", "cooldown", "max_gap", "zone_inertia")
-        }
-        return pick | {"exit": float(rng.choice([0.2, 0.35, 0.5]))} | other
-
-    group = {"over": "group", "score": "mean(angry)", "enter": 0.5, "where": "n_faces >= 1"}
-    return rules(rule(), rule(zones=["right"]), rule(where="track_faces > 2"), rule(**group), zones=[zone]), samples(
-        times, tracks, usable=usable, centres=centres
-    )
-
-
 def essence(found: list[list[Alert]]) -> list[Any]:
     return [
         [(alert.start, alert.raised, alert.end, sorted(map(repr, alert.events)), sorted(map(repr, alert.held_back)))
@@ -326,7 +203,7 @@ def test_a_live_view_hears_of_an_alert_at_the_frame_that_raises_it() -> None:
         heard = [
             (float(whole.times[f]), bound.rule.name)
             for f in range(len(whole.times))
-            for bound, _ in finder.feed(cut(whole, f, f + 1))
+            for bound, _ in finder.feed_live(cut(whole, f, f + 1))
         ]
         wanted = [
             (alert.raised, bound.rule.name)

@@ -6,7 +6,6 @@ depend on how a video is cut into pieces. Knows no file.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +14,7 @@ import numpy as np
 from fervid.alerts.expression import Faces, evaluate, evaluate_frames
 from fervid.alerts.machine import BELOW, ENTERS, HOLDS, Alert, Event, Gathering, Hysteresis
 from fervid.alerts.rules import SECONDS_OF_A_DAY, BoundRule, Zone
+from fervid.alerts.yielding import LiveSettling, settle, spans_of
 from fervid.alerts.zones import is_inside
 
 SAMPLES_WITHOUT_A_GAP = 1.5
@@ -68,7 +68,10 @@ class _State:
     bound: BoundRule
     max_gap: float
     gathering: Gathering
+    settling: LiveSettling
     machines: dict[int, Hysteresis] = field(default_factory=dict)
+    raised: list[Event] = field(default_factory=list)
+    """The events that the samples of the last call raised."""
     inside: dict[int, _Inside] = field(default_factory=dict)
     judged: Judged | None = None
 
@@ -95,8 +98,8 @@ class Finder:
         self._states = []
         for bound in rules:
             max_gap = max(bound.rule.max_gap, SAMPLES_WITHOUT_A_GAP * spacing_seconds)
-            gathering = Gathering(bound.rule.joins_within(max_gap), bound.rule.cooldown)
-            self._states.append(_State(bound, max_gap, gathering))
+            limits = bound.rule.joins_within(max_gap), bound.rule.cooldown
+            self._states.append(_State(bound, max_gap, Gathering(*limits), LiveSettling(Gathering(*limits))))
 
     @property
     def alerts(self) -> list[list[Alert]]:
@@ -106,28 +109,13 @@ class Finder:
     def settled(self) -> list[list[Alert]]:
         """The alerts so far, a list a rule, without events that overlap with an alert of a rule to which theirs yields.
 
-        Nobody is told twice of one thing, and what yields starts no cooldown. It needs events that are known to their
-        end, so a live view does without.
+        Nobody is told twice of one thing, and what yields starts no cooldown. Events have to be known to their end.
         """
-        spans = {
-            state.bound.rule.name: ([a.start for a in state.gathering.alerts], [a.end for a in state.gathering.alerts])
-            for state in self._states
-        }
-        return [self._settle(state, [spans[name] for name in state.bound.rule.yields_to]) for state in self._states]
+        spans = {state.bound.rule.name: spans_of(state.gathering.alerts) for state in self._states}
+        return [settle(state.gathering, [spans[name] for name in state.bound.rule.yields_to]) for state in self._states]
 
-    def _settle(self, state: _State, others: Sequence[tuple[list[float], list[float]]]) -> list[Alert]:
-        if not others:
-            return state.gathering.alerts
-        events = [event for alert in state.gathering.alerts for event in (*alert.events, *alert.held_back)]
-        events.sort(key=lambda event: (event.raised, event.track_id))
-        gathering = Gathering(state.gathering.joins_within, state.gathering.cooldown)
-        for event in events:
-            if not any(_meets(event, *spans) for spans in others):
-                gathering.add(event)
-        return gathering.alerts
-
-    def feed(self, samples: Samples) -> list[tuple[BoundRule, Alert]]:
-        """Take the next frames; returns the alerts that they raised, in the order of rules."""
+    def feed(self, samples: Samples) -> None:
+        """Take the next frames."""
         order = np.argsort(samples.track_ids, kind="stable")
         columns = dict(samples.columns) | self._track_columns(samples, order)
         faces = Faces(
@@ -137,12 +125,29 @@ class Finder:
             counts=samples.is_usable,
             n_frames=len(samples.times),
         )
-        raised = [
-            (state.bound, alert) for state in self._states for alert in self._feed_rule(state, samples, faces, order)
-        ]
+        for state in self._states:
+            state.raised = self._feed_rule(state, samples, faces, order)
+            for event in state.raised:
+                state.gathering.add(event)
         self._n_faces += len(samples.track_ids)
         self._n_frames += len(samples.times)
-        return raised
+
+    def feed_live(self, samples: Samples) -> list[tuple[BoundRule, Alert]]:
+        """Take the one frame that is live; returns the alerts to tell now, in the order of rules.
+
+        They are those of `settled`, and those with which a stronger rule's alert came to overlap only later.
+        """
+        self.feed(samples)
+        now, named = float(samples.times[-1]), {state.bound.rule.name: state for state in self._states}
+        told = []
+        for state in self._states:
+            if not state.raised and not state.settling.waiting:
+                continue
+            others = [named[name] for name in state.bound.rule.yields_to]
+            machines = [machine for other in others for machine in other.machines.values()]
+            alerts = state.settling.step(now, state.raised, [other.gathering for other in others], machines)
+            told += [(state.bound, alert) for alert in alerts]
+        return told
 
     @property
     def judged(self) -> list[Judged]:
@@ -154,7 +159,7 @@ class Finder:
         """The longest gap that each rule bridges, in seconds."""
         return [state.max_gap for state in self._states]
 
-    def _feed_rule(self, state: _State, samples: Samples, faces: Faces, order: np.ndarray) -> list[Alert]:
+    def _feed_rule(self, state: _State, samples: Samples, faces: Faces, order: np.ndarray) -> list[Event]:
         judged = state.judged = self._judge(state, samples, faces, order)
         if state.bound.rule.over == "group":
             ids = np.full(len(samples.times), WHOLE_FRAME)
@@ -183,8 +188,7 @@ class Finder:
                 enough = np.searchsorted(times[first : last + 1], event.start + machine.wait_seconds)
                 event.raised = float(times[first + int(enough)])
                 found.append(event)
-        found.sort(key=lambda event: (event.raised, event.track_id))
-        return [alert for event in found if (alert := state.gathering.add(event)) is not None]
+        return sorted(found, key=lambda event: (event.raised, event.track_id))
 
     def _judge(self, state: _State, samples: Samples, faces: Faces, order: np.ndarray) -> Judged:
         rule, bound = state.bound.rule, state.bound
@@ -247,12 +251,6 @@ class Finder:
         seconds[order] = times - np.repeat(since, counts)
         faces[order] = np.arange(1, len(ids) + 1) - np.repeat(starts, counts) + np.repeat(before, counts)
         return {"track_seconds": seconds, "track_faces": faces}
-
-
-def _meets(event: Event, starts: list[float], ends: list[float]) -> bool:
-    """Whether an event shares a moment with one of several spans that follow each other."""
-    last = bisect_right(starts, event.end) - 1
-    return last >= 0 and ends[last] >= event.start
 
 
 def runs(ids: np.ndarray, times: np.ndarray, values: np.ndarray, max_gap: float) -> tuple[np.ndarray, np.ndarray]:

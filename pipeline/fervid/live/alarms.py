@@ -53,13 +53,12 @@ class LiveRules:
         """`began` is the local time of the session's second 0, for rules with hours."""
         self._bound = bind(rules, list(labels))
         self._names, self._labels = names_of(self._bound), list(labels)
-        self._newest: dict[str, Alert] = {}
         self._finder = Finder(
             self._bound, rules.zones, spacing_seconds=USUAL_SPACING_SECONDS, clock_seconds=seconds_of_day(began)
         )
 
     def feed(self, seconds: float, faces: Sequence[LiveFace], width: int, height: int) -> list[LiveAlert]:
-        """The alerts that the next frame raises."""
+        """The alerts to tell at the next frame; those of a rule that yields may have been raised a little before."""
         boxes = np.stack([face.box for face in faces]) if faces else np.zeros((0, 4), np.float32)
         samples = Samples(
             times=np.array([seconds]),
@@ -69,14 +68,7 @@ class LiveRules:
             is_usable=np.array([face.abstain in (None, UNSURE) for face in faces], bool),
             centres=(boxes[:, :2] + boxes[:, 2:]) / 2 / (width, height),
         )
-        raised = self._finder.feed(samples)
-        self._newest |= {bound.rule.name: alert for bound, alert in raised}
-        return [_alert(bound, alert) for bound, alert in raised if not self._yields(bound, alert)]
-
-    def _yields(self, bound: BoundRule, alert: Alert) -> bool:
-        """Whether a rule to which this one yields goes on. What it raises only later cannot be known yet."""
-        stronger = (self._newest.get(name) for name in bound.rule.yields_to)
-        return any(other is not None and other.end >= alert.start for other in stronger)
+        return [_alert(bound, alert) for bound, alert in self._finder.feed_live(samples)]
 
     def _columns(self, faces: Sequence[LiveFace], boxes: np.ndarray, height: int) -> dict[str, np.ndarray]:
         known: dict[str, list[float]] = {name: [getattr(face, name) for face in faces] for name in _OWN_NAMES}
