@@ -13,18 +13,15 @@ from __future__ import annotations
 
 import logging
 import pickle
-import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from fervid import assets
@@ -34,16 +31,18 @@ from fervid.config import Settings, load_settings
 from fervid.device import choose_runner
 from fervid.emotion.heads import select_heads
 from fervid.emotion.plugin import find_model
-from fervid.errors import InputError, OutputError, TooDamaged
-from fervid.files import check_regular_file, content_id, file_sha256
+from fervid.errors import InputError, TooDamaged
+from fervid.files import check_regular_file, content_id
 from fervid.interpret import Tables, interpret
 from fervid.job import Method, Observed, Planned, Spent, Summary, VideoJob
 from fervid.log import one_line
 from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
 from fervid.observe import Observer, is_observed, read_observations, write_observations
 from fervid.run import PLOT, Run, RunFolders, open_run
+from fervid.run_folder import clear, observations_path, prepare, sweep
+from fervid.storage.place import Place, as_place
 from fervid.summary import OBSERVE, results_in_numbers, summarise
-from fervid.timeline.io import write_table
+from fervid.timeline.io import read_table, write_table
 from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.types import FaceScores, Segment, VideoInfo
 from fervid.video.loss import judge_loss
@@ -54,14 +53,12 @@ from fervid.video.segments import plan_segments
 log = logging.getLogger(__name__)
 
 AV_TIME_BASE = 1_000_000
-OBSERVATIONS = "observations"
-TABLES = ("frames", "faces", "tracks", "timeline")
 
 
 def analyze(
-    video: str | Path,
+    video: str | Place,
     *,
-    out: str | Path | None = None,
+    out: str | Place | None = None,
     settings: Settings | None = None,
     device: str = "auto",
     workers: int | None = None,
@@ -70,7 +67,7 @@ def analyze(
     plot: bool = True,
     progress: bool = False,
 ) -> Run:
-    """Analyse a video file into a run folder below `out` and return the run.
+    """Analyse a video file into a run folder below `out` and return the run. Both may be in object storage (`s3://`).
 
     Without `workers` all of it happens in this process; with it, segments are observed by so many processes, and a
     decoder that crashes or hangs cannot take this one with it. Results do not depend on it.
@@ -78,8 +75,8 @@ def analyze(
     observed before with the same settings are not observed again.
     Raises InputError for a video that cannot be analysed, ConfigError, ModelError or OutputError.
     """
-    path, settings, started, started_utc = Path(video), settings or load_settings(), perf_counter(), _utc_now()
-    out = Path(out or assets.default_output_folder())
+    path, settings, started, started_utc = as_place(video), settings or load_settings(), perf_counter(), _utc_now()
+    out = as_place(out or assets.default_output_folder())
     if workers is not None:
         from fervid.batch.discover import Handling
         from fervid.batch.run import Batch, analyze_one
@@ -149,9 +146,9 @@ def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: 
     )
     sealed = pickle.dumps((info, plan, segments), protocol=pickle.HIGHEST_PROTOCOL)
     _observer(job, sealed)
-    _prepare(job.folder, keep_observations=job.resume)
+    prepare(job.folder, keep_observations=job.resume)
     to_observe = tuple(
-        i for i, s in enumerate(segments) if not is_observed(_observations_path(job.folder, s), job.method.observe_key)
+        i for i, s in enumerate(segments) if not is_observed(observations_path(job.folder, s), job.method.observe_key)
     )
     log.info("%s: %d segments, %d to observe", job.path, len(segments), len(to_observe))
     lengths = tuple(max(0.0, s.end_seconds - s.start_seconds) for s in segments)
@@ -178,7 +175,7 @@ def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | No
         beat.reach(segment.end_seconds)
 
     with closing(observer.observe(segment, ledger)) as scored:
-        target = _observations_path(job.folder, segment)
+        target = observations_path(job.folder, segment)
         write_observations(target, counted(scored), ledger, observe_key=job.method.observe_key)
     spent = {name: seconds - before[name] for name, seconds in asdict(observer.seconds).items()}
     spent[OBSERVE] = perf_counter() - started
@@ -192,7 +189,7 @@ def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, b
     """
     method, folder, settings, started = job.method, job.folder, job.method.settings, perf_counter()
     info, plan, segments = _unseal(sealed)
-    _sweep(folder)
+    sweep(folder)
     observations, ledger = _read_all(folder, segments)
     _refuse_if_too_damaged(job.path, folder, ledger, plan, settings)
     interpreting = perf_counter()
@@ -235,11 +232,10 @@ def draw_video(job: VideoJob, *, beat: Beat | None = None) -> None:  # noqa: ARG
     """Draw the timeline of a finished video, and enter the picture into its manifest."""
     from fervid.timeline.plot import plot_timeline
 
-    timeline = pq.read_table(job.folder / "timeline.parquet")
-    title = printable(Path(job.path.name))
-    plot_timeline(timeline, job.method.model.labels, job.folder / PLOT, title=title)
+    timeline = read_table(job.folder / "timeline.parquet")
+    sha256 = plot_timeline(timeline, job.method.model.labels, job.folder / PLOT, title=printable(job.path.name))
     content = manifest_content(job.folder)
-    content["outputs"][PLOT] = file_sha256(job.folder / PLOT)
+    content["outputs"][PLOT] = sha256
     write_json(job.folder / MANIFEST, content)
 
 
@@ -286,7 +282,7 @@ class _BarBeat(Beat):
         self._bar.update(0)
 
 
-def _bar(path: Path, duration_seconds: float, *, is_shown: bool) -> Any:
+def _bar(path: Place, duration_seconds: float, *, is_shown: bool) -> Any:
     return tqdm(
         total=duration_seconds,
         desc=one_line(path.name),
@@ -296,11 +292,11 @@ def _bar(path: Path, duration_seconds: float, *, is_shown: bool) -> Any:
     )
 
 
-def _read_all(folder: Path, segments: list[Segment]) -> tuple[pa.Table, Ledger]:
+def _read_all(folder: Place, segments: list[Segment]) -> tuple[pa.Table, Ledger]:
     ledger = Ledger()
     tables = []
     for segment in segments:
-        table, part = read_observations(_observations_path(folder, segment))
+        table, part = read_observations(observations_path(folder, segment))
         tables.append(table)
         ledger.add(part)
     observations = pa.concat_tables(tables)
@@ -309,50 +305,18 @@ def _read_all(folder: Path, segments: list[Segment]) -> tuple[pa.Table, Ledger]:
     return observations, ledger
 
 
-def _observations_path(folder: Path, segment: Segment) -> Path:
-    return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
-
-
-def _prepare(folder: Path, *, keep_observations: bool) -> None:
-    """Make the folder incomplete before anything in it changes."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
-        if not keep_observations:
-            shutil.rmtree(folder / OBSERVATIONS, ignore_errors=True)
-        (folder / OBSERVATIONS).mkdir(exist_ok=True)
-        _sweep(folder)
-    except OSError as problem:
-        raise OutputError(f"{folder} cannot be written ({problem.strerror}). Give another folder with --out.") from None
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed left half written; no other one writes here now."""
-    for torn in (*folder.glob("*.part*"), *folder.glob(f"{OBSERVATIONS}/*.part")):
-        torn.unlink()
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an analysis wrote into a run folder, and the folder unless somebody else put something there."""
-    shutil.rmtree(folder / OBSERVATIONS)
-    for name in (MANIFEST, PLOT, *(f"{table}.parquet" for table in TABLES)):
-        (folder / name).unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def _refuse_if_too_damaged(path: Path, folder: Path, ledger: Ledger, plan: PacketPlan, settings: Settings) -> None:
+def _refuse_if_too_damaged(path: Place, folder: Place, ledger: Ledger, plan: PacketPlan, settings: Settings) -> None:
     share = ledger.bad_packets / max(1, ledger.packets)
     no_frames = ledger.decoded == 0 and settings.video.start_seconds == 0
     if no_frames or share > settings.video.max_bad_packet_share:
-        _clear(folder)
+        clear(folder)
         found = "none of its frames can be decoded" if no_frames else f"{share:.0%} of its packets cannot be decoded"
         raise TooDamaged(
             f"{path}: {found} ({ledger.bad_packets} of {plan.n_packets} packets bad). Give an intact copy."
         )
 
 
-def write_tables(folder: Path, tables: Tables, info: VideoInfo, job: VideoJob) -> dict[str, str]:
+def write_tables(folder: Place, tables: Tables, info: VideoInfo, job: VideoJob) -> dict[str, str]:
     """Write the tables of a run; their names with their hashes."""
     model = job.method.model
     metadata = {
@@ -368,8 +332,7 @@ def write_tables(folder: Path, tables: Tables, info: VideoInfo, job: VideoJob) -
     outputs = {}
     for name, table in named.items():
         file = folder / f"{name}.parquet"
-        write_table(file, table, metadata)
-        outputs[file.name] = file_sha256(file)
+        outputs[file.name] = write_table(file, table, metadata)
     return outputs
 
 

@@ -1,15 +1,32 @@
-"""Files as they are: what they may be, and their hashes. Standard library only; knows nothing of what a file holds."""
+"""Files as they are: what they may be, and their hashes. Knows nothing of what a file holds."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from fervid.errors import VideoNotFound, VideoUnreadable
+from fervid.storage.place import Place, is_on_disk, open_for_reading
 
 CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileStatus:
+    """What a system says of a file without reading it. `device` and `inode` are 0 in object stores, which have none."""
+
+    n_bytes: int
+    modified_ns: int
+    device: int = 0
+    inode: int = 0
+
+    @property
+    def modified_seconds(self) -> float:
+        """Seconds since 1970, by the clock of the system that holds the file."""
+        return self.modified_ns / 1e9
 
 
 def file_sha256(path: Path) -> str:
@@ -18,32 +35,38 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_regular_file(path: Path) -> os.stat_result:
-    """The status of a file that may be opened as a video: regular (a pipe would wait for ever), not empty, readable.
+def check_regular_file(path: Place) -> FileStatus:
+    """The status of what may be opened as a video: regular (a pipe would wait for ever), not empty, readable.
 
     Raises VideoNotFound or VideoUnreadable with the reason.
     """
     try:
-        status = os.stat(path)
+        found = path.stat()
     except FileNotFoundError:
         raise VideoNotFound(f"{path} does not exist. Check the path.") from None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise VideoUnreadable(f"{path} cannot be read ({reason}). Check its name and permissions.") from None
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(found.st_mode):
         raise VideoUnreadable(f"{path} is not a regular file. Give a video file, or a folder of them.")
-    if status.st_size == 0:
+    if found.st_size == 0:
         raise VideoUnreadable(f"{path} is empty (0 bytes). Give a complete video file.")
-    if not os.access(path, os.R_OK):
+    if is_on_disk(path) and not os.access(path, os.R_OK):
         raise VideoUnreadable(f"{path} cannot be read (permission denied). Check its permissions.")
-    return status
+    return FileStatus(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
 
 
-def content_id(path: Path) -> str:
+def file_status(path: Place) -> FileStatus:
+    """The status of a file or object, whatever it is. Raises OSError."""
+    found = path.stat()
+    return FileStatus(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
+
+
+def content_id(path: Place) -> str:
     """16 hexadecimal digits from a file's size and its first, middle and last MiB: the same for a renamed copy."""
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=8)
-    with path.open("rb") as file:
+    with open_for_reading(path, block_bytes=0) as file:
         for offset in sorted({0, max(0, (size - CHUNK_BYTES) // 2), max(0, size - CHUNK_BYTES)}):
             file.seek(offset)
             digest.update(file.read(CHUNK_BYTES))

@@ -6,13 +6,13 @@ The process that hands out the work reads these; what only the steps themselves 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fervid.config import OBSERVE_SECTIONS, DetectSettings, Settings
 from fervid.emotion import PLUGIN
 from fervid.emotion.model import ModelInfo
 from fervid.registry import DETECTOR_PLUGINS, plugin_version
+from fervid.storage.place import Place
 
 BASE_MIB, MIB_PER_MEGAPIXEL = 300, 80
 """What a task asks a cluster for: estimated, above the peaks of analyses in `benchmarks/results/compare.json`."""
@@ -47,9 +47,9 @@ def _detector_version(detect: DetectSettings) -> str:
 class VideoJob:
     """One video to analyse by one method into one run folder."""
 
-    path: Path
+    path: Place
     video_id: str
-    folder: Path
+    folder: Place
     method: Method
     resume: bool = True
     plot: bool = True

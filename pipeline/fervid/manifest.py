@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
+from fervid.storage.place import Place, names_in
+from fervid.storage.publish import write_whole
 
 if TYPE_CHECKING:
     from fervid.job import Method
@@ -69,20 +70,18 @@ class RunManifest:
     schema_version: int = SCHEMA_VERSION
     versions: dict[str, str] = field(default_factory=lambda: library_versions())
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Place) -> None:
         """Write `manifest.json` in one atomic step. The ledger must balance: an imbalance is a bug."""
         assert self.ledger.balance(), f"the frame ledger does not balance: {self.ledger}"
         write_json(folder / MANIFEST, asdict(self))
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Place, content: dict[str, Any]) -> None:
     """Write a JSON file in one atomic step."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def read_manifest(folder: Path) -> RunManifest:
+def read_manifest(folder: Place) -> RunManifest:
     """The manifest of a run folder. Raises InputError when there is none, or one of a later version."""
     from fervid.video.reader import Ledger
 
@@ -92,7 +91,7 @@ def read_manifest(folder: Path) -> RunManifest:
     return RunManifest(**content)
 
 
-def manifest_content(folder: Path) -> dict[str, Any]:
+def manifest_content(folder: Place) -> dict[str, Any]:
     """The manifest of a run folder as plain values, read without any library. Raises InputError as `read_manifest`."""
     try:
         content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -112,7 +111,7 @@ def manifest_content(folder: Path) -> dict[str, Any]:
     return content
 
 
-def done_before(folder: Path, video_id: str, method: Method, *, wanted: Iterable[str] = ()) -> dict[str, Any] | None:
+def done_before(folder: Place, video_id: str, method: Method, *, wanted: Iterable[str] = ()) -> dict[str, Any] | None:
     """The manifest of a run folder that holds this video's complete result by this method, with the `wanted` files."""
     try:
         content = manifest_content(folder)
@@ -120,13 +119,13 @@ def done_before(folder: Path, video_id: str, method: Method, *, wanted: Iterable
         return None
     asked = video_id, method.settings_hash, method.runner
     same = tuple(content.get(key) for key in ("video_id", "settings_hash", "runner")) == asked
-    whole = same and all((folder / name).is_file() for name in {*content["outputs"], *wanted})
+    whole = same and {*content["outputs"], *wanted} <= set(names_in(folder))
     return content if whole else None
 
 
-def printable(path: Path | str) -> str:
+def printable(path: Place | str) -> str:
     """A path, or a text with paths in it, as text that every encoder takes: bytes that are not UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
 
 
 def library_versions() -> dict[str, str]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,8 @@ from fervid.emotion import make_classifier
 from fervid.emotion.model import ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
 from fervid.stages import WAITING, StageClock
+from fervid.storage.place import Place, open_for_reading
+from fervid.storage.publish import written_whole
 from fervid.threads import ahead
 from fervid.timeline.schema import LOOKS
 from fervid.types import Detections, FaceCrops, FaceScores, Frame, Segment, VideoInfo
@@ -182,14 +182,13 @@ class Observer:
         return {"decoder_threads": video.decoder_threads, "max_pixels": video.max_pixels}
 
 
-def write_observations(path: Path, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:
+def write_observations(path: Place, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:
     """Write a segment's observations to `path` in one atomic step; returns the rows written.
 
     The ledger, complete only when the last frame has passed, goes into a footer of the file.
     """
-    partial = path.with_suffix(f".{os.getpid()}.part")
     n_rows = 0
-    with pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
+    with written_whole(path) as partial, pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
         rows: list[FaceScores] = []
         for scores in scored:
             rows.append(scores)
@@ -202,20 +201,21 @@ def write_observations(path: Path, scored: Iterator[FaceScores], ledger: Ledger,
         writer.add_key_value_metadata(
             {LEDGER_KEY: json.dumps(asdict(ledger)).encode(), OBSERVE_KEY: observe_key.encode()}
         )
-    os.replace(partial, path)
     return n_rows
 
 
-def read_observations(path: Path) -> tuple[pa.Table, Ledger]:
+def read_observations(path: Place) -> tuple[pa.Table, Ledger]:
     """The rows and the ledger that `write_observations` stored."""
-    table = pq.read_table(path)
-    return table, Ledger(**json.loads(pq.read_metadata(path).metadata[LEDGER_KEY]))
+    with open_for_reading(path) as file:
+        stored = pq.ParquetFile(file)
+        return stored.read(), Ledger(**json.loads(stored.metadata.metadata[LEDGER_KEY]))
 
 
-def is_observed(path: Path, observe_key: str) -> bool:
+def is_observed(path: Place, observe_key: str) -> bool:
     """Whether `path` holds complete observations made with the same video, settings and model."""
     try:
-        stored = pq.read_metadata(path)
+        with open_for_reading(path) as file:
+            stored = pq.read_metadata(file)
     except (FileNotFoundError, pa.ArrowInvalid):
         return False
     is_of_this_version = stored.schema.to_arrow_schema().names == SCHEMA.names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
 from fervid.manifest import RunManifest, manifest_content, read_manifest
+from fervid.storage.place import Place, as_place, is_on_disk, names_in
 from fervid.summary import results_in_numbers, summarise
 
 if TYPE_CHECKING:
@@ -66,12 +66,22 @@ class Run:
         return pq.read_table(self.folder / f"{name}.parquet")
 
 
-def open_run(folder: str | Path) -> Run:
-    """Open a run folder. Raises InputError when it is not a complete run."""
-    return Run(Path(folder), read_manifest(Path(folder)))
+def open_run(folder: str | Place) -> Run:
+    """Open a run folder. Raises InputError when it is not a complete run.
+
+    One in object storage is copied, without its observations, to a folder of this machine that the process removes when
+    it ends: what is written there does not go back.
+    """
+    place = as_place(folder)
+    if not is_on_disk(place):
+        from fervid.storage.fetch import fetched_for_now
+
+        manifest_content(place)  # or the reason why it is no run
+        place = fetched_for_now(place)
+    return Run(place, read_manifest(place))
 
 
-def run_folder_name(path: Path, video_id: str) -> str:
+def run_folder_name(path: Place, video_id: str) -> str:
     """A readable and safe folder name: the stem in plain letters, and the start of the id."""
     plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
     return (
@@ -82,12 +92,11 @@ def run_folder_name(path: Path, video_id: str) -> str:
 class RunFolders:
     """The run folders below `out`, found by what they hold: a renamed video is the same video."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Place) -> None:
         self._out = out
-        names = os.listdir(out) if out.is_dir() else []
-        self._by_id = {name[-ID_DIGITS:]: name for name in sorted(names) if not name.startswith(".")}
+        self._by_id = {name[-ID_DIGITS:]: name for name in names_in(out) if not name.startswith(".")}
 
-    def of(self, path: Path, video_id: str) -> Path:
+    def of(self, path: Place, video_id: str) -> Place:
         """The folder of a video: the one that holds its result, under whatever name, or the one to be made."""
         folder = self._out / run_folder_name(path, video_id)
         other = self._by_id.get(video_id[:ID_DIGITS])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+from fervid.storage.place import Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,12 +45,12 @@ def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, la
 
 
 def summarise(
-    manifest: dict[str, Any], folder: Path, *, was_there: bool, to_come: tuple[str, ...] = ()
+    manifest: dict[str, Any], folder: Place, *, was_there: bool, to_come: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """The content of a manifest as a summary for people and programs. `to_come` are files that will follow."""
     ledger, duration = manifest["ledger"], manifest["video"]["duration_seconds"]
     return {
-        "video": Path(manifest["video_path"]).name,
+        "video": PurePath(manifest["video_path"]).name,
         "status": manifest["status"],
         "duration_seconds": duration,
         "frames": ledger.get("frames", ledger["decoded"]),

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from fervid.storage.place import Place
 
 
 def _check(name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
@@ -42,7 +43,7 @@ class _ShapeRepr:
 class VideoInfo:
     """What the container says of its picture stream, corrected by its packets. Width and height as displayed."""
 
-    path: Path
+    path: Place
     width_px: int
     height_px: int
     average_frame_rate: float

@@ -5,22 +5,21 @@ Reads files as bytes, and manifests; opens no video. Runs in the process that ha
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from fervid.batch.failures import forget, recall
 from fervid.batch.ids import Ids
 from fervid.batch.result import GROWING, REJECTED, SAME, Result
 from fervid.errors import InputError
-from fervid.files import check_regular_file
+from fervid.files import FileStatus, check_regular_file, file_status
 from fervid.job import Method, VideoJob
 from fervid.manifest import done_before
 from fervid.run import PLOT, RunFolders
+from fervid.storage.place import Place
 from fervid.summary import summarise
 
 LOOK_AGAIN_SECONDS = 0.2
@@ -39,7 +38,7 @@ class Handling:
 
 @dataclass(frozen=True, slots=True)
 class _Growing:
-    path: Path
+    path: Place
     state: tuple[int, int]
     since: float
 
@@ -51,7 +50,7 @@ class Discovery:
     last `settle_seconds` come at the end, when they have not changed for that long; those that have are left out.
     """
 
-    def __init__(self, out: Path, method_of: Callable[[Path], Method], handling: Handling, ids: Ids) -> None:
+    def __init__(self, out: Place, method_of: Callable[[Place], Method], handling: Handling, ids: Ids) -> None:
         self.results: list[Result] = []
         self.on_result: Callable[[Result], None] = self.results.append
         self.jobs: deque[VideoJob] = deque()
@@ -59,15 +58,15 @@ class Discovery:
         self._growing: list[_Growing] = []
         self._folders = RunFolders(out)
         self._method_of, self._handling, self._ids = method_of, handling, ids
-        self._by_inode: dict[tuple[int, int], Path] = {}
-        self._by_id: dict[str, Path] = {}
+        self._by_inode: dict[tuple[int, int], Place] = {}
+        self._by_id: dict[str, Place] = {}
 
-    def look_at(self, videos: Iterable[Path]) -> None:
+    def look_at(self, videos: Iterable[Place]) -> None:
         """Look at every file once, in the order given."""
         files = [file for path in videos if (file := self._regular(path)) is not None]
         if len(files) > 1:
             self._ids.read_ahead(files)
-        found = [(status.st_size, job) for path, status in files if (job := self._job(path, status)) is not None]
+        found = [(status.n_bytes, job) for path, status in files if (job := self._job(path, status)) is not None]
         found.sort(key=lambda item: -item[0])
         self.jobs.extend(job for _, job in found)
         self.n_bytes = sum(size for size, _ in found)
@@ -90,32 +89,32 @@ class Discovery:
                 self.on_result(Result(file.path, GROWING, reason=reason))
                 continue
             with suppress(OSError):
-                job = self._job(file.path, file.path.stat())
+                job = self._job(file.path, file_status(file.path))
                 if job is not None:
                     return job
         if self._growing:
             time.sleep(LOOK_AGAIN_SECONDS)
         return None
 
-    def _regular(self, path: Path) -> tuple[Path, os.stat_result] | None:
+    def _regular(self, path: Place) -> tuple[Place, FileStatus] | None:
         """A file that may be looked into now."""
         try:
             status = check_regular_file(path)
         except InputError as error:
             self.on_result(Result(path, REJECTED, reason=str(error), error=error))
             return None
-        first = self._by_inode.setdefault((status.st_dev, status.st_ino), path)
-        if status.st_ino and first != path:
+        first = self._by_inode.setdefault((status.device, status.inode), path)
+        if status.inode and first != path:
             self.on_result(Result(path, SAME, reason=f"{path} is the same file as {first}, which is analysed once."))
             return None
         settle = self._handling.settle_seconds
-        if settle and abs(time.time() - status.st_mtime) < settle:
+        if settle and abs(time.time() - status.modified_seconds) < settle:
             # Timed by our own clock: the one that stamps files may have been set since, or be another machine's.
-            self._growing.append(_Growing(path, (status.st_size, status.st_mtime_ns), time.monotonic()))
+            self._growing.append(_Growing(path, (status.n_bytes, status.modified_ns), time.monotonic()))
             return None
         return path, status
 
-    def _job(self, path: Path, status: os.stat_result) -> VideoJob | None:
+    def _job(self, path: Place, status: FileStatus) -> VideoJob | None:
         """The job of a file, unless its result stands already."""
         try:
             video_id = self._ids.id_of(path, status)
@@ -142,8 +141,8 @@ class Discovery:
         return job
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _state(path: Place) -> tuple[int, int]:
     with suppress(OSError):
-        status = path.stat()
-        return status.st_size, status.st_mtime_ns
+        status = file_status(path)
+        return status.n_bytes, status.modified_ns
     return 0, 0

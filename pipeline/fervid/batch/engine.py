@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fervid.errors import FervidError, OutputError
 from fervid.registry import resolve
+from fervid.storage.trouble import storage_error
 
 STEPS = {
     "measure": "fervid.analysis:measure_video",
@@ -109,6 +110,8 @@ def run_step(task: Task, beat: Beat, *, memory_mib: int = 0) -> Report:
     except FervidError as error:
         return Report(error=error)
     except Exception as error:
+        if (trouble := storage_error(error)) is not None:
+            return Report(error=trouble)
         if is_out_of_memory(error):
             return Report(crash=f"it needed more than {memory_mib} MiB of memory" if memory_mib else "memory ran out")
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import fervid
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.job import VideoJob
 from fervid.manifest import printable, write_json
+from fervid.storage.place import Place, make_folder, remove_file, remove_if_empty
 
 FAILED = "failed"
 
@@ -22,7 +22,7 @@ FAILED = "failed"
 def remember(job: VideoJob, result: Result) -> None:
     """Write down why a video could not be analysed."""
     path = _path(job)
-    path.parent.mkdir(exist_ok=True)
+    make_folder(path.parent)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = {"video": printable(job.path.absolute()), "status": result.status, "reason": printable(result.reason)}
     write_json(path, record | _key(job) | {"kind": type(result.error).__name__, "utc": now})
@@ -46,11 +46,11 @@ def recall(job: VideoJob) -> Result | None:
 def forget(job: VideoJob) -> None:
     """Remove the record of a video, and the folder when it was the last."""
     with suppress(OSError):
-        _path(job).unlink()
-        _path(job).parent.rmdir()
+        remove_file(_path(job))
+        remove_if_empty(_path(job).parent)
 
 
-def _path(job: VideoJob) -> Path:
+def _path(job: VideoJob) -> Place:
     return job.folder.parent / FAILED / f"{job.folder.name}.json"
 
 

@@ -6,13 +6,12 @@ The cache is a convenience: without it, or where it does not fit a file's status
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
-from fervid.files import content_id
+from fervid.files import FileStatus, content_id
 from fervid.manifest import printable, write_json
+from fervid.storage.place import Place, make_folder
 
 CACHE = ".ids.json"
 THREADS = 8
@@ -21,7 +20,7 @@ THREADS = 8
 class Ids:
     """Content ids of files, kept below `out` between runs where `is_kept`."""
 
-    def __init__(self, out: Path, *, is_kept: bool) -> None:
+    def __init__(self, out: Place, *, is_kept: bool) -> None:
         self._path = out / CACHE
         self._is_kept = is_kept
         self._known: dict[str, list[int | str]] = {}
@@ -31,9 +30,9 @@ class Ids:
                 content = json.loads(self._path.read_text(encoding="utf-8"))
                 self._known = content if isinstance(content, dict) else {}
 
-    def id_of(self, path: Path, status: os.stat_result) -> str:
+    def id_of(self, path: Place, status: FileStatus) -> str:
         """The id of a regular file. Raises OSError when it cannot be read."""
-        stamp: list[int | str] = [status.st_size, status.st_mtime_ns, status.st_ino]
+        stamp: list[int | str] = [status.n_bytes, status.modified_ns, status.inode]
         name = printable(path.absolute())
         entry = self._known.get(name)
         if isinstance(entry, list) and entry[:-1] == stamp:
@@ -43,11 +42,11 @@ class Ids:
         self._is_changed = True
         return video_id
 
-    def read_ahead(self, files: Iterable[tuple[Path, os.stat_result]]) -> None:
+    def read_ahead(self, files: Iterable[tuple[Place, FileStatus]]) -> None:
         """Read the ids of many files at a time: most of it is waiting for the disk."""
         from concurrent.futures import ThreadPoolExecutor
 
-        def read(file: tuple[Path, os.stat_result]) -> None:
+        def read(file: tuple[Place, FileStatus]) -> None:
             with suppress(OSError):
                 self.id_of(*file)
 
@@ -59,5 +58,5 @@ class Ids:
         """Keep what was read, if anything can be written there."""
         if self._is_kept and self._is_changed:
             with suppress(OSError):
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self._path.parent)
                 write_json(self._path, self._known)

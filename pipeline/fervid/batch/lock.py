@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from fervid.errors import OutputError, OutputInUse
+from fervid.storage.place import Place, is_on_disk
 
 if sys.platform == "win32":
     import msvcrt
@@ -71,10 +73,27 @@ class Lock:
             return False
 
 
+class Held(Protocol):
+    """Something that keeps other runs out until it is released."""
+
+    def release(self) -> None:
+        """Let others in."""
+        ...
+
+
+def hold(place: Place) -> Held:
+    """Keep other runs out of a place, on disk or in an object store. Raises OutputInUse or OutputError."""
+    if is_on_disk(place):
+        return Lock(place)
+    from fervid.storage.claim import Claim
+
+    return Claim(place)
+
+
 @contextlib.contextmanager
-def locked(place: Path) -> Iterator[None]:
+def locked(place: Place) -> Iterator[None]:
     """Hold the lock of `place` for a block."""
-    lock = Lock(place)
+    lock = hold(place)
     try:
         yield
     finally:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from fervid.batch.engine import Outcome, Task
 from fervid.batch.run import Batch, open_engine, plan_batch
 from fervid.job import VideoJob
 from fervid.log import one_line
 from fervid.manifest import printable
+from fervid.storage.place import Place
 
 SAMPLE = 64
 """Headers looked into; lengths of the others follow from their sizes."""
@@ -50,7 +50,7 @@ def print_plan(batch: Batch, *, as_json: bool) -> None:
         )
 
 
-def _print_line(as_json: bool, action: str, path: Path, detail: str) -> None:
+def _print_line(as_json: bool, action: str, path: Place, detail: str) -> None:
     name = printable(path)
     print(
         json.dumps({"action": action, "video": name, "detail": detail})

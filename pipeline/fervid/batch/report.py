@@ -7,27 +7,36 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from fervid.batch.result import Result
 from fervid.manifest import printable
+from fervid.storage.place import Place, is_on_disk, make_folder, names_in, remove_file, remove_folder
+from fervid.storage.publish import PART, write_whole, written_whole
 
 BATCH_TABLE, FAILED_LIST = "batch.parquet", "failed.jsonl"
+WAITING = ".batch."
+"""What names of files begin with that wait for the end of a batch."""
 
 
 class BatchReport:
     """Collects the results of a batch below `out`."""
 
-    def __init__(self, out: Path) -> None:
-        out.mkdir(parents=True, exist_ok=True)
+    def __init__(self, out: Place) -> None:
+        make_folder(out)
         self._out = out
-        for torn in out.glob(".batch.*.part"):
-            torn.unlink(missing_ok=True)
-        self.rows = out / f".batch.{os.getpid()}.part"
-        self._failed = out / f".batch.failed.{os.getpid()}.part"
-        self._row_file = self.rows.open("w", encoding="utf-8")
+        for name in names_in(out):
+            if name.startswith(WAITING) and name.endswith(PART):
+                remove_file(out / name)
+        # An object cannot be added to, so what goes into an object store waits here.
+        self._scratch = out if is_on_disk(out) else Path(tempfile.mkdtemp(prefix="fervid-"))
+        name = f"{WAITING}{os.getpid()}{PART}"
+        self.rows: Place = out / name
+        self._waiting_rows, self._failed = self._scratch / name, self._scratch / f"{WAITING}failed.{os.getpid()}{PART}"
+        self._row_file = self._waiting_rows.open("w", encoding="utf-8")
         self._failed_file = self._failed.open("w", encoding="utf-8")
 
     def add(self, result: Result) -> None:
@@ -42,17 +51,25 @@ class BatchReport:
         """Publish `failed.jsonl`; the rows are complete now, and wait for `write_batch_table`."""
         self._row_file.close()
         self._failed_file.close()
-        os.replace(self._failed, self._out / FAILED_LIST)
+        if is_on_disk(self._out):
+            os.replace(self._failed, self._out / FAILED_LIST)
+            return
+        write_whole(self._out / FAILED_LIST, self._failed.read_bytes())
+        with written_whole(self.rows) as local:
+            os.replace(self._waiting_rows, local)
+        remove_folder(self._scratch)
 
     def discard(self) -> None:
         """Leave no trace of a batch that was stopped."""
-        for file, path in ((self._row_file, self.rows), (self._failed_file, self._failed)):
+        for file, path in ((self._row_file, self._waiting_rows), (self._failed_file, self._failed)):
             file.close()
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+        if not is_on_disk(self._out):
+            remove_folder(self._scratch)
 
 
-def write_batch_table(rows: Path, labels: list[str], *, beat: object = None) -> None:  # noqa: ARG001
+def write_batch_table(rows: Place, labels: list[str], *, beat: object = None) -> None:  # noqa: ARG001
     """`batch.parquet` from the waiting rows, which are removed. A step of an engine: it needs Arrow."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -73,10 +90,9 @@ def write_batch_table(rows: Path, labels: list[str], *, beat: object = None) -> 
     )
     with rows.open(encoding="utf-8") as lines:
         table = pa.Table.from_pylist([json.loads(line) for line in lines], schema=schema)
-    partial = rows.with_suffix(".parquet.part")
-    pq.write_table(table, partial, compression="zstd")
-    os.replace(partial, rows.parent / BATCH_TABLE)
-    rows.unlink()
+    with written_whole(rows.parent / BATCH_TABLE) as partial:
+        pq.write_table(table, partial, compression="zstd")
+    remove_file(rows)
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -90,7 +106,7 @@ def _row(result: Result) -> dict[str, Any]:
         row |= {name: summary[name] for name in ("frames_analysed", "frames_failed", "faces", "tracks", "coverage")}
         peak = summary["peak_anger"] or {}
         row |= {
-            "folder": Path(summary["folder"]).name,
+            "folder": PurePath(summary["folder"]).name,
             "duration_s": summary["duration_seconds"],
             "elapsed_s": summary["elapsed_seconds"],
             "dominant": summary["dominant"],

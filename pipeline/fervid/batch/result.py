@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fervid.storage.place import Place
 
 if TYPE_CHECKING:
     from fervid.job import Summary
@@ -20,7 +21,7 @@ class Result:
     twice), `same` (another name of a video of this batch) or `growing` (still being written).
     """
 
-    path: Path
+    path: Place
     status: str
     summary: Summary | None = None
     reason: str = ""

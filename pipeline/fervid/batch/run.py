@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from fervid.batch.discover import Discovery, Handling
 from fervid.batch.engine import CANNOT_WRITE, Engine, Outcome, Task
@@ -23,6 +22,7 @@ from fervid.emotion.plugin import find_model
 from fervid.errors import FervidError, InputError, OutputError
 from fervid.job import Cluster, Method, VideoJob
 from fervid.run import Run, open_run
+from fervid.storage.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Batch:
     cluster does the work, else this machine.
     """
 
-    videos: Sequence[Path]
-    out: Path
+    videos: Sequence[Place]
+    out: Place
     settings: Settings
-    own_settings: Mapping[Path, Settings] = field(default_factory=dict)
+    own_settings: Mapping[Place, Settings] = field(default_factory=dict)
     is_named_as_many: bool = False
     workers: int | None = None
     device: str = "auto"
@@ -146,7 +146,7 @@ class _Methods:
         self._known: dict[str, Method] = {}
         self.default = self._method(batch.settings)
 
-    def of(self, path: Path) -> Method:
+    def of(self, path: Place) -> Method:
         return self._method(self._batch.own_settings.get(path, self._batch.settings))
 
     def _method(self, settings: Settings) -> Method:

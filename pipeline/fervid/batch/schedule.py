@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from fervid.batch.engine import Engine, Outcome, Progress, Task
-from fervid.batch.lock import Lock
+from fervid.batch.lock import Held, hold
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.errors import ConfigError, DependencyMissing, FervidError, InputError, ModelError, OutputError, OutputInUse
 from fervid.job import Observed, Planned, Spent, Summary, VideoJob
@@ -37,7 +37,7 @@ READ_BYTES_PER_SECOND = 2_000_000
 @dataclass(slots=True, eq=False)
 class _Video:
     job: VideoJob
-    lock: Lock
+    lock: Held
     started_utc: str
     started: float
     planned: Planned | None = None
@@ -130,7 +130,7 @@ class Scheduler:
     def _begin_next(self) -> _Step | None:
         while (job := self._jobs.take()) is not None:
             try:
-                lock = Lock(job.folder)
+                lock = hold(job.folder)
             except OutputInUse as error:
                 self._listener.ended(job, Result(job.path, REJECTED, reason=str(error), error=error))
                 continue

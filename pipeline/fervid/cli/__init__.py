@@ -35,6 +35,7 @@ from fervid.cli.train import train
 from fervid.cli.tune import tune
 from fervid.errors import FervidError
 from fervid.log import one_line, start_logging
+from fervid.storage.trouble import storage_error
 
 app = typer.Typer(
     name="fervid",
@@ -89,9 +90,12 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OUTPUT_ERROR)
-    except OSError as error:
-        _fail(f"{error.filename or 'output'} could not be read or written ({error.strerror or error})", OUTPUT_ERROR)
     except Exception as error:
+        if (trouble := storage_error(error)) is not None:
+            _fail(str(trouble), trouble.exit_code)
+        if isinstance(error, OSError):
+            place, reason = error.filename or "output", error.strerror or error
+            _fail(f"{place} could not be read or written ({reason})", OUTPUT_ERROR)
         _fail(f"internal error: {type(error).__name__}: {error}. Run again with --debug and report it", INTERNAL_ERROR)
 
 

@@ -14,6 +14,8 @@ from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
 from fervid.log import one_line
+from fervid.storage.place import Place, is_on_disk
+from fervid.storage.publish import write_whole
 
 if TYPE_CHECKING:
     from fervid.alerts.records import AlertRecord
@@ -129,15 +131,18 @@ def find(
         raise typer.Exit(ALERTS_FOUND)
 
 
-def alerts_of_run(folder: Path, rules: RuleSet) -> RunAlerts:
-    """Scan a run that was just analysed, write its alerts and their page."""
+def alerts_of_run(folder: Place, rules: RuleSet) -> RunAlerts:
+    """Scan a run that was just analysed, write its alerts and their page beside its tables."""
     from fervid.alerts.report import write_report
     from fervid.alerts.scan import scan_run, write_alerts
     from fervid.run import open_run
 
-    found = scan_run(open_run(folder), rules)
-    write_alerts(found)
-    write_report([found], folder)
+    run = open_run(folder)
+    found = scan_run(run, rules)
+    written = [*write_alerts(found), write_report([found], run.folder)]
+    if not is_on_disk(folder):
+        for file in written:
+            write_whole(folder / file.name, file.read_bytes())
     return found
 
 

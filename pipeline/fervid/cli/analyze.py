@@ -16,6 +16,7 @@ from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
 from fervid.errors import ConfigError, InputError
 from fervid.log import one_line
+from fervid.storage.place import as_place
 
 if TYPE_CHECKING:
     from fervid.alerts.notify import Notifier
@@ -31,13 +32,17 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file wit
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="One setting, as in --set track.gap_seconds=2.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for results; default outputs/.")]
+OutPlace = Annotated[
+    str | None, typer.Option("-o", "--out", help="Folder for results, or s3://, gs://; default outputs/.")
+]
 
 
 def analyze(
     videos: Annotated[
-        list[str], typer.Argument(help="Video files, folders, globs, @list.txt or list.csv.", show_default=False)
+        list[str],
+        typer.Argument(help="Videos, folders, globs (also s3://, gs://), @list.txt or list.csv.", show_default=False),
     ],
-    out: Out = None,
+    out: OutPlace = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     assignments: Assignments = None,
@@ -116,7 +121,7 @@ def analyze(
     found = find_videos(videos)
     batch = Batch(
         found.videos,
-        Path(out or assets.default_output_folder()),
+        as_place(out or assets.default_output_folder()),
         settings,
         own_settings={path: make(options) for path, options in found.options.items()},
         is_named_as_many=found.is_many,
@@ -217,7 +222,7 @@ class _Outcome:
             self._counts[result.status] += 1
         found = None
         if result.summary is not None and self._alert_rules is not None:
-            found = alerts_of_run(Path(result.summary["folder"]), self._alert_rules)
+            found = alerts_of_run(as_place(result.summary["folder"]), self._alert_rules)
             self.n_alerts += len(found.of_tier("alert"))
             if self._notifier is not None and self._notifier.add(found.records):
                 self._notifier.deliver(patience_seconds=0)  # what fails now is tried again at the end

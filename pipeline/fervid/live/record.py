@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fervid.analysis import OBSERVATIONS, draw_video, video_record, write_tables
+from fervid.analysis import draw_video, video_record, write_tables
 from fervid.batch.lock import Lock, locked
 from fervid.errors import InputError, OutputError, OutputInUse
 from fervid.interpret import interpret
@@ -29,6 +29,7 @@ from fervid.live.session import LiveSession, Moment
 from fervid.manifest import RunManifest, write_json
 from fervid.observe import read_observations, write_observations
 from fervid.run import Run, open_run, run_folder_name
+from fervid.run_folder import OBSERVATIONS
 from fervid.summary import results_in_numbers
 from fervid.types import FaceScores, VideoInfo
 from fervid.video.reader import Ledger

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 
+from fervid.files import file_sha256
 from fervid.palette import COLOURS, HATCHES, SPARE_COLOURS
+from fervid.storage.place import Place
+from fervid.storage.publish import written_whole
 
 
-def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Path, *, title: str) -> None:
-    """Draw a timeline table to a PNG. Bins without a usable face stay empty."""
+def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Place, *, title: str) -> str:
+    """Draw a timeline table to a PNG; the SHA-256 of the file. Bins without a usable face stay empty."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -56,6 +57,6 @@ def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Path, *, ti
     faces.set_xlim(float(start[0]), float(start[-1] + width[-1]))
     for axes in (emotions, faces):
         axes.spines[["top", "right"]].set_visible(False)
-    partial = path.with_suffix(".part.png")
-    figure.savefig(partial)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png")
+        return file_sha256(partial)

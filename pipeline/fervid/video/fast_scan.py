@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import av
 import numpy as np
 
+from fervid.storage.place import Place
 from fervid.types import Frame, Segment, VideoInfo
 from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
 from fervid.video.probe import PacketPlan
@@ -70,7 +70,7 @@ def stretches(
 
 
 def read_key_frames(
-    path: Path,
+    path: Place,
     info: VideoInfo,
     plan: PacketPlan,
     segment: Segment,
@@ -106,7 +106,7 @@ def read_key_frames(
 
 
 def scan(
-    path: Path,
+    path: Place,
     info: VideoInfo,
     plan: PacketPlan,
     segment: Segment,

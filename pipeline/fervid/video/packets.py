@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
 
+from fervid.storage.place import Place
 from fervid.types import Frame, Segment, VideoInfo
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.probe import open_video
@@ -19,7 +19,7 @@ SEEK_BACKOFF_SECONDS = (0.0, 1.0, 4.0, 16.0)
 
 
 @contextmanager
-def open_decoder(path: Path, *, decoder_threads: int, max_pixels: int) -> Iterator[tuple[Any, Any]]:
+def open_decoder(path: Place, *, decoder_threads: int, max_pixels: int) -> Iterator[tuple[Any, Any]]:
     """Open `path` with a decoder of that many threads; yields (container, picture stream)."""
     # PyAV's log callback must stay off, as it is unless `av.logging` is told otherwise: with it, closing a container in
     # the middle of a stream waits for a decoder thread that waits for the interpreter, for good.

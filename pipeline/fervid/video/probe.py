@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
@@ -18,6 +17,7 @@ import numpy as np
 
 from fervid.errors import NoVideoStream, TooDamaged, VideoUnreadable
 from fervid.files import check_regular_file
+from fervid.storage.place import Place, is_on_disk, open_for_reading
 from fervid.types import VideoInfo
 from fervid.video.transport import ends_within_a_packet
 from fervid.video.units import is_refresh
@@ -60,25 +60,34 @@ class PacketPlan:
 
 
 @contextmanager
-def open_video(path: Path, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
+def open_video(path: Place, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
     """Open `path` and yield (container, picture stream), both closed at the end.
 
     Raises VideoNotFound, VideoUnreadable or NoVideoStream with the reason.
     """
     check_regular_file(path)
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-    try:
+    with _source(path) as (source, protocols):
+        options = {"format_whitelist": FORMATS, "protocol_whitelist": protocols}
+        try:
+            container = av.open(source, options=options, timeout=OPEN_TIMEOUT_SECONDS, metadata_errors="replace")
+        except (av.FFmpegError, ValueError, OSError) as problem:
+            raise VideoUnreadable(f"{path} cannot be opened as a video ({_reason(problem)}). {_hint(path)}") from None
+        with container:
+            yield container, _picture_stream(container, path, max_pixels)
+
+
+@contextmanager
+def _source(path: Place) -> Iterator[tuple[Any, str]]:
+    """What FFmpeg opens, and the protocols that it may use: none for an object, whose bytes it is handed."""
+    if is_on_disk(path):
         # The prefix keeps names such as `pipe:0.mp4` or `concat:a|b` from being taken for protocols.
-        container = av.open(
-            f"file:{path.absolute()}", options=options, timeout=OPEN_TIMEOUT_SECONDS, metadata_errors="replace"
-        )
-    except (av.FFmpegError, ValueError, OSError) as problem:
-        raise VideoUnreadable(f"{path} cannot be opened as a video ({_reason(problem)}). {_hint(path)}") from None
-    with container:
-        yield container, _picture_stream(container, path, max_pixels)
+        yield f"file:{path.absolute()}", "file"
+        return
+    with open_for_reading(path) as file:
+        yield file, "none"
 
 
-def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
+def probe(path: Place, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
     """What the video is, and the plan of its packets: one pass over the file, of which one picture is decoded."""
     with open_video(path, max_pixels=max_pixels) as (container, stream):
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -116,7 +125,7 @@ def probe(path: Path, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
     return info, plan
 
 
-def _picture_stream(container: Any, path: Path, max_pixels: int) -> Any:
+def _picture_stream(container: Any, path: Place, max_pixels: int) -> Any:
     pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not pictures:
         kinds = ["cover picture" if s in container.streams.video else s.type for s in container.streams]
@@ -230,8 +239,8 @@ def _reason(problem: Exception) -> str:
     return str(text)
 
 
-def _hint(path: Path) -> str:
-    with path.open("rb") as file:
+def _hint(path: Place) -> str:
+    with open_for_reading(path, block_bytes=0) as file:
         head = file.read(4096)
     if b"ftyp" in head[:16]:
         return "Its index is missing or damaged, as when a recording was cut off; repair it or record again."

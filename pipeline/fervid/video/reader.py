@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
+from fervid.storage.place import Place
 from fervid.types import Frame, Segment, VideoInfo
 from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
 from fervid.video.probe import PacketPlan
@@ -99,7 +99,7 @@ class _Unsound(Exception):
 
 
 def read_frames(
-    path: Path,
+    path: Place,
     info: VideoInfo,
     plan: PacketPlan,
     segment: Segment,
@@ -160,7 +160,7 @@ class _Progress:
 
 
 def _read_selected(
-    path: Path,
+    path: Place,
     info: VideoInfo,
     plan: PacketPlan,
     segment: Segment,
@@ -246,7 +246,7 @@ def _decode_selected(
 
 
 def _read_all(
-    path: Path,
+    path: Place,
     info: VideoInfo,
     plan: PacketPlan,
     segment: Segment,

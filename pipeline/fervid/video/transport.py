@@ -6,7 +6,7 @@ ISO/IEC 13818-1: packets of 188 bytes that begin with 0x47; with a time stamp be
 
 from __future__ import annotations
 
-from pathlib import Path
+from fervid.storage.place import Place, open_for_reading
 
 SYNC = 0x47
 STRIDES = (188, 192, 204)
@@ -14,9 +14,9 @@ N_PACKETS = 20
 """So many in a row are no chance, and are looked at from the end: what comes before may be another recording."""
 
 
-def ends_within_a_packet(path: Path) -> bool:
+def ends_within_a_packet(path: Place) -> bool:
     """Whether the last packet of a transport stream is incomplete; False where no packets are found at its end."""
-    with path.open("rb") as file:
+    with open_for_reading(path, block_bytes=0) as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - (N_PACKETS + 1) * max(STRIDES)))
         tail = file.read()

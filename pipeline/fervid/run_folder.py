@@ -1,0 +1,52 @@
+"""The folder of a run while it is made: getting it ready, what to do with remains, and giving it up.
+
+A folder without a manifest is not complete; observations in it are what an interrupted analysis goes on from.
+"""
+
+from __future__ import annotations
+
+from fervid.errors import OutputError
+from fervid.manifest import MANIFEST
+from fervid.run import PLOT
+from fervid.storage.place import Place, is_on_disk, make_folder, remove_file, remove_folder, remove_if_empty
+from fervid.storage.publish import PART
+from fervid.types import Segment
+
+OBSERVATIONS = "observations"
+TABLES = ("frames", "faces", "tracks", "timeline")
+
+
+def observations_path(folder: Place, segment: Segment) -> Place:
+    """Where the observations of a segment are published."""
+    return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
+
+
+def prepare(folder: Place, *, keep_observations: bool) -> None:
+    """Make the folder incomplete before anything in it changes. Raises OutputError when it cannot be written."""
+    try:
+        make_folder(folder)
+        remove_file(folder / MANIFEST)
+        if not keep_observations:
+            remove_folder(folder / OBSERVATIONS)
+        make_folder(folder / OBSERVATIONS)
+        sweep(folder)
+    except OSError as problem:
+        raise OutputError(f"{folder} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+
+
+def sweep(folder: Place) -> None:
+    """Remove what processes that were killed left half written; no other one writes here now.
+
+    An object store shows nothing that is half written; what it keeps of it is found by `fervid doctor --storage`.
+    """
+    if is_on_disk(folder):
+        for torn in (*folder.glob(f"*{PART}*"), *folder.glob(f"{OBSERVATIONS}/*{PART}*")):
+            torn.unlink()
+
+
+def clear(folder: Place) -> None:
+    """Remove what an analysis wrote into a run folder, and the folder unless somebody else put something there."""
+    remove_folder(folder / OBSERVATIONS)
+    for name in (MANIFEST, PLOT, *(f"{table}.parquet" for table in TABLES)):
+        remove_file(folder / name)
+    remove_if_empty(folder)

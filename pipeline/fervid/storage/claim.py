@@ -1,0 +1,199 @@
+"""One run at a time in one place of an object store, where no process can lock a file.
+
+A claim is an object `.<name>.lock` beside the place, made only if there is none (conditional put), and written again
+while its owner lives. One that was not for `LEASE_SECONDS`, by the clock of the store, is nobody's; so is one of a
+process of this machine that has ended. Where a store knows conditional replacement (S3), one of several who want such a
+claim gets it; elsewhere it is removed first, and then made by the first who can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fervid.errors import OutputError, OutputInUse
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 120.0
+RENEWALS_PER_LEASE = 4
+CLOCK, LOCK = ".clock-", ".lock"
+CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+
+
+class Claim:
+    """Keeps other runs out of `place` until released, or until this process has not been heard of for the lease."""
+
+    def __init__(self, place: UPath) -> None:
+        """Raises OutputInUse when another run has it, OutputError when nothing can be written there."""
+        self.path = place.parent / f".{place.name}{LOCK}"
+        self._owner = {"token": uuid.uuid4().hex, "machine": _machine(), "process": os.getpid(), "began": _began()}
+        self._n_renewals = 0
+        try:
+            while not create(self.path, self._content()):
+                found = read_claim(self.path)
+                if found is None:
+                    continue  # released between our two calls
+                if not found.is_stale():
+                    raise OutputInUse(
+                        f"{place} is in use by another run of fervid ({found.owner_in_words()}). Wait until it ends, "
+                        "or give another folder with --out."
+                    )
+                if _replace(self.path, self._content(), found.info):
+                    log.warning("%s was claimed by a run that has ended (%s)", place, found.owner_in_words())
+                    break
+        except OSError as problem:
+            raise OutputError(
+                f"{place.parent} cannot be written ({problem}). Give another folder with --out."
+            ) from None
+        self._ended = threading.Event()
+        threading.Thread(target=self._renew, name="claim", daemon=True).start()
+
+    def release(self) -> None:
+        """Let others in."""
+        self._ended.set()
+        with contextlib.suppress(OSError):
+            found = read_claim(self.path)
+            if found is not None and found.content.get("token") == self._owner["token"]:
+                self.path.unlink()
+
+    def _renew(self) -> None:
+        while not self._ended.wait(LEASE_SECONDS / RENEWALS_PER_LEASE):
+            with contextlib.suppress(Exception):  # the network may be back the next time
+                found = read_claim(self.path)
+                if found is None or found.content.get("token") != self._owner["token"]:
+                    log.warning("%s: another run took this place over, as nothing was heard from here", self.path)
+                    return
+                self._n_renewals += 1
+                _replace(self.path, self._content(), found.info)
+
+    def _content(self) -> bytes:
+        # The count makes each writing another object: who takes an old one over must not take a renewed one.
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return json.dumps(self._owner | {"utc": now, "n": self._n_renewals}).encode()
+
+
+class FoundClaim:
+    """A claim that somebody made: its content, and what the store says of it."""
+
+    def __init__(self, path: UPath, content: dict[str, Any], info: dict[str, Any]) -> None:
+        self.path, self.content, self.info = path, content, info
+
+    def is_stale(self) -> bool:
+        """Whether its owner is gone. Asks the store what time it is, unless the owner was a process of this machine."""
+        if self.content.get("machine") == _machine():
+            return not _is_running(self.content.get("process"), self.content.get("began"))
+        return (store_time(self.path.parent) - modified(self.info)).total_seconds() > LEASE_SECONDS
+
+    def owner_in_words(self) -> str:
+        """Who made it, and when."""
+        machine = str(self.content.get("machine", "unknown machine")).partition("/")[0]
+        return f"process {self.content.get('process', '?')} on {machine}, {self.content.get('utc', 'time unknown')}"
+
+
+def read_claim(path: UPath) -> FoundClaim | None:
+    """The claim of that object; None where there is none."""
+    try:
+        path.fs.invalidate_cache()
+        info, content = path.fs.info(path.path), path.fs.cat_file(path.path)
+    except FileNotFoundError:
+        return None
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = {}
+    return FoundClaim(path, found if isinstance(found, dict) else {}, info)
+
+
+def create(path: UPath, content: bytes) -> bool:
+    """Make an object if there is none of its name; whether it was made. Raises OSError."""
+    try:
+        path.fs.pipe_file(path.path, content, mode="create")
+    except FileExistsError:
+        return False
+    except OSError as problem:
+        if _is_conflict(problem):
+            return False
+        raise
+    return True
+
+
+def store_time(folder: UPath) -> datetime:
+    """What time it is by the clock of the store: that at which it takes an object from us."""
+    probe = folder / f"{CLOCK}{uuid.uuid4().hex}"
+    probe.fs.pipe_file(probe.path, b"")
+    try:
+        return modified(probe.fs.info(probe.path))
+    finally:
+        probe.unlink()
+
+
+def modified(info: dict[str, Any]) -> datetime:
+    """When an object was written, from what its store says of it."""
+    when = info.get("LastModified") or info.get("mtime") or info.get("updated") or info.get("created")
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    assert isinstance(when, datetime), f"the store tells no time of {info.get('name')}"
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _replace(path: UPath, content: bytes, known: dict[str, Any]) -> bool:
+    """Write over an object unless it changed since it was `known`; whether it was written."""
+    if "ETag" in known:
+        try:
+            path.fs.pipe_file(path.path, content, IfMatch=known["ETag"])
+        except OSError as problem:
+            if not _is_conflict(problem):
+                raise
+            return False
+        return True
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    return create(path, content)
+
+
+def _is_conflict(problem: OSError) -> bool:
+    response = getattr(problem.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code")) in CONFLICTS
+
+
+def _machine() -> str:
+    """This machine, as far as process numbers are its own: containers share a kernel, and count for themselves."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return "/".join(parts)
+
+
+def _began(process: int | str = "self") -> str:
+    """When a process began, in ticks since the machine did: numbers of processes come again. Empty where not known."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_running(process: Any, began: Any) -> bool:
+    if not isinstance(process, int):
+        return False
+    if began:
+        return bool(_began(process) == began)
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,112 @@
+"""Names of places: from what a user writes to a path on disk or in an object store. Reads and writes nothing itself.
+
+The libraries of object stores are imported only when a name asks for one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from fervid.errors import ConfigError, DependencyMissing
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+    from upath import UPath
+
+Place: TypeAlias = "Path | UPath"
+"""Where a file or folder is: on disk, or in an object store."""
+
+EXTRAS = {"s3": "s3", "gs": "gcs"}
+"""The scheme of an object store, and the extra of fervid that brings its library."""
+
+SCHEME_END = "://"
+BLOCK_BYTES = 8 << 20
+"""Read at a time from an object: some seconds of video, so that waiting for an answer costs little beside decoding."""
+
+
+def as_place(name: str | Place) -> Place:
+    """The place of a name: a path, `file://`, `s3://` or `gs://`. Raises ConfigError or DependencyMissing."""
+    if not isinstance(name, str):
+        return name
+    scheme, end, rest = name.partition(SCHEME_END)
+    if not end:
+        return Path(name)
+    if scheme == "file":
+        return Path(unquote(urlsplit(name).path))
+    if scheme not in EXTRAS:
+        raise ConfigError(f"{name}: {scheme}{SCHEME_END} is not known. Give a path, or file://, s3:// or gs://.")
+    if not rest.strip("/"):
+        raise ConfigError(f"{name} names no bucket. Write {scheme}{SCHEME_END}BUCKET/FOLDER.")
+    try:
+        from upath import UPath
+
+        # Listings are not remembered: other processes write there too.
+        place = UPath(name.rstrip("/"), use_listings_cache=False)
+        _ = place.fs
+    except ImportError:
+        raise DependencyMissing(
+            f"{name} needs a library that is not installed. Install it with: pip install 'fervid[{EXTRAS[scheme]}]'"
+        ) from None
+    return place
+
+
+def is_url(name: str) -> bool:
+    """Whether a name has a scheme, as object stores have."""
+    return SCHEME_END in name
+
+
+def is_on_disk(place: Place) -> TypeIs[Path]:
+    """Whether a place is a path of this machine; else it is in an object store."""
+    return isinstance(place, Path)
+
+
+def open_for_reading(place: Place, *, block_bytes: int = BLOCK_BYTES) -> Any:
+    """A binary file. Of an object only what is read is fetched, and `block_bytes` that follow; 0: exactly what is."""
+    if is_on_disk(place):
+        return place.open("rb")
+    if not block_bytes:
+        return place.open("rb", cache_type="none")
+    return place.open("rb", block_size=block_bytes, cache_type="readahead")
+
+
+def make_folder(place: Place) -> None:
+    """Make a folder and those above it. Object stores have none to make."""
+    if is_on_disk(place):
+        place.mkdir(parents=True, exist_ok=True)
+
+
+def remove_file(place: Place) -> None:
+    """Remove a file or object; it may be missing."""
+    with suppress(FileNotFoundError):
+        place.unlink()
+
+
+def remove_folder(place: Place) -> None:
+    """Remove a folder with all that is in it, as far as it can be; it may be missing."""
+    if is_on_disk(place):
+        shutil.rmtree(place, ignore_errors=True)
+        return
+    with suppress(FileNotFoundError):
+        place.fs.rm(place.path, recursive=True)
+
+
+def remove_if_empty(place: Place) -> None:
+    """Remove a folder on disk that holds nothing. In object stores a folder ends with its last object."""
+    if is_on_disk(place):
+        with suppress(OSError):
+            place.rmdir()
+
+
+def names_in(folder: Place) -> list[str]:
+    """The names in a folder, sorted; none where there is no such folder."""
+    if is_on_disk(folder):
+        return sorted(os.listdir(folder)) if folder.is_dir() else []
+    try:
+        return sorted(entry.rstrip("/").rsplit("/", 1)[-1] for entry in folder.fs.ls(folder.path, detail=False))
+    except FileNotFoundError:
+        return []

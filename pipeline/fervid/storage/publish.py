@@ -1,0 +1,48 @@
+"""Publish a file in one step: whoever looks sees all of it, or what was there before. Knows no format.
+
+On disk a file is written beside its place and renamed. An object appears when its upload is complete, so it is written
+here and sent in one request; large ones in parts, which a store keeps until they are put together or given up.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fervid.storage.place import Place, is_on_disk
+
+PART = ".part"
+
+
+@contextmanager
+def written_whole(target: Place) -> Iterator[Path]:
+    """A path on disk to write to; `target` holds all of it when the block ends well.
+
+    When it does not, nothing has changed.
+    """
+    if is_on_disk(target):
+        partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
+        try:
+            yield partial
+            os.replace(partial, target)
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink()
+            raise
+        return
+    with tempfile.TemporaryDirectory(prefix="fervid-") as scratch:
+        local = Path(scratch) / target.name
+        yield local
+        target.fs.put_file(str(local), target.path)
+
+
+def write_whole(target: Place, content: bytes) -> None:
+    """Write `content` to `target` in one step."""
+    if is_on_disk(target):
+        with written_whole(target) as partial:
+            partial.write_bytes(content)
+    else:
+        target.fs.pipe_file(target.path, content)
