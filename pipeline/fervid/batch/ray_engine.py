@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
 from fervid import __version__
 from fervid.batch.engine import Outcome, Progress, Report, Task
-from fervid.batch.ray_worker import ClassifierActor, Expected, run_on_node
+from fervid.batch.ray_parcels import Parcels, unpack_report
+from fervid.batch.ray_worker import ClassifierActor, Expected, run_parcel
 from fervid.device import RUNNERS
 from fervid.errors import ConfigError, DependencyMissing
 from fervid.job import Cluster, Method
@@ -32,6 +36,15 @@ MAX_NODE_LOSSES = 3
 NODE_DEATH_SHOWS_SECONDS = 6.0
 """A node's death becomes known this much later than the deaths of its workers, at most."""
 
+AHEAD_SHARE, MIN_AHEAD = 1 / 8, 2
+"""More tasks than processors are in flight, by this share: one that has ended is followed without asking here first."""
+
+LOOK_SECONDS = 10.0
+"""How often the cluster is asked for nodes that came or went."""
+
+MEMORY_STEP_MIB = 256
+"""Requests are rounded up to this, as Ray hands a process on only to tasks that ask for the same."""
+
 MIB = 1 << 20
 
 
@@ -39,10 +52,11 @@ MIB = 1 << 20
 class _Running:
     task: Task
     n_losses: int = 0
+    reference: Any = None
 
 
 class RayEngine:
-    """Up to `n_workers` tasks on the nodes of a Ray cluster."""
+    """As many tasks on the nodes of a Ray cluster as it has processors, and a few that wait there."""
 
     def __init__(self, cluster: Cluster, method: Method) -> None:
         """Raises DependencyMissing without Ray, ConfigError when the cluster cannot be reached or lacks a GPU."""
@@ -50,19 +64,23 @@ class RayEngine:
         self._owns_ray = not self._ray.is_initialized()
         if self._owns_ray:
             _connect(self._ray, cluster)
-        found = self._ray.cluster_resources()
-        self.n_workers = cluster.n_workers or max(1, int(found.get("CPU", 1)))
+        _allow_many_files()
+        self._wanted = cluster.n_workers
         self._expected = Expected(__version__, logging.getLogger().getEffectiveLevel())
-        self._remote = self._ray.remote(run_on_node)
-        self._actors = self._start_actors(cluster, method, n_gpus=int(found.get("GPU", 0)))
-        self._turns = cycle(self._actors) if self._actors else None
-        self._running: dict[Any, _Running] = {}
+        self._remote = self._ray.remote(run_parcel)
+        self._remotes: dict[int, Any] = {}
+        self._parcels = Parcels(self._ray.put)
+        self._running: set[_Running] = set()
+        self._ended: queue.SimpleQueue[tuple[_Running, Any]] = queue.SimpleQueue()
         self._lost: list[tuple[float, _Running, str]] = []
-        self._alive = self._alive_nodes()
+        self._alive: set[str] = set()
+        self._node_died_at = float("-inf")
+        self._look_around()
+        self._actors = self._start_actors(cluster, method, n_gpus=int(self._ray.cluster_resources().get("GPU", 0)))
+        self._turns = cycle(self._actors) if self._actors else None
         log.info(
-            "Ray cluster of %d nodes, %d workers, %d classifiers",
-            *(len(self._alive), self.n_workers),
-            len(self._actors),
+            "Ray cluster of %d nodes, %d tasks in flight, %d classifiers",
+            *(len(self._alive), self.n_workers, len(self._actors)),
         )
 
     @property
@@ -73,27 +91,21 @@ class RayEngine:
         self._start(_Running(task))
 
     def wait(self) -> list[Progress | Outcome]:
+        if time.monotonic() - self._looked_at > LOOK_SECONDS:
+            self._look_around()
         events: list[Progress | Outcome] = []
-        if self._running:
-            references = list(self._running)
-            ready, _ = self._ray.wait(references, num_returns=1, timeout=WAIT_SECONDS)
-            if ready:
-                ready, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
-        else:
-            time.sleep(WAIT_SECONDS)
-            ready = []
-        for reference in ready:
-            running = self._running.pop(reference)
-            report = self._report(reference, running)
+        for running, future in self._take_ended():
+            self._running.discard(running)
+            report = self._report(future, running)
             if report is not None:
-                events.append(Outcome(running.task, report.value, report.error, report.crash))
+                events.append(self._outcome(running, report))
         if self._lost:
             events += self._judge_lost()
         return events
 
     def close(self) -> None:
-        for reference in self._running:
-            self._ray.cancel(reference, force=True)
+        for running in self._running:
+            self._ray.cancel(running.reference, force=True)
         for actor in self._actors:
             self._ray.kill(actor)
         self._actors = []
@@ -104,17 +116,33 @@ class RayEngine:
 
     def _start(self, running: _Running) -> None:
         actor = next(self._turns) if self._turns is not None else None
-        needs = {"memory": running.task.memory_mib * MIB} if running.task.memory_mib else {}
-        # What fails is tried again by whoever submitted it, who knows whether the task may be to blame.
-        remote = self._remote.options(num_cpus=1, max_retries=0, **needs)
-        self._running[remote.remote(running.task, self._expected, actor)] = running
+        head, contents = self._parcels.pack(running.task)
+        remote = self._remote_with(running.task.memory_mib)
+        version, level = self._expected.version, self._expected.log_level
+        running.reference = remote.remote(version, level, actor, head, *contents)
+        self._running.add(running)
+        # Ray calls back, since asking it for all that are in flight takes longer the more there are.
+        running.reference.future().add_done_callback(lambda future: self._ended.put((running, future)))
 
-    def _report(self, reference: Any, running: _Running) -> Report | None:
+    def _remote_with(self, memory_mib: int) -> Any:
+        asked = min(-(-memory_mib // MEMORY_STEP_MIB) * MEMORY_STEP_MIB, self._largest_node_mib)
+        if asked not in self._remotes:
+            needs = {"memory": asked * MIB} if asked else {}
+            # What fails is tried again by whoever submitted it, who knows whether the task may be to blame.
+            self._remotes[asked] = self._remote.options(num_cpus=1, max_retries=0, **needs)
+        return self._remotes[asked]
+
+    def _take_ended(self) -> Iterator[tuple[_Running, Any]]:
+        with suppress(queue.Empty):
+            yield self._ended.get(timeout=WAIT_SECONDS)
+            while True:
+                yield self._ended.get_nowait()
+
+    def _report(self, future: Any, running: _Running) -> Report | None:
         """How a task ended; None when it is not known yet whether the task or its node was the reason."""
         errors = self._ray.exceptions
         try:
-            report: Report = self._ray.get(reference)
-            return report
+            return unpack_report(future.result())
         except errors.OutOfMemoryError:
             return Report(crash="its node ran out of memory")
         except errors.RayTaskError as error:
@@ -127,25 +155,40 @@ class RayEngine:
             self._lost.append((time.monotonic(), running, f"its process died ({type(error).__name__})"))
             return None
 
+    def _outcome(self, running: _Running, report: Report) -> Outcome:
+        self._parcels.release(running.task)
+        return Outcome(running.task, report.value, report.error, report.crash)
+
     def _judge_lost(self) -> list[Progress | Outcome]:
-        alive = self._alive_nodes()
-        node_died = bool(self._alive - alive)
-        self._alive = alive
+        """Start again what was lost with its node; a process that died while no node did is its task's fault."""
+        self._look_around()
         waiting, events = [], list[Progress | Outcome]()
         for since, running, how in self._lost:
+            node_died = self._node_died_at > since - NODE_DEATH_SHOWS_SECONDS
             if node_died and running.n_losses < MAX_NODE_LOSSES:
                 log.warning("a node of the cluster was lost: %s starts again elsewhere", running.task.step)
                 running.n_losses += 1
+                self._parcels.release(running.task)
                 self._start(running)
             elif node_died or time.monotonic() - since > NODE_DEATH_SHOWS_SECONDS:
-                events.append(Outcome(running.task, crash=how))
+                events.append(self._outcome(running, Report(crash=how)))
             else:
                 waiting.append((since, running, how))
         self._lost = waiting
         return events
 
-    def _alive_nodes(self) -> set[str]:
-        return {str(node["NodeID"]) for node in self._ray.nodes() if node["Alive"]}
+    def _look_around(self) -> None:
+        """See which nodes there are now; where no number was asked for, all of their processors are used."""
+        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        # What asks for more than the largest node has would wait for ever.
+        self._largest_node_mib = int(max((node["Resources"].get("memory", 0) for node in nodes), default=0) // MIB)
+        alive = {str(node["NodeID"]) for node in nodes}
+        if self._alive - alive:
+            self._node_died_at = time.monotonic()
+        self._alive, self._looked_at = alive, time.monotonic()
+        n_processors = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        ahead = max(MIN_AHEAD, round(AHEAD_SHARE * n_processors))
+        self.n_workers = self._wanted or n_processors + ahead
 
     def _start_actors(self, cluster: Cluster, method: Method, *, n_gpus: int) -> list[Any]:
         is_on_gpu = method.runner == RUNNERS["gpu"]
@@ -191,3 +234,12 @@ def _knock(address: str | None) -> None:
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+
+
+def _allow_many_files() -> None:
+    """Each video that is open holds the file of its lock, and a cluster may have many more than the usual limit."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fervid import __version__, assets
 from fervid.batch.engine import Report, Task, run_step
+from fervid.batch.ray_parcels import pack_report, unpack_task
 from fervid.batch.worker import Watchdog
 from fervid.emotion import serve_with
 from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info
@@ -33,19 +34,21 @@ class Expected:
     log_level: int
 
 
+def run_parcel(version: str, log_level: int, actor: Any, head: bytes, *contents: bytes) -> bytes:
+    """What Ray runs: a packed task, whose report it packs. Nothing is unpacked by another version of fervid."""
+    if (refusal := _other_version(version)) is not None:
+        return pack_report(refusal)
+    return pack_report(run_on_node(unpack_task(head, contents), Expected(version, log_level), actor))
+
+
 def run_on_node(task: Task, expected: Expected, actor: Any = None) -> Report:
     """Run a task here, in a process of its own. A hang ends the process, so whoever waits sees that it died.
 
     With `actor`, faces are scored by it instead of in this process.
     """
     start_logging(expected.log_level)
-    if expected.version != __version__:
-        return Report(
-            error=ConfigError(
-                f"node {_node_name()} has fervid {__version__}, expected {expected.version}. "
-                "Install the same version on every node."
-            )
-        )
+    if (refusal := _other_version(expected.version)) is not None:
+        return refusal
     try:
         local = _localised(task)
     except FervidError as error:
@@ -84,6 +87,15 @@ class _Actor:
 
         logits: np.ndarray = ray.get(self._actor.predict.remote(crops))
         return logits
+
+
+def _other_version(expected: str) -> Report | None:
+    if expected == __version__:
+        return None
+    problem = (
+        f"node {_node_name()} has fervid {__version__}, expected {expected}. Install the same version on every node."
+    )
+    return Report(error=ConfigError(problem))
 
 
 def _localised(task: Task) -> Task:
