@@ -14,6 +14,8 @@ from fervid.types import Segment
 
 OBSERVATIONS = "observations"
 TABLES = ("frames", "faces", "tracks", "timeline")
+ALERTS = ("alerts.parquet", "alerts.json", "alerts.csv", "alerts.html")
+"""Made of the tables by `fervid alerts`: beside other tables they would look current. Verdicts about them stay."""
 
 
 def observations_path(folder: Place, segment: Segment) -> Place:
@@ -26,6 +28,8 @@ def prepare(folder: Place, *, keep_observations: bool) -> None:
     try:
         make_folder(folder)
         remove_file(folder / MANIFEST)
+        for name in ALERTS:
+            remove_file(folder / name)
         if not keep_observations:
             remove_folder(folder / OBSERVATIONS)
         make_folder(folder / OBSERVATIONS)
