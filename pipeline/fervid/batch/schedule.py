@@ -14,6 +14,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from typing import Protocol
 
 from fervid.batch.engine import Engine, Outcome, Progress, Task
@@ -36,6 +37,8 @@ READ_BYTES_PER_SECOND = 2_000_000
 
 @dataclass(slots=True, eq=False)
 class _Video:
+    number: int
+    """Of those begun; the first go first."""
     job: VideoJob
     lock: Held
     started_utc: str
@@ -89,7 +92,10 @@ class Scheduler:
 
     def __init__(self, engine: Engine, jobs: Jobs, listener: Listener) -> None:
         self._engine, self._jobs, self._listener = engine, jobs, listener
-        self._open: list[_Video] = []
+        self._open: dict[_Video, None] = {}
+        self._n_begun = 0
+        self._with_segments: list[tuple[int, _Video]] = []  # a heap, since a cluster may have thousands open
+        self._n_second_tries = 0
         self._urgent: deque[_Step] = deque()
         self._suspects: deque[_Step] = deque()
         self._running: dict[int, _Step] = {}
@@ -100,6 +106,7 @@ class Scheduler:
             while True:
                 while self._engine.n_running < self._engine.n_workers and (step := self._next()) is not None:
                     self._running[id(step.task)] = step
+                    self._n_second_tries += step.is_second_try
                     self._engine.submit(step.task)
                 if not self._engine.n_running and self._jobs.is_exhausted:
                     return
@@ -113,15 +120,17 @@ class Scheduler:
                 video.lock.release()
 
     def _next(self) -> _Step | None:
-        if any(step.is_second_try for step in self._running.values()):
+        if self._n_second_tries:
             return None
         if len(self._suspects) >= MAX_SUSPECTS:
             return self._next_suspect()
         if self._urgent:
             return self._urgent.popleft()
-        for video in self._open:
+        while self._with_segments:
+            video = self._with_segments[0][1]
             if video.pending:
                 return self._observation(video, video.pending.popleft())
+            heappop(self._with_segments)
         return self._begin_next() or self._next_suspect()
 
     def _next_suspect(self) -> _Step | None:
@@ -134,8 +143,10 @@ class Scheduler:
             except OutputInUse as error:
                 self._listener.ended(job, Result(job.path, REJECTED, reason=str(error), error=error))
                 continue
-            video = _Video(job, lock, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic())
-            self._open.append(video)
+            started_utc = datetime.now(UTC).isoformat(timespec="seconds")
+            video = _Video(self._n_begun, job, lock, started_utc, time.monotonic())
+            self._n_begun += 1
+            self._open[video] = None
             limit = job.method.settings.batch.stall_seconds + _size(job) / READ_BYTES_PER_SECOND
             return _Step(video, Task("plan", (job,), limit))
         return None
@@ -160,6 +171,7 @@ class Scheduler:
                 self._listener.reached(step.video.job, step.segment, event.seconds)
             return
         del self._running[id(event.task)]
+        self._n_second_tries -= step.is_second_try
         video = step.video
         if video.is_dropped:
             self._close_if_idle(video)
@@ -181,6 +193,7 @@ class Scheduler:
         video.pending.extend(planned.to_observe)
         video.n_left = len(planned.to_observe)
         self._listener.planned(video.job, planned)
+        heappush(self._with_segments, (video.number, video))
         if not video.n_left:
             self._urgent.append(self._ending(video))
 
@@ -246,7 +259,7 @@ class Scheduler:
             self._close(video)
 
     def _close(self, video: _Video) -> None:
-        self._open.remove(video)
+        del self._open[video]
         video.lock.release()
 
 
