@@ -22,6 +22,7 @@ from fervid.detect import make_detector
 from fervid.emotion.plugin import PluginClassifier, find_model
 from fervid.errors import ConfigError, DependencyMissing, ModelError
 from fervid.exports.write import export_runs
+from plugin_package import install
 from runner import SOURCE, run_fervid
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -61,14 +62,6 @@ def test_the_blocks_of_python_run(demo: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert re.search(r"\d+ faces, 12 seconds, \d+% of the time with a face", done.stdout)
     assert re.search(r"s: #0 looks \w+, 0\.\d\d", done.stdout)
-
-
-def install(folder: Path, *, entry_points: str, version: str = "1.0") -> None:
-    """What an installer leaves of a package whose modules lie in `folder`."""
-    about = folder / f"my_faces-{version}.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: my-faces\nVersion: {version}\n")
-    (about / "entry_points.txt").write_text(entry_points)
 
 
 def write_onnx(path: Path) -> None:

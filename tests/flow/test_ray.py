@@ -155,7 +155,7 @@ def test_a_node_with_another_version_or_model_refuses_the_work(
     swapped = replace(elsewhere, weights_sha256="0" * 64)
     refused = run_on_node(Task("plan", (replace(job, method=replace(job.method, model=swapped)),)), here)
     assert isinstance(refused.error, ModelError)
-    assert "has another model" in str(refused.error)
+    assert "it has another model" in str(refused.error)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])

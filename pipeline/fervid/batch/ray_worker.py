@@ -19,8 +19,9 @@ from fervid.emotion import serve_with
 from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info
 from fervid.emotion.plugin import find_model
 from fervid.errors import ConfigError, FervidError, ModelError
-from fervid.job import VideoJob
+from fervid.job import Method, VideoJob
 from fervid.log import start_logging
+from fervid.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, names, plugins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,7 @@ def run_on_node(task: Task, expected: Expected, actor: Any = None) -> Report:
     try:
         local = _localised(task)
     except FervidError as error:
-        return Report(error=error)
+        return Report(error=type(error)(f"node {_node_name()}: {error}"))
     watchdog = Watchdog(lambda _: None)
     watchdog.begin(task.stall_seconds)
     try:
@@ -104,21 +105,51 @@ def _localised(task: Task) -> Task:
 
 
 def _localised_job(job: VideoJob) -> VideoJob:
-    return replace(job, method=replace(job.method, model=_local_model(job.method.model)))
+    method = job.method
+    model = _local_model(method.model)
+    if method.observe_key not in _agreed:
+        _check_detector(method, model)
+        _agreed.add(method.observe_key)
+    return replace(job, method=replace(method, model=model))
 
 
 def _local_model(model: ModelInfo) -> ModelInfo:
     if model.plugin:
-        local = find_model(model.plugin)
+        if model.plugin not in plugins(CLASSIFIER_PLUGINS):
+            raise ModelError(
+                f"classifier {model.plugin!r} is not installed there. Install the package that brings it on every node."
+            )
+        local, remedy = find_model(model.plugin), "the same version of the package that brings it on every node"
     else:
         is_here = (model.folder / MODEL_JSON).is_file()
         local = _checked_model(model.folder if is_here else assets.models_folder() / model.name)
+        remedy = "the same version of fervid, or copy the model folder"
     if local.weights_sha256 != model.weights_sha256:
         raise ModelError(
-            f"node {_node_name()} has another model {model.name} (weights {local.weights_sha256[:12]}, expected "
-            f"{model.weights_sha256[:12]}). Install the same version of fervid, or copy the model folder."
+            f"it has another model {model.name} (weights {local.weights_sha256[:12]}, expected "
+            f"{model.weights_sha256[:12]}). Install {remedy}."
         )
     return local
+
+
+_agreed: set[str] = set()
+"""Keys of the methods whose detector is here as it was where the work is handed out."""
+
+
+def _check_detector(method: Method, model: ModelInfo) -> None:
+    from fervid.detect import DETECTORS  # brings OpenCV, which whoever hands out the work does not need
+
+    detector = method.settings.detect.detector
+    if detector not in (known := names(DETECTORS, DETECTOR_PLUGINS)):
+        raise ConfigError(
+            f"detector {detector!r} is not installed there, which has {', '.join(known)}. "
+            "Install the package that brings it on every node."
+        )
+    if Method.of(method.settings, model, method.runner).observe_key != method.observe_key:
+        raise ConfigError(
+            f"detector {detector!r} is another version there. Install the same version of the package that brings it, "
+            "or copy its model, on every node."
+        )
 
 
 @lru_cache
