@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from fervid.errors import InputError
-from fervid.storage.place import Place, names_in
-from fervid.storage.publish import write_whole
+from fervid.errors import InputError, OutputInUse
+from fervid.storage.place import Place, is_on_disk, names_in
+from fervid.storage.publish import write_new, write_whole
 
 if TYPE_CHECKING:
     from fervid.job import Method
@@ -73,12 +73,22 @@ class RunManifest:
     def write(self, folder: Place) -> None:
         """Write `manifest.json` in one atomic step. The ledger must balance: an imbalance is a bug."""
         assert self.ledger.balance(), f"the frame ledger does not balance: {self.ledger}"
-        write_json(folder / MANIFEST, asdict(self))
+        if is_on_disk(folder):
+            write_json(folder / MANIFEST, asdict(self))
+        elif not write_new(folder / MANIFEST, _as_json(asdict(self))):
+            # A task that was given up for lost may have come to its end: by the same method it has the same result.
+            stored = manifest_content(folder)
+            if (stored["video_id"], stored["settings_hash"]) != (self.video_id, self.settings_hash):
+                raise OutputInUse(f"{folder} was written by another run meanwhile. Give another folder with --out.")
 
 
 def write_json(path: Place, content: dict[str, Any]) -> None:
     """Write a JSON file in one atomic step."""
-    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    write_whole(path, _as_json(content))
+
+
+def _as_json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read_manifest(folder: Place) -> RunManifest:

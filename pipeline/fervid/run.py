@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
-from fervid.manifest import RunManifest, manifest_content, read_manifest
+from fervid.manifest import MANIFEST, RunManifest, manifest_content, read_manifest
 from fervid.storage.place import Place, as_place, is_on_disk, names_in
 from fervid.summary import results_in_numbers, summarise
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PLOT = "timeline.png"
 ID_DIGITS = 8
+MADE_LATER = ("alerts.parquet",)
+"""What other commands than `analyze` put beside the tables of a run, and others read."""
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
 """What `run_folder_name` makes."""
 
@@ -74,10 +76,11 @@ def open_run(folder: str | Place) -> Run:
     """
     place = as_place(folder)
     if not is_on_disk(place):
-        from fervid.storage.fetch import fetched_for_now
+        from fervid.storage.copies import Copies
 
-        manifest_content(place)  # or the reason why it is no run
-        place = fetched_for_now(place)
+        content = manifest_content(place)  # or the reason why it is no run
+        copies = Copies(place, (MANIFEST, *content["outputs"], *MADE_LATER))
+        place = next(iter(copies.places))
     return Run(place, read_manifest(place))
 
 

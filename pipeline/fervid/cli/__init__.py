@@ -33,8 +33,9 @@ from fervid.cli.serve import serve
 from fervid.cli.targets import targets
 from fervid.cli.train import train
 from fervid.cli.tune import tune
-from fervid.errors import FervidError
+from fervid.errors import ConfigError, FervidError
 from fervid.log import one_line, start_logging
+from fervid.storage.place import EXTRAS, SCHEME_END, is_url
 from fervid.storage.trouble import storage_error
 
 app = typer.Typer(
@@ -56,6 +57,8 @@ app.add_typer(models, name="models")
 app.add_typer(evidence, name="evidence")
 
 INTERNAL_ERROR, OUTPUT_ERROR = 70, 74
+READ_STORES = ("analyze", "query", "compact", "doctor")
+"""Commands that take names of object stores; others read results on disk."""
 GENERAL_OPTIONS = ("--debug", "-v", "--verbose")
 
 
@@ -84,7 +87,9 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        app(args=_general_options_first(sys.argv[1:]), standalone_mode=True)
+        arguments = _general_options_first(sys.argv[1:])
+        _refuse_stores(arguments)
+        app(args=arguments, standalone_mode=True)
     except FervidError as error:
         _fail(str(error), error.exit_code)
     except BrokenPipeError:
@@ -104,6 +109,15 @@ def _general_options_first(arguments: list[str]) -> list[str]:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     general = [word for word in arguments[:end] if word in GENERAL_OPTIONS]
     return [*general, *(word for word in arguments[:end] if word not in GENERAL_OPTIONS), *arguments[end:]]
+
+
+def _refuse_stores(arguments: list[str]) -> None:
+    """Say that a command cannot read object stores, whose names it would take for paths that do not exist."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    stores = [word for word in arguments if is_url(word) and word.partition(SCHEME_END)[0] in EXTRAS]
+    if stores and command not in READ_STORES:
+        known = ", ".join(READ_STORES)
+        raise ConfigError(f"{stores[0]}: `fervid {command}` reads files on disk. Copy them first; {known} read stores.")
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

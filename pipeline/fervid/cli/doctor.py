@@ -1,32 +1,56 @@
-"""`fervid doctor`: what this machine can do, and what to do about what it cannot."""
+"""`fervid doctor`: what this machine or an object store can do, and what to do about what it cannot."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fervid.cli.analyze import Out
+from fervid.errors import ConfigError
 from fervid.log import one_line
+
+if TYPE_CHECKING:
+    from fervid.doctor import Finding
 
 PROBLEMS_FOUND = 78
 
 
 def doctor(
     out: Out = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Instead: look at results in s3:// or gs://, and for what stopped runs left.")
+    ] = None,
+    clean: Annotated[
+        Literal["remains", "all"] | None,
+        typer.Option(help="With --storage: remove what no run will use again; all: observations of stopped runs too."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out TensorFlow and the test of speed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a check.")] = False,
 ) -> None:
     """Check versions, OpenCV, codecs, models, memory, disk, devices and speed; exits with 78 on a problem."""
-    from dataclasses import asdict
-
     from fervid import assets
     from fervid.doctor import examine
+    from fervid.storage.examine import examine_storage
+    from fervid.storage.place import as_place
+
+    if clean and storage is None:
+        raise ConfigError("--clean is about an object store. Add --storage.")
+    if storage is not None:
+        findings: Iterable[Finding] = examine_storage(as_place(storage), clean=clean)
+    else:
+        findings = examine(Path(out or assets.default_output_folder()), is_quick=quick)
+    _print(findings, as_json=as_json)
+
+
+def _print(findings: Iterable[Finding], *, as_json: bool) -> None:
+    from dataclasses import asdict
 
     is_well = True
-    for finding in examine(Path(out or assets.default_output_folder()), is_quick=quick):
+    for finding in findings:
         is_well &= finding.state != "problem"
         if as_json:
             print(json.dumps(asdict(finding)), flush=True)

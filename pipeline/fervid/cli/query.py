@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 DEFAULT_RUNS = "outputs"
-Runs = Annotated[list[str] | None, typer.Argument(help="Run folders, or folders of them. [outputs]")]
+Runs = Annotated[list[str] | None, typer.Argument(help="Run folders, or folders of them; also s3://, gs://. [outputs]")]
 
 
 def query(

@@ -87,8 +87,7 @@ def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
                 f"JOIN _{name}_runs AS _runs USING (filename)"
             )
             allowed += paths
-        compacted = [folder / f"{name}.parquet" for folder in sources.compacted]
-        if paths := [str(path) for path in compacted if path.is_file()]:
+        if paths := [str(path) for path in sources.compacted_files(name)]:
             parts.append(f"SELECT * FROM read_parquet({_sql_list(map(_literal, paths))}, union_by_name=true)")
             allowed += paths
         if not parts:

@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from fervid.errors import InputError
 from fervid.manifest import MANIFEST, manifest_content
+from fervid.storage.copies import Copies
+from fervid.storage.place import Place, as_place, is_on_disk
 
 COMPACTED = "compacted.json"
 TABLES = ("frames", "faces", "tracks", "timeline", "alerts")
@@ -25,12 +27,29 @@ class Sources:
 
     runs: tuple[Path, ...] = ()
     compacted: tuple[Path, ...] = ()
+    copies: tuple[Copies, ...] = ()
+    """What of them is copied from object storage, as far as it is asked for."""
     _manifests: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     def files(self, table: str) -> list[tuple[Path, Path]]:
         """The Parquet files of a table in run folders, each with its run; a run without alerts has none."""
+        self._fetch(table)
         files = [(run / f"{table}.parquet", run) for run in self.runs]
         return files if table != "alerts" else [(path, run) for path, run in files if path.is_file()]
+
+    def compacted_files(self, table: str) -> list[Path]:
+        """The Parquet files of a table in compacted folders."""
+        self._fetch(table)
+        files = [folder / f"{table}.parquet" for folder in self.compacted]
+        return [path for path in files if path.is_file()]
+
+    def place(self, run: Path) -> str:
+        """Where a run is, by the name that its user knows."""
+        return next((str(copies.places[run]) for copies in self.copies if run in copies.places), str(run))
+
+    def _fetch(self, table: str) -> None:
+        for copies in self.copies:
+            copies.fetch(f"{table}.parquet")
 
     def manifest(self, run: Path) -> dict[str, Any]:
         """The manifest of a run, read once. Raises InputError."""
@@ -44,16 +63,29 @@ class Sources:
 
 
 def find_sources(names: Iterable[str | Path]) -> Sources:
-    """Runs and compacted folders that are named or lie below. Raises InputError for a name without any."""
+    """Runs and compacted folders that are named or lie below, on disk or in object storage.
+
+    Raises InputError for a name without any.
+    """
     runs: dict[Path, None] = {}
     compacted: dict[Path, None] = {}
+    copies: list[Copies] = []
     for name in names:
-        found = [(folder.resolve(), kind) for folder, kind in _walk(Path(name))]
+        found = [(folder.resolve(), kind) for folder, kind in _look_into(as_place(name), copies)]
         if not found:
             raise InputError(f"{name} is no run and holds none. Give a folder that `fervid analyze` wrote.")
         for folder, kind in found:
             (runs if kind == MANIFEST else compacted)[folder] = None
-    return Sources(tuple(sorted(runs)), tuple(sorted(compacted)))
+    return Sources(tuple(sorted(runs)), tuple(sorted(compacted)), tuple(copies))
+
+
+def _look_into(place: Place, copies: list[Copies]) -> Iterator[tuple[Path, str]]:
+    if is_on_disk(place):
+        yield from _walk(place)
+        return
+    copies.append(Copies(place, (MANIFEST, COMPACTED)))
+    for folder in copies[-1].places:
+        yield from _walk(folder)
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -75,7 +107,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def videos_table(sources: Sources) -> pa.Table:
     """One row a run: the video, how it was analysed, and what came out."""
-    rows = [_video_row(run, sources.manifest(run)) for run in sources.runs]
+    rows = [_video_row(run, sources.manifest(run), sources.place(run)) for run in sources.runs]
     return pa.Table.from_pylist(rows, schema=videos_schema())
 
 
@@ -98,14 +130,14 @@ def videos_schema() -> pa.Schema:
     )
 
 
-def _video_row(run: Path, content: dict[str, Any]) -> dict[str, Any]:
+def _video_row(run: Path, content: dict[str, Any], place: str) -> dict[str, Any]:
     video, ledger, results = content["video"], content["ledger"], content.get("results") or {}
     return {
         "run": run.name,
         "video": Path(content["video_path"]).name,
         "video_id": content["video_id"],
         "path": content["video_path"],
-        "folder": str(run),
+        "folder": place,
         "status": content["status"],
         "duration_s": video.get("duration_seconds"),
         "start_time_s": content["start_time_s"],

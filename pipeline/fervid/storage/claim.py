@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import OutputError, OutputInUse
+from fervid.storage.publish import write_new, write_over
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 120.0
 RENEWALS_PER_LEASE = 4
 CLOCK, LOCK = ".clock-", ".lock"
-CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 
 
 class Claim:
@@ -41,7 +41,7 @@ class Claim:
         self._owner = {"token": uuid.uuid4().hex, "machine": _machine(), "process": os.getpid(), "began": _began()}
         self._n_renewals = 0
         try:
-            while not create(self.path, self._content()):
+            while not write_new(self.path, self._content()):
                 found = read_claim(self.path)
                 if found is None:
                     continue  # released between our two calls
@@ -50,7 +50,7 @@ class Claim:
                         f"{place} is in use by another run of fervid ({found.owner_in_words()}). Wait until it ends, "
                         "or give another folder with --out."
                     )
-                if _replace(self.path, self._content(), found.info):
+                if write_over(self.path, self._content(), found.info):
                     log.warning("%s was claimed by a run that has ended (%s)", place, found.owner_in_words())
                     break
         except OSError as problem:
@@ -76,7 +76,7 @@ class Claim:
                     log.warning("%s: another run took this place over, as nothing was heard from here", self.path)
                     return
                 self._n_renewals += 1
-                _replace(self.path, self._content(), found.info)
+                write_over(self.path, self._content(), found.info)
 
     def _content(self) -> bytes:
         # The count makes each writing another object: who takes an old one over must not take a renewed one.
@@ -116,19 +116,6 @@ def read_claim(path: UPath) -> FoundClaim | None:
     return FoundClaim(path, found if isinstance(found, dict) else {}, info)
 
 
-def create(path: UPath, content: bytes) -> bool:
-    """Make an object if there is none of its name; whether it was made. Raises OSError."""
-    try:
-        path.fs.pipe_file(path.path, content, mode="create")
-    except FileExistsError:
-        return False
-    except OSError as problem:
-        if _is_conflict(problem):
-            return False
-        raise
-    return True
-
-
 def store_time(folder: UPath) -> datetime:
     """What time it is by the clock of the store: that at which it takes an object from us."""
     probe = folder / f"{CLOCK}{uuid.uuid4().hex}"
@@ -146,26 +133,6 @@ def modified(info: dict[str, Any]) -> datetime:
         when = datetime.fromisoformat(when)
     assert isinstance(when, datetime), f"the store tells no time of {info.get('name')}"
     return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _replace(path: UPath, content: bytes, known: dict[str, Any]) -> bool:
-    """Write over an object unless it changed since it was `known`; whether it was written."""
-    if "ETag" in known:
-        try:
-            path.fs.pipe_file(path.path, content, IfMatch=known["ETag"])
-        except OSError as problem:
-            if not _is_conflict(problem):
-                raise
-            return False
-        return True
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    return create(path, content)
-
-
-def _is_conflict(problem: OSError) -> bool:
-    response = getattr(problem.__cause__, "response", None) or {}
-    return str(response.get("Error", {}).get("Code")) in CONFLICTS
 
 
 def _machine() -> str:

@@ -25,8 +25,9 @@ EXTRAS = {"s3": "s3", "gs": "gcs"}
 """The scheme of an object store, and the extra of fervid that brings its library."""
 
 SCHEME_END = "://"
-BLOCK_BYTES = 8 << 20
-"""Read at a time from an object: some seconds of video, so that waiting for an answer costs little beside decoding."""
+BLOCK_BYTES, MAX_BLOCKS = 4 << 20, 6
+"""Fetched at a time from an object: some seconds of video. The next block is fetched while one is read, and the last
+ones are kept: a decoder goes back and forth between the index of a file and its pictures."""
 
 
 def as_place(name: str | Place) -> Place:
@@ -65,13 +66,13 @@ def is_on_disk(place: Place) -> TypeIs[Path]:
     return isinstance(place, Path)
 
 
-def open_for_reading(place: Place, *, block_bytes: int = BLOCK_BYTES) -> Any:
-    """A binary file. Of an object only what is read is fetched, and `block_bytes` that follow; 0: exactly what is."""
+def open_for_reading(place: Place, *, is_all_wanted: bool = True) -> Any:
+    """A binary file. Of an object the blocks that are read are fetched, or exactly what is, unless `is_all_wanted`."""
     if is_on_disk(place):
         return place.open("rb")
-    if not block_bytes:
+    if not is_all_wanted:
         return place.open("rb", cache_type="none")
-    return place.open("rb", block_size=block_bytes, cache_type="readahead")
+    return place.open("rb", block_size=BLOCK_BYTES, cache_type="background", cache_options={"maxblocks": MAX_BLOCKS})
 
 
 def make_folder(place: Place) -> None:

@@ -11,10 +11,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fervid.storage.place import Place, is_on_disk
 
+if TYPE_CHECKING:
+    from upath import UPath
+
 PART = ".part"
+CONFLICTS = frozenset(("PreconditionFailed", "ConditionalRequestConflict", "412", "409"))
+"""What stores answer when the condition of a write does not hold."""
 
 
 @contextmanager
@@ -46,3 +52,39 @@ def write_whole(target: Place, content: bytes) -> None:
             partial.write_bytes(content)
     else:
         target.fs.pipe_file(target.path, content)
+
+
+def write_new(target: UPath, content: bytes) -> bool:
+    """Make an object if there is none of its name; whether it was made. Raises OSError."""
+    try:
+        target.fs.pipe_file(target.path, content, mode="create")
+    except FileExistsError:
+        return False
+    except OSError as problem:
+        if _is_conflict(problem):
+            return False
+        raise
+    return True
+
+
+def write_over(target: UPath, content: bytes, known: dict[str, Any]) -> bool:
+    """Write over an object unless it changed since it was `known` (its `fs.info`); whether it was written.
+
+    Where a store has no such condition the object is removed and made anew, which another may do first. Raises OSError.
+    """
+    if "ETag" in known:
+        try:
+            target.fs.pipe_file(target.path, content, IfMatch=known["ETag"])
+        except OSError as problem:
+            if not _is_conflict(problem):
+                raise
+            return False
+        return True
+    with suppress(FileNotFoundError):
+        target.unlink()
+    return write_new(target, content)
+
+
+def _is_conflict(problem: OSError) -> bool:
+    response = getattr(problem.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code")) in CONFLICTS

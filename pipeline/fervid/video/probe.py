@@ -240,7 +240,7 @@ def _reason(problem: Exception) -> str:
 
 
 def _hint(path: Place) -> str:
-    with open_for_reading(path, block_bytes=0) as file:
+    with open_for_reading(path, is_all_wanted=False) as file:
         head = file.read(4096)
     if b"ftyp" in head[:16]:
         return "Its index is missing or damaged, as when a recording was cut off; repair it or record again."

@@ -16,7 +16,7 @@ N_PACKETS = 20
 
 def ends_within_a_packet(path: Place) -> bool:
     """Whether the last packet of a transport stream is incomplete; False where no packets are found at its end."""
-    with open_for_reading(path, block_bytes=0) as file:
+    with open_for_reading(path, is_all_wanted=False) as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - (N_PACKETS + 1) * max(STRIDES)))
         tail = file.read()
