@@ -89,6 +89,15 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """What beginning a video came to: its plan alone, or all of a short one, of which nothing is left to do."""
+
+    planned: Planned
+    observed: tuple[Observed, ...] = ()
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What a video cost before its last step: when it was begun (UTC), wall seconds since, and seconds a stage."""
 

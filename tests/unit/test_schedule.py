@@ -14,14 +14,14 @@ from fervid.batch.lock import locked
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.batch.schedule import MAX_SUSPECTS, Listener, Scheduler
 from fervid.errors import InputError, OutputError
-from fervid.job import Observed, Planned
+from fervid.job import Begun, Observed, Planned
 
 
 class PaperEngine:
     """Runs no step: `answer` says how each ends, `batches` how many tasks ran at once and which."""
 
-    def __init__(self, n_workers: int, answer: Any) -> None:
-        self.n_workers, self._answer = n_workers, answer
+    def __init__(self, n_workers: int, answer: Any, *, prefers_few_tasks: bool = False) -> None:
+        self.n_workers, self._answer, self.prefers_few_tasks = n_workers, answer, prefers_few_tasks
         self._running: list[Task] = []
         self.log: list[str] = []
         self.beside: list[int] = []
@@ -83,6 +83,7 @@ def sound(task: Task, _nth: int = 1, *, n_segments: int = 3) -> dict[str, Any]:
     """How a step ends where nothing is wrong."""
     values = {
         "plan": Planned(10.0 * n_segments, (10.0,) * n_segments, tuple(range(n_segments)), b""),
+        "begin": Begun(Planned(10.0 * n_segments, (10.0,) * n_segments, tuple(range(n_segments)), b"")),
         "observe": Observed({"decode": 1.0}, 10.0, 5),
         "finish": {"status": "complete"},
         "draw": None,
@@ -107,6 +108,28 @@ def test_segments_of_one_video_spread_over_all_workers(tmp_path: Path) -> None:
     assert run(engine, Given(tmp_path, "a")).ends == [("a", "complete")]
     assert engine.log == ["plan a", "observe a 0", "observe a 1", "observe a 2", "finish a"]
     assert engine.beside == [1, 1, 2, 3, 1]
+
+
+def test_a_short_video_is_one_task_where_tasks_are_dear_and_a_long_one_its_segments(tmp_path: Path) -> None:
+    def answer(task: Task, nth: int) -> dict[str, Any]:
+        if task.step == "begin" and str(task.arguments[0].path) == "short":
+            plan, observed = Planned(10.0, (10.0,), (0,), b""), Observed({"decode": 1.0}, 10.0, 5)
+            return {"value": Begun(plan, (observed,), {"status": "complete"})}
+        return sound(task, nth, n_segments=2)
+
+    engine = PaperEngine(1, answer, prefers_few_tasks=True)
+    heard = run(engine, Given(tmp_path, "short", "long", "lost", plot=True))
+    assert heard.ends == [("short", "complete"), ("long", "complete"), ("lost", "complete")]
+    assert engine.log[:2] == ["begin short", "draw short"]
+    assert engine.log[2:7] == ["begin long", "observe long 0", "observe long 1", "finish long", "draw long"]
+
+
+def test_a_short_video_that_is_lost_twice_is_given_up(tmp_path: Path) -> None:
+    engine = PaperEngine(2, lambda task, _: {"crash": "died"} if task.step == "begin" else sound(task))
+    engine.prefers_few_tasks = True
+    heard = run(engine, Given(tmp_path, "a"))
+    assert heard.ends == [("a", CRASHED)]
+    assert "analysing it failed twice" in heard.reasons[0]
 
 
 def test_a_begun_video_is_finished_before_the_next_is_begun(tmp_path: Path) -> None:

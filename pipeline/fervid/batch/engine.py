@@ -16,6 +16,7 @@ from fervid.storage.trouble import storage_error
 
 STEPS = {
     "measure": "fervid.analysis:measure_video",
+    "begin": "fervid.batch.whole:begin_video",
     "plan": "fervid.analysis:plan_video",
     "observe": "fervid.analysis:observe_segment",
     "finish": "fervid.analysis:finish_video",
@@ -75,6 +76,9 @@ class Engine(Protocol):
     """Runs tasks, up to `n_workers` at a time. Every task ends in exactly one outcome, whatever happens to it."""
 
     n_workers: int
+
+    prefers_few_tasks: bool
+    """Whether handing a task over takes so long that the steps of a short video are better run by one."""
 
     @property
     def n_running(self) -> int:

@@ -49,6 +49,8 @@ class _Worker:
 class ProcessEngine:
     """Up to `n_workers` processes, started when first needed, replaced after `tasks_per_worker` tasks."""
 
+    prefers_few_tasks = False
+
     def __init__(self, n_workers: int, *, memory_mib: int, tasks_per_worker: int) -> None:
         self.n_workers = n_workers
         self._memory_mib, self._tasks_per_worker = memory_mib, tasks_per_worker

@@ -58,6 +58,8 @@ class _Running:
 class RayEngine:
     """As many tasks on the nodes of a Ray cluster as it has processors, and a few that wait there."""
 
+    prefers_few_tasks = True
+
     def __init__(self, cluster: Cluster, method: Method) -> None:
         """Raises DependencyMissing without Ray, ConfigError when the cluster cannot be reached or lacks a GPU."""
         self._ray = _load_ray()

@@ -21,7 +21,7 @@ from fervid.batch.engine import Engine, Outcome, Progress, Task
 from fervid.batch.lock import Held, hold
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.errors import ConfigError, DependencyMissing, FervidError, InputError, ModelError, OutputError, OutputInUse
-from fervid.job import Observed, Planned, Spent, Summary, VideoJob
+from fervid.job import Begun, Observed, Planned, Spent, Summary, VideoJob
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,9 @@ STOPS_THE_RUN = (ConfigError, ModelError, DependencyMissing, OutputError)
 
 MAX_SUSPECTS = 8
 """So many pieces that lost their process are kept for the end; more are tried at once, with nothing beside them."""
+
+USUAL_MIB = 500
+"""What observing pictures of up to 1920 x 1080 needs: a video of one segment that needs no more is one task."""
 
 READ_BYTES_PER_SECOND = 2_000_000
 """Slower than any disk or network worth reading from: what a whole pass over a file may take at most."""
@@ -148,6 +151,8 @@ class Scheduler:
             self._n_begun += 1
             self._open[video] = None
             limit = job.method.settings.batch.stall_seconds + _size(job) / READ_BYTES_PER_SECOND
+            if self._engine.prefers_few_tasks:
+                return _Step(video, Task("begin", (job, USUAL_MIB), limit, USUAL_MIB))
             return _Step(video, Task("plan", (job,), limit))
         return None
 
@@ -179,6 +184,8 @@ class Scheduler:
             self._crashed(step, event.crash)
         elif event.error is not None:
             self._failed(step, event.error)
+        elif step.task.step == "begin":
+            self._begun(video, event.value)
         elif step.task.step == "plan":
             self._planned(video, event.value)
         elif step.task.step == "observe":
@@ -187,6 +194,15 @@ class Scheduler:
             self._finished(video, event.value)
         else:
             self._close(video)
+
+    def _begun(self, video: _Video, begun: Begun) -> None:
+        if begun.summary is None:
+            self._planned(video, begun.planned)
+            return
+        self._listener.planned(video.job, begun.planned)
+        for index, observed in zip(begun.planned.to_observe, begun.observed, strict=True):
+            self._listener.observed(video.job, index, observed)
+        self._finished(video, begun.summary)
 
     def _planned(self, video: _Video, planned: Planned) -> None:
         video.planned = planned
@@ -220,6 +236,7 @@ class Scheduler:
             self._suspects.append(step)
             return
         what = {
+            "begin": "analysing it",
             "plan": "opening it",
             "observe": "observing it",
             "finish": "writing its results",

@@ -16,6 +16,8 @@ WAIT_SECONDS = 0.5
 class ThreadEngine:
     """Up to `n_workers` threads. A crash in a decoder ends the whole process; the next run goes on from there."""
 
+    prefers_few_tasks = False
+
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
         self.n_running = 0

@@ -1,0 +1,29 @@
+"""The step that begins a video where a task costs more than its handing over: it goes on to the end of a short one.
+
+It runs the steps of `analysis` one after the other and knows nothing of how they work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import perf_counter
+
+from fervid.analysis import add_seconds, finish_video, observe_segment, plan_video
+from fervid.batch.engine import Beat
+from fervid.job import Begun, Spent, VideoJob
+
+
+def begin_video(job: VideoJob, memory_mib: int, *, beat: Beat | None = None) -> Begun:
+    """Plan a video; observe and finish it too where at most one segment is to observe in `memory_mib` of memory."""
+    started_utc, started = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
+    planned = plan_video(job, beat=beat)
+    if len(planned.to_observe) > 1 or planned.memory_mib > memory_mib:
+        return Begun(planned)
+    observed = [observe_segment(job, planned.sealed, index, beat=beat) for index in planned.to_observe]
+    seconds: dict[str, float] = {}
+    for one in observed:
+        add_seconds(seconds, one.stage_seconds)
+    spent = Spent(started_utc, perf_counter() - started, seconds)
+    summary = finish_video(job, planned.sealed, planned.n_reused, spent, beat=beat)
+    return Begun(replace(planned, sealed=b""), tuple(observed), summary)
