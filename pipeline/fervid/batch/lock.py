@@ -50,7 +50,8 @@ class Lock:
                 if self._is_still_there():
                     break
                 os.close(self._descriptor)  # its owner removed it between our two calls
-            os.truncate(self._descriptor, 0)
+            if os.fstat(self._descriptor).st_size:  # ext4 waits for the disk at the close of what was truncated
+                os.truncate(self._descriptor, 0)
             os.write(self._descriptor, str(os.getpid()).encode())
         except OSError as problem:
             raise OutputError(
