@@ -45,6 +45,9 @@ LOOK_SECONDS = 10.0
 MEMORY_STEP_MIB = 256
 """Requests are rounded up to this, as Ray hands a process on only to tasks that ask for the same."""
 
+OBJECT_STORE_MIB = 512
+"""Of a cluster that is started here: plans and crops are small, and Ray would set aside a third of the memory."""
+
 MIB = 1 << 20
 
 
@@ -219,6 +222,7 @@ def _connect(ray: Any, cluster: Cluster) -> None:
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if cluster.address is None and "RAY_ADDRESS" not in os.environ:
         options |= {"num_cpus": cluster.n_workers or os.cpu_count(), "include_dashboard": False}
+        options |= {"object_store_memory": OBJECT_STORE_MIB * MIB}
     address = cluster.address or os.environ.get("RAY_ADDRESS")
     try:
         _knock(address)
