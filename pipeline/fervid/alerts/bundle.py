@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fervid.errors import InputError, OutputError
+from fervid.storage.publish import write_whole
 
 LISTING = "evidence.json"
 DATE = (1980, 1, 1, 0, 0, 0)
@@ -29,9 +29,7 @@ def write_bundle(path: Path, contents: Mapping[str, Path], about: Mapping[str, A
     try:
         files = {name: source.read_bytes() for name, source in sorted(contents.items())}
         listing = _listing({name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, about)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        partial.write_bytes(_archive(files | {LISTING: listing}))
-        os.replace(partial, path)
+        write_whole(path, _archive(files | {LISTING: listing}))
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its folder.") from None
     return hashlib.sha256(listing).hexdigest()

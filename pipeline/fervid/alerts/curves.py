@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fervid.alerts.evaluate import Outcome, Point
 from fervid.palette import BLUE, DARK_GREY, VERMILION
+from fervid.storage.publish import written_whole
 
 STYLES = ((BLUE, "-", "o"), (VERMILION, "--", "s"))
 """Colour, line and mark of each curve: told apart without colour too."""
@@ -60,6 +61,5 @@ def draw_curves(
     handles, names = rates.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=max(1, len(names)), frameon=False, fontsize=9)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
-    partial = path.with_suffix(".part.png")
-    figure.savefig(partial, metadata={"Software": None})
-    partial.replace(path)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png", metadata={"Software": None})

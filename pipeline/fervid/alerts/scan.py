@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +30,7 @@ from fervid.alerts.source import (
 from fervid.errors import InputError, OutputError
 from fervid.manifest import MANIFEST
 from fervid.run import Run, open_run
+from fervid.storage.publish import write_whole
 from fervid.timeline.io import write_table
 
 ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV = "alerts.parquet", "alerts.json", "alerts.csv"
@@ -166,9 +166,7 @@ def write_alerts(found: RunAlerts) -> list[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one atomic step."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, text.encode())
 
 
 def _records(

@@ -11,13 +11,13 @@ is imported here: every analysis passes through here before its first frame.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fervid.errors import ModelError, OutputError
 from fervid.files import file_sha256
+from fervid.storage.publish import write_whole
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -198,12 +198,9 @@ def _check_heads(path: Path, info: ModelInfo) -> None:
 def write_model_json(folder: Path, content: dict[str, Any]) -> None:
     """Write `model.json` in one step: a reader sees the old file or the new one. Raises OutputError."""
     path = Path(folder) / MODEL_JSON
-    partial = path.with_name(f".{MODEL_JSON}.{os.getpid()}.part")
     try:
-        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
     except OSError as problem:
-        partial.unlink(missing_ok=True)
         raise OutputError(
             f"{path} cannot be written ({problem.strerror}). Choose a folder that you may write to."
         ) from None

@@ -8,9 +8,9 @@ from typing import Any
 
 from fervid.errors import ConfigError, OutputError
 from fervid.exports import ENDINGS, FORMATS
-from fervid.exports.cells import write_atomically
 from fervid.exports.source import TABLES, open_tables
 from fervid.registry import EXPORTER_PLUGINS, resolve
+from fervid.storage.publish import write_whole
 
 EXPORTS = "exports"
 
@@ -36,7 +36,7 @@ def export_runs(
             path = out if out is not None and is_file else (out or folder / EXPORTS) / name
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, export(run))
+                write_whole(path, export(run))
             except OSError as problem:
                 raise OutputError(f"{path} cannot be written ({problem.strerror}). Use another --out.") from None
             written.append(path)

@@ -17,6 +17,7 @@ from fervid.profile.measure import profile_run
 from fervid.profile.profile import PROFILE_VERSION, Profile
 from fervid.profile.similarity import Match, in_a_row, place_on_map, rank_like, similarity_matrix
 from fervid.profile.stills import Blur, take_stills
+from fervid.storage.publish import write_whole
 from fervid.timeline.io import write_table
 
 SHEET_PAGE, SHEET_PICTURE = "profile.html", "profile.png"
@@ -183,9 +184,7 @@ def _nearest(profiles: Sequence[Profile], matrix: np.ndarray) -> list[tuple[str,
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_whole(path, content)
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its folder.") from None

@@ -5,7 +5,6 @@ What changes in the runs later is not in the copy; compact again then.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from fervid.errors import InputError, OutputError
 from fervid.manifest import write_json
 from fervid.query.session import EMPTY
 from fervid.query.sources import COMPACTED, TABLES, Sources, videos_table
+from fervid.storage.publish import written_whole
 
 COMPACTED_VERSION = 1
 ROWS_PER_GROUP = 131_072
@@ -82,13 +82,11 @@ def _with_run(file: Path, run: str, video: str, schema: pa.Schema) -> pa.Table:
 
 def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Write tables into one file in row groups of a fair size, in one atomic step; the number of rows."""
-    partial = path.with_suffix(f".{os.getpid()}.part")
     n = 0
-    with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    with written_whole(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
         for group in _groups(tables):
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)
             n += len(group)
-    os.replace(partial, path)
     return n
 
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fervid.errors import OutputError
-from fervid.exports.cells import csv_text, write_atomically
+from fervid.exports.cells import csv_text
+from fervid.storage.publish import write_whole
 
 LONGEST_CELL = 48
 
@@ -28,7 +29,7 @@ def write_result(table: pa.Table, form: str, out: Path | None) -> None:
         return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, content)
+        write_whole(out, content)
     except OSError as problem:
         raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another file with --out.") from None
 

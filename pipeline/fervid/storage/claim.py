@@ -14,7 +14,9 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120.0
 RENEWALS_PER_LEASE = 4
+REQUESTS_AT_A_TIME = 8
 CLOCK, LOCK = ".clock-", ".lock"
 
 
@@ -57,31 +60,62 @@ class Claim:
             raise OutputError(
                 f"{place.parent} cannot be written ({problem}). Give another folder with --out."
             ) from None
-        self._ended = threading.Event()
-        threading.Thread(target=self._renew, name="claim", daemon=True).start()
+        _renewals.add(self)
 
     def release(self) -> None:
         """Let others in."""
-        self._ended.set()
+        _renewals.remove(self)
         with contextlib.suppress(OSError):
             found = read_claim(self.path)
             if found is not None and found.content.get("token") == self._owner["token"]:
                 self.path.unlink()
 
-    def _renew(self) -> None:
-        while not self._ended.wait(LEASE_SECONDS / RENEWALS_PER_LEASE):
-            with contextlib.suppress(Exception):  # the network may be back the next time
-                found = read_claim(self.path)
-                if found is None or found.content.get("token") != self._owner["token"]:
-                    log.warning("%s: another run took this place over, as nothing was heard from here", self.path)
-                    return
-                self._n_renewals += 1
-                write_over(self.path, self._content(), found.info)
+    def renew(self) -> None:
+        """Write the claim again, so that it is known to be held."""
+        with contextlib.suppress(Exception):  # the network may be back the next time
+            found = read_claim(self.path)
+            if found is None or found.content.get("token") != self._owner["token"]:
+                _renewals.remove(self)
+                log.warning("%s: another run took this place over, as nothing was heard from here", self.path)
+                return
+            self._n_renewals += 1
+            write_over(self.path, self._content(), found.info)
 
     def _content(self) -> bytes:
         # The count makes each writing another object: who takes an old one over must not take a renewed one.
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return json.dumps(self._owner | {"utc": now, "n": self._n_renewals}).encode()
+
+
+class _Renewals:
+    """Renews all claims of this process, from one thread that is started with the first."""
+
+    def __init__(self) -> None:
+        self._claims: set[Claim] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, claim: Claim) -> None:
+        with self._lock:
+            self._claims.add(claim)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="claims", daemon=True)
+                self._thread.start()
+
+    def remove(self, claim: Claim) -> None:
+        with self._lock:
+            self._claims.discard(claim)
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME, "claims") as pool:
+            while True:
+                time.sleep(LEASE_SECONDS / RENEWALS_PER_LEASE)
+                with self._lock:
+                    claims = list(self._claims)
+                list(pool.map(Claim.renew, claims))
+
+
+_renewals = _Renewals()
 
 
 class FoundClaim:

@@ -7,7 +7,6 @@ same view; see Beyer et al., "Knowledge distillation: A good teacher is patient 
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from fervid import assets
 from fervid.emotion.model import FER2013, FERPLUS, ModelInfo, load_model_info
 from fervid.errors import ConfigError, ModelError, OutputError
 from fervid.files import file_sha256
+from fervid.storage.publish import written_whole
 from fervid.train.agreement import FERPLUS_LABELS
 from fervid.train.augment import apply_views, draw_views
 from fervid.train.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
@@ -139,12 +139,10 @@ def write_targets(
         "seed": seed,
         "teachers": [info.weights_sha256 for info in infos],
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with written_whole(path) as partial, partial.open("wb") as file:
             np.savez(file, header=np.array(json.dumps(header)), logits=logits)
-        os.replace(partial, path)
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Give another file with --out.") from None
     return logits.shape[0], logits.shape[1], logits.shape[2]

@@ -36,6 +36,7 @@ from fervid.emotion.model import (
 )
 from fervid.errors import ModelError, OutputError
 from fervid.files import file_sha256
+from fervid.storage.publish import write_whole
 from fervid.train.agreement import FERPLUS_LABELS
 from fervid.train.card import write_card
 from fervid.train.charts import draw_curves
@@ -217,9 +218,7 @@ def _convert(model: Any, path: Path) -> None:
     tensorflow = load_tensorflow()
     with quiet():
         converted = tensorflow.lite.TFLiteConverter.from_keras_model(model).convert()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_bytes(converted)
-    os.replace(partial, path)
+    write_whole(path, converted)
 
 
 def _check_agreement(model: Any, tflite: Path, images: np.ndarray, logits: np.ndarray) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from fervid import __version__
 from fervid.emotion.crops import as_network_input
 from fervid.errors import ConfigError, OutputError
+from fervid.manifest import write_json
 from fervid.train.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
 from fervid.train.fit import EpochRecord, StopTraining, fit
 from fervid.train.kfold import assign_folds
@@ -231,11 +231,9 @@ def _write_plan(plan: _Plan, work: Path) -> None:
 
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        write_json(path, content)
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Give a folder that can be.") from None
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fervid.errors import OutputError
+from fervid.storage.publish import write_whole
 from fervid.train.charts import BEST_COLOUR, DPI, TRAIN_COLOUR, VALIDATION_COLOUR, make_figure
 from fervid.train.space import Range, SearchSpace, Value, apply_values, recipe_as_toml
 from fervid.train.tune import Search, TrialResult
@@ -23,14 +23,14 @@ UPRIGHT_CHARACTERS = 6
 def write_search(search: Search, space: SearchSpace, out: Path) -> None:
     """Write trials.csv, trials.png and best.toml into `out`, each in one piece. Raises OutputError."""
     try:
-        _replace(out / TRIALS_CSV, _trials_csv(search, space).encode())
-        _replace(out / TRIALS_PNG, _draw(search, space))
+        write_whole(out / TRIALS_CSV, _trials_csv(search, space).encode())
+        write_whole(out / TRIALS_PNG, _draw(search, space))
         best = search.best()
         comment = (
             f"Trial {best.number}, the best of {len(search.trials)}: mean accuracy {best.accuracy:.4f} on\n"
             f"{space.folds} held-out folds of {search.n_images:,} Training images, deviation {best.spread:.4f}."
         )
-        _replace(out / BEST, recipe_as_toml(apply_values(space.base(), best.values), comment).encode())
+        write_whole(out / BEST, recipe_as_toml(apply_values(space.base(), best.values), comment).encode())
     except OSError as problem:
         raise OutputError(f"{out} cannot be written ({problem.strerror}). Make room, and run again.") from None
 
@@ -38,12 +38,6 @@ def write_search(search: Search, space: SearchSpace, out: Path) -> None:
 def ranked(search: Search) -> list[TrialResult]:
     """Trials with all folds by mean accuracy, the best first; then the pruned ones."""
     return sorted(search.trials, key=lambda trial: (trial.is_pruned, -trial.accuracy))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_bytes(content)
-    os.replace(partial, path)
 
 
 def _trials_csv(search: Search, space: SearchSpace) -> str:
