@@ -1,0 +1,121 @@
+"""Names of places, publishing in one step, and claims where a store cannot replace on condition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fervid.errors import ConfigError, DependencyMissing, InputError, OutputError, OutputInUse
+from fervid.storage.place import Place, as_place, is_on_disk, names_in, remove_folder
+from fervid.storage.publish import write_new, write_over, write_whole, written_whole
+from fervid.storage.trouble import storage_error
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+
+@pytest.fixture
+def bucket() -> UPath:
+    """A store in memory, which tells no ETag."""
+    upath = pytest.importorskip("upath", reason="object storage needs the extra s3 or gcs")
+    place: UPath = upath.UPath("memory:///bucket/out")
+    remove_folder(place)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("", Path()),
+        ("clips/a.mp4", Path("clips/a.mp4")),
+        ("file:///clips/a%20b.mp4", Path("/clips/a b.mp4")),
+        ("a:b.mp4", Path("a:b.mp4")),
+    ],
+)
+def test_a_name_without_a_store_is_a_path(name: str, path: Path) -> None:
+    place = as_place(name)
+    assert is_on_disk(place)
+    assert place == path
+
+
+@pytest.mark.parametrize("name", ["s3://", "gs:///", "http://host/a.mp4", "://a", "rtsp://camera/1"])
+def test_a_name_of_no_store_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError):
+        as_place(name)
+
+
+def test_a_store_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "upath", None)
+    with pytest.raises(DependencyMissing, match=r"pip install 'fervid\[gcs\]'"):
+        as_place("gs://bucket/a")
+
+
+def fail_in_the_middle(target: Place) -> None:
+    with written_whole(target) as partial:
+        partial.write_bytes(b"half")
+        assert target.name not in names_in(target.parent)
+        raise RuntimeError
+
+
+def test_what_is_published_appears_whole_or_not_at_all(tmp_path: Path, bucket: UPath) -> None:
+    for folder in (tmp_path, bucket):
+        target = folder / "table.parquet"
+        with pytest.raises(RuntimeError):
+            fail_in_the_middle(target)
+        assert names_in(folder) == []
+        with written_whole(target) as partial:
+            partial.write_bytes(b"whole")
+        assert target.read_bytes() == b"whole"
+        write_whole(target, b"again")
+        assert target.read_bytes() == b"again"
+        assert names_in(folder) == ["table.parquet"]
+
+
+def test_a_new_object_is_made_once(bucket: UPath) -> None:
+    target = bucket / "claim"
+    assert write_new(target, b"first")
+    assert not write_new(target, b"second")
+    assert target.read_bytes() == b"first"
+    assert write_over(target, b"third", target.fs.info(target.path))
+    assert target.read_bytes() == b"third"
+
+
+def test_a_claim_keeps_others_out_where_nothing_is_replaced_on_condition(
+    bucket: UPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fervid.storage import claim
+
+    held = claim.Claim(bucket / "run")
+    with pytest.raises(OutputInUse, match="in use by another run"):
+        claim.Claim(bucket / "run")
+    monkeypatch.setattr(claim, "_machine", lambda: "another machine")
+    with pytest.raises(OutputInUse):
+        claim.Claim(bucket / "run")
+    monkeypatch.setattr(claim, "LEASE_SECONDS", -1.0)
+    taken = claim.Claim(bucket / "run")
+    held.renew()
+    held.release()
+    assert names_in(bucket) == [".run.lock"]
+    taken.release()
+    assert names_in(bucket) == []
+
+
+def test_errors_of_stores_are_told_from_bugs() -> None:
+    class NoCredentialsError(Exception):
+        __module__ = "botocore.exceptions"
+
+    class ClientError(Exception):
+        __module__ = "botocore.exceptions"
+
+    missing = FileNotFoundError("The specified key does not exist.")
+    missing.__cause__ = ClientError()
+    assert storage_error(ValueError("of our own")) is None
+    assert storage_error(FileNotFoundError("on disk")) is None
+    assert isinstance(storage_error(missing), InputError)
+    refused = storage_error(NoCredentialsError("Unable to locate credentials"))
+    assert isinstance(refused, OutputError)
+    assert "Set its credentials" in str(refused)
+    silent = storage_error(ClientError("Could not connect to the endpoint URL"))
+    assert "the same command goes on" in str(silent)
