@@ -39,8 +39,9 @@ INTRODUCTION = """\
 Five published systems, trained here by recipes in their manner (`configs/recipes`) on Training, their epoch chosen on
 PublicTest. Their code is not public or differs in details, so the rows say what such a system reaches, not what its
 authors did wrong or right. Each row states its core-hours (CPU time of the process); the cosine schedule was made for
-the epochs that fit into them, so heavy networks were trained for less than their recipe asks. "Training" is a fixed sample of Training as large as PublicTest, without
-augmentation; the gap between the two is the over-fitting. Brackets hold 95 % intervals.
+the epochs that fit into them, so heavy networks were trained for less than their recipe asks. "Training" is a fixed
+sample of Training as large as PublicTest, without augmentation; the gap between the two is the over-fitting. Brackets
+hold 95 % intervals.
 
 `python benchmarks/references.py --data fer2013.csv --core-hours HOURS` makes the rows, and writes this page.
 """

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,11 @@ START_SECONDS = 60
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """The address of a server that runs meanwhile; this process and those that it starts use it, with one bucket."""
+def s3_server(log: Path | None = None) -> Iterator[str]:
+    """The address of a server that runs meanwhile; this process and those that it starts use it, with one bucket.
+
+    It writes a line for each request into `log`.
+    """
     s3fs = pytest.importorskip("s3fs", reason="object storage needs the extra s3")
     pytest.importorskip("moto.server", reason="the S3 server of the tests is moto[server]")
     with socket.socket() as probe:
@@ -26,7 +30,7 @@ def s3_server() -> Iterator[str]:
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if log is None else log.open("w"),
     )
     address = f"http://127.0.0.1:{port}"
     known = {

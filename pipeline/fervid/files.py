@@ -66,7 +66,7 @@ def content_id(path: Place) -> str:
     """16 hexadecimal digits from a file's size and its first, middle and last MiB: the same for a renamed copy."""
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=8)
-    with open_for_reading(path, is_all_wanted=False) as file:
+    with open_for_reading(path, is_all_wanted=False, n_bytes=size) as file:
         for offset in sorted({0, max(0, (size - CHUNK_BYTES) // 2), max(0, size - CHUNK_BYTES)}):
             file.seek(offset)
             digest.update(file.read(CHUNK_BYTES))

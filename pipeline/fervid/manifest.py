@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError, OutputInUse
-from fervid.storage.place import Place, is_on_disk, names_in
+from fervid.storage.place import Place, is_on_disk, names_in, read_text
 from fervid.storage.publish import write_new, write_whole
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def read_manifest(folder: Place) -> RunManifest:
 def manifest_content(folder: Place) -> dict[str, Any]:
     """The manifest of a run folder as plain values, read without any library. Raises InputError as `read_manifest`."""
     try:
-        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(read_text(folder / MANIFEST))
     except FileNotFoundError:
         raise InputError(
             f"{folder} holds no {MANIFEST}, so it is no complete run. Run `fervid analyze` first."

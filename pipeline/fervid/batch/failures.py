@@ -14,7 +14,7 @@ import fervid
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.job import VideoJob
 from fervid.manifest import printable, write_json
-from fervid.storage.place import Place, make_folder, remove_file, remove_if_empty
+from fervid.storage.place import Place, make_folder, read_text, remove_file, remove_if_empty
 
 FAILED = "failed"
 
@@ -31,7 +31,7 @@ def remember(job: VideoJob, result: Result) -> None:
 def recall(job: VideoJob) -> Result | None:
     """What an earlier run by the same method found out about a video that it could not analyse."""
     try:
-        record: dict[str, Any] = json.loads(_path(job).read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(read_text(_path(job)))
     except (OSError, ValueError):
         return None
     key = _key(job)

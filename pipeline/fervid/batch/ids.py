@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from fervid.files import FileStatus, content_id
 from fervid.manifest import printable, write_json
-from fervid.storage.place import Place, make_folder
+from fervid.storage.place import Place, make_folder, read_text
 
 CACHE = ".ids.json"
 THREADS = 8
@@ -27,7 +27,7 @@ class Ids:
         self._is_changed = False
         if is_kept:
             with suppress(OSError, ValueError):
-                content = json.loads(self._path.read_text(encoding="utf-8"))
+                content = json.loads(read_text(self._path))
                 self._known = content if isinstance(content, dict) else {}
 
     def id_of(self, path: Place, status: FileStatus) -> str:

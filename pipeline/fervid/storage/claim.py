@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import OutputError, OutputInUse
+from fervid.storage.place import remove_file
 from fervid.storage.publish import write_new, write_over
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Claim:
         with contextlib.suppress(OSError):
             found = read_claim(self.path)
             if found is not None and found.content.get("token") == self._owner["token"]:
-                self.path.unlink()
+                remove_file(self.path)
 
     def renew(self) -> None:
         """Write the claim again, so that it is known to be held."""
@@ -157,7 +158,7 @@ def store_time(folder: UPath) -> datetime:
     try:
         return modified(probe.fs.info(probe.path))
     finally:
-        probe.unlink()
+        remove_file(probe)
 
 
 def modified(info: dict[str, Any]) -> datetime:

@@ -66,13 +66,25 @@ def is_on_disk(place: Place) -> TypeIs[Path]:
     return isinstance(place, Path)
 
 
-def open_for_reading(place: Place, *, is_all_wanted: bool = True) -> Any:
-    """A binary file. Of an object the blocks that are read are fetched, or exactly what is, unless `is_all_wanted`."""
+def open_for_reading(place: Place, *, is_all_wanted: bool = True, n_bytes: int | None = None) -> Any:
+    """A binary file. Of an object the blocks that are read are fetched, or exactly what is, unless `is_all_wanted`.
+
+    `n_bytes` is its size where it is known, which saves asking the store.
+    """
     if is_on_disk(place):
         return place.open("rb")
     if not is_all_wanted:
-        return place.open("rb", cache_type="none")
-    return place.open("rb", block_size=BLOCK_BYTES, cache_type="background", cache_options={"maxblocks": MAX_BLOCKS})
+        return place.open("rb", cache_type="none", size=n_bytes)
+    return place.open(
+        "rb", block_size=BLOCK_BYTES, cache_type="background", cache_options={"maxblocks": MAX_BLOCKS}, size=n_bytes
+    )
+
+
+def read_text(place: Place) -> str:
+    """The text of a small file, which is UTF-8. Raises OSError or UnicodeDecodeError."""
+    if is_on_disk(place):
+        return place.read_text(encoding="utf-8")
+    return bytes(place.fs.cat_file(place.path)).decode()
 
 
 def make_folder(place: Place) -> None:
@@ -84,7 +96,10 @@ def make_folder(place: Place) -> None:
 def remove_file(place: Place) -> None:
     """Remove a file or object; it may be missing."""
     with suppress(FileNotFoundError):
-        place.unlink()
+        if is_on_disk(place):
+            place.unlink()
+        else:
+            place.fs.rm_file(place.path)  # one request; `unlink` asks first whether it is there
 
 
 def remove_folder(place: Place) -> None:

@@ -65,8 +65,8 @@ def open_video(path: Place, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
 
     Raises VideoNotFound, VideoUnreadable or NoVideoStream with the reason.
     """
-    check_regular_file(path)
-    with _source(path) as (source, protocols):
+    status = check_regular_file(path)
+    with _source(path, status.n_bytes) as (source, protocols):
         options = {"format_whitelist": FORMATS, "protocol_whitelist": protocols}
         try:
             container = av.open(source, options=options, timeout=OPEN_TIMEOUT_SECONDS, metadata_errors="replace")
@@ -77,13 +77,13 @@ def open_video(path: Place, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
 
 
 @contextmanager
-def _source(path: Place) -> Iterator[tuple[Any, str]]:
+def _source(path: Place, n_bytes: int) -> Iterator[tuple[Any, str]]:
     """What FFmpeg opens, and the protocols that it may use: none for an object, whose bytes it is handed."""
     if is_on_disk(path):
         # The prefix keeps names such as `pipe:0.mp4` or `concat:a|b` from being taken for protocols.
         yield f"file:{path.absolute()}", "file"
         return
-    with open_for_reading(path) as file:
+    with open_for_reading(path, n_bytes=n_bytes) as file:
         yield file, "none"
 
 
