@@ -2,13 +2,12 @@
 
     python benchmarks/scale_model.py CLIP [--hours 100000] [--processors 32] [--json FILE] [--picture FILE] [--check]
 
-The steps of the first ten seconds and of all of CLIP are run here and timed in CPU seconds. What a task costs the
-process that hands it out is told by thousands that are refused at once; what a video costs it besides, by a thousand
-small files and an engine that answers at once. The simulation draws a batch (60 % of its hours in files of an hour,
-25 % of a quarter, 15 % in clips of motion, log-normal with a median of 30 s) and plays it by the rules of the
-scheduler: the steps of begun videos go before new ones, one process hands them out one after the other, whichever
-processor is free takes the next, and reading shares the bandwidth of the storage. With --check the model is held
-against this machine: a cluster of one node of one processor, and of two, on copies of CLIP.
+The costs of the first ten seconds and of all of CLIP are measured here (`scale_costs.py`). The simulation draws a
+batch (60 % of its hours in files of an hour, 25 % of a quarter, 15 % in clips of motion, log-normal with a median of
+30 s) and plays it by the rules of the scheduler: the steps of begun videos go before new ones, one process hands them
+out one after the other, whichever processor is free takes the next, and reading shares the bandwidth of the storage.
+With --check the model is held against this machine: a cluster of one node of one processor, and of two, on copies of
+CLIP. The time of the whole is that of the busiest node, in processor time, since other programs may run here too.
 
 Knows nothing of networks, and takes processors of all nodes for as fast as this one.
 """
@@ -18,61 +17,25 @@ from __future__ import annotations
 import argparse
 import heapq
 import json
-import logging
-import os
-import sys
 import tempfile
-import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
 import fervid
-from cluster import adopt_orphans, copy_of, cpu_seconds
-from fervid import assets
-from fervid.analysis import finish_video, observe_segment, plan_video
-from fervid.batch import run as batch_run
-from fervid.batch.discover import Handling
-from fervid.batch.engine import Outcome, Progress, Task
+from cluster import copy_of
 from fervid.batch.ids import THREADS
-from fervid.batch.ray_engine import RayEngine
-from fervid.batch.ray_worker import Expected
-from fervid.batch.result import Result
-from fervid.batch.whole import begin_video
-from fervid.emotion.model import load_model_info
-from fervid.files import content_id
-from fervid.job import Begun, Cluster, Method, Spent, VideoJob
+from scale_costs import IDENTIFIED_BYTES, Costs, batch, cluster_of, measure, node_seconds
 
-NODES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+NODES = (1, 3, 10, 30, 100, 300, 1000)
 SEGMENTS = (30.0, 300.0)
-SHORT_SECONDS = 10.0
-EMPTY_TASKS, IN_FLIGHT, PLAN_BYTES = 2000, 256, 20_000
-SMALL_FILES = 1000
-CHECKED_VIDEOS, CHECKED_SECONDS, CHECKS = 12, 30.0, 5
+CHECKED_VIDEOS, CHECKED_SECONDS, CHECKS = 16, 30.0, 3
 SECONDS_PER_HOUR = 3600
-IDENTIFIED_BYTES = 3 << 20
-"""So much of a file is read for its content id, at most."""
-
-
-@dataclass(frozen=True)
-class Costs:
-    """CPU seconds of steps, of a video and of a second of it; those of whoever hands out; bytes a second of video."""
-
-    plan: float
-    plan_a_second: float
-    observe_a_second: float
-    finish: float
-    finish_a_second: float
-    hand_out_a_task: float
-    hand_out_a_video: float
-    identify_a_byte: float
-    bytes_a_second: float
+BEGIN, END = "<!-- scale model: begin -->", "<!-- scale model: end -->"
+"""Where the table stands in `docs/cluster.md`."""
 
 
 @dataclass(frozen=True)
@@ -130,115 +93,6 @@ def main() -> None:
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if arguments.picture:
         draw(content, arguments.picture)
-
-
-def measure(clip: Path, settings: fervid.Settings, folder: Path) -> Costs:
-    """The steps of a short and of a long video in this process, and what handing them out costs."""
-    model = load_model_info(assets.model_folder(settings.emotion.model))
-    method = Method.of(settings, model, "litert")
-    short = copy_of(clip, folder / "short.mp4", "short", seconds=SHORT_SECONDS)
-    steps_of(short, method, folder / "warm")  # loads what a worker of many videos has loaded
-    few, many = steps_of(short, method, folder / "few"), steps_of(clip, method, folder / "many")
-    longer = many["seconds"] - few["seconds"]
-    slopes = {name: max(0.0, (many[name] - few[name]) / longer) for name in ("plan", "finish")}
-    with cluster_of(1, 1):
-        task = seconds_a_task(method)
-    begun = time.process_time()
-    content_id(clip)
-    identify = (time.process_time() - begun) / min(clip.stat().st_size, IDENTIFIED_BYTES)
-    return Costs(
-        plan=max(0.0, few["plan"] - slopes["plan"] * few["seconds"]),
-        plan_a_second=slopes["plan"],
-        observe_a_second=many["observe"] / many["seconds"],
-        finish=max(0.0, few["finish"] - slopes["finish"] * few["seconds"]),
-        finish_a_second=slopes["finish"],
-        hand_out_a_task=task,
-        hand_out_a_video=seconds_a_video(short, method, settings, folder),
-        identify_a_byte=identify,
-        bytes_a_second=clip.stat().st_size / many["seconds"],
-    )
-
-
-def steps_of(clip: Path, method: Method, folder: Path) -> dict[str, float]:
-    """CPU seconds of each step of one video, and its length."""
-    job = VideoJob(clip, content_id(clip), folder, method, plot=False)
-    times = [time.process_time()]
-    planned = plan_video(job)
-    times.append(time.process_time())
-    for index in planned.to_observe:
-        observe_segment(job, planned.sealed, index)
-    times.append(time.process_time())
-    finish_video(job, planned.sealed, 0, Spent("", 0.0, {}))
-    times.append(time.process_time())
-    return dict(zip(("plan", "observe", "finish"), np.diff(times).tolist(), strict=True)) | {
-        "seconds": planned.duration_seconds
-    }
-
-
-def seconds_a_task(method: Method) -> float:
-    """CPU seconds of this process, all threads of Ray in it included, for a task of which nothing is done."""
-    engine = RayEngine(Cluster(n_workers=IN_FLIGHT), method)
-    engine._expected = Expected("another", logging.ERROR)  # each is refused by its worker at once
-    job = VideoJob(Path("/shared/videos/some camera/some video.mp4"), "0" * 32, Path("/shared/results/some"), method)
-
-    def run(n: int) -> None:
-        n_done = n_begun = 0
-        while n_done < n:
-            while n_begun < n and engine.n_running < engine.n_workers:
-                engine.submit(Task("observe", (job, bytes(PLAN_BYTES), n_begun), 120.0, 500))
-                n_begun += 1
-            n_done += sum(isinstance(event, Outcome) for event in engine.wait())
-
-    run(IN_FLIGHT)
-    begun = time.process_time()
-    run(EMPTY_TASKS)
-    return (time.process_time() - begun) / EMPTY_TASKS
-
-
-class AtOnce:
-    """An engine whose every task has ended when it is asked."""
-
-    n_workers, prefers_few_tasks = IN_FLIGHT, True
-
-    def __init__(self, begun: Begun) -> None:
-        self._begun = begun
-        self._tasks: list[Task] = []
-
-    @property
-    def n_running(self) -> int:
-        return len(self._tasks)
-
-    def submit(self, task: Task) -> None:
-        self._tasks.append(task)
-
-    def wait(self) -> list[Progress | Outcome]:
-        tasks, self._tasks = self._tasks, []
-        return [Outcome(task, self._begun if task.step == "begin" else None) for task in tasks]
-
-    def close(self) -> None:
-        pass
-
-
-def seconds_a_video(clip: Path, method: Method, settings: fervid.Settings, folder: Path) -> float:
-    """CPU seconds of this process for a video besides its task: finding, locking, scheduling and reporting it."""
-    begun = begin_video(VideoJob(clip, content_id(clip), folder / "one", method, plot=False), sys.maxsize)
-    files = [folder / f"small {i}.mp4" for i in range(SMALL_FILES)]
-    for file in files:
-        file.write_text(file.name)
-    with mock.patch.object(batch_run, "open_engine", return_value=nullcontext(AtOnce(begun))):
-        started = time.process_time()
-        batch(files, folder / "small", settings)
-        return (time.process_time() - started) / len(files)
-
-
-def batch(videos: list[Path], out: Path, settings: fervid.Settings) -> None:
-    """Analyse videos on the cluster that runs."""
-    chosen = batch_run.Batch(
-        videos, out, settings, is_named_as_many=True, device="cpu", cluster=Cluster(), handling=Handling(plot=False)
-    )  # fmt: skip
-    results: list[Result] = []
-    batch_run.analyze_batch(chosen, results.append)
-    assert [result.status for result in results] == ["complete"] * len(videos)
 
 
 def batch_of(hours: float, seed: int = 0) -> np.ndarray:
@@ -323,22 +177,34 @@ def check(clip: Path, settings: fervid.Settings, costs: Costs, folder: Path) -> 
     ]
     lengths, segment = np.full(len(videos), CHECKED_SECONDS), settings.video.segment_seconds
     found = []
-    adopt_orphans()
     for nodes in (1, 2):
         point = simulate(lengths, segment, costs, nodes, 1, np.inf)
-        measured, spent = [], []
+        measured = []
         with cluster_of(nodes, 1):
-            for turn in range(CHECKS + 1):
-                before, begun = cpu_seconds(), time.perf_counter()
-                batch(videos if turn else videos[:2], folder / f"{nodes} nodes, turn {turn}", settings)
-                if turn:  # the workers loaded their libraries before
-                    measured.append(time.perf_counter() - begun)
-                    spent.append(cpu_seconds() - before)
+            batch(videos[: 2 * nodes], folder / f"{nodes} nodes, warm", settings)  # workers load their libraries
+            for turn in range(CHECKS):
+                before = node_seconds()
+                batch(videos, folder / f"{nodes} nodes, turn {turn}", settings)
+                measured.append(max(now - before[node] for node, now in node_seconds().items()))
         one = {"nodes": nodes, "predicted_seconds": point.hours * SECONDS_PER_HOUR, "measured_seconds": min(measured)}
-        work = point.busy * nodes * point.hours * SECONDS_PER_HOUR
-        found.append(one | {"predicted_cpu_seconds": work, "measured_cpu_seconds": min(spent)})
-        print(f"check: {found[-1]}", flush=True)
+        found.append(one)
+        print(f"check: {one}", flush=True)
     return found
+
+
+def table(content: dict[str, Any]) -> str:
+    """The curves side by side, in Markdown."""
+    curves = content["curves"]
+    heads = ["nodes", *(f"segments of {curve['segment_seconds']:.0f} s" for curve in curves)]
+    rows = [heads, ["---:"] * len(heads)]
+    for points in zip(*(curve["points"] for curve in curves), strict=True):
+        cells = [
+            f"{point['hours']:.1f} h, {point['busy']:.0%} busy"
+            + ("" if point["limit"] == "processors" else f" ({point['limit']})")
+            for point in points
+        ]
+        rows.append([f"{points[0]['nodes']:,}", *cells])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def draw(content: dict[str, Any], path: Path) -> None:
@@ -361,24 +227,6 @@ def draw(content: dict[str, Any], path: Path) -> None:
     axes.set_title(f"{content['hours']:,.0f} hours of footage, handed out by one process")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
-
-
-@contextmanager
-def cluster_of(n_nodes: int, n_processors: int) -> Iterator[None]:
-    """Nodes of so many processors on this machine, connected to, whose workers are as nice as this process."""
-    import ray
-    from ray.cluster_utils import Cluster as Nodes
-
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": n_processors, "include_dashboard": False})
-    for _ in range(n_nodes - 1):
-        nodes.add_node(num_cpus=n_processors)
-    ray.init(address=nodes.address, logging_level=logging.ERROR, log_to_driver=False)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-        nodes.shutdown()
 
 
 if __name__ == "__main__":
