@@ -90,6 +90,12 @@ class DetectSettings(_Section):
         description="each part of the picture is searched this often, faces found before in every frame; "
         "0 searches every frame in full and switches all savings below off",
     )
+    octave_rate: float = Field(
+        default=2.0,
+        ge=1,
+        le=4,
+        description="faces twice as large are searched for this many times as often, at a quarter of the cost",
+    )
     quiet_factor: float = Field(
         default=1.0,
         ge=1,
@@ -98,6 +104,10 @@ class DetectSettings(_Section):
     )
     keep_lost_seconds: float = Field(
         default=2.0, ge=0, description="where a face was lost is searched on for this long; 0 not at all"
+    )
+    close_first: bool = Field(
+        default=True,
+        description="a face of the frame before is looked for close to where it was, and further only if need be",
     )
     still_level: float = Field(
         default=8.0,

@@ -20,7 +20,7 @@ from fervid.video.segments import plan_segments
 from synthetic import constant_rate, face_until, write_video
 
 SECONDS, FACE_SECONDS = 10, 7
-LIMITS = {"decoded": 215, "searches": 115, "pixels": 660_000}
+LIMITS = {"decoded": 215, "searches": 75, "pixels": 390_000}
 
 
 def counters(video: Path, *assignments: str) -> dict[str, int]:

@@ -113,6 +113,47 @@ def test_a_face_that_comes_into_a_still_picture_is_found_before_the_next_full_se
     assert work.part_searches > 0
 
 
+def test_between_two_faces_that_come_at_far_ends_nothing_is_scanned() -> None:
+    def both_come_after(seconds: float) -> np.ndarray:
+        return picture_with_faces(10, 480) if seconds > 0.5 else picture_with_faces()
+
+    plan = SearchPlan(full_search_seconds=0.4)
+    found, work = searched(both_come_after, 4, plan)
+    _, before = searched(both_come_after, 3, plan)
+    assert [len(boxes) for boxes in found] == [0, 0, 0, 2]
+    of_everything = before.pixels
+    assert work.pixels - before.pixels < 0.6 * of_everything
+
+
+def test_larger_faces_are_scanned_for_more_often_by_the_rate_of_octaves() -> None:
+    often, rarely = (
+        searched(moving_face, 9, SearchPlan(full_search_seconds=0.8, octave_rate=rate, still_level=0))[1].full_searches
+        for rate in (2.0, 1.0)
+    )
+    octaves = 4
+    assert rarely == 3 * octaves
+    assert often == 3 + 5 + 9 + 9
+
+
+@pytest.mark.parametrize(("shift_px", "scale"), [(35, 1.0), (0, 1.3), (0, 0.77)])
+def test_a_face_beyond_the_close_reach_is_found_as_if_there_were_no_close_one(
+    shift_px: int, scale: float
+) -> None:
+    def moved_after(seconds: float) -> np.ndarray:
+        if seconds < 0.1:
+            return picture_with_faces(150)
+        picture, side = picture_with_faces(), round(150 * scale)
+        face = cv2.resize(face_patch(), (side, side), interpolation=cv2.INTER_LINEAR)
+        left, top = 225 - side // 2 + shift_px, 135 - side // 2
+        picture[top : top + side, left : left + side] = face
+        return picture
+
+    # A scan so seldom that only the search around the face can find it again.
+    plans = [SearchPlan(full_search_seconds=30.0, new_shot_threshold=0, close_first=close) for close in (True, False)]
+    with_close, without = (searched(moved_after, 2, plan)[0][1] for plan in plans)
+    assert iou_matrix(with_close, without)[0, 0] > 0.85
+
+
 def test_a_new_shot_is_searched_in_full_at_once() -> None:
     def cut_after(seconds: float) -> np.ndarray:
         return 255 - np.fliplr(empty_picture()) if seconds < 0.9 else moving_face(seconds)

@@ -14,6 +14,10 @@ TINY_WIDTH_PX = 80
 
 SHOT_THUMBNAIL_PX = (32, 18)
 HALF_RANGE = 128
+FLAT_LEVEL = 128
+
+Rectangle = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom exclusive."""
 
 
 def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -73,3 +77,42 @@ def bounding_rectangle(cells: np.ndarray) -> tuple[float, float, float, float] |
         float((columns[-1] + 1) / width),
         float((rows[-1] + 1) / height),
     )
+
+
+def cells_of(part: Rectangle, shape: tuple[int, int], grid: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of a grid of cells over a picture of that (height, width) that a part of it covers."""
+    rows, columns = grid[0] / shape[0], grid[1] / shape[1]
+    left, top, right, bottom = part
+    return slice(int(top * rows), int(np.ceil(bottom * rows))), slice(
+        int(left * columns), int(np.ceil(right * columns))
+    )
+
+
+def grown(cells: np.ndarray, margin: int) -> np.ndarray:
+    """The set cells and all that lie up to `margin` rows and columns away: bool (h, w)."""
+    side = 2 * margin + 1
+    return cv2.dilate(cells.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
+
+
+def hidden(picture: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture uint8 (H, W), flat where no cell of a grid over it is set; and a mask (H, W) of what still shows.
+
+    A cascade passes over what is flat at a twentieth of the cost, wherever it lies.
+    """
+    mask = cv2.resize(cells.view(np.uint8), picture.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.copyTo(picture, mask, np.full_like(picture, FLAT_LEVEL)), mask
+
+
+class Halves:
+    """A picture uint8 (H, W), its half, the half of that and so on, each made when it is first asked for."""
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self._levels = [picture]
+
+    def level(self, n: int) -> np.ndarray:
+        """The picture halved `n` times, its sides rounded."""
+        height, width = self._levels[0].shape
+        while len(self._levels) <= n:
+            scale = 2 ** len(self._levels)
+            self._levels.append(shrunk(self._levels[-1], (max(1, round(width / scale)), max(1, round(height / scale)))))
+        return self._levels[n]

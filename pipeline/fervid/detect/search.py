@@ -7,13 +7,16 @@ last searched gives the same answer again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fervid.detect.effort import Effort
-from fervid.detect.motion import bounding_rectangle, changed_cells, is_new_shot, shrunk, tiny
+from fervid.detect.motion import Halves, Rectangle, cells_of, changed_cells, hidden, is_new_shot, shrunk, tiny
+from fervid.detect.plan import SearchPlan as SearchPlan
+from fervid.detect.plan import SearchWork as SearchWork
+from fervid.detect.scan import Scan, Scans
 from fervid.detect.turning import turned, turned_back
 from fervid.geometry import iou_matrix
 
@@ -23,84 +26,40 @@ if TYPE_CHECKING:
 OCTAVE = 2
 """Faces of one octave of sizes are looked for in one picture, faces twice as large in one half as wide."""
 
-OCTAVE_RATE = 2
-"""Each octave of larger faces is searched this much more often than the one below, and still costs less."""
-
-REGION_MARGIN, STEADY_MARGIN = 0.5, 0.4
-"""A region reaches this share of the face beyond it on every side. Where a face was seen in the frame before, the
-second is tried first, at less cost."""
-
 SIZES_AN_OCTAVE, PLACES_A_FACE = 4, 4
 """The grid of regions: sizes between a face and one twice as large, and places across a face."""
 
 TILTS_DEGREES = (0.0, 20.0, -20.0)
 """A cascade finds upright faces. Turning a region costs little, and finds the heads tilted to one side."""
 
-REGION_SIZE_RANGE = 1.4
-"""In a region, faces from the last size divided by this to the last size times this are looked for. With fewer sizes
-the boxes of one face would drift from frame to frame."""
-
 FACE_STILL_SHARE = 0.4
 """A box is taken over only where less than this share of `still_level` changed: a face that moved by a few pixels looks
 otherwise in a crop whose box stayed behind."""
 
+LOOKS_IN_A_ROW = 3
+"""Where a face was lost so many frames are searched for it, and then every second one."""
+
 SAME_FACE_IOU = 0.3
 """Two boxes of a frame that overlap more are one face; the surer one stays."""
 
-PATIENCE = 2.0
-"""While no face comes or goes, the interval of each octave grows by this factor from search to search, up to the plan's
-`quiet_factor`: dense where faces change, sparse where nothing happens."""
 
-WHOLE_SHARE = 0.6
-"""A changed part larger than this share of the picture is not cut out: the whole picture is searched."""
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How far from a face's last box it is looked for."""
 
-TIME_EPSILON_SECONDS = 1e-3
-"""Frames that lie an interval apart may do so by a rounding less."""
-
-Rectangle = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom exclusive."""
+    margin_share: float
+    """The region reaches this share of the face beyond it on every side."""
+    size_range: float
+    """Sizes from the last one divided by this to the last one times this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchPlan:
-    """When to search. Seconds are seconds of video; 0 switches a saving off."""
+WIDE, CLOSE = _Reach(0.5, 1.4), _Reach(0.3, 1.25)
+"""With less than the wide reach the boxes of one face would drift from frame to frame, unless what ends at the edge of
+a close one is searched again."""
 
-    full_search_seconds: float = 0.8
-    quiet_factor: float = 1.0
-    keep_lost_seconds: float = 2.0
-    still_level: float = 8.0
-    still_seconds: float = 8.0
-    new_shot_threshold: float = 0.3
-
-    @classmethod
-    def of(cls, settings: object) -> SearchPlan:
-        """The plan that settings with attributes of the same names describe."""
-        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
-
-
-@dataclass(slots=True)
-class SearchWork:
-    """What the search did: counts that depend on the video and the settings alone, never on the machine."""
-
-    frames: int = 0
-    still_frames: int = 0
-    """Frames in which nothing was searched: their boxes are those of the frame before."""
-    cuts: int = 0
-    full_searches: int = 0
-    """Searches of a whole picture, for one octave of face sizes or for all sizes at once."""
-    part_searches: int = 0
-    """Searches of the part of a picture that changed, for one octave of face sizes."""
-    region_searches: int = 0
-    """Searches around a known face or a candidate."""
-    taken_over: int = 0
-    """Regions that did not change, so that what was found there before was taken over."""
-    pixels: int = 0
-    """Pixels of all pictures that were given to the detector."""
-    faces: int = 0
-
-    def add(self, other: SearchWork) -> None:
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+EDGE_SHARE, SIZE_EDGE_SHARE = 0.04, 0.08
+"""A box that comes closer than this share of the face to the end of a close reach may go on beyond it, and one whose
+size does may be larger or smaller."""
 
 
 @dataclass(slots=True)
@@ -113,17 +72,8 @@ class _Place:
     searched_seconds: float
     searched_tiny: np.ndarray
     is_seen: bool = True
-
-
-@dataclass(slots=True)
-class _OctaveState:
-    """When the faces of one octave of sizes were last searched, and the picture that this answer holds for."""
-
-    whole_seconds: float
-    seconds: float
-    searched_tiny: np.ndarray
-    delay: float = 1.0
-    """How many times the usual interval passes before the next search."""
+    n_looks: int = 0
+    """Frames in which it was looked for since it was lost."""
 
 
 @dataclass(slots=True)
@@ -139,6 +89,8 @@ class _Found:
 
     def joined(self, other: _Found) -> _Found:
         """Both, one box a face."""
+        if len(self.boxes) + len(other.boxes) <= 1:
+            return other if len(other.boxes) else self
         boxes = np.concatenate([self.boxes, other.boxes])
         confidence = np.concatenate([self.confidence, other.confidence])
         order = np.lexsort((boxes[:, 1], boxes[:, 0], -confidence))
@@ -160,7 +112,7 @@ class FaceSearch:
     def __init__(self, detector: Detector, plan: SearchPlan, work: SearchWork) -> None:
         self._detector, self._plan, self._work = detector, plan, work
         self._places: list[_Place] = []
-        self._octaves: dict[int, _OctaveState] = {}
+        self._scans = Scans(plan, work)
         self._last: np.ndarray | None = None
         self._shape: tuple[int, int] = (0, 0)
 
@@ -171,6 +123,7 @@ class FaceSearch:
             found = self._find_where_needed(picture, seconds)
         else:
             self._work.full_searches += 1
+            self._work.pixels += picture.size
             found = self._detect(picture)
         self._work.faces += len(found.boxes)
         return found.boxes, found.confidence
@@ -178,7 +131,8 @@ class FaceSearch:
     def _find_where_needed(self, picture: np.ndarray, seconds: float) -> _Found:
         now = tiny(picture)
         if self._starts_afresh(picture, now):
-            self._places, self._octaves = [], {}
+            self._places = []
+            self._scans.start_afresh()
         self._last, self._shape = now, (picture.shape[0], picture.shape[1])
         before = self._work.pixels
         found = _Found.none()
@@ -190,8 +144,7 @@ class FaceSearch:
                 found = found.joined(self._search_region(picture, candidate, effort="fine"))
         has_come, has_gone = len(found.boxes) > n_known, n_known < sum(place.is_seen for place in self._places)
         if has_come or has_gone:
-            for state in self._octaves.values():
-                state.delay = 1.0
+            self._scans.hurry()
         self._work.still_frames += self._work.pixels == before
         self._remember(found, now, seconds)
         return found
@@ -209,15 +162,19 @@ class FaceSearch:
         plan = self._plan
         if plan.still_level and seconds - place.searched_seconds < plan.still_seconds:
             cells = changed_cells(place.searched_tiny, now, level=plan.still_level * FACE_STILL_SHARE)
-            if not cells[self._cells(self._region(place.box), now)].any():
+            if not cells[cells_of(self._region(place.box), self._shape, now.shape)].any():
                 self._work.taken_over += 1
                 if not place.is_seen:
                     return _Found.none()
                 return _Found(place.box[None], np.array([place.confidence], np.float32))
+        if not place.is_seen:
+            place.n_looks += 1
+            if place.n_looks > LOOKS_IN_A_ROW and place.n_looks % 2 == 0:
+                return _Found.none()
         place.searched_seconds, place.searched_tiny = seconds, now
-        if place.is_seen:
-            found = self._search_turned(picture, place.box, 0.0, effort="lenient", margin=STEADY_MARGIN)
-            if len(found.boxes):
+        if place.is_seen and plan.close_first:
+            found = self._search_turned(picture, place.box, 0.0, effort="lenient", reach=CLOSE)
+            if len(found.boxes) and not self._ends_at(found.boxes, _roughly(place.box), CLOSE):
                 return found
         return self._search_region(picture, place.box, effort="lenient")
 
@@ -230,13 +187,7 @@ class FaceSearch:
         return found
 
     def _search_turned(
-        self,
-        picture: np.ndarray,
-        box: np.ndarray,
-        tilt_degrees: float,
-        *,
-        effort: Effort,
-        margin: float = REGION_MARGIN,
+        self, picture: np.ndarray, box: np.ndarray, tilt_degrees: float, *, effort: Effort, reach: _Reach = WIDE
     ) -> _Found:
         """Faces about as large as `box` around it, with their heads tilted so far.
 
@@ -245,81 +196,55 @@ class FaceSearch:
         self._work.region_searches += 1
         box = _roughly(box)
         size = float(box[2] - box[0])
-        shrink = min(1.0, self._detector.smallest_face_px * REGION_SIZE_RANGE / size)
-        area, left, top, scale = self._cut_out(picture, self._region(box, margin), shrink)
-        largest = size * REGION_SIZE_RANGE * shrink
+        shrink = min(1.0, self._detector.smallest_face_px * reach.size_range / size)
+        area, left, top, scale = self._cut_out(picture, self._region(box, reach.margin_share), shrink)
+        largest = size * reach.size_range * shrink
+        self._work.pixels += area.size
         found = self._detect(turned(area, tilt_degrees), max_face_px=largest, effort=effort)
         boxes = turned_back(found.boxes, area.shape, tilt_degrees) * scale
         return _Found(boxes + np.array([left, top] * 2, np.float32), found.confidence)
 
+    def _ends_at(self, boxes: np.ndarray, around: np.ndarray, reach: _Reach) -> bool:
+        """Whether one of the boxes ends where that reach around a box ends, within the picture, or is of a size at its
+        end."""
+        size = float(around[2] - around[0])
+        left, top, right, bottom = self._region(around, reach.margin_share)
+        height, width = self._shape
+        inner = np.array([left or -size, top or -size]) + EDGE_SHARE * size
+        outer = np.array([right + size * (right == width), bottom + size * (bottom == height)]) - EDGE_SHARE * size
+        sides = boxes[:, 2] - boxes[:, 0]
+        is_at_end = (boxes[:, :2] < inner).any(axis=1) | (boxes[:, 2:] > outer).any(axis=1)
+        is_at_end |= sides < size / reach.size_range * (1 + SIZE_EDGE_SHARE)
+        is_at_end |= sides > size * reach.size_range * (1 - SIZE_EDGE_SHARE)
+        return bool(is_at_end.any())
+
     def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[np.ndarray]:
-        """Boxes that may be faces, from the searches that are due."""
+        """Boxes that may be faces, from the scans that are due."""
         candidates: list[np.ndarray] = []
+        known = [self._region(place.box) for place in self._places if place.is_seen]
+        halves = Halves(picture)
         largest, octave = 0, 0
         while largest < min(picture.shape):
-            scale = OCTAVE**octave
-            largest = self._detector.smallest_face_px * scale * OCTAVE
-            part = self._due_part(octave, largest, now, seconds)
-            if part is not None:
-                candidates += list(self._search_part(picture, part, 1 / scale, max_face_px=largest))
+            largest = self._detector.smallest_face_px * OCTAVE ** (octave + 1)
+            scan = self._scans.due(octave, largest, shape=self._shape, now=now, seconds=seconds, known=known)
+            if scan is not None:
+                candidates += list(self._search_part(halves.level(octave), scan))
             octave += 1
         return candidates
 
-    def _due_part(self, octave: int, largest_px: int, now: np.ndarray, seconds: float) -> Rectangle | None:
-        """The part of the picture in which an octave of sizes is to be searched now.
-
-        A part is searched the more often the smaller it is, so that the work per second of video stays the same.
-        """
-        height, width = self._shape
-        whole = 0, 0, width, height
-        state = self._octaves.get(octave)
-        if state is None:
-            self._octaves[octave] = _OctaveState(seconds, seconds, now)
-            self._work.full_searches += 1
-            return whole
-        since = seconds - state.seconds + TIME_EPSILON_SECONDS
-        part: Rectangle | None = whole
-        if self._plan.still_level and seconds - state.whole_seconds < self._plan.still_seconds:
-            part = self._changed_part(state.searched_tiny, now, margin_px=largest_px)
-        if part is None:
-            return None
-        share = (part[2] - part[0]) * (part[3] - part[1]) / (width * height)
-        if share > WHOLE_SHARE:
-            part, share = whole, 1.0
-        if since < self._plan.full_search_seconds / OCTAVE_RATE**octave * state.delay * share:
-            return None
-        state.seconds, state.searched_tiny = seconds, now
-        state.delay = min(self._plan.quiet_factor, state.delay * PATIENCE)
-        if part == whole:
-            state.whole_seconds = seconds
-            self._work.full_searches += 1
-        else:
-            self._work.part_searches += 1
-        return part
-
-    def _changed_part(self, before: np.ndarray, now: np.ndarray, *, margin_px: int) -> Rectangle | None:
-        """The rectangle around what changed outside of the known faces, with a margin that a face fits into."""
-        cells = changed_cells(before, now, level=self._plan.still_level)
-        for place in self._places:
-            if place.is_seen:
-                cells[self._cells(self._region(place.box), now)] = False
-        shares = bounding_rectangle(cells)
-        if shares is None:
-            return None
-        height, width = self._shape
-        left, top, right, bottom = (round(s * side) for s, side in zip(shares, (width, height) * 2, strict=True))
-        return (
-            max(0, left - margin_px // 2),
-            max(0, top - margin_px // 2),
-            min(width, right + margin_px // 2),
-            min(height, bottom + margin_px // 2),
-        )
-
-    def _search_part(self, picture: np.ndarray, part: Rectangle, shrink: float, *, max_face_px: float) -> np.ndarray:
-        """Boxes (n, 4) that may be faces of up to `max_face_px`, in a part of the picture that is shrunk first."""
-        area, left, top, scale = self._cut_out(picture, part, shrink)
-        found = self._detect(area, max_face_px=max_face_px * shrink, effort="rough").joined(_Found.none())
-        return np.asarray(found.boxes * scale + np.array([left, top] * 2, np.float32))
+    def _search_part(self, picture: np.ndarray, scan: Scan) -> np.ndarray:
+        """Boxes (n, 4) that may be faces of up to twice the smallest size in a picture that was shrunk for them."""
+        across, down = picture.shape[1] / self._shape[1], picture.shape[0] / self._shape[0]
+        left, top = int(scan.part[0] * across), int(scan.part[1] * down)
+        inside = slice(top, int(np.ceil(scan.part[3] * down))), slice(left, int(np.ceil(scan.part[2] * across)))
+        n_pixels = picture[inside].size
+        if scan.cells is not None:
+            picture, mask = hidden(picture, scan.cells)
+            n_pixels = int(np.count_nonzero(mask[inside]))
+        self._work.pixels += n_pixels
+        largest = self._detector.smallest_face_px * OCTAVE
+        found = self._detect(picture[inside], max_face_px=largest, effort="rough").joined(_Found.none())
+        return np.asarray((found.boxes + np.array([left, top] * 2, np.float32)) / np.array([across, down] * 2))
 
     def _cut_out(self, picture: np.ndarray, part: Rectangle, shrink: float) -> tuple[np.ndarray, int, int, np.ndarray]:
         """A part of the picture, shrunk; its left and top; and what brings boxes in it back to full size."""
@@ -331,10 +256,9 @@ class FaceSearch:
         return area, left, top, np.array([(right - left) / size[0], (bottom - top) / size[1]] * 2, np.float32)
 
     def _detect(self, area: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal") -> _Found:
-        self._work.pixels += area.size
         return _Found(*self._detector.detect(area, max_face_px=max_face_px, effort=effort))
 
-    def _region(self, box: np.ndarray, margin_share: float = REGION_MARGIN) -> Rectangle:
+    def _region(self, box: np.ndarray, margin_share: float = WIDE.margin_share) -> Rectangle:
         margin = float(box[2] - box[0]) * margin_share
         height, width = self._shape
         return (
@@ -342,14 +266,6 @@ class FaceSearch:
             max(0, int(box[1] - margin)),
             min(width, int(np.ceil(box[2] + margin))),
             min(height, int(np.ceil(box[3] + margin))),
-        )
-
-    def _cells(self, part: Rectangle, now: np.ndarray) -> tuple[slice, slice]:
-        """The rows and columns of a tiny picture that a part of the picture covers."""
-        rows, columns = now.shape[0] / self._shape[0], now.shape[1] / self._shape[1]
-        left, top, right, bottom = part
-        return slice(int(top * rows), int(np.ceil(bottom * rows))), slice(
-            int(left * columns), int(np.ceil(right * columns))
         )
 
     def _remember(self, found: _Found, now: np.ndarray, seconds: float) -> None:

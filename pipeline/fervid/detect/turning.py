@@ -20,6 +20,8 @@ def turned(area: np.ndarray, degrees: float) -> np.ndarray:
 
 def turned_back(boxes: np.ndarray, shape: tuple[int, ...], degrees: float) -> np.ndarray:
     """Upright boxes (n, 4) of the same size around where the centres were before the picture was turned."""
+    if not degrees:
+        return boxes
     angle = np.deg2rad(degrees)
     half = (boxes[:, 2:] - boxes[:, :2]) / 2
     centre = np.array([shape[1] / 2, shape[0] / 2])

@@ -4,6 +4,7 @@ sees. Knows no expression, and no limit below which a face should not be used.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -53,8 +54,18 @@ def _tilt_degrees(crop: np.ndarray) -> float:
     small -= cv2.GaussianBlur(small, (0, 0), SIDE_PX / 6)  # light from one side is no asymmetry of the face
     mirrored = np.ascontiguousarray(small[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX][:, ::-1])
     angles = np.arange(-LARGEST_TILT_DEGREES, LARGEST_TILT_DEGREES + 1, STEP_DEGREES)
-    likeness = np.array([_likeness(small, mirrored, turn) for turn in _turns()]) - COST_OF_A_DEGREE * np.abs(angles)
-    best = int(likeness.argmax())
+    likeness = np.full(len(angles), -np.inf)
+
+    def best_of(candidates: Iterable[int]) -> int:
+        for i in candidates:
+            if likeness[i] == -np.inf:
+                likeness[i] = _likeness(small, mirrored, _turns()[i]) - COST_OF_A_DEGREE * abs(angles[i])
+        return int(likeness.argmax())
+
+    # Every second angle first: likeness falls off evenly on both sides of the axis.
+    best = best_of(range(0, len(angles), 2))
+    best = best_of(i for i in (best - 1, best + 1) if 0 <= i < len(angles))
+    best = best_of(i for i in (best - 1, best + 1) if 0 <= i < len(angles))
     if not likeness[best] >= LEAST_SYMMETRY:
         return float("nan")
     finer = 0.0
