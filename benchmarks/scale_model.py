@@ -28,12 +28,14 @@ import numpy as np
 import fervid
 from cluster import copy_of
 from fervid.batch.ids import THREADS
+from fervid.batch.schedule import SECONDS_A_TASK, TASKS_LEFT
 from scale_costs import IDENTIFIED_BYTES, Costs, batch, cluster_of, measure, node_seconds
 
 NODES = (1, 3, 10, 30, 100, 300, 1000)
 SEGMENTS = (30.0, 300.0)
 CHECKED_VIDEOS, CHECKED_SECONDS, CHECKS = 16, 30.0, 3
 SECONDS_PER_HOUR = 3600
+JUST_PLANNED = -1
 BEGIN, END = "<!-- scale model: begin -->", "<!-- scale model: end -->"
 """Where the table stands in `docs/cluster.md`."""
 
@@ -113,30 +115,35 @@ def simulate(lengths: np.ndarray, segment: float, costs: Costs, nodes: int, proc
     """Play a batch, event by event."""
     n = n_free = nodes * processors
     wants = costs.bytes_a_second / costs.observe_a_second  # bytes a second of a processor that observes
-    coming = iter(lengths.tolist())
+    coming = deque(lengths.tolist())
+    at_once = max(1, int(SECONDS_A_TASK / segment))
     planned: deque[_Open] = deque()
     observed: deque[_Open] = deque()
-    running: list[tuple[float, int, _Open, str]] = []
+    running: list[tuple[float, int, _Open, int]] = []
     # Ids are read before anything begins, by several threads.
     read = np.minimum(lengths * costs.bytes_a_second, IDENTIFIED_BYTES).sum()
     now = handed = float(read) * costs.identify_a_byte / THREADS
     work = taken = 0.0
-    n_tasks = n_videos = 0
+    n_tasks = n_videos = n_waiting = 0
     while True:
         while n_free:
             own = seen = 0.0
             if observed:
-                video, step = observed.popleft(), "finish"
+                video, n_seen = observed.popleft(), 0
                 own = costs.finish + costs.finish_a_second * video.seconds
             elif planned:
-                video, step = planned[0], "observe"
-                seen = min(segment, video.seconds)
-                video.n_waiting -= 1
+                video = planned[0]
+                n_seen = at_once if coming else max(1, min(at_once, n_waiting // (TASKS_LEFT * n)))
+                n_seen = min(n_seen, video.n_waiting)
+                n_waiting -= n_seen
+                seen = n_seen * min(segment, video.seconds)
+                video.n_waiting -= n_seen
                 if not video.n_waiting:
                     planned.popleft()
-            elif (length := next(coming, None)) is not None:
+            elif coming:
+                length = coming.popleft()
                 n_segments = max(1, round(length / segment))
-                video, step = _Open(length, n_segments, n_segments), "begin"
+                video, n_seen = _Open(length, n_segments, n_segments), JUST_PLANNED if n_segments > 1 else 0
                 own = costs.plan + costs.plan_a_second * length
                 if n_segments == 1:  # it is brought to its end at once
                     own += costs.finish + costs.finish_a_second * length
@@ -152,15 +159,16 @@ def simulate(lengths: np.ndarray, segment: float, costs: Costs, nodes: int, proc
             seconds = own + seen * costs.observe_a_second * max(1.0, (n - n_free) * wants / bandwidth)
             work += own + seen * costs.observe_a_second
             taken += seconds
-            heapq.heappush(running, (handed + seconds, n_tasks, video, step))
+            heapq.heappush(running, (handed + seconds, n_tasks, video, n_seen))
         if not running:
             break
-        now, _, video, step = heapq.heappop(running)
+        now, _, video, n_seen = heapq.heappop(running)
         n_free += 1
-        if step == "begin" and video.n_left > 1:
+        if n_seen == JUST_PLANNED:
             planned.append(video)
-        elif step == "observe":
-            video.n_left -= 1
+            n_waiting += video.n_waiting
+        elif n_seen:
+            video.n_left -= n_seen
             if not video.n_left:
                 observed.append(video)
     hand_out = n_tasks * costs.hand_out_a_task + n_videos * costs.hand_out_a_video

@@ -10,7 +10,7 @@ import pytest
 import fervid
 from fervid import assets
 from fervid.batch.schedule import USUAL_MIB
-from fervid.batch.whole import begin_video
+from fervid.batch.whole import begin_video, observe_several
 from fervid.emotion.model import load_model_info
 from fervid.files import content_id
 from fervid.job import Method, VideoJob
@@ -54,3 +54,6 @@ def test_a_long_video_or_a_large_picture_is_planned_alone(
     assert len(begun.planned.to_observe) == n_segments
     assert begun.planned.sealed
     assert not list(job.folder.glob("*.parquet"))
+    observed = observe_several(job, begun.planned.sealed, begun.planned.to_observe)
+    assert len(observed) == n_segments
+    assert begin_video(job_of(video, job.folder), USUAL_MIB).summary is not None  # nothing was left to observe

@@ -75,7 +75,7 @@ class Given:
 
 def name(task: Task) -> str:
     """A task in short, as `observe a 0`."""
-    segment = f" {task.arguments[2]}" if task.step == "observe" else ""
+    segment = f" {task.arguments[2]}" if task.step.startswith("observe") else ""
     return f"{task.step} {task.arguments[0].path}{segment}"
 
 
@@ -88,6 +88,8 @@ def sound(task: Task, _nth: int = 1, *, n_segments: int = 3) -> dict[str, Any]:
         "finish": {"status": "complete"},
         "draw": None,
     }
+    if task.step == "observe_several":
+        return {"value": [values["observe"]] * len(task.arguments[2])}
     return {"value": values[task.step]}
 
 
@@ -118,10 +120,35 @@ def test_a_short_video_is_one_task_where_tasks_are_dear_and_a_long_one_its_segme
         return sound(task, nth, n_segments=2)
 
     engine = PaperEngine(1, answer, prefers_few_tasks=True)
-    heard = run(engine, Given(tmp_path, "short", "long", "lost", plot=True))
-    assert heard.ends == [("short", "complete"), ("long", "complete"), ("lost", "complete")]
+    heard = run(engine, Given(tmp_path, "short", "long", "last", plot=True))
+    assert heard.ends == [("short", "complete"), ("long", "complete"), ("last", "complete")]
     assert engine.log[:2] == ["begin short", "draw short"]
-    assert engine.log[2:7] == ["begin long", "observe long 0", "observe long 1", "finish long", "draw long"]
+    assert engine.log[2:6] == ["begin long", "observe_several long (0, 1)", "finish long", "draw long"]
+    assert engine.log[6:] == ["begin last", "observe last 0", "observe last 1", "finish last", "draw last"]
+
+
+def test_a_long_video_goes_out_in_stretches_that_become_shorter_towards_the_end(tmp_path: Path) -> None:
+    engine = PaperEngine(1, lambda task, nth: sound(task, nth, n_segments=30), prefers_few_tasks=True)
+    assert run(engine, Given(tmp_path, "a", "b")).ends == [("a", "complete"), ("b", "complete")]
+    stretch, rest = tuple(range(24)), tuple(range(24, 30))  # of ten seconds each
+    assert engine.log[:4] == ["begin a", f"observe_several a {stretch}", f"observe_several a {rest}", "finish a"]
+    lengths = [line.count(",") + 1 for line in engine.log[5:-1]]
+    assert lengths == [15, 7, 4, 2, 1, 1]
+    assert engine.log[-2:] == ["observe b 29", "finish b"]
+
+
+def test_of_a_stretch_that_is_lost_only_the_segment_to_blame_costs_its_video(tmp_path: Path) -> None:
+    def answer(task: Task, nth: int) -> dict[str, Any]:
+        if task.step == "observe_several" or name(task) == "observe a 2":
+            return {"crash": "died"}
+        return sound(task, nth, n_segments=4)
+
+    engine = PaperEngine(1, answer, prefers_few_tasks=True)
+    heard = run(engine, Given(tmp_path, "a", "b"))
+    assert sorted(heard.ends) == [("a", CRASHED), ("b", "complete")]
+    assert engine.log[1:6] == ["observe_several a (0, 1, 2, 3)", *(f"observe a {i}" for i in range(4))]
+    assert engine.log[-1] == "observe a 2"
+    assert "observing it from 20 s on failed twice" in heard.reasons[-1]
 
 
 def test_a_short_video_that_is_lost_twice_is_given_up(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ STEPS = {
     "begin": "fervid.batch.whole:begin_video",
     "plan": "fervid.analysis:plan_video",
     "observe": "fervid.analysis:observe_segment",
+    "observe_several": "fervid.batch.whole:observe_several",
     "finish": "fervid.analysis:finish_video",
     "draw": "fervid.analysis:draw_video",
     "tabulate": "fervid.batch.report:write_batch_table",

@@ -2,8 +2,10 @@
 
 A free worker finishes a video whose segments are all observed, else takes a segment of the video that was begun first,
 else begins the next one. So the segments of one long video spread over all workers, none waits while there is work,
-and no more videos are open than there are workers to keep busy. What lost its process is tried once more when nothing
-else runs, so that neither its neighbours nor the memory they took can be the reason; the second time costs the video.
+and no more videos are open than there are workers to keep busy. Where handing a task over is dear, a short video is one
+task, and so are several segments of a long one while there is enough for all other workers. What lost its process is
+tried once more when nothing else runs, so that neither its neighbours nor the memory they took can be the reason; the
+second time costs the video.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +37,12 @@ MAX_SUSPECTS = 8
 USUAL_MIB = 500
 """What observing pictures of up to 1920 x 1080 needs: a video of one segment that needs no more is one task."""
 
+SECONDS_A_TASK = 240.0
+"""So much video is observed by one task where tasks are dear, while there is enough for all other workers."""
+
+TASKS_LEFT = 2
+"""Enough is so many tasks of that size for each: towards the end of a batch they become shorter."""
+
 READ_BYTES_PER_SECOND = 2_000_000
 """Slower than any disk or network worth reading from: what a whole pass over a file may take at most."""
 
@@ -51,13 +60,16 @@ class _Video:
     n_left: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     is_dropped: bool = False
+    is_listed: bool = False
+    was_lost: bool = False
+    """Whether a process was lost that observed several of its segments."""
 
 
 @dataclass(slots=True, eq=False)
 class _Step:
     video: _Video
     task: Task
-    segment: int | None = None
+    segments: tuple[int, ...] = ()
     is_second_try: bool = False
 
 
@@ -98,6 +110,7 @@ class Scheduler:
         self._open: dict[_Video, None] = {}
         self._n_begun = 0
         self._with_segments: list[tuple[int, _Video]] = []  # a heap, since a cluster may have thousands open
+        self._n_pending = 0
         self._n_second_tries = 0
         self._urgent: deque[_Step] = deque()
         self._suspects: deque[_Step] = deque()
@@ -132,8 +145,9 @@ class Scheduler:
         while self._with_segments:
             video = self._with_segments[0][1]
             if video.pending:
-                return self._observation(video, video.pending.popleft())
+                return self._observation(video, self._take_segments(video))
             heappop(self._with_segments)
+            video.is_listed = False
         return self._begin_next() or self._next_suspect()
 
     def _next_suspect(self) -> _Step | None:
@@ -156,11 +170,25 @@ class Scheduler:
             return _Step(video, Task("plan", (job,), limit))
         return None
 
-    def _observation(self, video: _Video, segment: int) -> _Step:
+    def _take_segments(self, video: _Video) -> tuple[int, ...]:
+        """The next segment; several where tasks are dear and all workers have enough to do."""
+        n = 1
+        if self._engine.prefers_few_tasks and not video.was_lost:
+            assert video.planned is not None
+            n = max(1, int(SECONDS_A_TASK / max(1.0, video.planned.segment_seconds[video.pending[0]])))
+            if self._jobs.is_exhausted:
+                n = max(1, min(n, self._n_pending // (TASKS_LEFT * self._engine.n_workers)))
+        n = min(n, len(video.pending))
+        self._n_pending -= n
+        return tuple(video.pending.popleft() for _ in range(n))
+
+    def _observation(self, video: _Video, segments: tuple[int, ...]) -> _Step:
         assert video.planned is not None
         limit = video.job.method.settings.batch.stall_seconds
-        task = Task("observe", (video.job, video.planned.sealed, segment), limit, video.planned.memory_mib)
-        return _Step(video, task, segment)
+        step, which = ("observe", segments[0]) if len(segments) == 1 else ("observe_several", segments)
+        return _Step(
+            video, Task(step, (video.job, video.planned.sealed, which), limit, video.planned.memory_mib), segments
+        )
 
     def _ending(self, video: _Video) -> _Step:
         planned = video.planned
@@ -172,8 +200,8 @@ class Scheduler:
     def _hear(self, event: Progress | Outcome) -> None:
         step = self._running[id(event.task)]
         if isinstance(event, Progress):
-            if step.segment is not None:
-                self._listener.reached(step.video.job, step.segment, event.seconds)
+            if len(step.segments) == 1:
+                self._listener.reached(step.video.job, step.segments[0], event.seconds)
             return
         del self._running[id(event.task)]
         self._n_second_tries -= step.is_second_try
@@ -189,6 +217,8 @@ class Scheduler:
         elif step.task.step == "plan":
             self._planned(video, event.value)
         elif step.task.step == "observe":
+            self._observed(video, step, [event.value])
+        elif step.task.step == "observe_several":
             self._observed(video, step, event.value)
         elif step.task.step == "finish":
             self._finished(video, event.value)
@@ -207,18 +237,19 @@ class Scheduler:
     def _planned(self, video: _Video, planned: Planned) -> None:
         video.planned = planned
         video.pending.extend(planned.to_observe)
+        self._n_pending += len(planned.to_observe)
         video.n_left = len(planned.to_observe)
         self._listener.planned(video.job, planned)
-        heappush(self._with_segments, (video.number, video))
+        self._list(video)
         if not video.n_left:
             self._urgent.append(self._ending(video))
 
-    def _observed(self, video: _Video, step: _Step, observed: Observed) -> None:
-        assert step.segment is not None
-        for name, seconds in observed.stage_seconds.items():
-            video.seconds[name] = video.seconds.get(name, 0.0) + seconds
-        self._listener.observed(video.job, step.segment, observed)
-        video.n_left -= 1
+    def _observed(self, video: _Video, step: _Step, several: Sequence[Observed]) -> None:
+        for segment, observed in zip(step.segments, several, strict=True):
+            for name, seconds in observed.stage_seconds.items():
+                video.seconds[name] = video.seconds.get(name, 0.0) + seconds
+            self._listener.observed(video.job, segment, observed)
+        video.n_left -= len(step.segments)
         if not video.n_left:
             self._urgent.append(self._ending(video))
 
@@ -230,7 +261,18 @@ class Scheduler:
         else:
             self._close(video)
 
+    def _list(self, video: _Video) -> None:
+        if not video.is_listed:
+            video.is_listed = True
+            heappush(self._with_segments, (video.number, video))
+
     def _crashed(self, step: _Step, how: str) -> None:
+        if len(step.segments) > 1:  # one of them may be to blame: they are taken one by one from now on
+            step.video.was_lost = True
+            step.video.pending.extendleft(reversed(step.segments))
+            self._n_pending += len(step.segments)
+            self._list(step.video)
+            return
         if not step.is_second_try:
             step.is_second_try = True
             self._suspects.append(step)
@@ -242,8 +284,8 @@ class Scheduler:
             "finish": "writing its results",
             "draw": "drawing it",
         }.get(step.task.step, "")
-        if step.video.planned is not None and step.segment is not None:
-            what = f"observing it from {sum(step.video.planned.segment_seconds[: step.segment]):.0f} s on"
+        if step.video.planned is not None and step.segments:
+            what = f"observing it from {sum(step.video.planned.segment_seconds[: step.segments[0]]):.0f} s on"
         reason = (
             f"{step.video.job.path}: {what} failed twice, the second time alone: {how}. Repair or convert the file."
         )
@@ -264,6 +306,7 @@ class Scheduler:
             self._close(video)
             return
         video.is_dropped = True
+        self._n_pending -= len(video.pending)
         video.pending.clear()
         for waiting in (self._urgent, self._suspects):
             for other in [other for other in waiting if other.video is video]:

@@ -1,17 +1,18 @@
-"""The step that begins a video where a task costs more than its handing over: it goes on to the end of a short one.
+"""Several steps as one, for where handing a task over is dear: all of a short video, several segments of a long one.
 
-It runs the steps of `analysis` one after the other and knows nothing of how they work.
+They run the steps of `analysis` one after the other and know nothing of how those work.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 
 from fervid.analysis import add_seconds, finish_video, observe_segment, plan_video
 from fervid.batch.engine import Beat
-from fervid.job import Begun, Spent, VideoJob
+from fervid.job import Begun, Observed, Spent, VideoJob
 
 
 def begin_video(job: VideoJob, memory_mib: int, *, beat: Beat | None = None) -> Begun:
@@ -27,3 +28,10 @@ def begin_video(job: VideoJob, memory_mib: int, *, beat: Beat | None = None) -> 
     spent = Spent(started_utc, perf_counter() - started, seconds)
     summary = finish_video(job, planned.sealed, planned.n_reused, spent, beat=beat)
     return Begun(replace(planned, sealed=b""), tuple(observed), summary)
+
+
+def observe_several(
+    job: VideoJob, sealed: bytes, indices: Sequence[int], *, beat: Beat | None = None
+) -> tuple[Observed, ...]:
+    """Observe segments of a planned video; each is published when it is done."""
+    return tuple(observe_segment(job, sealed, index, beat=beat) for index in indices)
