@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -37,7 +38,7 @@ from fervid.interpret import Tables, interpret
 from fervid.job import Method, Observed, Planned, Spent, Summary, VideoJob
 from fervid.log import one_line
 from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
-from fervid.observe import Observer, is_observed, read_observations, write_observations
+from fervid.observe import THUMBNAIL, Observer, is_observed, read_observations, write_observations
 from fervid.run import PLOT, Run, RunFolders, open_run
 from fervid.run_folder import clear, observations_path, prepare, sweep
 from fervid.storage.place import Place, as_place
@@ -190,11 +191,16 @@ def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, b
     method, folder, settings, started = job.method, job.folder, job.method.settings, perf_counter()
     info, plan, segments = _unseal(sealed)
     sweep(folder)
-    observations, ledger = _read_all(folder, segments)
+    observations, thumbnails, ledger = _read_all(folder, segments)
     _refuse_if_too_damaged(job.path, folder, ledger, plan, settings)
     interpreting = perf_counter()
     tables = interpret(
-        observations, settings, method.model, video_id=job.video_id, duration_seconds=info.duration_seconds
+        observations,
+        settings,
+        method.model,
+        video_id=job.video_id,
+        duration_seconds=info.duration_seconds,
+        thumbnails=_let_go(thumbnails),
     )
     interpreted = perf_counter()
     outputs = write_tables(folder, tables, info, job)
@@ -292,17 +298,26 @@ def _bar(path: Place, duration_seconds: float, *, is_shown: bool) -> Any:
     )
 
 
-def _read_all(folder: Place, segments: list[Segment]) -> tuple[pa.Table, Ledger]:
+def _read_all(folder: Place, segments: list[Segment]) -> tuple[pa.Table, deque[pa.Array], Ledger]:
+    """The observations of a video, without their thumbnails; these; and its ledger."""
     ledger = Ledger()
     tables = []
+    thumbnails: deque[pa.Array] = deque()
     for segment in segments:
         table, part = read_observations(observations_path(folder, segment))
-        tables.append(table)
+        thumbnails.extend(table[THUMBNAIL].chunks)
+        tables.append(table.drop_columns(THUMBNAIL))
         ledger.add(part)
     observations = pa.concat_tables(tables)
     n_sound = observations.num_rows - sum(observations["is_corrupt"].to_pylist())
     assert ledger.analysed == n_sound, f"{ledger.analysed} frames analysed, {n_sound} have a row"
-    return observations, ledger
+    return observations, thumbnails, ledger
+
+
+def _let_go(pieces: deque[pa.Array]) -> Iterator[pa.Array]:
+    """The pieces in order, each dropped for the next: they are most of what the observations of a long video weigh."""
+    while pieces:
+        yield pieces.popleft()
 
 
 def _refuse_if_too_damaged(path: Place, folder: Place, ledger: Ledger, plan: PacketPlan, settings: Settings) -> None:

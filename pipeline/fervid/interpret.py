@@ -37,13 +37,22 @@ class Tables:
 
 
 def interpret(
-    observations: pa.Table, settings: Settings, model: ModelInfo, *, video_id: str, duration_seconds: float
+    observations: pa.Table,
+    settings: Settings,
+    model: ModelInfo,
+    *,
+    video_id: str,
+    duration_seconds: float,
+    thumbnails: Iterator[pa.Array] | None = None,
 ) -> Tables:
-    """Tables from the observations of a whole video (all segments, in order)."""
+    """Tables from the observations of a whole video (all segments, in order).
+
+    Thumbnails are looked at once, at the beginning; `thumbnails` gives them piece by piece where they are no column.
+    """
     times = observations["time_s"].to_numpy()
     sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
     pictures = describe_pictures(
-        _thumbnails(observations),
+        _pictures(thumbnails or iter(observations["thumbnail"].chunks)),
         times,
         threshold=settings.track.cut_threshold if settings.track.find_cuts else None,
     )
@@ -116,10 +125,10 @@ def interpret(
     return Tables(frames_table, faces_table, tracks_table, timeline_table, int((~confirmed).sum()))
 
 
-def _thumbnails(observations: pa.Table) -> Iterator[np.ndarray]:
-    """Thumbnails a piece at a time: they are the one part of observations that is large."""
+def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
+    """Thumbnails a piece at a time, uint8 (n, h, w): they are the one part of observations that is large."""
     width, height = THUMBNAIL_PX
-    for piece in observations["thumbnail"].chunks:
+    for piece in thumbnails:
         yield np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
 
 

@@ -42,6 +42,8 @@ FRAMES_AHEAD, CROPS_AHEAD = 2, 32
 ROWS_PER_GROUP = 512
 LEDGER_KEY, OBSERVE_KEY = b"fervid.ledger", b"fervid.observe_key"
 
+THUMBNAIL = "thumbnail"
+
 SCHEMA = pa.schema(
     [
         ("frame", pa.int64()),
@@ -53,7 +55,7 @@ SCHEMA = pa.schema(
         ("quality", pa.list_(pa.float32())),
         ("looks", pa.list_(pa.float32())),
         ("logits", pa.list_(pa.float32())),
-        ("thumbnail", pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
+        (THUMBNAIL, pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
     ]
 )
 
@@ -234,7 +236,7 @@ def _table(rows: list[FaceScores]) -> pa.Table:
         "quality": [scores.quality for scores in rows],
         "looks": [scores.looks.ravel() for scores in rows],
         "logits": [scores.logits.ravel() for scores in rows],
-        "thumbnail": [scores.thumbnail.tobytes() for scores in rows],
+        THUMBNAIL: [scores.thumbnail.tobytes() for scores in rows],
     }
     return pa.table(columns, schema=SCHEMA)
 
