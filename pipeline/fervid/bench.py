@@ -33,7 +33,13 @@ FIRST_SECONDS = 4.0
 """A first run over so much of the video says how much of it fits into the time."""
 
 RUN_SECONDS = 6.0
-"""What each of the runs end to end may take: four of them, the first and the stages stay below a minute."""
+"""What each of the runs end to end may take."""
+
+LIMIT_SECONDS, LEAST_SECONDS = 45.0, 1.0
+"""All runs together may take so long: on a machine that got busier meanwhile the later ones see less of the video, but
+no less than the second. What stands before the first run and after the last is not in it, so that a minute is kept."""
+
+EPSILON_SECONDS = 1e-3
 
 WORTH_IT = 1.15
 """More workers are recommended where they are at least this many times as fast."""
@@ -53,7 +59,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a machine does with a video, and what is best used there."""
+    """What a machine does with a video, and what is best used there. `measured_seconds` is the most that a run saw."""
 
     video: str
     video_seconds: float
@@ -67,7 +73,8 @@ class Bench:
 
 
 def measure_machine(video: Path | None = None, *, target_times: float = 4.0) -> Bench:
-    """Measure decoding, search, scoring and whole analyses of `video`, or of the demo clip. Takes up to a minute.
+    """Measure decoding, search, scoring and whole analyses of `video`, or of the demo clip. Takes up to a minute, less
+    of the video where the machine is slow.
 
     The preset is the most thorough one that analyses video `target_times` as fast as it plays. Raises InputError for a
     video that cannot be analysed.
@@ -79,21 +86,29 @@ def measure_machine(video: Path | None = None, *, target_times: float = 4.0) -> 
         total = info.duration_seconds
         if not total > 0:
             raise InputError(f"{path} is too short to measure anything. Give a video of some seconds.")
-        first = _speed(path, folder, _settings("default", min(FIRST_SECONDS, total)), min(FIRST_SECONDS, total), 1)
-        measured = min(total, max(FIRST_SECONDS, first * RUN_SECONDS))
-        stages = _stages(path, _settings("default", min(FIRST_SECONDS, total)), min(FIRST_SECONDS, total))
-        times = {preset: _speed(path, folder, _settings(preset, measured), measured, 1) for preset in PRESETS}
+        ends = perf_counter() + LIMIT_SECONDS
+        head = min(FIRST_SECONDS, total)
+        first = _speed(path, folder, "default", head)
+        staged = perf_counter()
+        stages = _stages(path, _settings("default", head), head)
+        # Decoding twice and searching once takes about as long as an analysis: a machine that got busier shows here.
+        slowest = min(first, head / max(perf_counter() - staged, EPSILON_SECONDS))
         n_workers = os.cpu_count() or 1
-        best = 1
+        label = f"default, {n_workers} workers"
+        runs = {preset: (preset, 1) for preset in reversed(PRESETS)}
         if n_workers > 1:
-            # Pieces of equal length for all workers, however short the video is.
-            pieces = _settings("default", measured, segment_seconds=max(1.0, measured / n_workers))
-            label = f"default, {n_workers} workers"
-            times[label] = _speed(path, folder, pieces, measured, n_workers)
-            best = n_workers if times[label] > WORTH_IT * times["default"] else 1
-        gain = times[f"default, {n_workers} workers"] / times["default"] if best > 1 else 1.0
-        preset = next((name for name in PRESETS if times[name] * gain >= target_times), PRESETS[-1])
-        return Bench(path.name, total, measured, stages, times, best, preset)
+            runs[label] = "default", n_workers
+        times: dict[str, float] = {}
+        measured = 0.0
+        for n_before, (run, (preset, workers)) in enumerate(runs.items()):
+            left = (ends - perf_counter()) / (len(runs) - n_before)
+            stretch = min(total, max(LEAST_SECONDS, slowest * min(RUN_SECONDS, left)))
+            times[run] = _speed(path, folder, preset, stretch, workers=workers)
+            measured, slowest = max(measured, stretch), min(slowest, times[run])
+        best = n_workers if n_workers > 1 and times[label] > WORTH_IT * times["default"] else 1
+        gain = times[label] / times["default"] if best > 1 else 1.0
+        reached = (name for name in PRESETS if times[name] * gain >= target_times)
+        return Bench(path.name, total, measured, stages, times, best, next(reached, PRESETS[-1]))
 
 
 def _settings(preset: str, end_seconds: float, *, segment_seconds: float | None = None) -> Settings:
@@ -101,8 +116,11 @@ def _settings(preset: str, end_seconds: float, *, segment_seconds: float | None 
     return load_settings(preset=preset, options=options, environment={})
 
 
-def _speed(path: Path, folder: Path, settings: Settings, seconds: float, workers: int) -> float:
+def _speed(path: Path, folder: Path, preset: str, seconds: float, *, workers: int = 1) -> float:
     """Seconds of video a wall second, the start of the workers included where there are several."""
+    # Pieces of equal length for all workers, however short the video is.
+    pieces = max(1.0, seconds / workers) if workers > 1 else None
+    settings = _settings(preset, seconds, segment_seconds=pieces)
     started = perf_counter()
     many = workers if workers > 1 else None
     analyze(path, out=folder, settings=settings, device="cpu", workers=many, overwrite=True, plot=False)
