@@ -32,10 +32,14 @@ from fervid.batch.schedule import SECONDS_A_TASK, TASKS_LEFT
 from scale_costs import IDENTIFIED_BYTES, Costs, batch, cluster_of, measure, node_seconds
 
 NODES = (1, 3, 10, 30, 100, 300, 1000)
-SEGMENTS = (30.0, 300.0)
+PARTS = (1, 4, 16)
+"""Commands that share the videos and the nodes evenly, each of which hands out its own part."""
+
 CHECKED_VIDEOS, CHECKED_SECONDS, CHECKS = 16, 30.0, 3
 SECONDS_PER_HOUR = 3600
 JUST_PLANNED = -1
+PROCESSORS = "processors"
+ROOM_FOR_WORDS = 14
 BEGIN, END = "<!-- scale model: begin -->", "<!-- scale model: end -->"
 """Where the table stands in `docs/cluster.md`."""
 
@@ -77,20 +81,21 @@ def main() -> None:
     lengths = batch_of(arguments.hours)
     print(f"{arguments.hours:,.0f} hours in {len(lengths):,} videos")
     curves = []
-    for segment in SEGMENTS:
+    for parts in PARTS:
         points = []
         for nodes in NODES:
-            points.append(simulate(lengths, segment, costs, nodes, arguments.processors, arguments.gigabytes * 1e9))
+            of_part = lengths[::parts], settings.video.segment_seconds, costs, nodes, arguments.processors / parts
+            points.append(simulate(*of_part, arguments.gigabytes * 1e9 / parts))
             point = points[-1]
             print(
-                f"segments of {segment:.0f} s, {nodes:5d} nodes: {point.hours:8.2f} h, processors busy "
-                f"{point.busy:4.0%}, limit: {point.limit}",
+                f"{words(parts)}, {nodes:5d} nodes: {point.hours:8.2f} h, processors busy {point.busy:4.0%}, "
+                f"limit: {point.limit}",
                 flush=True,
             )
-        curves.append({"segment_seconds": segment, "points": [asdict(point) for point in points]})
-    content = {"clip": arguments.clip.name, "costs": asdict(costs), "hours": arguments.hours, "videos": len(lengths)}
+        curves.append({"parts": parts, "points": [asdict(point) for point in points]})
+    content = {"clip": arguments.clip.name, "segment_seconds": settings.video.segment_seconds, "costs": asdict(costs)}
+    content |= {"hours": arguments.hours, "videos": len(lengths), "curves": curves, "checked": checked}
     content |= {"processors_a_node": arguments.processors, "storage_gigabytes_a_second": arguments.gigabytes}
-    content |= {"curves": curves, "checked": checked}
     if arguments.json:
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if arguments.picture:
@@ -111,9 +116,11 @@ def batch_of(hours: float, seed: int = 0) -> np.ndarray:
     return np.sort(np.concatenate([whole, quarters, *motion]))[::-1]
 
 
-def simulate(lengths: np.ndarray, segment: float, costs: Costs, nodes: int, processors: int, bandwidth: float) -> Point:
+def simulate(
+    lengths: np.ndarray, segment: float, costs: Costs, nodes: int, processors: float, bandwidth: float
+) -> Point:
     """Play a batch, event by event."""
-    n = n_free = nodes * processors
+    n = n_free = round(nodes * processors)
     wants = costs.bytes_a_second / costs.observe_a_second  # bytes a second of a processor that observes
     coming = deque(lengths.tolist())
     at_once = max(1, int(SECONDS_A_TASK / segment))
@@ -173,7 +180,7 @@ def simulate(lengths: np.ndarray, segment: float, costs: Costs, nodes: int, proc
                 observed.append(video)
     hand_out = n_tasks * costs.hand_out_a_task + n_videos * costs.hand_out_a_video
     busy = work / n / now
-    reasons = {"processors": busy, "handing out": hand_out / now, "storage": 1 - work / taken}
+    reasons = {PROCESSORS: busy, "handing out": hand_out / now, "storage": 1 - work / taken}
     limit = max(reasons, key=lambda name: reasons[name])
     return Point(nodes, now / SECONDS_PER_HOUR, busy * nodes, busy, hand_out / SECONDS_PER_HOUR, limit)
 
@@ -203,16 +210,21 @@ def check(clip: Path, settings: fervid.Settings, costs: Costs, folder: Path) -> 
 def table(content: dict[str, Any]) -> str:
     """The curves side by side, in Markdown."""
     curves = content["curves"]
-    heads = ["nodes", *(f"segments of {curve['segment_seconds']:.0f} s" for curve in curves)]
+    heads = ["nodes", *(words(curve["parts"]) for curve in curves)]
     rows = [heads, ["---:"] * len(heads)]
     for points in zip(*(curve["points"] for curve in curves), strict=True):
         cells = [
             f"{point['hours']:.1f} h, {point['busy']:.0%} busy"
-            + ("" if point["limit"] == "processors" else f" ({point['limit']})")
+            + ("" if point["limit"] == PROCESSORS else f" ({point['limit']})")
             for point in points
         ]
         rows.append([f"{points[0]['nodes']:,}", *cells])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def words(parts: int) -> str:
+    """What a curve is called."""
+    return "one command" if parts == 1 else f"{parts} commands"
 
 
 def draw(content: dict[str, Any], path: Path) -> None:
@@ -222,17 +234,23 @@ def draw(content: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7.2, 4.4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(7.6, 4.6), layout="constrained")
+    beside = {"textcoords": "offset points", "va": "center"}
     axes.loglog(NODES, NODES, color="#999999", linestyle="--")
-    axes.annotate("if nothing saturated", (NODES[-1], NODES[-1]), (-8, 2), textcoords="offset points", ha="right")
-    for curve, colour in zip(content["curves"], ("#D55E00", "#0072B2"), strict=True):
+    axes.annotate("if nothing saturated", (NODES[-1], NODES[-1]), (8, 0), color="#666666", **beside)
+    for curve, colour in zip(content["curves"], ("#D55E00", "#0072B2", "#009E73"), strict=True):
         nodes, speedups = ([point[name] for point in curve["points"]] for name in ("nodes", "speedup"))
         axes.loglog(nodes, speedups, "o-", color=colour)
-        words = f"segments of {curve['segment_seconds']:.0f} s: {curve['points'][-1]['hours']:.1f} h"
-        axes.annotate(words, (nodes[-1], speedups[-1]), (0, 8), textcoords="offset points", ha="right", color=colour)
+        label = f"{words(curve['parts'])}: {curve['points'][-1]['hours'] * 60:.0f} min"
+        axes.annotate(label, (nodes[-1], speedups[-1]), (8, 0), color=colour, **beside)
+    axes.set_xlim(NODES[0] / 1.5, NODES[-1] * ROOM_FOR_WORDS)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xticks([node for node in NODES if str(node)[0] == "1"])
+    axes.minorticks_off()
     axes.set_xlabel(f"nodes of {content['processors_a_node']} processors")
     axes.set_ylabel("times the work of one node")
-    axes.set_title(f"{content['hours']:,.0f} hours of footage, handed out by one process")
+    axes.set_title(f"{content['hours']:,.0f} hours of footage: each command hands out its part")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
 
