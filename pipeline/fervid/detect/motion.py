@@ -97,7 +97,7 @@ def grown(cells: np.ndarray, margin: int) -> np.ndarray:
 def hidden(picture: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A picture uint8 (H, W), flat where no cell of a grid over it is set; and a mask (H, W) of what still shows.
 
-    A cascade passes over what is flat at a twentieth of the cost, wherever it lies.
+    A cascade passes over what is flat almost for free, wherever it lies.
     """
     mask = cv2.resize(cells.view(np.uint8), picture.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return cv2.copyTo(picture, mask, np.full_like(picture, FLAT_LEVEL)), mask

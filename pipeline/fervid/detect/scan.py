@@ -6,6 +6,7 @@ Each octave of face sizes has its own turn. What did not change since it was sca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Scans:
         """The scan for an octave of sizes up to `largest_px` that is due in a picture of that (height, width).
 
         `now` is the tiny picture, `known` the parts that are searched anyway. A part is scanned the more often the
-        smaller it is, so that the work per second of video stays the same.
+        smaller it is, and still costs less than the whole.
         """
         height, width = shape
         whole = 0, 0, width, height
@@ -87,7 +88,7 @@ class Scans:
                 return None
             scan = changed
         share = (scan.part[2] - scan.part[0]) * (scan.part[3] - scan.part[1]) / (width * height)
-        interval = self._plan.full_search_seconds / self._plan.octave_rate**octave * state.delay * share
+        interval = self._plan.full_search_seconds / self._plan.octave_rate**octave * state.delay * sqrt(share)
         if seconds - state.seconds + TIME_EPSILON_SECONDS < interval:
             return None
         state.seconds = seconds
