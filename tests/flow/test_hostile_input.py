@@ -145,15 +145,27 @@ def test_the_traps_above_close_on_a_reader_that_is_not_careful(
 
 
 @pytest.mark.parametrize(
-    "name", ["concat:{canary}|{canary}", "subfile,,start,0,end,9,,:{canary}", "{server}/x.ts", "pipe:0"]
+    ("name", "error", "words"),
+    [
+        ("concat:{canary}|{canary}", InputError, "does not exist"),
+        ("subfile,,start,0,end,9,,:{canary}", InputError, "does not exist"),
+        ("pipe:0", InputError, "does not exist"),
+        ("{server}/x.ts", ConfigError, "http:// is not known"),
+    ],
 )
 def test_a_name_is_a_file_and_never_an_address(
-    tmp_path: Path, canary: Path, address: tuple[str, list[str]], name: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    canary: Path,
+    address: tuple[str, list[str]],
+    name: str,
+    error: type[FervidError],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server, asked = address
     monkeypatch.chdir(tmp_path)
     watch, n_before = Watch(canary), len(asked)
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(error, match=words):
         fervid.analyze(name.replace("{canary}", str(canary)).replace("{server}", server), out=tmp_path / "out")
     assert watch.count() == 0
     assert len(asked) == n_before
