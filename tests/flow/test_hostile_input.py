@@ -25,7 +25,7 @@ from bad_sources import clip, mp4, picture_as_video, ts, write
 from fervid import assets
 from fervid.emotion import make_classifier
 from fervid.emotion.model import load_model_info
-from fervid.errors import ConfigError, InputError, ModelError
+from fervid.errors import ConfigError, FervidError, InputError, ModelError
 from fervid.files import file_sha256
 from fervid.video.probe import probe
 from runner import run_fervid
