@@ -177,12 +177,16 @@ def compare_dense_layers(rows: list[dict[str, Any]]) -> str:
     else:
         answer = f"the network with {'two' if difference > 0 else 'one'} wins by {100 * abs(difference):.1f} points"
         answer += f" (interval {100 * margin:.1f}): the claim {'holds' if difference > 0 else 'does not hold'}"
-    less = "two" if two["gap"] < one["gap"] else "one"
+    gap_margin = math.sqrt(2) * margin  # Training's share has about the same interval as PublicTest's
+    if abs(two["gap"] - one["gap"]) <= gap_margin:
+        over_fitting = f"too close to call (interval {100 * gap_margin:.1f})"
+    else:
+        over_fitting = f"the network with {'two' if two['gap'] < one['gap'] else 'one'} over-fits less"
     return (
         "**Do two dense layers generalise better than one?** "
         f"Two reach {shares[0]:.1%} on PublicTest, one {shares[1]:.1%}; {answer}. "
         f"The gap to Training is {100 * two['gap']:+.1f} points with two and {100 * one['gap']:+.1f} with one: "
-        f"the network with {less} over-fits less.\n"
+        f"{over_fitting}.\n"
     )
 
 
