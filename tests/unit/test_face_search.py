@@ -136,9 +136,7 @@ def test_larger_faces_are_scanned_for_more_often_by_the_rate_of_octaves() -> Non
 
 
 @pytest.mark.parametrize(("shift_px", "scale"), [(35, 1.0), (0, 1.3), (0, 0.77)])
-def test_a_face_beyond_the_close_reach_is_found_as_if_there_were_no_close_one(
-    shift_px: int, scale: float
-) -> None:
+def test_a_face_beyond_the_close_reach_is_found_as_if_there_were_no_close_one(shift_px: int, scale: float) -> None:
     def moved_after(seconds: float) -> np.ndarray:
         if seconds < 0.1:
             return picture_with_faces(150)
