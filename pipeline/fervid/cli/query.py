@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-DEFAULT_RUNS = "outputs"
 Runs = Annotated[list[str] | None, typer.Argument(help="Run folders, or folders of them; also s3://, gs://. [outputs]")]
 
 
@@ -25,6 +24,7 @@ def query(
     Every view has the columns run (its folder) and video (its file name).
     Example: fervid query "SELECT video, start_s, end_s FROM alerts WHERE peak_score > 0.6" outputs
     """
+    from fervid import assets
     from fervid.errors import ConfigError
     from fervid.query.results import write_result
     from fervid.query.session import run_query
@@ -32,7 +32,7 @@ def query(
 
     if form == "parquet" and out is None and sys.stdout.isatty():
         raise ConfigError("Parquet is no text for a terminal. Name a file with --out, or redirect the output.")
-    write_result(run_query(sql, find_sources(runs or [DEFAULT_RUNS])), form, out)
+    write_result(run_query(sql, find_sources(runs or [assets.default_output_folder()])), form, out)
 
 
 def compact(
@@ -43,10 +43,11 @@ def compact(
 
     `fervid query "..." outputs/compacted` reads the copy alone. Run it again when runs have changed.
     """
+    from fervid import assets
     from fervid.query.compact import compact_runs
     from fervid.query.sources import Sources, find_sources
 
-    found = find_sources(runs or [DEFAULT_RUNS])
+    found = find_sources(runs or [assets.default_output_folder()])
     done = compact_runs(Sources(found.runs), out)
     counts = ", ".join(f"{n:,} {name}" for name, n in done.rows.items())
     typer.echo(f"{done.runs} runs: {counts}\n  {done.folder}")
