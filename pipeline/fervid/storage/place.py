@@ -25,9 +25,10 @@ EXTRAS = {"s3": "s3", "gs": "gcs"}
 """The scheme of an object store, and the extra of fervid that brings its library."""
 
 SCHEME_END = "://"
-BLOCK_BYTES, MAX_BLOCKS = 4 << 20, 6
-"""Fetched at a time from an object: some seconds of video. The next block is fetched while one is read, and the last
-ones are kept: a decoder goes back and forth between the index of a file and its pictures."""
+BLOCK_BYTES, MAX_BLOCKS = 1 << 20, 16
+"""Fetched at a time from an object: about a second of video. The next block is fetched while one is read, and the last
+ones are kept: a decoder goes back and forth between the index of a file and its pictures. Larger blocks save requests,
+but each segment opens the file anew, at several places."""
 
 
 def as_place(name: str | Place) -> Place:
