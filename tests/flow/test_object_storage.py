@@ -292,12 +292,12 @@ def test_doctor_removes_uploads_and_tables_of_runs_that_ended_in_the_middle(stor
     from fervid.storage.examine import examine_storage
 
     out = as_place(f"{store}/remains")
-    whole = fervid.analyze(f"{inputs}/many/{MANY[0]}", out=out, device="cpu", plot=False)
-    run = whole.manifest.video_id
+    fervid.analyze(f"{inputs}/many/{MANY[0]}", out=out, device="cpu", plot=False)
     before = objects_below(str(out))
     key = "remains/stopped-0123abcd/faces.parquet"
     (out / "stopped-0123abcd" / "faces.parquet").write_bytes(b"half")
     (out / "stopped-0123abcd" / "observations" / "00000.parquet").write_bytes(b"seen")
+    (out / "stopped-0123abcd" / "reviews.parquet").write_bytes(b"what somebody said")
     (out / ".batch.4711.part").write_bytes(b"rows")
     upload = out.fs.call_s3("create_multipart_upload", Bucket=BUCKET, Key=key)
     out.fs.call_s3("upload_part", Bucket=BUCKET, Key=key, UploadId=upload["UploadId"], PartNumber=1, Body=b"x" * 1000)
@@ -316,8 +316,9 @@ def test_doctor_removes_uploads_and_tables_of_runs_that_ended_in_the_middle(stor
     cleaned = {one.check: one for one in examine_storage(out, clean="remains")}
     assert cleaned["remains"].detail.endswith("3 objects and uploads removed")
     assert out.fs.call_s3("list_multipart_uploads", Bucket=BUCKET, Prefix="remains/").get("Uploads", []) == []
-    assert set(objects_below(str(out))) == {*before, "stopped-0123abcd/observations/00000.parquet"}
+    verdicts, observed = "stopped-0123abcd/reviews.parquet", "stopped-0123abcd/observations/00000.parquet"
+    assert set(objects_below(str(out))) == {*before, verdicts, observed}
     assert {one.check: one for one in examine_storage(out, clean="all")}["remains"].detail.endswith(
         "1 objects and uploads removed"
     )
-    assert objects_below(str(out)) == before, f"the run {run} is whole"
+    assert objects_below(str(out)) == before | {verdicts: b"what somebody said"}

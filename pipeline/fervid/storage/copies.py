@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,18 +28,20 @@ class Copies:
         self._scratch = Path(tempfile.mkdtemp(prefix="fervid-"))
         atexit.register(shutil.rmtree, self._scratch, ignore_errors=True)
         base = f"{top.path.rstrip('/')}/"
-        names = [path.removeprefix(base) for path in sorted(self._fs.find(top.path))]
         marks = frozenset(marks)
-        folders = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in marks}
+        names_of: dict[str, set[str]] = defaultdict(set)
+        for path in self._fs.find(top.path):
+            folder, _, name = path.removeprefix(base).rpartition("/")
+            names_of[folder].add(name)
         self._there: dict[Path, set[str]] = {}
         self.places: dict[Path, UPath] = {}
         """Each folder on disk, and the one that it stands for."""
-        for number, folder in enumerate(sorted(folders)):
+        for number, folder in enumerate(sorted(folder for folder, names in names_of.items() if names & marks)):
             place = top / folder if folder else top
             local = self._scratch / str(number) / place.name
             local.mkdir(parents=True)
             self.places[local] = place
-            self._there[local] = {name.rpartition("/")[2] for name in names if name.rpartition("/")[0] == folder}
+            self._there[local] = names_of[folder]
         for mark in marks:
             self.fetch(mark)
 

@@ -8,7 +8,7 @@ observations are no remains: the same command goes on from them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from fervid.batch.lock import locked
 from fervid.batch.report import WAITING
 from fervid.errors import ConfigError, InputError, OutputInUse
 from fervid.manifest import MANIFEST, manifest_content
-from fervid.run import RUN_NAME
-from fervid.run_folder import OBSERVATIONS
+from fervid.run import PLOT, RUN_NAME
+from fervid.run_folder import ALERTS, OBSERVATIONS, TABLES
 from fervid.storage.claim import CLOCK, LEASE_SECONDS, LOCK, modified, read_claim, store_time
 from fervid.storage.place import Place, is_on_disk, names_in, remove_file
 from fervid.storage.publish import PART
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from upath import UPath
 
 BATCH = "batch"
+OWN_FILES = frozenset((PLOT, *ALERTS, *(f"{table}.parquet" for table in TABLES)))
+"""What an analysis publishes into a run folder and makes again, besides observations and the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,7 @@ def clean(out: UPath, found: Survey, *, with_interrupted: bool = False) -> int:
 
 def _judge(found: Survey, folder: UPath, files: dict[str, Any]) -> None:
     if MANIFEST in files:
-        try:
-            content = manifest_content(folder)
-        except InputError:
-            content = {"outputs": [MANIFEST, ""]}
-        if set(content["outputs"]) <= set(files):
+        if _is_whole(folder, files):
             found.n_complete += 1
         else:
             found.torn.append(folder.name)
@@ -136,8 +134,15 @@ def _judge(found: Survey, folder: UPath, files: dict[str, Any]) -> None:
     observed = [name for name in files if name.startswith(f"{OBSERVATIONS}/")]
     if observed:
         found.interrupted[folder.name] = len(observed)
-    for name in sorted(set(files) - set(observed)):
+    for name in sorted(set(files) & OWN_FILES):  # verdicts, and what else people put there, stay
         found.remnants.append(Remnant(folder / name, "table of a run that was not finished", files[name]["size"]))
+
+
+def _is_whole(folder: UPath, files: Iterable[str]) -> bool:
+    try:
+        return set(manifest_content(folder)["outputs"]) <= set(files)
+    except InputError:
+        return False
 
 
 def _remove_alone(owner: UPath, places: list[UPath]) -> int:
