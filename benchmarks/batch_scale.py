@@ -22,7 +22,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[1] / "pipeline"
 sys.path.insert(0, str(SOURCE))
 
-START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 
 
 def make_tiny_video(path: Path) -> Path:

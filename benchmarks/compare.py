@@ -44,7 +44,7 @@ BEGIN, END = "<!-- benchmarks/compare.py -->", "<!-- end -->"
 FPS, MIN_FACE_SHARE, HEAD_SECONDS, CLIP_SECONDS = 5.0, 0.08, 2.0, 64.0
 FERVID, SELECTIVE = "fervid", "selective decode"
 
-START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 
 DECODE = """
 import sys

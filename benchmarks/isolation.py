@@ -51,7 +51,7 @@ workers = int(sys.argv[3]) or None
 fervid.analyze(sys.argv[1], out=sys.argv[2], settings=fervid.load_settings(environment={}), device="cpu",
                workers=workers, overwrite=True, plot=False)
 """
-COMMAND = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+COMMAND = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 OPTIONS = ("--workers", "1", "--device", "cpu", "--overwrite", "--no-plot", "-q")
 
 

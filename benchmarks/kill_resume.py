@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "pipeline"), str(ROOT / "tests")]
 
-START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 VIDEO_SECONDS = (4, 3, 2)
 MAX_STARTS = 4
 OTHER_WORKERS = (1, 4)

@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 WARM_UP_SECONDS = 10.0
 SAMPLE_SECONDS = 2.0
 FPS_BAR, LATENCY_BAR_MS = 10.0, 150.0

@@ -24,7 +24,7 @@ from fervid.opencv import cv2
 from process_tree import Cost, cost_of
 
 ROOT = Path(__file__).resolve().parents[1]
-START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 WIDTH_PX, HEIGHT_PX, FRAME_RATE, PIECE_SECONDS, FACE_PX = 160, 120, 5, 60, 80
 SHORT_SHARE = 20
 """The short video is this many times shorter."""

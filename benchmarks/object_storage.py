@@ -23,7 +23,7 @@ from object_store import BUCKET, s3_server  # noqa: E402
 from process_tree import cost_of  # noqa: E402
 from synthetic import constant_rate, write_video  # noqa: E402
 
-COMMAND = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+COMMAND = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 CLIPS, CLIP_SECONDS = 3, 10
 REQUEST = re.compile(r'"(GET|PUT|HEAD|DELETE|POST) (\S*)')
 

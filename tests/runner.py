@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "pipeline"
-START = "import sys; sys.argv[0] = 'fervid'; from fervid.cli import main; main()"
+START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
 
 HELD_TO_PERMISSIONS = """
 import ctypes, os, sys

@@ -197,7 +197,7 @@ def test_config_prints_what_would_be_used() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
 def test_an_interrupted_analysis_says_so_and_leaves_no_manifest(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", constant_rate(60))
-    spoil = "import os, signal, threading; threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()"
+    spoil = "import os, signal, threading; threading.Timer(0.8, os.kill, (os.getpid(), signal.SIGINT)).start()"
     done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), "-q", "--fps", "25", before=spoil)
     assert done.returncode == 130
     assert done.stderr.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"

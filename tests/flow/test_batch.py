@@ -33,8 +33,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds, of which every frame takes a while at 25 frames a second."""
-    return write_video(tmp_path_factory.mktemp("long") / "long.mp4", constant_rate(20), face_until(20))
+    """A minute, of which every frame takes a while at 25 frames a second: no machine is done before a test is."""
+    return write_video(tmp_path_factory.mktemp("long") / "long.mp4", constant_rate(60), face_until(60))
 
 
 def tables(out: Path) -> dict[str, bytes]:
@@ -202,7 +202,7 @@ def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
 @pytest.mark.slow
 def test_an_interrupt_from_the_terminal_is_one_line_at_any_moment(long_clip: Path, tmp_path: Path) -> None:
     """A terminal sends it to every process of the command at once."""
-    for seconds in (0.6, 1.2):
+    for seconds in (0.2, 0.6, 1.2):
         process = start(long_clip, "-o", tmp_path / "out", *SEGMENTS, "--fps", "25", own_group=True)
         wait_for(lambda p=process: _children(p.pid), process)  # from then on it hears signals as it should
         time.sleep(seconds)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import traceback
-from types import FrameType
 
 import typer
 
@@ -84,8 +82,6 @@ def options(
 
 def main() -> None:
     """Run a command; the only place where errors become messages and exit codes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
     try:
         arguments = _general_options_first(sys.argv[1:])
         _refuse_stores(arguments)
@@ -118,11 +114,6 @@ def _refuse_stores(arguments: list[str]) -> None:
     if stores and command not in READ_STORES:
         known = ", ".join(READ_STORES)
         raise ConfigError(f"{stores[0]}: `fervid {command}` reads files on disk. Copy them first; {known} read stores.")
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    print("fervid: stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)
-    raise SystemExit(128 + number)
 
 
 def _fail(message: str, code: int) -> None:
