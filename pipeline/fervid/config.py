@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -90,11 +90,11 @@ class DetectSettings(_Section):
         description="each part of the picture is searched this often, faces found before in every frame; "
         "0 searches every frame in full and switches all savings below off",
     )
-    octave_rate: float = Field(
-        default=2.0,
-        ge=1,
-        le=4,
-        description="faces twice as large are searched for this many times as often, at a quarter of the cost",
+    octave_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(1.0, 0.6, 0.2),
+        min_length=1,
+        description="shares of full_search_seconds for the smallest faces, for those twice as large, and so on; "
+        "the last one holds for all larger ones",
     )
     quiet_factor: float = Field(
         default=1.0,

@@ -125,14 +125,25 @@ def test_between_two_faces_that_come_at_far_ends_nothing_is_scanned() -> None:
     assert work.pixels - before.pixels < 0.6 * of_everything
 
 
-def test_larger_faces_are_scanned_for_more_often_by_the_rate_of_octaves() -> None:
-    often, rarely = (
-        searched(moving_face, 9, SearchPlan(full_search_seconds=0.8, octave_rate=rate, still_level=0))[1].full_searches
-        for rate in (2.0, 1.0)
-    )
+def test_larger_faces_are_scanned_for_more_often_by_their_shares() -> None:
+    def n_scans(*shares: float) -> int:
+        plan = SearchPlan(full_search_seconds=0.8, octave_shares=shares, still_level=0, keep_lost_seconds=0)
+        return searched(lambda _: empty_picture(), 9, plan)[1].full_searches
+
     octaves = 4
-    assert rarely == 3 * octaves
-    assert often == 3 + 5 + 9 + 9
+    assert n_scans(1.0) == 3 * octaves
+    assert n_scans(1.0, 0.5) == 3 + 5 * (octaves - 1)
+
+
+def test_while_nothing_happens_larger_faces_are_scanned_for_more_rarely_until_a_face_comes() -> None:
+    def n_scans(comes_seconds: float) -> int:
+        plan = SearchPlan(full_search_seconds=0.8, octave_shares=(0.25,), still_level=0)
+        pictures = {False: picture_with_faces(), True: picture_with_faces(150)}
+        return searched(lambda t: pictures[t >= comes_seconds], 9, plan)[1].full_searches
+
+    octaves = 4
+    assert n_scans(9.0) == octaves * len([0.0, 0.2, 0.6, 1.0, 1.4])
+    assert n_scans(0.9) == octaves * len([0.0, 0.2, 0.6, 1.0, 1.2, 1.6])
 
 
 @pytest.mark.parametrize(("shift_px", "scale"), [(35, 1.0), (0, 1.3), (0, 0.77)])

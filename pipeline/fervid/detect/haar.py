@@ -17,10 +17,10 @@ CASCADES = {
     "default": ("haarcascade_frontalface_default.xml", 24, 5.16, 0.73),
 }
 
-STEPS: dict[Effort, float] = {"normal": 1, "rough": 2, "fine": 0.5, "lenient": 0.5}
+STEPS: dict[Effort, float] = {"normal": 1, "rough": 2, "fine": 0.5, "lenient": 0.5, "close": 2 / 3}
 """Powers of the scale factor: a rough search takes every second scale, a fine one scales in between too."""
 
-NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "lenient": 0.25}
+NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "lenient": 0.25, "close": 0.25}
 """Share of the neighbours that a box needs, measured by benchmarks/detect.py."""
 
 
@@ -42,6 +42,8 @@ class HaarDetector:
     ) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,) from the weight of the last cascade level."""
         boxes, weights = self.detect_with_weights(gray, max_face_px=max_face_px, effort=effort)
+        if not len(boxes):
+            return boxes, np.zeros(0, np.float32)
         return boxes, (1 / (1 + np.exp(-(weights - self._midpoint) / self._scale))).astype(np.float32)
 
     def detect_with_weights(
@@ -60,6 +62,8 @@ class HaarDetector:
             maxSize=(largest, largest),
             outputRejectLevels=True,
         )
+        if not len(found):
+            return np.zeros((0, 4), np.float32), np.zeros(0)
         boxes = np.asarray(found, np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         return boxes, np.asarray(weights, np.float64).reshape(-1)

@@ -5,6 +5,9 @@ A picture becomes a tiny one whose cells are means over many pixels, so that sen
 
 from __future__ import annotations
 
+from functools import cache
+from math import ceil
+
 import numpy as np
 
 from fervid.opencv import cv2
@@ -45,53 +48,54 @@ def tiny(picture: np.ndarray) -> np.ndarray:
 
 def changed_cells(before: np.ndarray, now: np.ndarray, *, level: float) -> np.ndarray:
     """Cells of two tiny pictures that differ by more than `level` of 255: bool (h, w)."""
-    return np.asarray(cv2.absdiff(before, now) > level)
+    return cv2.threshold(cv2.absdiff(before, now), level, 1, cv2.THRESH_BINARY)[1].view(bool)
+
+
+def shot_thumbnail(picture: np.ndarray) -> np.ndarray:
+    """What shots are told apart by: the levels float64 (n,) of a picture shrunk to `SHOT_THUMBNAIL_PX`."""
+    return cv2.resize(picture, SHOT_THUMBNAIL_PX, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
 
 
 def is_new_shot(before: np.ndarray, now: np.ndarray, *, threshold: float) -> bool:
-    """Whether two tiny pictures hardly correlate and differ in their levels too; both changes lie in 0..1.
+    """Whether two shot thumbnails hardly correlate and differ in their levels too; both changes lie in 0..1.
 
     The larger change has to exceed `threshold`, the smaller a quarter of it. A false alarm costs one full search, so
     this looks at two frames only and leaves telling flashes and pans from cuts to the second half.
     """
-    one, other = (
-        cv2.resize(picture, SHOT_THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
-        for picture in (before, now)
-    )
-    levels = float(np.abs(one - other).mean()) / HALF_RANGE
-    one, other = one - one.mean(), other - other.mean()
-    norm = float(np.sqrt((one**2).sum() * (other**2).sum()))
-    structure = (1 - float((one * other).sum()) / norm) / 2 if norm else 0.5
+    n = len(before)
+    levels = float(np.abs(before - now).sum()) / (n * HALF_RANGE)
+    if levels <= threshold / 4:
+        return False  # most frames
+    one, other = before - before.mean(), now - now.mean()
+    norm = float(np.sqrt((one @ one) * (other @ other)))
+    structure = (1 - float(one @ other) / norm) / 2 if norm else 0.5
     return max(levels, structure) > threshold and min(levels, structure) > threshold / 4
 
 
 def bounding_rectangle(cells: np.ndarray) -> tuple[float, float, float, float] | None:
     """The smallest rectangle around the set cells, as shares of width and height: left, top, right, bottom."""
-    rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
-    if not len(rows):
+    left, top, columns, rows = cv2.boundingRect(cells.view(np.uint8))
+    if not columns:
         return None
     height, width = cells.shape
-    return (
-        float(columns[0] / width),
-        float(rows[0] / height),
-        float((columns[-1] + 1) / width),
-        float((rows[-1] + 1) / height),
-    )
+    return left / width, top / height, (left + columns) / width, (top + rows) / height
 
 
 def cells_of(part: Rectangle, shape: tuple[int, int], grid: tuple[int, ...]) -> tuple[slice, slice]:
     """The rows and columns of a grid of cells over a picture of that (height, width) that a part of it covers."""
     rows, columns = grid[0] / shape[0], grid[1] / shape[1]
     left, top, right, bottom = part
-    return slice(int(top * rows), int(np.ceil(bottom * rows))), slice(
-        int(left * columns), int(np.ceil(right * columns))
-    )
+    return slice(int(top * rows), ceil(bottom * rows)), slice(int(left * columns), ceil(right * columns))
 
 
 def grown(cells: np.ndarray, margin: int) -> np.ndarray:
     """The set cells and all that lie up to `margin` rows and columns away: bool (h, w)."""
-    side = 2 * margin + 1
-    return cv2.dilate(cells.view(np.uint8), np.ones((side, side), np.uint8)).view(bool)
+    return cv2.dilate(cells.view(np.uint8), _square(2 * margin + 1)).view(bool)
+
+
+@cache
+def _square(side: int) -> np.ndarray:
+    return np.ones((side, side), np.uint8)
 
 
 def hidden(picture: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ class SearchPlan:
     """When to search. Seconds are seconds of video; 0 switches a saving off."""
 
     full_search_seconds: float = 0.8
-    octave_rate: float = 2.0
+    octave_shares: tuple[float, ...] = (1.0, 0.6, 0.2)
     quiet_factor: float = 1.0
     keep_lost_seconds: float = 2.0
     close_first: bool = True

@@ -12,10 +12,14 @@ import numpy as np
 
 from fervid.detect.motion import Rectangle, bounding_rectangle, cells_of, changed_cells, grown
 from fervid.detect.plan import SearchPlan, SearchWork
+from fervid.opencv import cv2
 
 PATIENCE = 2.0
 """While no face comes or goes, the interval of each octave grows by this factor from scan to scan, up to the plan's
 `quiet_factor`: dense where faces change, sparse where nothing happens."""
+
+QUIET_SHARE = 0.4
+"""Meanwhile no octave is scanned more often than after this share of the time between full searches."""
 
 WHOLE_SHARE = 0.6
 """A changed part larger than this share of the picture is not cut out: what did not change in it is hidden alone."""
@@ -88,20 +92,25 @@ class Scans:
                 return None
             scan = changed
         share = (scan.part[2] - scan.part[0]) * (scan.part[3] - scan.part[1]) / (width * height)
-        interval = self._plan.full_search_seconds / self._plan.octave_rate**octave * state.delay * sqrt(share)
+        interval = self._plan.full_search_seconds * self._share_of(octave) * state.delay * sqrt(share)
         if seconds - state.seconds + TIME_EPSILON_SECONDS < interval:
             return None
         state.seconds = seconds
-        state.delay = min(self._plan.quiet_factor, state.delay * PATIENCE)
+        most = max(self._plan.quiet_factor, QUIET_SHARE / self._share_of(octave))
+        state.delay = min(most, state.delay * PATIENCE)
         if scan.cells is None:
             state.whole_seconds, state.searched_tiny = seconds, now
         else:
-            state.searched_tiny = np.where(scan.cells, now, state.searched_tiny)
+            state.searched_tiny = cv2.copyTo(now, scan.cells.view(np.uint8), state.searched_tiny.copy())
         if scan.part == whole:
             self._work.full_searches += 1
         else:
             self._work.part_searches += 1
         return scan
+
+    def _share_of(self, octave: int) -> float:
+        shares = self._plan.octave_shares
+        return shares[min(octave, len(shares) - 1)]
 
     def _changed(
         self, before: np.ndarray, now: np.ndarray, shape: tuple[int, int], largest_px: int, known: list[Rectangle]

@@ -8,12 +8,23 @@ last searched gives the same answer again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fervid.detect.effort import Effort
-from fervid.detect.motion import Halves, Rectangle, cells_of, changed_cells, hidden, is_new_shot, shrunk, tiny
+from fervid.detect.motion import (
+    Halves,
+    Rectangle,
+    cells_of,
+    changed_cells,
+    hidden,
+    is_new_shot,
+    shot_thumbnail,
+    shrunk,
+    tiny,
+)
 from fervid.detect.plan import SearchPlan as SearchPlan
 from fervid.detect.plan import SearchWork as SearchWork
 from fervid.detect.scan import Scan, Scans
@@ -21,6 +32,8 @@ from fervid.detect.turning import turned, turned_back
 from fervid.geometry import iou_matrix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fervid.detect import Detector
 
 OCTAVE = 2
@@ -29,6 +42,7 @@ OCTAVE = 2
 SIZES_AN_OCTAVE, PLACES_A_FACE = 4, 4
 """The grid of regions: sizes between a face and one twice as large, and places across a face."""
 
+UPRIGHT = (0.0,)
 TILTS_DEGREES = (0.0, 20.0, -20.0)
 """A cascade finds upright faces. Turning a region costs little, and finds the heads tilted to one side."""
 
@@ -36,8 +50,8 @@ FACE_STILL_SHARE = 0.4
 """A box is taken over only where less than this share of `still_level` changed: a face that moved by a few pixels looks
 otherwise in a crop whose box stayed behind."""
 
-LOOKS_IN_A_ROW = 3
-"""Where a face was lost so many frames are searched for it, and then every second one."""
+LOOKS_IN_A_ROW, TILTED_LOOKS = 3, 1
+"""Where a face was lost so many frames are searched for it, and then every second one; so many for tilted heads."""
 
 SAME_FACE_IOU = 0.3
 """Two boxes of a frame that overlap more are one face; the surer one stays."""
@@ -87,20 +101,24 @@ class _Found:
     def none(cls) -> _Found:
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
-    def joined(self, other: _Found) -> _Found:
-        """Both, one box a face."""
-        if len(self.boxes) + len(other.boxes) <= 1:
-            return other if len(other.boxes) else self
-        boxes = np.concatenate([self.boxes, other.boxes])
-        confidence = np.concatenate([self.confidence, other.confidence])
+    @classmethod
+    def joined(cls, found: Iterable[_Found]) -> _Found:
+        """All of them, one box a face."""
+        parts = [part for part in found if len(part.boxes)]
+        if not parts:
+            return cls.none()
+        if len(parts) == 1 and len(parts[0].boxes) == 1:
+            return parts[0]
+        boxes = np.concatenate([part.boxes for part in parts])
+        confidence = np.concatenate([part.confidence for part in parts])
         order = np.lexsort((boxes[:, 1], boxes[:, 0], -confidence))
         boxes, confidence = boxes[order], confidence[order]
-        same = iou_matrix(boxes, boxes) > SAME_FACE_IOU
+        same = (iou_matrix(boxes, boxes) > SAME_FACE_IOU).tolist()
         keep: list[int] = []
-        for i in range(len(boxes)):
-            if not same[i, keep].any():
+        for i, same_as in enumerate(same):
+            if not any(same_as[j] for j in keep):
                 keep.append(i)
-        return _Found(boxes[keep], confidence[keep])
+        return cls(boxes[keep], confidence[keep])
 
     def covers(self, box: np.ndarray) -> bool:
         return bool((iou_matrix(box[None], self.boxes) > SAME_FACE_IOU).any())
@@ -113,7 +131,7 @@ class FaceSearch:
         self._detector, self._plan, self._work = detector, plan, work
         self._places: list[_Place] = []
         self._scans = Scans(plan, work)
-        self._last: np.ndarray | None = None
+        self._last_thumbnail: np.ndarray | None = None
         self._shape: tuple[int, int] = (0, 0)
 
     def find(self, picture: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -133,15 +151,12 @@ class FaceSearch:
         if self._starts_afresh(picture, now):
             self._places = []
             self._scans.start_afresh()
-        self._last, self._shape = now, (picture.shape[0], picture.shape[1])
         before = self._work.pixels
-        found = _Found.none()
-        for place in self._places:
-            found = found.joined(self._look_again(place, picture, now, seconds))
+        found = _Found.joined([self._look_again(place, picture, now, seconds) for place in self._places])
         n_known = len(found.boxes)
         for candidate in self._candidates(picture, now, seconds):
             if not found.covers(candidate):
-                found = found.joined(self._search_region(picture, candidate, effort="fine"))
+                found = _Found.joined([found, self._search_region(picture, candidate, effort="fine")])
         has_come, has_gone = len(found.boxes) > n_known, n_known < sum(place.is_seen for place in self._places)
         if has_come or has_gone:
             self._scans.hurry()
@@ -150,10 +165,13 @@ class FaceSearch:
         return found
 
     def _starts_afresh(self, picture: np.ndarray, now: np.ndarray) -> bool:
-        if self._last is None or picture.shape != self._shape:
+        """Whether what is known holds no more: at the first frame, a new size or a cut."""
+        last, self._last_thumbnail = self._last_thumbnail, shot_thumbnail(now)
+        last_shape, self._shape = self._shape, (picture.shape[0], picture.shape[1])
+        if last is None or last_shape != self._shape:
             return True
         threshold = self._plan.new_shot_threshold
-        is_cut = threshold > 0 and is_new_shot(self._last, now, threshold=threshold)
+        is_cut = threshold > 0 and is_new_shot(last, self._last_thumbnail, threshold=threshold)
         self._work.cuts += is_cut
         return is_cut
 
@@ -161,26 +179,32 @@ class FaceSearch:
         """The faces around a place: searched, or taken over where nothing changed."""
         plan = self._plan
         if plan.still_level and seconds - place.searched_seconds < plan.still_seconds:
-            cells = changed_cells(place.searched_tiny, now, level=plan.still_level * FACE_STILL_SHARE)
-            if not cells[cells_of(self._region(place.box), self._shape, now.shape)].any():
+            around = cells_of(self._region(place.box), self._shape, now.shape)
+            level = plan.still_level * FACE_STILL_SHARE
+            if not changed_cells(place.searched_tiny[around], now[around], level=level).any():
                 self._work.taken_over += 1
                 if not place.is_seen:
                     return _Found.none()
                 return _Found(place.box[None], np.array([place.confidence], np.float32))
+        tilts: tuple[float, ...] = TILTS_DEGREES
         if not place.is_seen:
             place.n_looks += 1
             if place.n_looks > LOOKS_IN_A_ROW and place.n_looks % 2 == 0:
                 return _Found.none()
+            if place.n_looks > TILTED_LOOKS:
+                tilts = UPRIGHT
         place.searched_seconds, place.searched_tiny = seconds, now
         if place.is_seen and plan.close_first:
-            found = self._search_turned(picture, place.box, 0.0, effort="lenient", reach=CLOSE)
+            found = self._search_turned(picture, place.box, 0.0, effort="close", reach=CLOSE)
             if len(found.boxes) and not self._ends_at(found.boxes, _roughly(place.box), CLOSE):
                 return found
-        return self._search_region(picture, place.box, effort="lenient")
+        return self._search_region(picture, place.box, effort="lenient", tilts=tilts)
 
-    def _search_region(self, picture: np.ndarray, box: np.ndarray, *, effort: Effort) -> _Found:
-        """Faces about as large as `box` around it: upright first, then with the head tilted to either side."""
-        for tilt in TILTS_DEGREES:
+    def _search_region(
+        self, picture: np.ndarray, box: np.ndarray, *, effort: Effort, tilts: tuple[float, ...] = TILTS_DEGREES
+    ) -> _Found:
+        """Faces about as large as `box` around it: with the first tilt of the head at which there are any."""
+        for tilt in tilts:
             found = self._search_turned(picture, box, tilt, effort=effort)
             if len(found.boxes):
                 break
@@ -201,6 +225,8 @@ class FaceSearch:
         largest = size * reach.size_range * shrink
         self._work.pixels += area.size
         found = self._detect(turned(area, tilt_degrees), max_face_px=largest, effort=effort)
+        if not len(found.boxes):
+            return found
         boxes = turned_back(found.boxes, area.shape, tilt_degrees) * scale
         return _Found(boxes + np.array([left, top] * 2, np.float32), found.confidence)
 
@@ -210,13 +236,16 @@ class FaceSearch:
         size = float(around[2] - around[0])
         left, top, right, bottom = self._region(around, reach.margin_share)
         height, width = self._shape
-        inner = np.array([left or -size, top or -size]) + EDGE_SHARE * size
-        outer = np.array([right + size * (right == width), bottom + size * (bottom == height)]) - EDGE_SHARE * size
-        sides = boxes[:, 2] - boxes[:, 0]
-        is_at_end = (boxes[:, :2] < inner).any(axis=1) | (boxes[:, 2:] > outer).any(axis=1)
-        is_at_end |= sides < size / reach.size_range * (1 + SIZE_EDGE_SHARE)
-        is_at_end |= sides > size * reach.size_range * (1 - SIZE_EDGE_SHARE)
-        return bool(is_at_end.any())
+        edge = EDGE_SHARE * size
+        low_x, low_y = (left or -size) + edge, (top or -size) + edge
+        high_x = right - edge + size * (right == width)
+        high_y = bottom - edge + size * (bottom == height)
+        smallest = size / reach.size_range * (1 + SIZE_EDGE_SHARE)
+        largest = size * reach.size_range * (1 - SIZE_EDGE_SHARE)
+        return any(
+            x0 < low_x or y0 < low_y or x1 > high_x or y1 > high_y or not smallest <= x1 - x0 <= largest
+            for x0, y0, x1, y1 in boxes.tolist()
+        )
 
     def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[np.ndarray]:
         """Boxes that may be faces, from the scans that are due."""
@@ -236,14 +265,14 @@ class FaceSearch:
         """Boxes (n, 4) that may be faces of up to twice the smallest size in a picture that was shrunk for them."""
         across, down = picture.shape[1] / self._shape[1], picture.shape[0] / self._shape[0]
         left, top = int(scan.part[0] * across), int(scan.part[1] * down)
-        inside = slice(top, int(np.ceil(scan.part[3] * down))), slice(left, int(np.ceil(scan.part[2] * across)))
+        inside = slice(top, ceil(scan.part[3] * down)), slice(left, ceil(scan.part[2] * across))
         n_pixels = picture[inside].size
         if scan.cells is not None:
             picture, mask = hidden(picture, scan.cells)
             n_pixels = int(np.count_nonzero(mask[inside]))
         self._work.pixels += n_pixels
         largest = self._detector.smallest_face_px * OCTAVE
-        found = self._detect(picture[inside], max_face_px=largest, effort="rough").joined(_Found.none())
+        found = _Found.joined([self._detect(picture[inside], max_face_px=largest, effort="rough")])
         return np.asarray((found.boxes + np.array([left, top] * 2, np.float32)) / np.array([across, down] * 2))
 
     def _cut_out(self, picture: np.ndarray, part: Rectangle, shrink: float) -> tuple[np.ndarray, int, int, np.ndarray]:
@@ -259,13 +288,14 @@ class FaceSearch:
         return _Found(*self._detector.detect(area, max_face_px=max_face_px, effort=effort))
 
     def _region(self, box: np.ndarray, margin_share: float = WIDE.margin_share) -> Rectangle:
-        margin = float(box[2] - box[0]) * margin_share
+        left, top, right, bottom = box.tolist()
+        margin = (right - left) * margin_share
         height, width = self._shape
         return (
-            max(0, int(box[0] - margin)),
-            max(0, int(box[1] - margin)),
-            min(width, int(np.ceil(box[2] + margin))),
-            min(height, int(np.ceil(box[3] + margin))),
+            max(0, int(left - margin)),
+            max(0, int(top - margin)),
+            min(width, ceil(right + margin)),
+            min(height, ceil(bottom + margin)),
         )
 
     def _remember(self, found: _Found, now: np.ndarray, seconds: float) -> None:
@@ -295,7 +325,8 @@ def _roughly(box: np.ndarray) -> np.ndarray:
 
     Boxes that differ little thus lead to the same search and the same answer, whatever happened in frames before.
     """
-    size = 2 ** (round(float(np.log2(box[2] - box[0])) * SIZES_AN_OCTAVE) / SIZES_AN_OCTAVE)
+    left, top, right, bottom = box.tolist()
+    size = 2 ** (round(log2(right - left) * SIZES_AN_OCTAVE) / SIZES_AN_OCTAVE)
     step = size / PLACES_A_FACE
-    centre = np.round((box[:2] + box[2:]) / 2 / step) * step
-    return np.concatenate([centre - size / 2, centre + size / 2])
+    x, y = round((left + right) / 2 / step) * step, round((top + bottom) / 2 / step) * step
+    return np.array([x - size / 2, y - size / 2, x + size / 2, y + size / 2])
