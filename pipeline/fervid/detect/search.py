@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fervid.detect.effort import Effort
+from fervid.detect.faces import Box, Face, is_same_face, one_box_a_face
 from fervid.detect.motion import (
     Halves,
     Rectangle,
@@ -29,11 +30,9 @@ from fervid.detect.plan import SearchPlan as SearchPlan
 from fervid.detect.plan import SearchWork as SearchWork
 from fervid.detect.scan import Scan, Scans
 from fervid.detect.turning import turned, turned_back
-from fervid.geometry import iou_matrix
+from fervid.opencv import cv2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fervid.detect import Detector
 
 OCTAVE = 2
@@ -52,9 +51,6 @@ otherwise in a crop whose box stayed behind."""
 
 LOOKS_IN_A_ROW, TILTED_LOOKS = 3, 1
 """Where a face was lost so many frames are searched for it, and then every second one; so many for tilted heads."""
-
-SAME_FACE_IOU = 0.3
-"""Two boxes of a frame that overlap more are one face; the surer one stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,52 +72,17 @@ EDGE_SHARE, SIZE_EDGE_SHARE = 0.04, 0.08
 size does may be larger or smaller."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Place:
     """Where a face is or was: its last box, and when and in what picture it was last searched."""
 
-    box: np.ndarray
-    confidence: float
+    face: Face
     seen_seconds: float
     searched_seconds: float
     searched_tiny: np.ndarray
     is_seen: bool = True
     n_looks: int = 0
     """Frames in which it was looked for since it was lost."""
-
-
-@dataclass(slots=True)
-class _Found:
-    """Boxes float32 (n, 4) in pixels of the picture, the surest first, and their confidence."""
-
-    boxes: np.ndarray
-    confidence: np.ndarray
-
-    @classmethod
-    def none(cls) -> _Found:
-        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-
-    @classmethod
-    def joined(cls, found: Iterable[_Found]) -> _Found:
-        """All of them, one box a face."""
-        parts = [part for part in found if len(part.boxes)]
-        if not parts:
-            return cls.none()
-        if len(parts) == 1 and len(parts[0].boxes) == 1:
-            return parts[0]
-        boxes = np.concatenate([part.boxes for part in parts])
-        confidence = np.concatenate([part.confidence for part in parts])
-        order = np.lexsort((boxes[:, 1], boxes[:, 0], -confidence))
-        boxes, confidence = boxes[order], confidence[order]
-        same = (iou_matrix(boxes, boxes) > SAME_FACE_IOU).tolist()
-        keep: list[int] = []
-        for i, same_as in enumerate(same):
-            if not any(same_as[j] for j in keep):
-                keep.append(i)
-        return cls(boxes[keep], confidence[keep])
-
-    def covers(self, box: np.ndarray) -> bool:
-        return bool((iou_matrix(box[None], self.boxes) > SAME_FACE_IOU).any())
 
 
 class FaceSearch:
@@ -143,21 +104,23 @@ class FaceSearch:
             self._work.full_searches += 1
             self._work.pixels += picture.size
             found = self._detect(picture)
-        self._work.faces += len(found.boxes)
-        return found.boxes, found.confidence
+        self._work.faces += len(found)
+        boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
+        return boxes, np.array([face.confidence for face in found], np.float32)
 
-    def _find_where_needed(self, picture: np.ndarray, seconds: float) -> _Found:
+    def _find_where_needed(self, picture: np.ndarray, seconds: float) -> list[Face]:
         now = tiny(picture)
         if self._starts_afresh(picture, now):
             self._places = []
             self._scans.start_afresh()
         before = self._work.pixels
-        found = _Found.joined([self._look_again(place, picture, now, seconds) for place in self._places])
-        n_known = len(found.boxes)
+        around = [face for place in self._places for face in self._look_again(place, picture, now, seconds)]
+        found = one_box_a_face(around)
+        n_known = len(found)
         for candidate in self._candidates(picture, now, seconds):
-            if not found.covers(candidate):
-                found = _Found.joined([found, self._search_region(picture, candidate, effort="fine")])
-        has_come, has_gone = len(found.boxes) > n_known, n_known < sum(place.is_seen for place in self._places)
+            if not any(is_same_face(face.box, candidate) for face in found):
+                found = one_box_a_face(found + self._search_region(picture, candidate, effort="fine"))
+        has_come, has_gone = len(found) > n_known, n_known < sum(place.is_seen for place in self._places)
         if has_come or has_gone:
             self._scans.hurry()
         self._work.still_frames += self._work.pixels == before
@@ -175,65 +138,69 @@ class FaceSearch:
         self._work.cuts += is_cut
         return is_cut
 
-    def _look_again(self, place: _Place, picture: np.ndarray, now: np.ndarray, seconds: float) -> _Found:
+    def _look_again(self, place: _Place, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Face]:
         """The faces around a place: searched, or taken over where nothing changed."""
-        plan = self._plan
+        plan, box = self._plan, place.face.box
         if plan.still_level and seconds - place.searched_seconds < plan.still_seconds:
-            around = cells_of(self._region(place.box), self._shape, now.shape)
+            around = cells_of(self._region(box), self._shape, now.shape)
             level = plan.still_level * FACE_STILL_SHARE
             if not changed_cells(place.searched_tiny[around], now[around], level=level).any():
                 self._work.taken_over += 1
-                if not place.is_seen:
-                    return _Found.none()
-                return _Found(place.box[None], np.array([place.confidence], np.float32))
+                return [place.face] if place.is_seen else []
         tilts: tuple[float, ...] = TILTS_DEGREES
         if not place.is_seen:
             place.n_looks += 1
             if place.n_looks > LOOKS_IN_A_ROW and place.n_looks % 2 == 0:
-                return _Found.none()
+                return []
             if place.n_looks > TILTED_LOOKS:
                 tilts = UPRIGHT
         place.searched_seconds, place.searched_tiny = seconds, now
         if place.is_seen and plan.close_first:
-            found = self._search_turned(picture, place.box, 0.0, effort="close", reach=CLOSE)
-            if len(found.boxes) and not self._ends_at(found.boxes, _roughly(place.box), CLOSE):
+            found = self._search_turned(picture, box, 0.0, effort="close", reach=CLOSE)
+            if found and not self._end_at(found, _roughly(box), CLOSE):
                 return found
-        return self._search_region(picture, place.box, effort="lenient", tilts=tilts)
+        return self._search_region(picture, box, effort="lenient", tilts=tilts)
 
     def _search_region(
-        self, picture: np.ndarray, box: np.ndarray, *, effort: Effort, tilts: tuple[float, ...] = TILTS_DEGREES
-    ) -> _Found:
+        self, picture: np.ndarray, box: Box, *, effort: Effort, tilts: tuple[float, ...] = TILTS_DEGREES
+    ) -> list[Face]:
         """Faces about as large as `box` around it: with the first tilt of the head at which there are any."""
         for tilt in tilts:
-            found = self._search_turned(picture, box, tilt, effort=effort)
-            if len(found.boxes):
-                break
-        return found
+            if found := self._search_turned(picture, box, tilt, effort=effort):
+                return found
+        return []
 
     def _search_turned(
-        self, picture: np.ndarray, box: np.ndarray, tilt_degrees: float, *, effort: Effort, reach: _Reach = WIDE
-    ) -> _Found:
+        self, picture: np.ndarray, box: Box, tilt_degrees: float, *, effort: Effort, reach: _Reach = WIDE
+    ) -> list[Face]:
         """Faces about as large as `box` around it, with their heads tilted so far.
 
         The region is shrunk until the smallest face looked for is the detector's own.
         """
         self._work.region_searches += 1
         box = _roughly(box)
-        size = float(box[2] - box[0])
+        size = box[2] - box[0]
         shrink = min(1.0, self._detector.smallest_face_px * reach.size_range / size)
-        area, left, top, scale = self._cut_out(picture, self._region(box, reach.margin_share), shrink)
-        largest = size * reach.size_range * shrink
+        left, top, right, bottom = self._region(box, reach.margin_share)
+        area = picture[top:bottom, left:right]
+        small = max(1, round((right - left) * shrink)), max(1, round((bottom - top) * shrink))
+        if small != (right - left, bottom - top):
+            area = shrunk(area, small)
         self._work.pixels += area.size
+        largest = size * reach.size_range * shrink
         found = self._detect(turned(area, tilt_degrees), max_face_px=largest, effort=effort)
-        if not len(found.boxes):
-            return found
-        boxes = turned_back(found.boxes, area.shape, tilt_degrees) * scale
-        return _Found(boxes + np.array([left, top] * 2, np.float32), found.confidence)
+        across, down = (right - left) / small[0], (bottom - top) / small[1]
+        faces = []
+        for face in found:
+            x0, y0, x1, y1 = turned_back(face.box, area.shape, tilt_degrees)
+            box = x0 * across + left, y0 * down + top, x1 * across + left, y1 * down + top
+            faces.append(Face(box, face.confidence))
+        return faces
 
-    def _ends_at(self, boxes: np.ndarray, around: np.ndarray, reach: _Reach) -> bool:
-        """Whether one of the boxes ends where that reach around a box ends, within the picture, or is of a size at its
+    def _end_at(self, faces: list[Face], around: Box, reach: _Reach) -> bool:
+        """Whether one of the faces ends where that reach around a box ends, within the picture, or is of a size at its
         end."""
-        size = float(around[2] - around[0])
+        size = around[2] - around[0]
         left, top, right, bottom = self._region(around, reach.margin_share)
         height, width = self._shape
         edge = EDGE_SHARE * size
@@ -244,51 +211,48 @@ class FaceSearch:
         largest = size * reach.size_range * (1 - SIZE_EDGE_SHARE)
         return any(
             x0 < low_x or y0 < low_y or x1 > high_x or y1 > high_y or not smallest <= x1 - x0 <= largest
-            for x0, y0, x1, y1 in boxes.tolist()
+            for (x0, y0, x1, y1), _ in faces
         )
 
-    def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[np.ndarray]:
+    def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Box]:
         """Boxes that may be faces, from the scans that are due."""
-        candidates: list[np.ndarray] = []
-        known = [self._region(place.box) for place in self._places if place.is_seen]
+        candidates: list[Box] = []
+        known = [self._region(place.face.box) for place in self._places if place.is_seen]
         halves = Halves(picture)
         largest, octave = 0, 0
         while largest < min(picture.shape):
             largest = self._detector.smallest_face_px * OCTAVE ** (octave + 1)
             scan = self._scans.due(octave, largest, shape=self._shape, now=now, seconds=seconds, known=known)
             if scan is not None:
-                candidates += list(self._search_part(halves.level(octave), scan))
+                candidates += self._search_part(halves.level(octave), scan)
             octave += 1
         return candidates
 
-    def _search_part(self, picture: np.ndarray, scan: Scan) -> np.ndarray:
-        """Boxes (n, 4) that may be faces of up to twice the smallest size in a picture that was shrunk for them."""
+    def _search_part(self, picture: np.ndarray, scan: Scan) -> list[Box]:
+        """Boxes that may be faces of up to twice the smallest size in a picture that was shrunk for them."""
         across, down = picture.shape[1] / self._shape[1], picture.shape[0] / self._shape[0]
         left, top = int(scan.part[0] * across), int(scan.part[1] * down)
         inside = slice(top, ceil(scan.part[3] * down)), slice(left, ceil(scan.part[2] * across))
         n_pixels = picture[inside].size
         if scan.cells is not None:
             picture, mask = hidden(picture, scan.cells)
-            n_pixels = int(np.count_nonzero(mask[inside]))
+            n_pixels = cv2.countNonZero(mask[inside])
         self._work.pixels += n_pixels
         largest = self._detector.smallest_face_px * OCTAVE
-        found = _Found.joined([self._detect(picture[inside], max_face_px=largest, effort="rough")])
-        return np.asarray((found.boxes + np.array([left, top] * 2, np.float32)) / np.array([across, down] * 2))
+        found = one_box_a_face(self._detect(picture[inside], max_face_px=largest, effort="rough"))
+        return [
+            ((x0 + left) / across, (y0 + top) / down, (x1 + left) / across, (y1 + top) / down)
+            for (x0, y0, x1, y1), _ in found
+        ]
 
-    def _cut_out(self, picture: np.ndarray, part: Rectangle, shrink: float) -> tuple[np.ndarray, int, int, np.ndarray]:
-        """A part of the picture, shrunk; its left and top; and what brings boxes in it back to full size."""
-        left, top, right, bottom = part
-        area = picture[top:bottom, left:right]
-        size = max(1, round((right - left) * shrink)), max(1, round((bottom - top) * shrink))
-        if size != (right - left, bottom - top):
-            area = shrunk(area, size)
-        return area, left, top, np.array([(right - left) / size[0], (bottom - top) / size[1]] * 2, np.float32)
+    def _detect(self, area: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal") -> list[Face]:
+        boxes, confidence = self._detector.detect(area, max_face_px=max_face_px, effort=effort)
+        if not len(boxes):
+            return []
+        return [Face(tuple(box), sure) for box, sure in zip(boxes.tolist(), confidence.tolist(), strict=True)]
 
-    def _detect(self, area: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal") -> _Found:
-        return _Found(*self._detector.detect(area, max_face_px=max_face_px, effort=effort))
-
-    def _region(self, box: np.ndarray, margin_share: float = WIDE.margin_share) -> Rectangle:
-        left, top, right, bottom = box.tolist()
+    def _region(self, box: Box, margin_share: float = WIDE.margin_share) -> Rectangle:
+        left, top, right, bottom = box
         margin = (right - left) * margin_share
         height, width = self._shape
         return (
@@ -298,35 +262,34 @@ class FaceSearch:
             min(height, ceil(bottom + margin)),
         )
 
-    def _remember(self, found: _Found, now: np.ndarray, seconds: float) -> None:
+    def _remember(self, found: list[Face], now: np.ndarray, seconds: float) -> None:
         """Places for the next frame: the faces of this one, and those lost not long ago."""
-        overlap = iou_matrix(found.boxes, np.stack([p.box for p in self._places])) if self._places else None
+        lost = list(self._places)
         places = []
-        taken = set()
-        for i, (box, sure) in enumerate(zip(found.boxes, found.confidence, strict=True)):
-            place = _Place(box, float(sure), seconds, seconds, now)
-            if overlap is not None:
-                same = [int(j) for j in np.flatnonzero(overlap[i] > SAME_FACE_IOU)]
-                taken.update(same)
-                for j in same:  # taken over: the picture it was searched in stays the one to compare with
-                    if np.array_equal(self._places[j].box, box):
-                        place.searched_seconds = self._places[j].searched_seconds
-                        place.searched_tiny = self._places[j].searched_tiny
-            places.append(place)
-        for j, place in enumerate(self._places):
-            if j not in taken and seconds - place.seen_seconds <= self._plan.keep_lost_seconds:
+        for face in found:
+            new = _Place(face, seconds, seconds, now)
+            for place in self._places:
+                if is_same_face(face.box, place.face.box):
+                    if place in lost:
+                        lost.remove(place)
+                    if place.face.box == face.box:
+                        # Taken over: the picture it was searched in stays the one to compare with.
+                        new.searched_seconds, new.searched_tiny = place.searched_seconds, place.searched_tiny
+            places.append(new)
+        for place in lost:
+            if seconds - place.seen_seconds <= self._plan.keep_lost_seconds:
                 place.is_seen = False
                 places.append(place)
         self._places = places
 
 
-def _roughly(box: np.ndarray) -> np.ndarray:
-    """A square box (4,) of nearly the same size and place, from a coarse grid.
+def _roughly(box: Box) -> Box:
+    """A square box of nearly the same size and place, from a coarse grid.
 
     Boxes that differ little thus lead to the same search and the same answer, whatever happened in frames before.
     """
-    left, top, right, bottom = box.tolist()
+    left, top, right, bottom = box
     size = 2 ** (round(log2(right - left) * SIZES_AN_OCTAVE) / SIZES_AN_OCTAVE)
     step = size / PLACES_A_FACE
     x, y = round((left + right) / 2 / step) * step, round((top + bottom) / 2 / step) * step
-    return np.array([x - size / 2, y - size / 2, x + size / 2, y + size / 2])
+    return x - size / 2, y - size / 2, x + size / 2, y + size / 2

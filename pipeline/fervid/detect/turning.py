@@ -1,9 +1,12 @@
-"""A part of a picture turned about its middle, and boxes found in it turned back. Knows no detector and no plan."""
+"""A part of a picture turned about its middle, and a box found in it turned back. Knows no detector and no plan."""
 
 from __future__ import annotations
 
+from math import cos, radians, sin
+
 import numpy as np
 
+from fervid.detect.faces import Box
 from fervid.opencv import cv2
 
 
@@ -18,13 +21,13 @@ def turned(area: np.ndarray, degrees: float) -> np.ndarray:
     )
 
 
-def turned_back(boxes: np.ndarray, shape: tuple[int, ...], degrees: float) -> np.ndarray:
-    """Upright boxes (n, 4) of the same size around where the centres were before the picture was turned."""
+def turned_back(box: Box, shape: tuple[int, ...], degrees: float) -> Box:
+    """An upright box of the same size around where its centre was before the picture was turned."""
     if not degrees:
-        return boxes
-    angle = np.deg2rad(degrees)
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2
-    centre = np.array([shape[1] / 2, shape[0] / 2])
-    x, y = (boxes[:, :2] + half - centre).T
-    back = np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=1) + centre
-    return np.concatenate([back - half, back + half], axis=1).astype(np.float32)
+        return box
+    cos_angle, sin_angle = cos(radians(degrees)), sin(radians(degrees))
+    half_width, half_height = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
+    middle_x, middle_y = shape[1] / 2, shape[0] / 2
+    x, y = box[0] + half_width - middle_x, box[1] + half_height - middle_y
+    back_x, back_y = x * cos_angle - y * sin_angle + middle_x, x * sin_angle + y * cos_angle + middle_y
+    return back_x - half_width, back_y - half_height, back_x + half_width, back_y + half_height

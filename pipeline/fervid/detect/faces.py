@@ -1,0 +1,40 @@
+"""A handful of faces in one picture, as plain numbers: for so few, arrays cost more than what is done with them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+
+SAME_FACE_IOU = 0.3
+"""Two boxes of a frame that overlap more are one face; the surer one stays."""
+
+
+class Face(NamedTuple):
+    """A box and how sure the detector is of it, 0..1."""
+
+    box: Box
+    confidence: float
+
+
+def is_same_face(one: Box, other: Box) -> bool:
+    """Whether intersection over union says that two boxes show one face."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return False
+    overlap = width * height
+    areas = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return overlap > SAME_FACE_IOU * (areas - overlap)
+
+
+def one_box_a_face(faces: list[Face]) -> list[Face]:
+    """The surest box of each face, the surest first."""
+    if len(faces) <= 1:
+        return faces
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: (-face.confidence, face.box)):
+        if not any(is_same_face(face.box, other.box) for other in kept):
+            kept.append(face)
+    return kept
