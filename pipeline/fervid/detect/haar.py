@@ -17,7 +17,7 @@ CASCADES = {
     "default": ("haarcascade_frontalface_default.xml", 24, 5.16, 0.73),
 }
 
-STEPS: dict[Effort, float] = {"normal": 1, "rough": 2, "fine": 0.5, "lenient": 0.5, "close": 2 / 3}
+STEPS: dict[Effort, float] = {"normal": 1, "rough": 2, "fine": 0.5, "lenient": 0.5, "close": 0.6}
 """Powers of the scale factor: a rough search takes every second scale, a fine one scales in between too."""
 
 NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "lenient": 0.25, "close": 0.25}
