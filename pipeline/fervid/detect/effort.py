@@ -8,5 +8,5 @@ Effort = Literal["normal", "rough", "fine", "lenient", "close"]
 """`rough` is quick and may add false boxes, each of which is looked at again. `fine` takes more time to be sure.
 
 `lenient` is as thorough as `fine`, and content with less: for places where a face was seen before. `close` is as
-content and a little quicker: for places where a face was seen just now.
+content: for places where a face was seen just now.
 """
