@@ -109,29 +109,27 @@ class Detections(_ShapeRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FaceCrops(_ShapeRepr):
-    """The faces of one frame cut out: crops uint8 (n, S, S) full range, quality float32 (n,) in 0..1.
+    """The faces of one frame cut out: crops uint8 (n, S, S) full range.
 
     `thumbnail` uint8 (h, w) is a few pixels of the whole frame, from which the second half finds shot cuts.
-    `looks` float32 (n, 3): sharpness, light, tilt in degrees (NaN where it cannot be told).
     """
 
     detections: Detections
     crops: np.ndarray
-    quality: np.ndarray
     thumbnail: np.ndarray
-    looks: np.ndarray
 
     def __post_init__(self) -> None:
         n = len(self.detections.boxes)
         _check("crops", self.crops, np.uint8, (n, None, None))
-        _check("quality", self.quality, np.float32, (n,))
         _check("thumbnail", self.thumbnail, np.uint8, (None, None))
-        _check("looks", self.looks, np.float32, (n, 3))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FaceScores(_ShapeRepr):
-    """The scored faces of one frame: logits float32 (n, C), quality float32 (n,) in 0..1, looks float32 (n, 3)."""
+    """The scored faces of one frame: logits float32 (n, C), quality float32 (n,) in 0..1.
+
+    `looks` float32 (n, 3): sharpness, light, tilt in degrees (NaN where it cannot be told).
+    """
 
     detections: Detections
     logits: np.ndarray

@@ -37,9 +37,7 @@ def frames_of(counts: list[int]) -> Iterator[FaceCrops]:
         levels = np.arange(number, number + n, dtype=np.uint8)
         crops = np.broadcast_to(levels[:, None, None], (n, SIDE_PX, SIDE_PX)).copy()
         thumbnail = np.full(THUMBNAIL_PX[::-1], index % 256, np.uint8)
-        yield FaceCrops(
-            found(index, n), crops, np.full(n, index / 100, np.float32), thumbnail, np.ones((n, 3), np.float32)
-        )
+        yield FaceCrops(found(index, n), crops, thumbnail)
         number += n
 
 
@@ -69,10 +67,11 @@ def test_frames_share_batches_and_keep_their_order(counts: list[int], batch_size
 
 
 def test_what_belongs_to_a_frame_stays_with_it() -> None:
+    light = [[], [0, 1], [], [2]]  # the level of a crop is its number
     for index, scores in enumerate(score_faces(frames_of([0, 2, 0, 1]), RecordingClassifier(), batch_size=3)):
         assert scores.detections.pts == index * 40
         assert (scores.thumbnail == index).all()
-        assert (scores.quality == np.float32(index / 100)).all()
+        np.testing.assert_allclose(scores.looks[:, 1] * 255, light[index], rtol=1e-6)
         assert scores.logits.shape == (len(scores.quality), 2)
 
 
@@ -102,7 +101,5 @@ def test_faces_are_cut_from_the_frame_and_the_thumbnail_from_the_small_picture()
     one, none = cut_out_faces(iter([(frame, detections, small), (frame, nothing, small)]), side_px=4, margin=0.0)
     np.testing.assert_array_equal(one.crops, gray[None, 3:7, 2:6])
     assert one.detections is detections
-    assert one.quality.shape == (1,)
     np.testing.assert_array_equal(one.thumbnail, np.full((18, 32), 55))
     assert none.crops.shape == (0, 4, 4)
-    assert none.quality.shape == (0,)

@@ -28,8 +28,8 @@ def found(n: int) -> Detections:
 THUMBNAIL = np.zeros((18, 32), np.uint8)
 
 
-def crops(n: int, crops: np.ndarray, quality: np.ndarray, thumbnail: np.ndarray = THUMBNAIL) -> FaceCrops:
-    return FaceCrops(found(n), crops, quality, thumbnail, np.zeros((n, 3), np.float32))
+def crops(n: int, crops: np.ndarray, thumbnail: np.ndarray = THUMBNAIL) -> FaceCrops:
+    return FaceCrops(found(n), crops, thumbnail)
 
 
 def scores(n: int, logits: np.ndarray, quality: np.ndarray) -> FaceScores:
@@ -39,7 +39,7 @@ def scores(n: int, logits: np.ndarray, quality: np.ndarray) -> FaceScores:
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_any_number_of_faces_fits(n: int) -> None:
     quality = np.ones(n, np.float32)
-    assert crops(n, np.zeros((n, 48, 48), np.uint8), quality).crops.shape == (n, 48, 48)
+    assert crops(n, np.zeros((n, 48, 48), np.uint8)).crops.shape == (n, 48, 48)
     assert scores(n, np.zeros((n, 7), np.float32), quality).logits.shape == (n, 7)
 
 
@@ -65,15 +65,15 @@ def test_any_number_of_faces_fits(n: int) -> None:
             r"confidence is float32 \(3,\), expected float32 \(2\)",
         ),
         (
-            lambda: crops(2, np.zeros((1, 48, 48), np.uint8), np.zeros(2, np.float32)),
+            lambda: crops(2, np.zeros((1, 48, 48), np.uint8)),
             r"crops is uint8 \(1, 48, 48\), expected uint8 \(2, \?, \?\)",
         ),
         (
-            lambda: crops(1, np.zeros((1, 48, 48), np.uint8), np.zeros((1, 1), np.float32)),
+            lambda: scores(1, np.zeros((1, 7), np.float32), np.zeros((1, 1), np.float32)),
             r"quality is float32 \(1, 1\), expected float32 \(1\)",
         ),
         (
-            lambda: crops(0, np.zeros((0, 48, 48), np.uint8), np.zeros(0, np.float32), np.zeros(576, np.uint8)),
+            lambda: crops(0, np.zeros((0, 48, 48), np.uint8), np.zeros(576, np.uint8)),
             r"thumbnail is uint8 \(576,\), expected uint8 \(\?, \?\)",
         ),
         (

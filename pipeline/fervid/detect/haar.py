@@ -17,13 +17,10 @@ CASCADES = {
     "default": ("haarcascade_frontalface_default.xml", 24, 5.16, 0.73),
 }
 
-STEPS: dict[Effort, float] = {"normal": 1, "rough": 2, "fine": 0.5, "lenient": 0.5, "close": 0.52}
-"""Powers of the scale factor: a rough search takes every second scale, a fine one scales in between too.
+STEPS: dict[Effort, float] = {"normal": 1, "rough": 2, "fine": 0.5, "lenient": 0.5}
+"""Powers of the scale factor: a rough search takes every second scale, a fine one scales in between too."""
 
-`close` divides its reach of sizes, 1.25 either way, into nine even steps: where the last one falls short, faces are cut.
-"""
-
-NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "lenient": 0.25, "close": 0.25}
+NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "lenient": 0.25}
 """Share of the neighbours that a box needs, measured by benchmarks/detect.py."""
 
 

@@ -156,7 +156,7 @@ class FaceSearch:
                 tilts = UPRIGHT
         place.searched_seconds, place.searched_tiny = seconds, now
         if place.is_seen and plan.close_first:
-            found = self._search_turned(picture, box, 0.0, effort="close", reach=CLOSE)
+            found = self._search_turned(picture, box, 0.0, effort="lenient", reach=CLOSE)
             if found and not self._end_at(found, _roughly(box), CLOSE):
                 return found
         return self._search_region(picture, box, effort="lenient", tilts=tilts)

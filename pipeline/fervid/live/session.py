@@ -22,7 +22,7 @@ from fervid.device import choose_runner
 from fervid.emotion import make_classifier
 from fervid.emotion.heads import select_heads
 from fervid.emotion.plugin import find_model
-from fervid.emotion.scoring import cut_out_faces
+from fervid.emotion.scoring import cut_out_faces, measured
 from fervid.job import Method
 from fervid.live.address import Address, parse_address
 from fervid.live.alarms import LiveAlert, LiveRules
@@ -231,7 +231,7 @@ class LiveSession:
         cut = next(self._crops)
         logits = self._classifier.predict(cut.crops)
         assert self._frame is not None
-        return FaceScores(cut.detections, logits, cut.quality, cut.thumbnail, cut.looks), self._frame
+        return next(measured([cut], logits)), self._frame
 
     def _search(self) -> Iterator[Any]:
         """The two stages before the classifier, over frames that are handed in one by one; they keep their memory."""
