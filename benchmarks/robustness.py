@@ -35,7 +35,7 @@ from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.crops import crop_faces
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret import interpret
-from fervid.observe import face_arrays, read_observations
+from fervid.observe import THUMBNAIL, face_arrays, read_observations, read_thumbnails
 from fervid.opencv import cv2
 from fervid.summary import results_in_numbers
 from fervid.video.luma import as_displayed, display_matrix, luma
@@ -152,6 +152,8 @@ def read_clips(folder: Path, model: str) -> Iterator[Clip]:
             run = fervid.analyze(folder / row["file"], out=out, settings=settings, plot=False, device="cpu")
             parts = sorted((run.folder / "observations").glob("*.parquet"))
             observations = pa.concat_tables([read_observations(part)[0] for part in parts])
+            thumbnails = pa.chunked_array(list(read_thumbnails(parts)))
+            observations = observations.append_column(THUMBNAIL, thumbnails)
             duration = run.manifest.video["duration_seconds"]
         pictures = decode(folder / row["file"], observations)
         yield Clip(row["file"], row["emotion"], row["confidence"] == "high", observations, duration, pictures)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -38,7 +37,7 @@ from fervid.interpret import Tables, interpret
 from fervid.job import Method, Observed, Planned, Spent, Summary, VideoJob
 from fervid.log import one_line
 from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
-from fervid.observe import THUMBNAIL, Observer, is_observed, read_observations, write_observations
+from fervid.observe import Observer, is_observed, read_observations, read_thumbnails, write_observations
 from fervid.run import PLOT, Run, RunFolders, open_run
 from fervid.run_folder import clear, observations_path, prepare, sweep
 from fervid.storage.place import Place, as_place
@@ -191,16 +190,20 @@ def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, b
     method, folder, settings, started = job.method, job.folder, job.method.settings, perf_counter()
     info, plan, segments = _unseal(sealed)
     sweep(folder)
-    observations, thumbnails, ledger = _read_all(folder, segments)
+    _last.observer = None  # its detector and its network are not needed any more
+    observed = [observations_path(folder, segment) for segment in segments]
+    observations, ledger = _read_all(observed)
     _refuse_if_too_damaged(job.path, folder, ledger, plan, settings)
     interpreting = perf_counter()
+    rows = [observations]
+    del observations  # handed over, so that it can be let go of when its columns are read
     tables = interpret(
-        observations,
+        rows.pop(),
         settings,
         method.model,
         video_id=job.video_id,
         duration_seconds=info.duration_seconds,
-        thumbnails=_let_go(thumbnails),
+        thumbnails=read_thumbnails(observed),
     )
     interpreted = perf_counter()
     outputs = write_tables(folder, tables, info, job)
@@ -298,26 +301,18 @@ def _bar(path: Place, duration_seconds: float, *, is_shown: bool) -> Any:
     )
 
 
-def _read_all(folder: Place, segments: list[Segment]) -> tuple[pa.Table, deque[pa.Array], Ledger]:
-    """The observations of a video, without their thumbnails; these; and its ledger."""
+def _read_all(paths: list[Place]) -> tuple[pa.Table, Ledger]:
+    """The observations of all segments, without their thumbnails, and the ledger of the video."""
     ledger = Ledger()
     tables = []
-    thumbnails: deque[pa.Array] = deque()
-    for segment in segments:
-        table, part = read_observations(observations_path(folder, segment))
-        thumbnails.extend(table[THUMBNAIL].chunks)
-        tables.append(table.drop_columns(THUMBNAIL))
+    for path in paths:
+        table, part = read_observations(path)
+        tables.append(table)
         ledger.add(part)
     observations = pa.concat_tables(tables)
     n_sound = observations.num_rows - sum(observations["is_corrupt"].to_pylist())
     assert ledger.analysed == n_sound, f"{ledger.analysed} frames analysed, {n_sound} have a row"
-    return observations, thumbnails, ledger
-
-
-def _let_go(pieces: deque[pa.Array]) -> Iterator[pa.Array]:
-    """The pieces in order, each dropped for the next: they are most of what the observations of a long video weigh."""
-    while pieces:
-        yield pieces.popleft()
+    return observations, ledger
 
 
 def _refuse_if_too_damaged(path: Place, folder: Place, ledger: Ledger, plan: PacketPlan, settings: Settings) -> None:

@@ -58,6 +58,7 @@ def interpret(
     )
     shots = find_shots(pictures.is_cut, times, min_shot_seconds=settings.track.min_shot_seconds)
     faces = face_arrays(observations)
+    observations = observations.select(["frame", "pts", "time_s"])  # the rest of hours of video is not held twice
 
     track_ids = _follow(faces["row"], faces["boxes"], times, pictures.is_cut, settings)
     sure = track_ids[faces["confidence"] >= settings.track.sure_score]
@@ -138,10 +139,11 @@ def _follow(row: np.ndarray, boxes: np.ndarray, times: np.ndarray, cuts: np.ndar
     make = resolve(TRACKERS, settings.track.tracker, kind="tracker")
     tracker: Tracker = make(min_iou=settings.track.min_iou, gap_seconds=gap)
     first = np.searchsorted(row, np.arange(len(times) + 1))
-    ids = [
-        tracker.update(boxes[first[i] : first[i + 1]], float(times[i]), is_cut=bool(cuts[i])) for i in range(len(times))
-    ]
-    return np.concatenate(ids) if ids else np.zeros(0, np.int32)
+    ids = np.empty(len(row), np.int32)
+    for i, time in enumerate(times.tolist()):
+        own = slice(first[i], first[i + 1])
+        ids[own] = tracker.update(boxes[own], time, is_cut=bool(cuts[i]))
+    return ids
 
 
 def _spacing(times: np.ndarray) -> float:

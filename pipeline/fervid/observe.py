@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -207,10 +207,18 @@ def write_observations(path: Place, scored: Iterator[FaceScores], ledger: Ledger
 
 
 def read_observations(path: Place) -> tuple[pa.Table, Ledger]:
-    """The rows and the ledger that `write_observations` stored."""
+    """The rows that `write_observations` stored, without their thumbnails, and the ledger."""
     with open_for_reading(path) as file:
         stored = pq.ParquetFile(file)
-        return stored.read(), Ledger(**json.loads(stored.metadata.metadata[LEDGER_KEY]))
+        rows = stored.read([name for name in SCHEMA.names if name != THUMBNAIL], use_threads=False)
+        return rows, Ledger(**json.loads(stored.metadata.metadata[LEDGER_KEY]))
+
+
+def read_thumbnails(paths: Iterable[Place]) -> Iterator[pa.Array]:
+    """The thumbnails of observations, a file at a time: they are most of what those of a long video weigh."""
+    for path in paths:
+        with open_for_reading(path) as file:
+            yield from pq.ParquetFile(file).read([THUMBNAIL], use_threads=False)[THUMBNAIL].chunks
 
 
 def is_observed(path: Place, observe_key: str) -> bool:
@@ -251,15 +259,16 @@ def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
     """The faces of observations as columns, one row a face; `row` is the row of its frame."""
     counts = pc.list_value_length(table["confidence"]).to_numpy()
     n = int(counts.sum())
-    flat = {
-        name: table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
-        for name in ("boxes", "confidence", "quality", "looks", "logits")
-    }
+
+    def flat(name: str) -> np.ndarray:
+        pieces = [piece.flatten().to_numpy() for piece in table[name].chunks]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
     return {
         "row": np.repeat(np.arange(table.num_rows), counts),
-        "boxes": flat["boxes"].reshape(n, 4),
-        "confidence": flat["confidence"],
-        "quality": flat["quality"],
-        "looks": flat["looks"].reshape(n, len(LOOKS)),
-        "logits": flat["logits"].reshape(n, -1) if n else np.zeros((0, 0), np.float32),
+        "boxes": flat("boxes").reshape(n, 4),
+        "confidence": flat("confidence"),
+        "quality": flat("quality"),
+        "looks": flat("looks").reshape(n, len(LOOKS)),
+        "logits": flat("logits").reshape(n, -1) if n else np.zeros((0, 0), np.float32),
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import fervid
 from runner import SOURCE, run_fervid
 from synthetic import constant_rate, empty_picture, write_video
 
@@ -202,3 +203,32 @@ def test_an_interrupted_analysis_says_so_and_leaves_no_manifest(tmp_path: Path) 
     assert done.returncode == 130
     assert done.stderr.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
     assert not list(tmp_path.glob("out/*/manifest.json"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_an_interrupt_while_a_command_is_still_being_imported_is_one_line_too() -> None:
+    spoil = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+"""
+    done = run_fervid("--version", before=spoil)
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == [
+        "fervid: stopped; what is finished is kept, and the same command goes on from there"
+    ]
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fervid", "--version"],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"fervid {fervid.__version__}\n"

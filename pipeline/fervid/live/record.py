@@ -27,7 +27,7 @@ from fervid.job import Method, VideoJob
 from fervid.live.address import name_of
 from fervid.live.session import LiveSession, Moment
 from fervid.manifest import RunManifest, write_json
-from fervid.observe import read_observations, write_observations
+from fervid.observe import read_observations, read_thumbnails, write_observations
 from fervid.run import Run, open_run, run_folder_name
 from fervid.run_folder import OBSERVATIONS
 from fervid.summary import results_in_numbers
@@ -204,7 +204,12 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     model, labels = method.model, list(method.model.labels)
     job = VideoJob(Path(notes["source"]), notes["video_id"], folder, method)
     made = interpret(
-        observations, method.settings, model, video_id=job.video_id, duration_seconds=info.duration_seconds
+        observations,
+        method.settings,
+        model,
+        video_id=job.video_id,
+        duration_seconds=info.duration_seconds,
+        thumbnails=read_thumbnails(pieces),
     )
     outputs = write_tables(folder, made, info, job)
     lost = _loss_in_words(ledger)
