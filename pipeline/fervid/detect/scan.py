@@ -24,6 +24,10 @@ QUIET_SHARE = 0.4
 WHOLE_SHARE = 0.6
 """A changed part larger than this share of the picture is not cut out: what did not change in it is hidden alone."""
 
+MARGIN_SHARE = 1 / 3
+"""What is scanned around a change, as a share of the largest face looked for: a face that comes changes more than the
+middle of it."""
+
 TIME_EPSILON_SECONDS = 1e-3
 """Frames that lie an interval apart may do so by a rounding less."""
 
@@ -124,7 +128,7 @@ class Scans:
             return None
         height, width = shape
         left, top, right, bottom = (round(s * side) for s, side in zip(shares, (width, height) * 2, strict=True))
-        margin_px = largest_px // 2
+        margin_px = round(largest_px * MARGIN_SHARE)
         part = (
             max(0, left - margin_px),
             max(0, top - margin_px),
