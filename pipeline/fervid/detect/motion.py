@@ -48,6 +48,8 @@ def tiny(picture: np.ndarray) -> np.ndarray:
 
 def changed_cells(before: np.ndarray, now: np.ndarray, *, level: float) -> np.ndarray:
     """Cells of two tiny pictures that differ by more than `level` of 255: bool (h, w)."""
+    if not before.size:
+        return np.zeros(before.shape, bool)
     return cv2.threshold(cv2.absdiff(before, now), level, 1, cv2.THRESH_BINARY)[1].view(bool)
 
 
