@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from drawn_faces import draw_dataset, draw_votes
+
+
+@pytest.fixture
+def own_threads() -> Callable[[], list[str]]:
+    """Names the threads of fervid that began in this test and still run; networks of other tests keep theirs."""
+    before = set(threading.enumerate())
+    return lambda: [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("fervid")]
 
 
 @pytest.fixture(scope="session")

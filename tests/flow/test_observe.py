@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ from fervid.video.reader import Ledger
 from fervid.video.segments import NO_SLOT, plan_segments
 from paper import paper_info, paper_plan
 from synthetic import constant_rate, face_until, write_video
+
+Threads = Callable[[], list[str]]
 
 MAX_PIXELS = 1 << 24
 TABLES = ("frames", "faces", "tracks", "timeline")
@@ -53,15 +54,11 @@ def observer_of(
     return Observer(info, plan, chosen, model, runner=runner, **sizes), segments
 
 
-def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("fervid")]
-
-
 def square_between(begin: float, end: float) -> Any:
     return lambda seconds: square_picture(180) if begin <= seconds < end else EMPTY_PICTURE
 
 
-def test_no_size_of_a_queue_changes_a_byte(tmp_path: Path) -> None:
+def test_no_size_of_a_queue_changes_a_byte(tmp_path: Path, own_threads: Threads) -> None:
     video = write_video(tmp_path / "face.mp4", constant_rate(4), face_until(3))
     contents = []
     for frames_ahead, crops_ahead in ((0, 0), (1, 1), (2, 0), (0, 3), (8, 64)):
@@ -75,7 +72,7 @@ def test_no_size_of_a_queue_changes_a_byte(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("fakes")
 @pytest.mark.parametrize("n_taken", [0, 1, 70])
-def test_leaving_early_leaves_no_thread(tmp_path: Path, n_taken: int) -> None:
+def test_leaving_early_leaves_no_thread(tmp_path: Path, n_taken: int, own_threads: Threads) -> None:
     video = write_video(tmp_path / "v.mp4", constant_rate(8), lambda _: square_picture(180))
     observer, (segment,) = observer_of(video, fake_settings("video.fps=0", "emotion.batch_size=8"), runner="fake")
     scored = observer.observe(segment, Ledger())
@@ -89,7 +86,9 @@ def test_leaving_early_leaves_no_thread(tmp_path: Path, n_taken: int) -> None:
 @pytest.mark.parametrize(
     "where", ["fervid.observe.read_frames", "fervid.observe.cut_out_faces", "fervid.observe.score_faces"]
 )
-def test_an_error_of_any_stage_reaches_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+def test_an_error_of_any_stage_reaches_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, own_threads: Threads
+) -> None:
     video = write_video(tmp_path / "v.mp4", constant_rate(2), lambda _: square_picture(180))
     observer, (segment,) = observer_of(video, fake_settings(), runner="fake")
     problem = OSError("the disk is gone")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from fervid.stages import WAITING, StageClock
 from fervid.threads import ahead
 
+Threads = Callable[[], list[str]]
+
 LONG_SECONDS, SHORT_SECONDS = 0.06, 0.01
-
-
-def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("fervid")]
 
 
 def wait_until(condition: object, seconds: float = 5.0) -> None:
@@ -26,13 +24,13 @@ def wait_until(condition: object, seconds: float = 5.0) -> None:
 
 @pytest.mark.parametrize("n_ahead", [0, 1, 2, 50])
 @pytest.mark.parametrize("n_items", [0, 1, 30])
-def test_items_come_in_their_order(n_items: int, n_ahead: int) -> None:
+def test_items_come_in_their_order(n_items: int, n_ahead: int, own_threads: Threads) -> None:
     assert list(ahead(iter(range(n_items)), n_items=n_ahead, name="x")) == list(range(n_items))
     assert not own_threads()
 
 
 @pytest.mark.parametrize("n_ahead", [1, 3])
-def test_no_more_items_are_made_than_may_wait(n_ahead: int) -> None:
+def test_no_more_items_are_made_than_may_wait(n_ahead: int, own_threads: Threads) -> None:
     made: list[int] = []
 
     def source() -> Iterator[int]:
@@ -51,7 +49,7 @@ def test_no_more_items_are_made_than_may_wait(n_ahead: int) -> None:
     assert not own_threads()
 
 
-def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
+def test_nothing_runs_before_the_first_item_is_asked_for(own_threads: Threads) -> None:
     made: list[int] = []
     stream = ahead((made.append(n) or n for n in range(3)), n_items=2, name="x")
     time.sleep(0.01)
@@ -60,7 +58,7 @@ def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("n_ahead", [0, 1, 5])
-def test_an_error_is_the_original_one_and_comes_after_the_items_before_it(n_ahead: int) -> None:
+def test_an_error_is_the_original_one_and_comes_after_the_items_before_it(n_ahead: int, own_threads: Threads) -> None:
     problem = OSError("the disk is gone")
 
     def source() -> Iterator[int]:
@@ -77,7 +75,7 @@ def test_an_error_is_the_original_one_and_comes_after_the_items_before_it(n_ahea
 
 
 @pytest.mark.parametrize("n_taken", [1, 2, 5])
-def test_leaving_early_closes_the_source_in_its_own_thread(n_taken: int) -> None:
+def test_leaving_early_closes_the_source_in_its_own_thread(n_taken: int, own_threads: Threads) -> None:
     closed_in: list[str] = []
 
     def source() -> Iterator[int]:
@@ -94,7 +92,7 @@ def test_leaving_early_closes_the_source_in_its_own_thread(n_taken: int) -> None
     assert not own_threads()
 
 
-def test_a_chain_of_streams_ends_when_its_last_one_is_left() -> None:
+def test_a_chain_of_streams_ends_when_its_last_one_is_left(own_threads: Threads) -> None:
     first = ahead(iter(range(1000)), n_items=2, name="first")
     second = ahead((n * n for n in first), n_items=2, name="second")
     third = ahead((n + 1 for n in second), n_items=2, name="third")
@@ -106,7 +104,7 @@ def test_a_chain_of_streams_ends_when_its_last_one_is_left() -> None:
     assert not own_threads()
 
 
-def test_an_error_of_the_first_stream_of_a_chain_reaches_its_user() -> None:
+def test_an_error_of_the_first_stream_of_a_chain_reaches_its_user(own_threads: Threads) -> None:
     def source() -> Iterator[int]:
         yield 1
         raise ZeroDivisionError("nothing left")
