@@ -19,7 +19,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from fervid.demo import portrait
+from fervid.demo import portrait, repeat_clip
 from fervid.opencv import cv2
 from process_tree import Cost, cost_of
 
@@ -46,22 +46,6 @@ def draw_piece(path: Path) -> Path:
             frame = av.VideoFrame.from_ndarray(picture, format="gray").reformat(format="yuv420p")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    return path
-
-
-def repeat(piece: Path, path: Path, n: int) -> Path:
-    """The packets of `piece`, `n` times one after the other."""
-    with av.open(str(piece)) as source, av.open(str(path), "w") as target:
-        stream = source.streams.video[0]
-        copy = target.add_stream_from_template(stream)
-        step = round(PIECE_SECONDS / stream.time_base)
-        packets = [(bytes(p), p.pts, p.dts, p.is_keyframe) for p in source.demux(stream) if p.size]
-        for i in range(n):
-            for content, pts, dts, is_key in packets:
-                packet = av.Packet(content)
-                packet.stream, packet.time_base, packet.is_keyframe = copy, stream.time_base, is_key
-                packet.pts, packet.dts = pts + i * step, dts + i * step
-                target.mux(packet)
     return path
 
 
@@ -97,7 +81,7 @@ def compare_lengths(folder: Path, hours: float) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     piece = draw_piece(folder / "piece.mp4")
     for n in (n_pieces // SHORT_SHARE, n_pieces):
-        cost = analysed(repeat(piece, folder / f"{n}.mp4", n), folder / "out")
+        cost = analysed(repeat_clip(piece, folder / f"{n}.mp4", n, clip_seconds=PIECE_SECONDS), folder / "out")
         rows.append({"minutes": n, "peak_mib": cost.peak_mib, "cpu_seconds": cost.cpu_seconds})
         print(f"{n:4d} minutes: peak {cost.peak_mib:.0f} MiB, {cost.cpu_seconds:.1f} CPU s", flush=True)
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -53,4 +54,24 @@ def make_demo_clip(path: Path) -> Path:
             frame = av.VideoFrame.from_ndarray(np.repeat(gray[..., None], 3, axis=2), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def repeat_clip(clip: Path, path: Path, n: int, *, clip_seconds: float) -> Path:
+    """Write the packets of a clip to `path`, `n` times one after the other, without coding them again.
+
+    The clip begins with a key frame, as every drawn one does.
+    """
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        time_base: Any = stream.time_base
+        step = round(clip_seconds / time_base)
+        packets: list[Any] = [(bytes(p), p.pts, p.dts, p.is_keyframe) for p in source.demux(stream) if p.size]
+        for i in range(n):
+            for content, pts, dts, is_key in packets:
+                packet = av.Packet(content)
+                packet.stream, packet.time_base, packet.is_keyframe = copy, time_base, is_key
+                packet.pts, packet.dts = pts + i * step, dts + i * step
+                target.mux(packet)
     return path
