@@ -190,7 +190,8 @@ def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, b
     method, folder, settings, started = job.method, job.folder, job.method.settings, perf_counter()
     info, plan, segments = _unseal(sealed)
     sweep(folder)
-    _last.observer = None  # its detector and its network are not needed any more
+    if _last.key == (method.observe_key, sealed):
+        _last.observer = None  # its detector and its network are not needed any more
     observed = [observations_path(folder, segment) for segment in segments]
     observations, ledger = _read_all(observed)
     _refuse_if_too_damaged(job.path, folder, ledger, plan, settings)
