@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,32 @@ def test_a_store_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(__import__("sys").modules, "upath", None)
     with pytest.raises(DependencyMissing, match=r"pip install 'fervid\[gcs\]'"):
         as_place("gs://bucket/a")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders can be synced on POSIX systems alone")
+def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_next_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut a file that is listed is whole: what is renamed was synced, and then its folder is."""
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def recorded_sync(descriptor: int) -> None:
+        done.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
+        fsync(descriptor)
+
+    def recorded_replace(source: Path, target: Path) -> None:
+        done.append(f"rename {target.name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_sync)
+    monkeypatch.setattr(os, "replace", recorded_replace)
+    write_whole(tmp_path / "faces.parquet", b"rows")
+    write_whole(tmp_path / "manifest.json", b"{}")
+    assert done == [
+        *("sync file", "rename faces.parquet", "sync folder"),
+        *("sync file", "rename manifest.json", "sync folder"),
+    ]
 
 
 def fail_in_the_middle(target: Place) -> None:

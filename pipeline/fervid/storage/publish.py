@@ -1,11 +1,13 @@
 """Publish a file in one step: whoever looks sees all of it, or what was there before. Knows no format.
 
-On disk a file is written beside its place and renamed. An object appears when its upload is complete, so it is written
+On disk a file is written beside its place, synced, renamed, and its folder synced, so that files published one after
+the other survive a power cut in that order: what a manifest lists is there when the manifest is. An object appears when its upload is complete, so it is written
 here and sent in one request; large ones in parts, which a store keeps until they are put together or given up.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,7 +35,9 @@ def written_whole(target: Place) -> Iterator[Path]:
         partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
         try:
             yield partial
+            _sync(partial)
             os.replace(partial, target)
+            _sync(target.parent)
         except BaseException:
             with suppress(OSError):
                 partial.unlink()
@@ -83,6 +87,28 @@ def write_over(target: UPath, content: bytes, known: dict[str, Any]) -> bool:
     with suppress(FileNotFoundError):
         target.unlink()
     return write_new(target, content)
+
+
+def _sync(path: Path) -> None:
+    """Have a file's content or a folder's entries written to the disk.
+
+    Windows cannot open a folder, and some network file systems refuse to sync one: there the rename alone must do.
+    """
+    is_folder = path.is_dir()
+    try:
+        # Windows syncs no file that is open for reading alone.
+        descriptor = os.open(path, os.O_RDONLY if is_folder or os.name != "nt" else os.O_RDWR)
+    except PermissionError:
+        if is_folder:
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as problem:
+        if not (is_folder and problem.errno in (errno.EINVAL, errno.ENOTSUP, errno.EACCES)):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _is_conflict(problem: OSError) -> bool:
