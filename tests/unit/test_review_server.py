@@ -261,7 +261,42 @@ def test_what_is_told_to_stop_leaves_no_half_preview(runs: Path) -> None:
     previews.stop()
     with pytest.raises(OutputError, match="given up"):
         previews.clip(run, 0)
-    assert list((run.folder / "previews").iterdir()) == []
+    assert [path.name for path in (run.folder / "previews").iterdir()] == [".fervid-previews"]
+
+
+def test_files_of_the_user_are_never_removed_to_make_room(runs: Path) -> None:
+    """A folder of the user's that is called previews, and foreign files in the cache, stay whatever the limit."""
+    run = run_of(runs, "old*")
+    previews = Previews((runs,), cache_bytes=1)
+    kept = previews.thumbnail(run)
+    masters = runs / "client" / "previews"
+    masters.mkdir(parents=True)
+    foreign = [masters / "final_cut_master.mov", masters / "clip-00000.mp4", kept.parent / "notes.txt"]
+    for path in foreign:
+        path.write_bytes(b"the user's")
+    previews.thumbnail(run_of(runs, "img*"))
+    assert [path.exists() for path in foreign] == [True, True, True]
+    assert not kept.exists()
+
+
+def test_previews_follow_no_link_out_of_the_run(runs: Path, tmp_path: Path) -> None:
+    run, elsewhere = run_of(runs, "old*"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "clip-00000.mp4").write_bytes(b"precious")
+    (run.folder / "previews").symlink_to(elsewhere)
+    with pytest.raises(OutputError, match="is a link"):
+        Previews((runs,), cache_bytes=1).thumbnail(run)
+    Previews((runs,), cache_bytes=1).thumbnail(run_of(runs, "img*"))
+    assert [path.name for path in elsewhere.iterdir()] == ["clip-00000.mp4"]
+
+
+def test_a_folder_with_files_of_others_is_not_taken_for_the_cache(runs: Path) -> None:
+    folder = run_of(runs, "old*").folder / "previews"
+    folder.mkdir()
+    (folder / "interview.mov").write_bytes(b"the user's")
+    with pytest.raises(OutputError, match=r"holds files that are not previews \(interview.mov\)"):
+        Previews((runs,)).thumbnail(run_of(runs, "old*"))
+    assert (folder / "interview.mov").exists()
 
 
 def test_a_taken_port_and_a_folder_without_runs_are_said_clearly(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ asked for longest go first. Faces are covered unless asked otherwise; a face tha
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +29,10 @@ from fervid.video.writer import Picture, check_is_there, read_pictures, write_cl
 Blur = Literal["all", "none"]
 
 FOLDER = "previews"
+OWN_FILES = re.compile(r"(?:clip-\d{5,}\.mp4|clip-\d{5,}-open\.mp4|thumbnail\.jpg|thumbnail-open\.jpg)")
+"""Names of the files that previews write: nothing else in such a folder is ever removed."""
+MARKER = ".fervid-previews"
+"""Only a folder that holds this file, which is written when the folder is made, belongs to the cache."""
 CLIP_SECONDS = 6.0
 CLIP_HEIGHT_PX, THUMBNAIL_WIDTH_PX = 360, 192
 CACHE_BYTES = 2_000_000_000
@@ -111,13 +116,10 @@ class Previews:
         check_is_there(Path(run.manifest.video_path))
         if self._blur == "none":
             note_open_faces(run.folder, f"{what} with open faces", blur="none")
-        try:
-            target.parent.mkdir(exist_ok=True)
-        except OSError as problem:
-            raise OutputError(f"{target.parent} cannot be written ({problem.strerror}). Check its folder.") from None
+        _prepare(target.parent)
         kept = []
         for root in self._roots:
-            for path in root.rglob(f"{FOLDER}/*"):
+            for path in _own_files(root):
                 with suppress(OSError):
                     kept.append((path.stat().st_mtime, path.stat().st_size, path))
         total = sum(size for _, size, _ in kept)
@@ -161,6 +163,31 @@ class Previews:
             start_time_seconds=run.manifest.start_time_s,
             max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
         )
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder of previews with its marker. Raises OutputError for a folder that is not the cache's own."""
+    try:
+        if folder.is_symlink():
+            raise OutputError(f"{folder} is a link. Previews are kept in the run's own folder: remove the link.")
+        folder.mkdir(exist_ok=True)
+        if not (folder / MARKER).is_file():
+            foreign = next((path for path in folder.iterdir() if not OWN_FILES.fullmatch(path.name)), None)
+            if foreign is not None:
+                raise OutputError(f"{folder} holds files that are not previews ({foreign.name}). Move them elsewhere.")
+            (folder / MARKER).touch()
+    except OSError as problem:
+        raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its folder.") from None
+
+
+def _own_files(root: Path) -> Iterator[Path]:
+    """The previews below a folder, links not followed: regular files of the cache's own names beside its marker."""
+    for folder, _, names in os.walk(root):
+        if Path(folder).name == FOLDER and MARKER in names:
+            for name in filter(OWN_FILES.fullmatch, names):
+                path = Path(folder) / name
+                if not path.is_symlink():
+                    yield path
 
 
 def _moment_to_show(run: Run) -> float:
