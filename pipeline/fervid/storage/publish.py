@@ -1,8 +1,9 @@
 """Publish a file in one step: whoever looks sees all of it, or what was there before. Knows no format.
 
 On disk a file is written beside its place, synced, renamed, and its folder synced, so that files published one after
-the other survive a power cut in that order: what a manifest lists is there when the manifest is. An object appears when its upload is complete, so it is written
-here and sent in one request; large ones in parts, which a store keeps until they are put together or given up.
+the other survive a power cut in that order: what a manifest lists is there when the manifest is. An object appears
+when its upload is complete, so it is written here and sent in one request; large ones in parts, which a store keeps
+until they are put together or given up.
 """
 
 from __future__ import annotations
