@@ -83,7 +83,7 @@ def _columns(timeline: pa.Table, labels: tuple[str, ...]) -> _Columns:
     """Neighbouring bins joined until they fit: means weighted by the seconds with a usable face, counts by time."""
 
     def column(name: str) -> np.ndarray:
-        return np.nan_to_num(timeline[name].to_numpy().astype(float))
+        return np.asarray(np.nan_to_num(timeline[name].to_numpy().astype(float)))
 
     start, end = timeline["start_s"].to_numpy(), timeline["end_s"].to_numpy()
     first = np.arange(0, len(start), -(-len(start) // MAX_COLUMNS))
