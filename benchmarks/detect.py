@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from fervid.config import DetectSettings, load_settings, preset_names
-from fervid.detect import detect_faces, make_detector
-from fervid.detect.search import SearchPlan, SearchWork
+from fervid.detect import make_detector
+from fervid.detect.plan import SearchPlan, SearchWork
+from fervid.detect.stage import detect_faces
 from fervid.geometry import iou_matrix
 from fervid.opencv import CASCADES_FOLDER, cv2
 from fervid.types import Frame
@@ -108,7 +109,7 @@ def segments_of(path: Path) -> Iterator[tuple[float, list[Frame]]]:
 
 def search(settings: DetectSettings, frames: list[Frame], aspect: float, work: SearchWork) -> list[np.ndarray]:
     """The boxes of each frame of a segment."""
-    detector = make_detector(settings.detector, getattr(settings, settings.detector).model_dump())
+    detector = make_detector(settings.detector, settings.chosen_options)
     found = detect_faces(
         iter(frames),
         detector,

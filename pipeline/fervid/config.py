@@ -13,12 +13,15 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from fervid import assets
+from fervid.detect import DEFAULT_DETECTOR, DETECTORS
+from fervid.detect.options import DetectorOptions
 from fervid.errors import ConfigError
+from fervid.registry import resolve
 
 ENVIRONMENT_PREFIX = "FERVID_"
 TIME_SPELLINGS = "90, 12.5s or 00:01:02.5"
@@ -57,26 +60,10 @@ class VideoSettings(_Section):
         return self
 
 
-class HaarSettings(_Section):
-    """OpenCV's Haar cascades."""
-
-    cascade: str = "alt2"
-    scale_factor: float = Field(default=1.1, gt=1.0, le=2.0)
-    min_neighbours: int = Field(default=4, ge=1)
-
-
-class YuNetSettings(_Section):
-    """OpenCV's YuNet, with the user's model file."""
-
-    model_path: str | None = None
-    score_threshold: float = Field(default=0.7, ge=0, le=1)
-    nms_threshold: float = Field(default=0.3, ge=0, le=1)
-
-
-class DetectSettings(_Section):
+class _DetectSettings(_Section):
     """How faces are found."""
 
-    detector: str = "haar"
+    detector: str = DEFAULT_DETECTOR
     min_face_px: int | None = Field(
         default=None, ge=16, description="smallest face in pixels of the frame; default: min_face_share"
     )
@@ -122,8 +109,6 @@ class DetectSettings(_Section):
         le=1,
         description="change of the picture after which all of it is searched; 0 switches this off",
     )
-    haar: HaarSettings = HaarSettings()
-    yunet: YuNetSettings = YuNetSettings()
     options: dict[str, bool | int | float | str] = Field(
         default={}, description="options of a detector that another package brings"
     )
@@ -132,7 +117,26 @@ class DetectSettings(_Section):
     def chosen_options(self) -> dict[str, Any]:
         """The options of the detector in use: its own section, or `options` for one of another package."""
         own = getattr(self, self.detector, None)
-        return own.model_dump() if isinstance(own, _Section) else dict(self.options)
+        return own.model_dump() if isinstance(own, DetectorOptions) else dict(self.options)
+
+    def results_depend_on(self) -> dict[str, Any]:
+        """All of it but the options of detectors that are not in use."""
+        own = getattr(self, self.detector, None)
+        content = self.model_dump(mode="json", exclude={*DETECTORS} | (set() if self.options else {"options"}))
+        return content | ({self.detector: own.results_depend_on()} if isinstance(own, DetectorOptions) else {})
+
+
+if TYPE_CHECKING:
+    DetectSettings = _DetectSettings
+else:
+    # Each detector of the table has a section of its own.
+    _sections = {name: resolve(DETECTORS, name, kind="detector").Options for name in DETECTORS}
+    DetectSettings = create_model(
+        "DetectSettings",
+        __base__=_DetectSettings,
+        __doc__=_DetectSettings.__doc__,
+        **{name: (options, options()) for name, options in _sections.items()},
+    )
 
 
 class EmotionSettings(_Section):
@@ -245,13 +249,7 @@ class Settings(_Section):
             if sections == OBSERVE_SECTIONS:
                 content["emotion"].pop("labels")  # observations hold the logits of every head
         if "detect" in content:
-            if not self.detect.options:
-                content["detect"].pop("options")
-            for name in {"haar", "yunet"} - {self.detect.detector}:
-                content["detect"].pop(name)
-            model_path = content["detect"].get("yunet", {}).get("model_path")
-            if model_path and Path(model_path).is_file():
-                content["detect"]["yunet"]["model_path"] = hashlib.sha256(Path(model_path).read_bytes()).hexdigest()
+            content["detect"] = self.detect.results_depend_on()
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fervid.config import Settings
-from fervid.detect import detect_faces, make_detector
-from fervid.detect.search import SearchPlan, SearchWork
+from fervid.detect import make_detector
+from fervid.detect.plan import SearchPlan, SearchWork
+from fervid.detect.stage import detect_faces
 from fervid.emotion import make_classifier
 from fervid.emotion.model import ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX, cut_out_faces, score_faces

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fervid.demo import portrait
-from fervid.detect import DETECTORS, Detector, make_detector
-from fervid.errors import ConfigError
+from fervid.detect import DETECTORS, Detector, centerface, make_detector
+from fervid.errors import ConfigError, DependencyMissing, ModelError
 from fervid.geometry import iou_matrix
 from fervid.opencv import cv2
 
@@ -47,7 +47,7 @@ def assert_sound(boxes: np.ndarray, confidence: np.ndarray, shape: tuple[int, ..
     "shape", [(360, 640), (5, 5), (1, 1), (1, 500), (500, 1), (19, 300), (20, 20), (21, 21), (24, 24)]
 )
 def test_a_blank_picture_of_any_size_has_no_faces(name: str, shape: tuple[int, int], level: int) -> None:
-    boxes, confidence = made(name).detect(np.full(shape, level, np.uint8))
+    boxes, confidence, *_ = made(name).detect(np.full(shape, level, np.uint8))
     assert len(boxes) == 0
     assert_sound(boxes, confidence, shape)
 
@@ -56,7 +56,7 @@ def test_a_blank_picture_of_any_size_has_no_faces(name: str, shape: tuple[int, i
 @pytest.mark.parametrize("scale", [1.0, 0.5, 0.25])
 def test_the_portrait_has_one_face_and_it_is_where_the_face_is(name: str, scale: float, photograph: np.ndarray) -> None:
     picture = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    boxes, confidence = made(name).detect(picture)
+    boxes, confidence, *_ = made(name).detect(picture)
     assert_sound(boxes, confidence, picture.shape)
     assert len(boxes) == 1
     assert iou_matrix(boxes / np.float32(scale), FACE)[0, 0] > 0.6
@@ -65,7 +65,7 @@ def test_the_portrait_has_one_face_and_it_is_where_the_face_is(name: str, scale:
 
 @EVERY
 def test_two_portraits_beside_each_other_have_two_faces(name: str, photograph: np.ndarray) -> None:
-    boxes, confidence = made(name).detect(np.hstack([photograph, photograph]))
+    boxes, confidence, *_ = made(name).detect(np.hstack([photograph, photograph]))
     assert_sound(boxes, confidence, (600, 1024))
     both = np.concatenate([FACE, FACE + np.array([512, 0, 512, 0], np.float32)])
     assert sorted(iou_matrix(boxes, both).argmax(axis=1)) == [0, 1]
@@ -77,7 +77,7 @@ def test_a_face_of_the_smallest_size_promised_is_found(name: str, photograph: np
     detector = made(name)
     scale = 1.25 * detector.smallest_face_px / 200  # detectors search in steps, so a little above
     picture = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    boxes, _ = detector.detect(picture)
+    boxes, *_ = detector.detect(picture)
     assert len(boxes) == 1
 
 
@@ -98,7 +98,7 @@ def test_the_result_is_the_same_again_and_does_not_depend_on_what_was_seen_befor
 def test_the_picture_is_left_alone_and_may_be_read_only(name: str, photograph: np.ndarray) -> None:
     picture = photograph.copy()
     picture.flags.writeable = False
-    boxes, _ = made(name).detect(picture)
+    boxes, *_ = made(name).detect(picture)
     assert len(boxes) == 1
     np.testing.assert_array_equal(picture, photograph)
 
@@ -127,5 +127,38 @@ def test_an_unknown_cascade_is_refused_with_the_ones_there_are() -> None:
 
 
 def test_an_unknown_detector_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"detector 'retina' does not exist\. Use one of haar, yunet"):
+    with pytest.raises(ConfigError, match=r"detector 'retina' does not exist\. Use one of haar, yunet, centerface"):
         make_detector("retina", {})
+
+
+def test_centerface_gives_each_face_its_landmarks(photograph: np.ndarray) -> None:
+    boxes, _, landmarks = made("centerface").detect(cv2.resize(photograph, (224, 263), interpolation=cv2.INTER_AREA))
+    assert landmarks.dtype == np.float32
+    assert landmarks.shape == (1, 5, 2)
+    left_eye, right_eye, nose, left_mouth, right_mouth = (landmarks[0] - boxes[0, :2]) / (boxes[0, 2:] - boxes[0, :2])
+    assert 0 < left_eye[0] < nose[0] < right_eye[0] < 1
+    assert left_mouth[0] < nose[0] < right_mouth[0]
+    assert 0 < max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1]) < 1
+
+
+def test_centerface_asks_for_the_package_with_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centerface, "PACKAGE", "no-such-package-anywhere")
+    with pytest.raises(DependencyMissing, match=r"^the face network is not there: .* 'no-such-package-anywhere'.*haar"):
+        make_detector("centerface", {})
+
+
+def test_centerface_refuses_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centerface, "WEIGHTS_SHA256", "0" * 64)
+    with pytest.raises(
+        ModelError, match=r"not the face network that fervid knows \(SHA-256 09189deaaf86, expected 0000"
+    ):
+        make_detector("centerface", {})
+
+
+def test_centerface_keeps_few_networks_and_answers_the_same_after_many_sizes(photograph: np.ndarray) -> None:
+    detector = made("centerface")
+    first = detector.detect(photograph)
+    for side in range(64, 64 + 32 * 10, 32):
+        detector.detect(photograph[:side, :side])
+    for one, other in zip(detector.detect(photograph), first, strict=True):
+        np.testing.assert_array_equal(one, other)

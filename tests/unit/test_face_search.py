@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fervid.detect import detect_faces, make_detector
-from fervid.detect.search import FaceSearch, SearchPlan, SearchWork
+from fervid.detect import make_detector
+from fervid.detect.plan import SearchPlan, SearchWork
+from fervid.detect.search import FaceSearch
+from fervid.detect.stage import detect_faces
 from fervid.geometry import iou_matrix
 from fervid.opencv import cv2
 from fervid.types import Frame

@@ -15,6 +15,7 @@ from fervid import __version__, assets
 from fervid.batch.engine import Report, Task, run_step
 from fervid.batch.ray_parcels import pack_report, unpack_task
 from fervid.batch.worker import Watchdog
+from fervid.detect import DETECTORS
 from fervid.emotion import serve_with
 from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info
 from fervid.emotion.plugin import find_model
@@ -137,8 +138,6 @@ _agreed: set[str] = set()
 
 
 def _check_detector(method: Method, model: ModelInfo) -> None:
-    from fervid.detect import DETECTORS  # brings OpenCV, which whoever hands out the work does not need
-
     detector = method.settings.detect.detector
     if detector not in (known := names(DETECTORS, DETECTOR_PLUGINS)):
         raise ConfigError(

@@ -14,6 +14,7 @@ import typer
 from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
+from fervid.detect import DEFAULT_DETECTOR, DETECTORS
 from fervid.errors import ConfigError, InputError
 from fervid.log import one_line
 from fervid.storage.place import as_place
@@ -52,7 +53,9 @@ def analyze(
     start: Annotated[str | None, typer.Option(help="Analyse from here: 90, 12.5s or 00:01:02.5.")] = None,
     end: Annotated[str | None, typer.Option(help="Analyse up to here.")] = None,
     bin_length: Annotated[str | None, typer.Option("--bin", help="Length of a timeline bin, such as 1s. [1s]")] = None,
-    detector: Annotated[str | None, typer.Option(help="Face detector: haar, yunet. [haar]")] = None,
+    detector: Annotated[
+        str | None, typer.Option(help=f"Face detector: {', '.join(DETECTORS)}. [{DEFAULT_DETECTOR}]")
+    ] = None,
     min_face_px: Annotated[int | None, typer.Option(help="Smallest face in pixels. [8 % of the height]")] = None,
     model: Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.")] = None,
     labels: Annotated[str | None, typer.Option(help="Head that answers: fer2013, ferplus, mean. [fer2013]")] = None,

@@ -1,24 +1,24 @@
-"""Face detectors: the protocol, the table, and the stage that runs one over frames. Knows nothing of emotions."""
+"""Face detectors: the protocol and the table. Knows nothing of emotions, and loads no detector before it is used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fervid.detect.effort import Effort
-from fervid.detect.motion import shrunk
-from fervid.detect.search import FaceSearch, SearchPlan, SearchWork
 from fervid.errors import ConfigError
-from fervid.opencv import cv2
 from fervid.registry import DETECTOR_PLUGINS, resolve
-from fervid.types import Detections, Frame
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DETECTORS = {
     "haar": "fervid.detect.haar:HaarDetector",
     "yunet": "fervid.detect.yunet:YuNetDetector",
+    "centerface": "fervid.detect.centerface:CenterFaceDetector",
 }
+"""Each class has its options, a section of the settings, as its `Options`."""
+
+DEFAULT_DETECTOR = "haar"
 
 
 class Detector(Protocol):
@@ -33,10 +33,12 @@ class Detector(Protocol):
 
     def detect(
         self, gray: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal"
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, ...]:
         """uint8 (H, W) -> boxes float32 (n, 4) in its pixels, and confidence float32 (n,) in 0..1.
 
-        Faces wider than `max_face_px` need not be found; a detector to which this is no help may ignore it.
+        A detector that finds landmarks gives them third: float32 (n, 5, 2), x and y of the left eye as seen in the
+        picture, the other eye, the tip of the nose, and the corners of the mouth, left and right. Faces wider than
+        `max_face_px` need not be found; a detector to which this is no help may ignore it.
         """
         ...
 
@@ -51,49 +53,3 @@ def make_detector(name: str, options: dict[str, Any]) -> Detector:
             raise
         raise ConfigError(f"detector {name!r} does not take the options {sorted(options)} ({problem}).") from None
     return detector
-
-
-def detect_faces(
-    frames: Iterator[Frame],
-    detector: Detector,
-    *,
-    search: SearchPlan,
-    work: SearchWork,
-    min_face_px: int | None,
-    min_face_share: float,
-    min_confidence: float,
-    pixel_aspect: float,
-) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
-    """Each frame of one segment with its faces, and the small picture (uint8) in which they were looked for.
-
-    The picture is shrunk (never enlarged) until the smallest wanted face, `min_face_px` or `min_face_share` of the
-    frame's height, is as small as the detector can find: the cost of a search hardly depends on the source's size.
-    Non-square pixels (`pixel_aspect` = width / height of one) are made square on the way. Boxes are in frame pixels,
-    in order of x, then y; the confidence is the detector's.
-    What is known from the frames before decides where to look (`search`), so a segment is searched from its first
-    frame on, in order, by one call. A corrupt frame has no faces and leaves that knowledge as it is. `work` is counted
-    up as frames pass.
-    """
-    memory = FaceSearch(detector, search, work)
-    for frame in frames:
-        height, width = frame.gray.shape
-        shrink = min(1.0, detector.smallest_face_px / max(1.0, min_face_px or min_face_share * height))
-        size = max(1, round(width * shrink * pixel_aspect)), max(1, round(height * shrink))
-        small = _resized(frame.gray, size, is_quick=search.full_search_seconds > 0)
-        boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        if not frame.is_corrupt:
-            boxes, confidence = memory.find(small, frame.pts_seconds)
-            keep = np.flatnonzero(confidence >= min_confidence)
-            keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
-            to_frame = np.array([width / size[0], height / size[1]] * 2, np.float32)
-            boxes, confidence = boxes[keep] * to_frame, confidence[keep]
-        yield frame, Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, boxes, confidence), small
-
-
-def _resized(gray: np.ndarray, size: tuple[int, int], *, is_quick: bool) -> np.ndarray:
-    """The picture at `size` (width, height)."""
-    if size == (gray.shape[1], gray.shape[0]):
-        return gray
-    if is_quick:
-        return shrunk(gray, size)
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from fervid.detect.effort import Effort
+from fervid.detect.options import DetectorOptions
 from fervid.errors import ConfigError
-from fervid.opencv import CASCADES_FOLDER, cv2
 
 CASCADES = {
     # The window of the cascade in pixels, and the logistic map from its level weight to a confidence: midpoint and
@@ -24,14 +25,25 @@ NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "len
 """Share of the neighbours that a box needs, measured by benchmarks/detect.py."""
 
 
+class HaarOptions(DetectorOptions):
+    """OpenCV's Haar cascades."""
+
+    cascade: str = "alt2"
+    scale_factor: float = Field(default=1.1, gt=1.0, le=2.0)
+    min_neighbours: int = Field(default=4, ge=1)
+
+
 class HaarDetector:
     """Frontal faces by a boosted cascade. Not for two threads at once."""
 
+    Options = HaarOptions
     searches_windows = True
 
     def __init__(self, *, cascade: str = "alt2", scale_factor: float = 1.1, min_neighbours: int = 4) -> None:
         if cascade not in CASCADES:
             raise ConfigError(f"cascade {cascade!r} does not exist. Use one of {', '.join(CASCADES)}.")
+        from fervid.opencv import CASCADES_FOLDER, cv2  # not needed to read settings
+
         file, self.smallest_face_px, self._midpoint, self._scale = CASCADES[cascade]
         self._scale_factor = scale_factor
         self._min_neighbours = min_neighbours

@@ -26,8 +26,7 @@ from fervid.detect.motion import (
     shrunk,
     tiny,
 )
-from fervid.detect.plan import SearchPlan as SearchPlan
-from fervid.detect.plan import SearchWork as SearchWork
+from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.scan import Scan, Scans
 from fervid.detect.turning import turned, turned_back
 from fervid.opencv import cv2
@@ -246,7 +245,7 @@ class FaceSearch:
         ]
 
     def _detect(self, area: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal") -> list[Face]:
-        boxes, confidence = self._detector.detect(area, max_face_px=max_face_px, effort=effort)
+        boxes, confidence, *_ = self._detector.detect(area, max_face_px=max_face_px, effort=effort)
         if not len(boxes):
             return []
         return [Face(tuple(box), sure) for box, sure in zip(boxes.tolist(), confidence.tolist(), strict=True)]

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from fervid.detect.effort import Effort
+from fervid.detect.options import DetectorOptions
 from fervid.errors import ConfigError
-from fervid.opencv import cv2
+
+
+class YuNetOptions(DetectorOptions):
+    """OpenCV's YuNet, with the user's model file."""
+
+    model_path: str | None = None
+    score_threshold: float = Field(default=0.7, ge=0, le=1)
+    nms_threshold: float = Field(default=0.3, ge=0, le=1)
+
+    def results_depend_on(self) -> dict[str, Any]:
+        content = super().results_depend_on()
+        if self.model_path and Path(self.model_path).is_file():
+            content["model_path"] = hashlib.sha256(Path(self.model_path).read_bytes()).hexdigest()
+        return content
 
 
 class YuNetDetector:
     """Faces by a small convolutional network; turned heads too. Needs a `face_detection_yunet_*.onnx` file."""
 
+    Options = YuNetOptions
     smallest_face_px = 20
     searches_windows = False
 
     def __init__(
         self, *, model_path: str | None = None, score_threshold: float = 0.7, nms_threshold: float = 0.3
     ) -> None:
+        from fervid.opencv import cv2  # not needed to read settings
+
+        self._cv2 = cv2
         if not model_path or not Path(model_path).is_file():
             raise ConfigError(
                 f"the yunet detector needs its model file (detect.yunet.model_path = {model_path!r}). "
@@ -40,7 +61,7 @@ class YuNetDetector:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,): the network's own score."""
         height, width = gray.shape
         self._network.setInputSize((width, height))
-        _, found = self._network.detect(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
+        _, found = self._network.detect(self._cv2.cvtColor(gray, self._cv2.COLOR_GRAY2BGR))
         if found is None:
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
         boxes = np.asarray(found[:, :4], np.float32).copy()

@@ -16,8 +16,9 @@ import numpy as np
 
 from fervid.alerts.rules import RuleSet
 from fervid.config import Settings, load_settings
-from fervid.detect import detect_faces, make_detector
-from fervid.detect.search import SearchPlan, SearchWork
+from fervid.detect import make_detector
+from fervid.detect.plan import SearchPlan, SearchWork
+from fervid.detect.stage import detect_faces
 from fervid.device import choose_runner
 from fervid.emotion import make_classifier
 from fervid.emotion.heads import select_heads

