@@ -1,0 +1,21 @@
+"""Settings of an analysis: what there is (`settings`), and how values are found (`load`)."""
+
+from fervid.config.load import load_settings, parse_time, preset_names
+from fervid.config.settings import (
+    OBSERVE_SECTIONS,
+    DetectSettings,
+    EmotionSettings,
+    GateSettings,
+    Settings,
+)
+
+__all__ = [
+    "OBSERVE_SECTIONS",
+    "DetectSettings",
+    "EmotionSettings",
+    "GateSettings",
+    "Settings",
+    "load_settings",
+    "parse_time",
+    "preset_names",
+]
