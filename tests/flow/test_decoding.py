@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,19 @@ def test_frames_let_their_pictures_go(make: Callable[[str], Path]) -> None:
     finally:
         gc.enable()
     assert len(kept) <= 2
+
+
+def test_a_title_that_is_not_utf8_does_no_harm(tmp_path: Path) -> None:
+    plain, path = write_video(tmp_path / "plain.mp4", constant_rate(0.4)), tmp_path / "titled.mp4"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        out.metadata["title"] = "Cafee"
+        copy = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    assert path.read_bytes().count(b"Cafee") == 1
+    path.write_bytes(path.read_bytes().replace(b"Cafee", b"Caf\xe9e"))
+    info, plan = probe(path, max_pixels=MAX_PIXELS)
+    assert plan.n_packets == 10
+    assert {type(info.time_base), type(info.sample_aspect_ratio)} == {Fraction}  # as text in a manifest: "1", not "1/1"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from fervid.video.luma import as_displayed, display_matrix, luma
+from bad_sources import overwritten, write
+from fervid.video.luma import as_displayed, display_matrix, luma, matrix_signs
+from synthetic import SIZE, constant_rate, write_video
 
 MPEG_RANGE, JPEG_RANGE = 1, 2
 IMAGE = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
@@ -61,24 +62,10 @@ def test_a_matrix_moves_every_pixel_as_the_standard_says(name: str) -> None:
     assert {(x + left, y + top): value for (y, x), value in np.ndenumerate(shown)} == moved
 
 
-class _SideData:
-    def __init__(self, name: str, content: bytes) -> None:
-        self.type = SimpleNamespace(name=name)
-        self._content = content
-
-    def __bytes__(self) -> bytes:
-        return self._content
-
-
-def with_matrix(*values: int) -> Any:
-    return SimpleNamespace(side_data=[_SideData("OTHER", b""), _SideData("DISPLAYMATRIX", struct.pack("<9i", *values))])
-
-
 ONE, LAST = 1 << 16, 1 << 30
 
 
 def test_a_frame_without_a_display_matrix_has_none() -> None:
-    assert display_matrix(SimpleNamespace(side_data=[])) is None
     assert display_matrix(picture("gray", IMAGE)) is None
 
 
@@ -92,7 +79,15 @@ def test_a_frame_without_a_display_matrix_has_none() -> None:
     ],
 )
 def test_the_signs_of_the_display_matrix_are_read(values: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    assert display_matrix(with_matrix(*values)) == expected
+    assert matrix_signs(struct.pack("<9i", *values)) == expected
+
+
+def test_a_decoded_frame_brings_the_matrix_of_its_file(tmp_path: Path) -> None:
+    quarter_turn = (0, ONE, 0, -ONE, 0, 0, SIZE[1] * ONE, 0, LAST)
+    clip = write_video(tmp_path / "clip.mp4", constant_rate(0.2))
+    write(clip, overwritten(clip.read_bytes(), "moov/trak/tkhd", 40, *quarter_turn))
+    with av.open(str(clip)) as container:
+        assert display_matrix(next(container.decode(video=0))) == (0, 1, -1, 0)
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "nv12", "yuva420p"])

@@ -25,6 +25,7 @@ from fervid.live.clock import StreamClock
 from fervid.live.slot import NewestSlot
 from fervid.opencv import cv2
 from fervid.types import Frame
+from fervid.video.container import as_fraction, open_container
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.probe import open_video
 
@@ -174,11 +175,11 @@ class Capture:
         seconds, step = None, 0.04
         with open_video(path, max_pixels=self._max_pixels) as (container, stream):
             rate = float(stream.average_rate or stream.guessed_rate or 25)
-            step = 1 / rate
+            step, time_base = 1 / rate, as_fraction(stream.time_base)
             self._describe(container, stream, rate)
             offset = container.start_time / av.time_base if container.start_time is not None else 0.0
             for n, picture in enumerate(self._decoded(container, stream)):
-                own = n / rate if picture.pts is None else float(picture.pts * stream.time_base) - offset
+                own = n / rate if picture.pts is None else float(picture.pts * time_base) - offset
                 pts = n if picture.pts is None else picture.pts
                 seconds = played + own
                 if begun is None:
@@ -189,7 +190,7 @@ class Capture:
                 if self._pace == "real" and self._stopping.wait(max(0.0, due - monotonic())):
                     return None
                 arrived = due if self._pace == "real" else monotonic()
-                if not self._put(picture, pts, stream.time_base, seconds, arrived, connection, _aspect(stream)):
+                if not self._put(picture, pts, time_base, seconds, arrived, connection, _aspect(stream)):
                     return None
         return None if seconds is None else seconds + step
 
@@ -276,7 +277,7 @@ class Capture:
         return self._matrices[rotation]
 
     def _describe(self, container: Any, stream: Any, rate: float) -> None:
-        time_base = stream.time_base if self._address.kind == "file" else MICROSECONDS
+        time_base = as_fraction(stream.time_base) if self._address.kind == "file" else MICROSECONDS
         if self.info is None:
             self.info = SourceInfo(stream.codec_context.name, container.format.name, rate, time_base)
         self.status.text = "live" if self._address.kind == "stream" else "playing"
@@ -315,7 +316,7 @@ def open_stream(address: Address, *, max_pixels: int) -> Iterator[tuple[Any, Any
     """Connect to a stream; yields (container, picture stream). Raises VideoUnreadable or NoVideoStream."""
     options = STREAM_OPTIONS | {"format_whitelist": STREAM_FORMATS, "protocol_whitelist": STREAM_PROTOCOLS}
     try:
-        container = av.open(address.text, options=options, timeout=(OPEN_SECONDS, READ_SECONDS))
+        container = open_container(address.text, options=options, timeout=(OPEN_SECONDS, READ_SECONDS))
     except (av.FFmpegError, ValueError, OSError) as problem:
         raise VideoUnreadable(
             f"{address.shown} cannot be opened ({_reason(problem)}). Check address, user and password, and that the "

@@ -44,12 +44,14 @@ def _plane(frame: Any, dtype: type) -> np.ndarray:
 
 def display_matrix(frame: Any) -> tuple[int, int, int, int] | None:
     """The signs (a, b, c, d) of the frame's display matrix, or None without one: x' = a x + c y, y' = b x + d y."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            values = struct.unpack("<9i", bytes(data)[:36])
-            a, b, c, d = (values[i] for i in (0, 1, 3, 4))
-            return _sign(a), _sign(b), _sign(c), _sign(d)
-    return None
+    data = frame.side_data.get("DISPLAYMATRIX")  # by name: what iterating gives changed in PyAV 19
+    return None if data is None else matrix_signs(bytes(data))
+
+
+def matrix_signs(content: bytes) -> tuple[int, int, int, int]:
+    """The signs (a, b, c, d) of a display matrix as FFmpeg stores it: nine 32-bit fixed-point numbers, row by row."""
+    a, b, _, c, d, *_ = struct.unpack("<9i", content[:36])
+    return _sign(a), _sign(b), _sign(c), _sign(d)
 
 
 def as_displayed(image: np.ndarray, matrix: tuple[int, int, int, int] | None) -> np.ndarray:

@@ -19,6 +19,7 @@ from fervid.errors import NoVideoStream, TooDamaged, VideoUnreadable
 from fervid.files import check_regular_file
 from fervid.storage.place import Place, is_on_disk, open_for_reading
 from fervid.types import VideoInfo
+from fervid.video.container import as_fraction, open_container
 from fervid.video.transport import ends_within_a_packet
 from fervid.video.units import is_refresh
 
@@ -69,7 +70,7 @@ def open_video(path: Place, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
     with _source(path, status.n_bytes) as (source, protocols):
         options = {"format_whitelist": FORMATS, "protocol_whitelist": protocols}
         try:
-            container = av.open(source, options=options, timeout=OPEN_TIMEOUT_SECONDS, metadata_errors="replace")
+            container = open_container(source, options=options, timeout=OPEN_TIMEOUT_SECONDS)
         except (av.FFmpegError, ValueError, OSError) as problem:
             raise VideoUnreadable(f"{path} cannot be opened as a video ({_reason(problem)}). {_hint(path)}") from None
         with container:
@@ -100,7 +101,7 @@ def probe(path: Place, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
         # FLV and some MKV files state their clock (1000/1) as a frame rate; the packets know better.
         if plan.has_times and len(plan.pts) > 1:
             rate = float((len(plan.pts) - 1) / ((plan.pts[-1] - plan.pts[0]) * stream.time_base))
-        time_base = stream.time_base if plan.has_times else 1 / Fraction(rate).limit_denominator(1001)
+        time_base = as_fraction(stream.time_base) if plan.has_times else 1 / Fraction(rate).limit_denominator(1001)
         start = _start_seconds(container, stream) if plan.has_times else 0.0
         end = float(plan.end_pts * time_base) if plan.has_times else plan.n_packets / rate
         gaps = np.diff(plan.pts)
@@ -119,7 +120,7 @@ def probe(path: Place, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
             codec=stream.codec_context.name,
             container=container.format.name,
             rotation_degrees=rotation,
-            sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+            sample_aspect_ratio=as_fraction(stream.sample_aspect_ratio or 1),
             time_source="pts" if plan.has_times else "assumed_fps",
         )
     return info, plan

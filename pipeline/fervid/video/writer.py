@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from fervid.errors import OutputError, VideoUnreadable
+from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix
 from fervid.video.probe import open_video
 
@@ -47,7 +48,7 @@ def read_pictures(
         stream.thread_type = "AUTO"
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         first = start_seconds + start_time_seconds
-        if start_seconds > SEEK_BACKOFF_SECONDS and stream.time_base is not None:
+        if start_seconds > SEEK_BACKOFF_SECONDS and stream.time_base:
             _seek(container, stream, first - SEEK_BACKOFF_SECONDS)
         n = 0
         for packet in _packets(container, stream):
@@ -224,7 +225,7 @@ def _as_shown(frame: Any) -> np.ndarray:
 
 def _pixel_aspect(stream: Any, frame: Any) -> Fraction:
     """Width / height of a pixel as shown: a quarter turn turns the pixels too."""
-    ratio = Fraction(stream.sample_aspect_ratio or 1)
+    ratio = as_fraction(stream.sample_aspect_ratio or 1)
     matrix = display_matrix(frame)
     return 1 / ratio if matrix is not None and matrix[0] == 0 else ratio
 
