@@ -188,11 +188,69 @@ def test_models_are_listed_and_checked(tmp_path: Path) -> None:
     assert "model.tflite" in spoiled.stderr
 
 
-def test_config_prints_what_would_be_used() -> None:
-    done = run_fervid("config", "--preset", "trailer", "--set", "track.min_faces=9")
-    assert "video.fps = 10.0" in done.stdout
-    assert "track.min_faces = 9" in done.stdout
+def test_config_prints_what_would_be_used_with_meaning_and_source() -> None:
+    done = run_fervid("config", "--preset", "trailer", "--set", "track.min_faces=9", "--duration", "3")
+    assert (
+        "video.fps = 10.0  # Analysed frames per second of video; 0 takes every frame. [frames per second] "
+        "From: preset trailer.\n" in done.stdout
+    )
+    assert "track.min_faces = 9  # " in done.stdout
+    assert "video.end_seconds = 3.0  # " in done.stdout
+    assert "\x1b" not in done.stdout
     assert json.loads(run_fervid("config", "--json").stdout)["video"]["fps"] == 5
+
+
+def test_settings_kept_as_toml_analyse_to_the_same_result(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", constant_rate(3), empty_picture)
+    chosen = ("--preset", "trailer", "--set", "track.min_faces=9", "--start", "0.5", "--duration", "1", "--fps", "4")
+    kept = run_fervid("config", *chosen, "--toml")
+    assert kept.returncode == 0, kept.stderr
+    (tmp_path / "kept.toml").write_text(kept.stdout)
+    first = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), *chosen, "--json", "-q")
+    again = run_fervid(
+        "analyze", str(video), "-o", str(tmp_path / "out"), "--config", str(tmp_path / "kept.toml"), "--json", "-q"
+    )
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    (one, two) = (json.loads(done.stdout) for done in (first, again))
+    assert (one["was_there"], two["was_there"]) == (False, True)
+    assert one["frames_analysed"] == 4
+
+
+def test_two_ends_of_a_stretch_are_refused(tmp_path: Path) -> None:
+    done = run_fervid("analyze", "clip.mp4", "--end", "3", "--duration", "2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "fervid: --end 3 and --duration 2 are two ends. Give one of them.\n"
+
+
+def test_a_list_may_set_how_much_of_each_video_is_analysed(tmp_path: Path) -> None:
+    for name, length in (("a", 3), ("b", 4)):
+        write_video(tmp_path / f"{name}.mp4", constant_rate(length), empty_picture)
+    (tmp_path / "list.csv").write_text("path,duration,end\na.mp4,1,\nb.mp4,,2\n")
+    done = run_fervid("analyze", "list.csv", "--duration", "3", "-o", "out", "--json", "-q", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {one["video"]: one["frames_analysed"] for one in found} == {"a.mp4": 5, "b.mp4": 10}
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("analyze", "-h"), ("models", "verify", "-h")])
+def test_help_has_a_short_form_everywhere(arguments: tuple[str, ...]) -> None:
+    short, long = run_fervid(*arguments), run_fervid(*arguments[:-1], "--help")
+    assert short.returncode == 0
+    assert short.stdout == long.stdout
+    assert short.stdout.lstrip().startswith("Usage:")
+
+
+def test_version_has_a_short_form() -> None:
+    assert run_fervid("-V").stdout == f"fervid {fervid.__version__}\n"
+
+
+def test_shells_can_complete_commands_and_options() -> None:
+    asked = {"_FERVID_COMPLETE": "complete_bash", "COMP_WORDS": "fervid ann", "COMP_CWORD": "1"}
+    assert run_fervid(environment=asked).stdout.split() == ["annotate"]
+    asked |= {"COMP_WORDS": "fervid analyze --preset c", "COMP_CWORD": "3"}
+    assert run_fervid(environment=asked).stdout.split() == ["cctv"]
+    shown = run_fervid("--show-completion", "zsh", environment={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"})
+    assert "_FERVID_COMPLETE=complete_zsh" in shown.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")

@@ -8,6 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from fervid.config import OBSERVE_SECTIONS, Settings, load_settings, parse_time, preset_names
+from fervid.config.load import load_sourced_settings
+from fervid.config.write import as_toml
 from fervid.errors import ConfigError
 
 
@@ -232,3 +234,72 @@ def test_a_detector_file_counts_by_its_content(tmp_path: Path) -> None:
 def test_numbers_without_sense_are_refused(assignment: str) -> None:
     with pytest.raises(ConfigError, match="is not valid"):
         _settings(assignment)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_settings_written_as_toml_are_read_back_to_the_same_hash(tmp_path: Path, name: str) -> None:
+    found = load_sourced_settings(preset=name, environment={})
+    file = tmp_path / "kept.toml"
+    file.write_text(as_toml(found))
+    again = load_settings(file=file, environment={})
+    assert again == found.settings
+    assert again.hash(model_sha256="a") == found.settings.hash(model_sha256="a")
+
+
+def test_settings_from_every_source_survive_being_written(tmp_path: Path) -> None:
+    found = load_sourced_settings(
+        preset="cctv",
+        environment={"FERVID_DETECT__MIN_FACE_PX": "40"},
+        assignments=['emotion.model=a "model"\\here', "detect.options.side=3", "detect.options.odd key=é"],
+        options={"video.end_seconds": 1e22},
+    )
+    file = tmp_path / "kept.toml"
+    file.write_text(as_toml(found), encoding="utf-8")
+    assert load_settings(file=file, environment={}) == found.settings
+    assert found.settings.detect.options == {"side": 3, "odd key": "é"}
+
+
+def test_the_source_of_each_value_is_known_and_written(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[track]\nmin_faces = 9\n[video]\nfps = 3\n")
+    found = load_sourced_settings(
+        preset="cctv",
+        file=file,
+        environment={"FERVID_GATE__MIN_FACE_PX": "30"},
+        assignments=["smooth.half_life_seconds=2", "detect.options.side=3"],
+        options={"video.fps": 7.0, "video.end_seconds": None},
+    )
+    assert {
+        key: found.source(key)
+        for key in (
+            "detect.min_face_share",
+            "track.min_faces",
+            "gate.min_face_px",
+            "smooth.half_life_seconds",
+            "video.fps",
+            "detect.options",
+            "video.end_seconds",
+        )
+    } == {
+        "detect.min_face_share": "preset cctv",
+        "track.min_faces": f"file {file}",
+        "gate.min_face_px": "environment FERVID_GATE__MIN_FACE_PX",
+        "smooth.half_life_seconds": "--set",
+        "video.fps": "option",
+        "detect.options": "--set",
+        "video.end_seconds": "default",
+    }
+    written = as_toml(found)
+    assert (
+        "# Analysed frames per second of video; 0 takes every frame.\n"
+        "# frames per second, 0 to 1000; default 5.0; from option\nfps = 7.0\n" in written
+    )
+    assert "# seconds, above 0; not set by default; from default\n# end_seconds =\n" in written
+
+
+def test_the_name_of_a_file_cannot_add_a_line_to_the_settings_written(tmp_path: Path) -> None:
+    file = tmp_path / "a\n[track]\nmin_faces = 7\n\x01.toml"
+    file.write_text("[video]\nfps = 3\n")
+    again = tmp_path / "again.toml"
+    again.write_text(as_toml(load_sourced_settings(file=file, environment={})))
+    assert load_settings(file=again, environment={}) == load_settings(file=file, environment={})

@@ -40,7 +40,7 @@ app = typer.Typer(
     name="fervid",
     help="Batch video analytics for facial emotion: how faces look over time, as Parquet timelines.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -72,7 +72,9 @@ def _print_version(value: bool) -> None:
 def options(
     debug: bool = typer.Option(False, "--debug", help="Show the full traceback of an error."),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more on stderr."),
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),  # noqa: ARG001
+    version: bool = typer.Option(  # noqa: ARG001
+        False, "-V", "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """Batch video analytics for facial emotion: how faces look over time, as Parquet timelines."""
     if debug:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +13,23 @@ import typer
 from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
-from fervid.detect import DEFAULT_DETECTOR, DETECTORS
+from fervid.cli.options import (
+    Assignments,
+    BinLength,
+    ConfigFile,
+    Detector,
+    Duration,
+    End,
+    Fps,
+    Labels,
+    MinFacePx,
+    Model,
+    OutPlace,
+    Preset,
+    Quiet,
+    SettingsMaker,
+    Start,
+)
 from fervid.errors import ConfigError, InputError
 from fervid.log import one_line
 from fervid.storage.place import as_place
@@ -22,20 +37,10 @@ from fervid.storage.place import as_place
 if TYPE_CHECKING:
     from fervid.alerts.notify import Notifier
     from fervid.alerts.rules import RuleSet
-    from fervid.config import Settings
 
 SOME_INPUTS_FAILED = 3
 LONG_DESCRIPTIONS = 20
 """Above so many videos each gets one line."""
-
-Preset = Annotated[str, typer.Option("--preset", help="Named settings: default, fast, accurate, cctv, trailer.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", help="One setting, as in --set track.gap_seconds=2.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for results; default outputs/.")]
-OutPlace = Annotated[
-    str | None, typer.Option("-o", "--out", help="Folder for results, or s3://, gs://; default outputs/.")
-]
 
 
 def analyze(
@@ -47,18 +52,15 @@ def analyze(
     preset: Preset = "default",
     config: ConfigFile = None,
     assignments: Assignments = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Analysed frames per second of video; 0 takes every one. [5]")
-    ] = None,
-    start: Annotated[str | None, typer.Option(help="Analyse from here: 90, 12.5s or 00:01:02.5.")] = None,
-    end: Annotated[str | None, typer.Option(help="Analyse up to here.")] = None,
-    bin_length: Annotated[str | None, typer.Option("--bin", help="Length of a timeline bin, such as 1s. [1s]")] = None,
-    detector: Annotated[
-        str | None, typer.Option(help=f"Face detector: {', '.join(DETECTORS)}. [{DEFAULT_DETECTOR}]")
-    ] = None,
-    min_face_px: Annotated[int | None, typer.Option(help="Smallest face in pixels. [8 % of the height]")] = None,
-    model: Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Head that answers: fer2013, ferplus, mean. [fer2013]")] = None,
+    fps: Fps = None,
+    start: Start = None,
+    end: End = None,
+    duration: Duration = None,
+    bin_length: BinLength = None,
+    detector: Detector = None,
+    min_face_px: MinFacePx = None,
+    model: Model = None,
+    labels: Labels = None,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [one a processor]")] = None,
     engine: Annotated[
@@ -113,13 +115,14 @@ def analyze(
         "fps": fps,
         "start": start,
         "end": end,
+        "duration": duration,
         "bin": bin_length,
         "detector": detector,
         "min_face_px": min_face_px,
         "model": model,
         "labels": labels,
     }
-    make = _SettingsMaker(given, config, tuple(assignments or ()))
+    make = SettingsMaker(given, config, tuple(assignments or ()))
     settings = make({})
     found = find_videos(videos)
     batch = Batch(
@@ -161,38 +164,6 @@ def analyze(
         raise typer.Exit(SOME_INPUTS_FAILED)
     if fail_on_alert and outcome.n_alerts:
         raise typer.Exit(ALERTS_FOUND)
-
-
-class _SettingsMaker:
-    """Settings of all videos, and of single ones with options of their own; equal options make equal settings once."""
-
-    def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
-        self._given, self._config, self._assignments = given, config, assignments
-        self._made: dict[tuple[tuple[str, str], ...], Settings] = {}
-
-    def __call__(self, own: Mapping[str, str]) -> Settings:
-        from fervid.config import load_settings, parse_time
-
-        key = tuple(sorted(own.items()))
-        if key not in self._made:
-            options = self._given | dict(own)
-            times = {name: options[name] and parse_time(options[name]) for name in ("start", "end", "bin")}
-            self._made[key] = load_settings(
-                preset=options["preset"],
-                file=self._config,
-                assignments=self._assignments,
-                options={
-                    "video.fps": options["fps"],
-                    "video.start_seconds": times["start"],
-                    "video.end_seconds": times["end"],
-                    "timeline.bin_seconds": times["bin"],
-                    "detect.detector": options["detector"],
-                    "detect.min_face_px": options["min_face_px"],
-                    "emotion.model": options["model"],
-                    "emotion.labels": options["labels"],
-                },
-            )
-        return self._made[key]
 
 
 class _Outcome:

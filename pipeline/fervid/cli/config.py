@@ -3,32 +3,100 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fervid.cli.analyze import Assignments, ConfigFile, Preset
+from fervid.cli.options import (
+    Assignments,
+    BinLength,
+    ConfigFile,
+    Detector,
+    Duration,
+    End,
+    Fps,
+    Labels,
+    MinFacePx,
+    Model,
+    Preset,
+    SettingsMaker,
+    Start,
+)
+from fervid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fervid.config.load import SourcedSettings
 
 
 def config(
     preset: Preset = "default",
     config: ConfigFile = None,
     assignments: Assignments = None,
+    fps: Fps = None,
+    start: Start = None,
+    end: End = None,
+    duration: Duration = None,
+    bin_length: BinLength = None,
+    detector: Detector = None,
+    min_face_px: MinFacePx = None,
+    model: Model = None,
+    labels: Labels = None,
+    as_toml: Annotated[
+        bool, typer.Option("--toml", help="Print TOML for --config, with meaning, unit, default and source of each.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
-    """Print every setting with its value, after preset, file, environment and --set."""
-    from fervid.config import load_settings
+    """Print every setting with its value, meaning and source, after preset, file, environment, --set and options.
 
-    settings = load_settings(preset=preset, file=config, assignments=assignments or ()).model_dump(mode="json")
-    if as_json:
-        print(json.dumps(settings, indent=2))
-        return
+    Example: fervid config --preset cctv --fps 10 --toml > mine.toml && fervid analyze VIDEO --config mine.toml
+    """
+    if as_toml and as_json:
+        raise ConfigError("--toml and --json are two forms. Give one of them.")
+    given = {
+        "preset": preset,
+        "fps": fps,
+        "start": start,
+        "end": end,
+        "duration": duration,
+        "bin": bin_length,
+        "detector": detector,
+        "min_face_px": min_face_px,
+        "model": model,
+        "labels": labels,
+    }
+    found = SettingsMaker(given, config, tuple(assignments or ())).sourced({})
+    from fervid.config.write import as_toml as written
 
-    def show(prefix: str, values: dict[str, object]) -> None:
-        for key, value in values.items():
-            if isinstance(value, dict):
-                show(f"{prefix}{key}.", value)
-            else:
-                print(f"{prefix}{key} = {json.dumps(value)}")
+    if as_toml:
+        print(written(found))
+    elif as_json:
+        print(json.dumps(found.settings.model_dump(mode="json"), indent=2))
+    else:
+        _print_all(found)
 
-    show("", settings)
+
+def _print_all(found: SourcedSettings) -> None:
+    """One line per setting: as a table in a terminal, else as plain text."""
+    from fervid.cli.terminal import print_rows
+    from fervid.config.describe import describe_sections
+    from fervid.config.write import literal, value_at
+
+    content = found.settings.model_dump(mode="json")
+    rows = []
+    for section in describe_sections():
+        values = value_at(content, section.key)
+        if section.is_open:
+            rows += [
+                (f"{section.key}.{name}", literal(value), found.source(f"{section.key}.{name}"), section.meaning)
+                for name, value in values.items()
+            ]
+        for one in section.settings:
+            value = literal(values[one.name]) or "not set"
+            unit = f" [{one.unit}]" if one.unit else ""
+            rows.append((one.key, value, found.source(one.key), f"{one.meaning}{unit}"))
+    print_rows(
+        ("setting", "value", "from", "meaning"),
+        rows,
+        plain=lambda row: f"{row[0]} = {row[1]}  # {row[3]} From: {row[2]}.",
+        wraps_last=True,
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fervid.cli.analyze import Out, Quiet, describe
+from fervid.cli.analyze import describe
+from fervid.cli.options import Out, Quiet
 
 
 def demo(out: Out = None, quiet: Quiet = False) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid.cli.analyze import Out
+from fervid.cli.options import Out
 from fervid.errors import ConfigError
 from fervid.log import one_line
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid.cli.analyze import Assignments, ConfigFile, Preset
+from fervid.cli.options import Assignments, ConfigFile, Preset
 
 if TYPE_CHECKING:
     from fervid.live.session import LiveSession

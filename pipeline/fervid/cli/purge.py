@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fervid.cli.analyze import Out
+from fervid.cli.options import Out
 from fervid.errors import ConfigError
 from fervid.log import one_line
 

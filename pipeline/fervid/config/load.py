@@ -10,7 +10,8 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,21 @@ from fervid.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "FERVID_"
 TIME_SPELLINGS = "90, 12.5s or 00:01:02.5"
+DEFAULT = "default"
+"""The source of a value that no other source sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedSettings:
+    """Settings, and by key, such as "video.fps", the source of each value that is not a default."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def source(self, key: str) -> str:
+        """Where the value of a setting comes from; for a table of options, where the last of them does."""
+        below = [source for other, source in self.sources.items() if other.startswith(f"{key}.")]
+        return self.sources.get(key, below[-1] if below else DEFAULT)
 
 
 def load_settings(
@@ -36,23 +52,30 @@ def load_settings(
 
     Raises ConfigError naming the source, the key and what was expected.
     """
-    merged: dict[str, Any] = {}
-    _merge(merged, _read_toml(_preset_path(preset)))
+    return load_sourced_settings(
+        preset=preset, file=file, assignments=assignments, options=options, environment=environment
+    ).settings
+
+
+def load_sourced_settings(
+    *,
+    preset: str = "default",
+    file: Path | None = None,
+    assignments: Iterable[str] = (),
+    options: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> SourcedSettings:
+    """The same as `load_settings`, with the source of each value. Raises ConfigError."""
+    merged = _Merged()
+    merged.add(_from_file(_preset_path(preset), f"preset {preset}"))
     if file is not None:
-        _merge(merged, _read_toml(file))
-    for name, value in (os.environ if environment is None else environment).items():
-        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
-            _assign(merged, name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), _literal(value), name)
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment!r} has no value. Write --set section.key=value.")
-        _assign(merged, key.strip(), _literal(value.strip()), f"--set {assignment}")
-    for key, value in (options or {}).items():
-        if value is not None:
-            _assign(merged, key, value, key)
+        merged.add(_from_file(file, f"file {file}"))
+    merged.add(_from_environment(os.environ if environment is None else environment))
+    merged.add(_from_assignments(assignments))
+    given = (options or {}).items()
+    merged.add([_Value(tuple(key.split(".")), value, "option", key) for key, value in given if value is not None])
     try:
-        return Settings.model_validate(merged)
+        return SourcedSettings(Settings.model_validate(merged.content), merged.sources)
     except ValidationError as problem:
         raise ConfigError(_explain(problem)) from None
 
@@ -75,6 +98,62 @@ def parse_time(text: str) -> float:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One value of one source. `given_as` names it in an error as the user wrote it."""
+
+    key: tuple[str, ...]
+    value: Any
+    source: str
+    given_as: str
+
+
+class _Merged:
+    """The values of all sources; a later one replaces those before."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, Any] = {}
+        self.sources: dict[str, str] = {}
+
+    def add(self, values: Iterable[_Value]) -> None:
+        for one in values:
+            _assign(self.content, one)
+            self.sources[".".join(one.key)] = one.source
+
+
+def _from_file(path: Path, source: str) -> list[_Value]:
+    return [_Value(key, value, source, str(path)) for key, value in _leaves(_read_toml(path))]
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[_Value]:
+    return [
+        _Value(
+            tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")),
+            _literal(value),
+            f"environment {name}",
+            name,
+        )
+        for name, value in environment.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name
+    ]
+
+
+def _from_assignments(assignments: Iterable[str]) -> Iterator[_Value]:
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment!r} has no value. Write --set section.key=value.")
+        yield _Value(tuple(key.strip().split(".")), _literal(value.strip()), "--set", f"--set {assignment}")
+
+
+def _leaves(content: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
 def _preset_path(name: str) -> Path:
     path = assets.configs_folder() / f"{name}.toml"
     if name not in preset_names():
@@ -91,23 +170,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
 
 
-def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
-    for key, value in other.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
-
-
-def _assign(into: dict[str, Any], key: str, value: Any, source: str) -> None:
-    *sections, last = key.split(".")
+def _assign(into: dict[str, Any], one: _Value) -> None:
+    *sections, last = one.key
     if not sections:
-        raise ConfigError(f"{source}: {key!r} names no section. Write section.key, as in video.fps.")
+        raise ConfigError(f"{one.given_as}: {last!r} names no section. Write section.key, as in video.fps.")
     for section in sections:
         into = into.setdefault(section, {})
         if not isinstance(into, dict):
-            raise ConfigError(f"{source}: {section!r} is not a section. Write section.key, as in video.fps.")
-    into[last] = value
+            raise ConfigError(f"{one.given_as}: {section!r} is not a section. Write section.key, as in video.fps.")
+    if not (one.value == {} and isinstance(into.get(last), dict)):  # a section that sets nothing
+        into[last] = one.value
 
 
 def _literal(text: str) -> Any:

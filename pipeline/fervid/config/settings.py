@@ -50,14 +50,16 @@ class VideoSettings(_Section):
 class _DetectSettings(_Section):
     """How faces are found."""
 
-    detector: str = DEFAULT_DETECTOR
+    detector: str = Field(
+        default=DEFAULT_DETECTOR, description=f"face detector: {', '.join(DETECTORS)}, or one that a plug-in brings"
+    )
     min_face_px: int | None = Field(
         default=None, ge=16, description="smallest face in pixels of the frame; default: min_face_share"
     )
     min_face_share: float = Field(
         default=0.08, gt=0, le=1, description="smallest face as a share of the frame's height"
     )
-    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    min_confidence: float = Field(default=0.0, ge=0, le=1, description="detections of a lower confidence are dropped")
     full_search_seconds: float = Field(
         default=0.8,
         ge=0,
@@ -137,13 +139,13 @@ class EmotionSettings(_Section):
     labels: Literal["fer2013", "ferplus", "mean"] = Field(
         default="fer2013", description="which head of the model answers: its one label's, the ten voters', or both"
     )
-    batch_size: int = Field(default=64, ge=1, le=4096)
+    batch_size: int = Field(default=64, ge=1, le=4096, description="faces that are scored together; changes no result")
 
 
 class TrackSettings(_Section):
     """How faces become tracks."""
 
-    tracker: str = "iou"
+    tracker: str = Field(default="iou", description="how the faces of successive frames are joined")
     min_iou: float = Field(
         default=0.3, gt=0, lt=1, description="least overlap of a face with the last one of its track"
     )
@@ -165,7 +167,7 @@ class TrackSettings(_Section):
 class SmoothSettings(_Section):
     """How scores are smoothed along a track."""
 
-    smoother: str = "exponential"
+    smoother: str = Field(default="exponential", description="kind of smoothing")
     half_life_seconds: float = Field(
         default=0.4, ge=0, description="a score this far away counts half; 0 switches smoothing off"
     )
@@ -174,7 +176,7 @@ class SmoothSettings(_Section):
 class TimelineSettings(_Section):
     """How faces are summed up over time."""
 
-    bin_seconds: float = Field(default=1.0, ge=0.01)
+    bin_seconds: float = Field(default=1.0, ge=0.01, description="length of a row of the timeline")
     max_hold_seconds: float = Field(
         default=1.0, gt=0, description="a frame stands for at most this long before and after itself"
     )
@@ -195,7 +197,7 @@ class GateSettings(_Section):
     min_face_px: float = Field(default=24, ge=0, description="shorter side of the box")
     min_sharpness: float = Field(default=0.18, ge=0, le=1, description="0 is blurred, 1 sharp")
     min_light: float = Field(default=0.1, ge=0, le=1, description="mean level of the face; dark ones look angry")
-    max_light: float = Field(default=0.95, ge=0, le=1)
+    max_light: float = Field(default=0.95, ge=0, le=1, description="mean level of the face; above it is overexposed")
     max_tilt_degrees: float = Field(default=25, ge=0, le=90, description="lean of the head towards a shoulder")
 
 

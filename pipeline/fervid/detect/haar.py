@@ -28,9 +28,11 @@ NEIGHBOURS: dict[Effort, float] = {"normal": 1, "rough": 0.25, "fine": 0.5, "len
 class HaarOptions(DetectorOptions):
     """OpenCV's Haar cascades."""
 
-    cascade: str = "alt2"
-    scale_factor: float = Field(default=1.1, gt=1.0, le=2.0)
-    min_neighbours: int = Field(default=4, ge=1)
+    cascade: str = Field(default="alt2", description=f"trained cascade: {', '.join(CASCADES)}")
+    scale_factor: float = Field(default=1.1, gt=1.0, le=2.0, description="step from one face size to the next")
+    min_neighbours: int = Field(
+        default=4, ge=1, description="raw hits that a face needs; more gives fewer false faces and misses more"
+    )
 
 
 class HaarDetector:

@@ -17,9 +17,9 @@ from fervid.errors import ConfigError
 class YuNetOptions(DetectorOptions):
     """OpenCV's YuNet, with the user's model file."""
 
-    model_path: str | None = None
-    score_threshold: float = Field(default=0.7, ge=0, le=1)
-    nms_threshold: float = Field(default=0.3, ge=0, le=1)
+    model_path: str | None = Field(default=None, description="the model, a face_detection_yunet_*.onnx file")
+    score_threshold: float = Field(default=0.7, ge=0, le=1, description="least score of a face")
+    nms_threshold: float = Field(default=0.3, ge=0, le=1, description="boxes whose IoU is higher are one face")
 
     def results_depend_on(self) -> dict[str, Any]:
         content = super().results_depend_on()

@@ -1,0 +1,116 @@
+"""Options that several commands share, and the settings that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fervid import assets
+from fervid.detect import DEFAULT_DETECTOR, DETECTORS
+from fervid.errors import ConfigError
+from fervid.registry import DETECTOR_PLUGINS, names
+
+if TYPE_CHECKING:
+    from fervid.config import Settings
+    from fervid.config.load import SourcedSettings
+
+
+def _presets(incomplete: str) -> list[str]:
+    from fervid.config import preset_names
+
+    return [name for name in preset_names() if name.startswith(incomplete)]
+
+
+def _detectors(incomplete: str) -> list[str]:
+    return [name for name in names(DETECTORS, DETECTOR_PLUGINS) if name.startswith(incomplete)]
+
+
+def _models(incomplete: str) -> list[str]:
+    return [folder.name for folder in assets.shipped_models() if folder.name.startswith(incomplete)]
+
+
+Preset = Annotated[
+    str,
+    typer.Option("--preset", help="Named settings: default, fast, accurate, cctv, trailer.", autocompletion=_presets),
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="One setting, as in --set track.gap_seconds=2.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for results; default outputs/.")]
+OutPlace = Annotated[
+    str | None, typer.Option("-o", "--out", help="Folder for results, or s3://, gs://; default outputs/.")
+]
+Fps = Annotated[float | None, typer.Option(help="Analysed frames per second of video; 0 takes every one. [5]")]
+Start = Annotated[str | None, typer.Option(help="Analyse from here: 90, 12.5s or 00:01:02.5.")]
+End = Annotated[str | None, typer.Option(help="Analyse up to here.")]
+Duration = Annotated[str | None, typer.Option(help="Analyse this much from the start on, instead of --end.")]
+BinLength = Annotated[str | None, typer.Option("--bin", help="Length of a timeline bin, such as 1s. [1s]")]
+Detector = Annotated[
+    str | None,
+    typer.Option(help=f"Face detector: {', '.join(DETECTORS)}. [{DEFAULT_DETECTOR}]", autocompletion=_detectors),
+]
+MinFacePx = Annotated[int | None, typer.Option(help="Smallest face in pixels. [8 % of the height]")]
+Model = Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.", autocompletion=_models)]
+Labels = Annotated[str | None, typer.Option(help="Which head of the model answers: fer2013, ferplus, mean. [fer2013]")]
+
+ALTERNATIVES = {"end": ("duration",), "duration": ("end",)}
+"""Options of which one video's own takes the place of what was given for all."""
+
+
+def end_of(start: str | None, end: str | None, duration: str | None) -> float | None:
+    """Where a stretch ends, in seconds, by `end` or by `duration`. Raises ConfigError when both are given."""
+    from fervid.config import parse_time
+
+    if duration is None:
+        return parse_time(end) if end is not None else None
+    if end is not None:
+        raise ConfigError(f"--end {end} and --duration {duration} are two ends. Give one of them.")
+    return parse_time(start or "0") + parse_time(duration)
+
+
+class SettingsMaker:
+    """Settings of all videos, and of single ones with options of their own; equal options make equal settings once.
+
+    `given` holds the options `preset`, `fps`, `start`, `end`, `duration`, `bin`, `detector`, `min_face_px`, `model` and
+    `labels` as the user wrote them; None is an option that was not given.
+    """
+
+    def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
+        self._given, self._config, self._assignments = given, config, assignments
+        self._made: dict[tuple[tuple[str, str], ...], SourcedSettings] = {}
+
+    def __call__(self, own: Mapping[str, str]) -> Settings:
+        """The settings where a video has options of its `own`."""
+        return self.sourced(own).settings
+
+    def sourced(self, own: Mapping[str, str]) -> SourcedSettings:
+        """The same with the source of each value."""
+        from fervid.config import parse_time
+        from fervid.config.load import load_sourced_settings
+
+        key = tuple(sorted(own.items()))
+        if key not in self._made:
+            replaced = {other for name in own for other in ALTERNATIVES.get(name, ())}
+            options: dict[str, Any] = {
+                name: None if name in replaced else value for name, value in self._given.items()
+            } | dict(own)
+            times = {name: options[name] and parse_time(options[name]) for name in ("start", "bin")}
+            self._made[key] = load_sourced_settings(
+                preset=options["preset"],
+                file=self._config,
+                assignments=self._assignments,
+                options={
+                    "video.fps": options["fps"],
+                    "video.start_seconds": times["start"],
+                    "video.end_seconds": end_of(options["start"], options["end"], options["duration"]),
+                    "timeline.bin_seconds": times["bin"],
+                    "detect.detector": options["detector"],
+                    "detect.min_face_px": options["min_face_px"],
+                    "emotion.model": options["model"],
+                    "emotion.labels": options["labels"],
+                },
+            )
+        return self._made[key]

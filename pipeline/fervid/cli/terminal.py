@@ -1,0 +1,47 @@
+"""Output for a terminal: tables in its width, and colours; plain lines where output is piped. Loads rich when used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+WIDEST = 32
+"""Columns before the last one are cut to so many characters when the terminal is narrow."""
+
+
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Whether output (by default stdout) goes to a terminal."""
+    return (stream or sys.stdout).isatty()
+
+
+def print_rows(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    plain: Callable[[Sequence[str]], str],
+    wraps_last: bool = False,
+) -> None:
+    """Print a table, one line per row; where output is piped, `plain` of each row and nothing else.
+
+    What does not fit into the terminal's width is cut from the last column, or wrapped in it. NO_COLOR switches colours
+    off.
+    """
+    if not is_terminal():
+        for row in rows:
+            print(plain(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    *fixed, last = columns
+    for number, column in enumerate(fixed):
+        width = max(len(column), *(len(row[number]) for row in rows), 1)
+        style = "cyan" if number == 0 else ""
+        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=min(width, WIDEST), style=style)
+    table.add_column(last, no_wrap=not wraps_last, overflow="fold" if wraps_last else "ellipsis", ratio=1)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
