@@ -2,6 +2,9 @@
 
     python benchmarks/detect.py --videos FOLDER [--clips FOLDER] [--repeats 3] [--json FILE] [--only NAME...]
 
+    python benchmarks/detect.py --kinds --videos FOLDER [--half choose|report] [--detectors haar centerface]
+
+With `--kinds` faces of every kind are asked for (`benchmarks/face_kinds.py`); what follows is without it.
 `benchmarks/faces/marked.csv` says which faces are seen where (benchmarks/faces/README.md: how it was made). Each
 setting searches the whole of each clip at 5 frames a second, as a running video, segment by segment, and is judged on
 the marked frames. Clips that show no face count with every frame. Settings run in turn, clip by clip; the cost is the
@@ -23,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+import face_kinds
 from fervid.config import DetectSettings, load_settings, preset_names
 from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
@@ -227,6 +231,31 @@ def print_table(scores: dict[str, Score]) -> None:
         print(f"\n{clip}, CPU ms a frame: {times}")
 
 
+def report_kinds(arguments: argparse.Namespace) -> None:
+    """Recall by kind and size for the presets, or those of `--settings`, and for the detectors that are named."""
+    settings = {name: load_settings(preset=name, environment={}).detect for name in preset_names()}
+    min_share = settings["default"].min_face_share
+    others = {name: settings["default"].model_copy(update={"detector": name}) for name in arguments.detectors}
+    wanted = arguments.settings or ([] if others else list(settings))
+    settings = {name: value for name, value in settings.items() if name in wanted} | others
+
+    def searching(setting: DetectSettings) -> face_kinds.Search:
+        return lambda frames, aspect: search(setting, frames, aspect, SearchWork())
+
+    scores = face_kinds.measure(
+        arguments.videos,
+        {name: searching(setting) for name, setting in settings.items()},
+        segments_of,
+        half=arguments.half,
+        only=arguments.only,
+        min_share=min_share,
+    )
+    face_kinds.print_kinds(scores, min_share=min_share)
+    if arguments.json:
+        content = {name: asdict(score) for name, score in scores.items()}
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=Path, required=True, help="folder of the footage that was marked")
@@ -235,7 +264,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", nargs="+", help="clips whose path contains one of these")
     parser.add_argument("--settings", nargs="+", help="of the searches, these alone, by their name in the table")
+    parser.add_argument("--kinds", action="store_true", help="judge by faces/kinds.csv: faces of every kind")
+    parser.add_argument("--half", choices=("choose", "report"), help="with --kinds: this half of the clips alone")
+    parser.add_argument("--detectors", nargs="+", default=[], help="with --kinds: default preset, these detectors too")
     arguments = parser.parse_args()
+    if arguments.kinds:
+        report_kinds(arguments)
+        return
 
     clips: dict[str, Path] = {}
     for clip in read_marks():
