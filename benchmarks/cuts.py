@@ -27,7 +27,7 @@ from fervid.inputs import find_videos
 from fervid.opencv import cv2
 from fervid.video.cuts import describe_pictures, find_shots, take_thumbnail
 from fervid.video.luma import luma
-from fervid.video.segments import sampling_slot
+from fervid.video.sampling import sampling_slot
 
 REFERENCE_WIDTH_PX = 256
 """PySceneDetect shrinks wider frames to about this before it looks."""

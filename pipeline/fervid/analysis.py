@@ -141,6 +141,7 @@ def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: 
         plan,
         segment_seconds=settings.video.segment_seconds,
         fps=settings.video.fps,
+        every=settings.video.every,
         start_seconds=settings.video.start_seconds,
         end_seconds=settings.video.end_seconds,
     )
@@ -162,7 +163,7 @@ def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | No
     segment, ledger, n_faces = segments[index], Ledger(), 0
     observer = _observer(job, sealed)
     before, started = asdict(observer.seconds), perf_counter()
-    fps = job.method.settings.video.fps or info.average_frame_rate
+    fps = job.method.settings.video.sampling.frames_per_second(info.average_frame_rate)
     # The ledger moves as packets are decoded; frames come out in bursts, a batch of faces at a time.
     beat.follow(lambda: (ledger.analysed / fps, ledger.packets, ledger.decoded, ledger.bad_packets))
 

@@ -24,7 +24,19 @@ VIDEO_SUFFIXES = frozenset(
     ).split()
 )
 PATH_COLUMN = "path"
-OPTION_COLUMNS = ("preset", "fps", "start", "end", "duration", "bin", "detector", "min_face_px", "model", "labels")
+OPTION_COLUMNS = (
+    "preset",
+    "fps",
+    "every",
+    "start",
+    "end",
+    "duration",
+    "bin",
+    "detector",
+    "min_face_px",
+    "model",
+    "labels",
+)
 """What a CSV list may set for each of its videos: the options of `fervid analyze` of the same names."""
 
 

@@ -112,7 +112,7 @@ class Observer:
             runner, model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip
         )
         self._is_scanned = settings.video.fast_scan
-        if self._is_scanned and (reason := why_not_scanned(info, plan, fps=settings.video.fps)):
+        if self._is_scanned and (reason := why_not_scanned(info, plan, settings.video.sampling)):
             log.warning("%s is analysed in full, without a fast scan: %s", info.path, reason)
             self._is_scanned = False
 
@@ -178,7 +178,12 @@ class Observer:
 
     def _range(self) -> dict[str, Any]:
         video = self._settings.video
-        return {"fps": video.fps, "start_seconds": video.start_seconds, "end_seconds": video.end_seconds}
+        return {
+            "fps": video.fps,
+            "every": video.every,
+            "start_seconds": video.start_seconds,
+            "end_seconds": video.end_seconds,
+        }
 
     def _decoder(self) -> dict[str, int]:
         video = self._settings.video

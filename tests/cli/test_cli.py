@@ -216,6 +216,19 @@ def test_settings_kept_as_toml_analyse_to_the_same_result(tmp_path: Path) -> Non
     assert one["frames_analysed"] == 4
 
 
+def test_every_nth_frame_is_analysed_when_asked_for(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", constant_rate(3), empty_picture)  # 75 frames
+    chosen = ("-o", str(tmp_path / "out"), "--json", "-q", "--no-plot")
+    done = run_fervid("analyze", str(video), *chosen, "--every", "10")
+    assert json.loads(done.stdout)["frames_analysed"] == 8
+    both = run_fervid("analyze", str(video), *chosen, "--every", "10", "--fps", "3")
+    assert both.returncode == 2
+    assert "video.fps and video.every replace each other. Give one of them." in both.stderr
+    live = run_fervid("live", str(video), "--set", "video.every=3", "--view", "none")
+    assert live.returncode == 2
+    assert "video.every = 3 is for files" in live.stderr
+
+
 def test_two_ends_of_a_stretch_are_refused(tmp_path: Path) -> None:
     done = run_fervid("analyze", "clip.mp4", "--end", "3", "--duration", "2", cwd=tmp_path)
     assert done.returncode == 2

@@ -126,10 +126,12 @@ def test_segments_give_the_tables_of_one_piece(tmp_path: Path, container: str) -
         assert getattr(runs[0], name).equals(getattr(runs[1], name)), name
 
 
-def test_runs_write_the_same_bytes_however_many_workers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("video.every=7", "video.segment_seconds=1")])
+def test_runs_write_the_same_bytes_however_many_workers(tmp_path: Path, options: tuple[str, ...]) -> None:
     video = write_video(tmp_path / "face.mp4", constant_rate(3))
+    chosen = settings(*options)
     first, second, third = (
-        parquet_bytes(fervid.analyze(video, out=tmp_path / str(i), device="cpu", workers=workers))
+        parquet_bytes(fervid.analyze(video, out=tmp_path / str(i), settings=chosen, device="cpu", workers=workers))
         for i, workers in enumerate((1, 1, 4))
     )
     assert first == second == third
@@ -213,9 +215,10 @@ def test_a_picture_asked_for_later_is_drawn_from_what_is_there(tmp_path: Path) -
     assert second.manifest.segments_reused == 1
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampling", ["video.fps=10", "video.every=3"])
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, sampling: str) -> None:
     video = write_video(tmp_path / "long.mp4", constant_rate(40), face_until(35))
-    options = ["video.segment_seconds=4", "video.fps=10"]
+    options = ["video.segment_seconds=4", sampling]
     script = textwrap.dedent(f"""
         import fervid
         settings = fervid.load_settings(assignments={options!r}, environment={{}})

@@ -19,6 +19,7 @@ from fervid.types import FaceScores, Segment
 from fervid.video.fast_scan import stretches, why_not_scanned
 from fervid.video.probe import probe
 from fervid.video.reader import Ledger
+from fervid.video.sampling import Sampling
 from fervid.video.segments import NO_SLOT, plan_segments
 from paper import paper_info, paper_plan
 from synthetic import constant_rate, face_until, write_video
@@ -203,7 +204,7 @@ def test_a_part_of_a_video_is_scanned_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_scan_is_of_use_where_key_frames_are_few_but_there(changes: Any, keys: Any, reason: str | None) -> None:
-    found = why_not_scanned(paper_info(), paper_plan(range(0, 100_000, 40), list(keys), **changes), fps=5.0)
+    found = why_not_scanned(paper_info(), paper_plan(range(0, 100_000, 40), list(keys), **changes), Sampling(5.0))
     assert (found is None) if reason is None else reason in str(found)
 
 

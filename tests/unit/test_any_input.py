@@ -29,7 +29,8 @@ from fervid.retention import parse_age
 from fervid.run import RUN_NAME, run_folder_name
 from fervid.types import VideoInfo
 from fervid.video.probe import PacketPlan
-from fervid.video.segments import plan_segments, sampling_slot
+from fervid.video.sampling import sampling_slot
+from fervid.video.segments import plan_segments
 
 few = settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 

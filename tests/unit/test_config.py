@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -303,3 +304,44 @@ def test_the_name_of_a_file_cannot_add_a_line_to_the_settings_written(tmp_path: 
     again = tmp_path / "again.toml"
     again.write_text(as_toml(load_sourced_settings(file=file, environment={})))
     assert load_settings(file=again, environment={}) == load_settings(file=file, environment={})
+
+
+def test_of_two_ways_to_sample_the_later_source_holds(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[video]\nevery = 3\n")
+    every = load_settings(preset="trailer", file=file, environment={}).video
+    assert (every.sampling.every, every.fps) == (3, 5.0)
+    fps = load_settings(file=file, options={"video.fps": 2.0}, environment={}).video
+    assert (fps.every, fps.fps) == (None, 2.0)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"assignments": ["video.fps=2", "video.every=3"]},
+        {"options": {"video.every": 3, "video.fps": 2.0}},
+        {"environment": {"FERVID_VIDEO__FPS": "2", "FERVID_VIDEO__EVERY": "3"}},
+    ],
+)
+def test_two_ways_to_sample_from_one_source_are_refused(sources: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"video\.(fps|every) and video\.(every|fps) replace each other\. Give one"):
+        load_settings(**{"environment": {}} | sources)
+
+
+def test_a_way_of_sampling_that_is_not_used_changes_no_hash(tmp_path: Path) -> None:
+    one, other = (
+        load_settings(preset=preset, options={"video.every": 3}, environment={}).video
+        for preset in ("default", "trailer")
+    )
+    assert one.results_depend_on() == other.results_depend_on()
+    found = load_sourced_settings(options={"video.every": 3}, environment={})
+    assert found.settings.hash(model_sha256="a") != Settings().hash(model_sha256="a")
+    written = as_toml(found)
+    assert "# fps = 5.0\n" in written
+    (tmp_path / "kept.toml").write_text(written)
+    assert load_settings(file=tmp_path / "kept.toml", environment={}) == found.settings
+
+
+def test_settings_that_came_later_leave_the_hash_of_older_results() -> None:
+    """Or results that are there would be made again for nothing."""
+    assert "every" not in Settings().video.results_depend_on()

@@ -9,7 +9,9 @@ import pytest
 
 from fervid.types import Segment, VideoInfo
 from fervid.video.probe import PacketPlan
-from fervid.video.segments import NO_SLOT, plan_segments, sampling_slot
+from fervid.video.sampling import Sampling, sampling_slot
+from fervid.video.segments import NO_SLOT, plan_segments
+from fervid.video.selection import Selection, select_frames
 from paper import paper_info, paper_plan
 
 FRAMES = range(0, 100_000, 40)
@@ -158,3 +160,33 @@ def test_segments_sample_the_frames_that_one_pass_would(fps: float, seed: int) -
         for time in sampled(s.start_pts or 0, s.end_pts if s.end_pts is not None else np.inf, s.previous_slot)
     ]
     assert in_segments == sampled(0, np.inf, NO_SLOT)
+
+
+@pytest.mark.parametrize("every", [1, 2, 7, 60, 5000])
+@pytest.mark.parametrize("segment_seconds", [1.0, 10.0])
+def test_segments_take_every_nth_frame_of_the_whole_video(every: int, segment_seconds: float) -> None:
+    rng = np.random.default_rng(0)
+    pts = np.cumsum(rng.choice([20, 33, 40, 80, 700], size=2000))
+    keys = np.sort(rng.choice(pts, size=60, replace=False))
+    info, plan = paper_info(duration_seconds=float(pts[-1]) / 1000), paper_plan(pts, keys)
+    segments = plan_segments("v", info, plan, segment_seconds=segment_seconds, fps=5.0, every=every)
+    taken = []
+    for segment in segments:
+        selection = select_frames(
+            info, plan, segment, Sampling(5.0, every), start_seconds=0.0, end_seconds=None
+        ) or Selection(tuple(p for p in pts.tolist() if _is_within(p, segment)), 0, 0, 0, ())
+        taken += selection.wanted
+    assert taken == pts[::every].tolist()
+
+
+def _is_within(pts: int, segment: Segment) -> bool:
+    return (segment.start_pts is None or pts >= segment.start_pts) and (
+        segment.end_pts is None or pts < segment.end_pts
+    )
+
+
+def test_the_rate_of_sampling_follows_from_what_was_asked_for() -> None:
+    assert Sampling(5.0).frames_per_second(25.0) == 5.0
+    assert Sampling(0.0).frames_per_second(25.0) == 25.0
+    assert Sampling(5.0, every=10).frames_per_second(25.0) == 2.5
+    assert [Sampling(0.0).takes_all, Sampling(5.0, 1).takes_all, Sampling(0.0, 2).takes_all] == [True, True, False]

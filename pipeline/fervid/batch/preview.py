@@ -19,6 +19,7 @@ MB_PER_HOUR_AT_5_FPS = 8.2
 """Tables and observations of one face all the time, by `benchmarks/storage.py`."""
 
 MB = 1_000_000
+USUAL_FRAME_RATE = 25.0
 
 
 def print_plan(batch: Batch, *, as_json: bool) -> None:
@@ -31,7 +32,7 @@ def print_plan(batch: Batch, *, as_json: bool) -> None:
     for job in jobs:
         _print_line(as_json, "analyse", job.path, printable(job.folder))
     seconds = _estimate_seconds(batch, jobs, discovery.n_bytes)
-    fps = batch.settings.video.fps or 25.0
+    fps = batch.settings.video.sampling.frames_per_second(USUAL_FRAME_RATE)
     expected_mb = seconds / 3600 * MB_PER_HOUR_AT_5_FPS * fps / 5
     sums = {
         "analyse": len(jobs),

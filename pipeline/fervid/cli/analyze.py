@@ -20,6 +20,7 @@ from fervid.cli.options import (
     Detector,
     Duration,
     End,
+    Every,
     Fps,
     Labels,
     MinFacePx,
@@ -53,6 +54,7 @@ def analyze(
     config: ConfigFile = None,
     assignments: Assignments = None,
     fps: Fps = None,
+    every: Every = None,
     start: Start = None,
     end: End = None,
     duration: Duration = None,
@@ -113,6 +115,7 @@ def analyze(
     given: dict[str, Any] = {
         "preset": preset,
         "fps": fps,
+        "every": every,
         "start": start,
         "end": end,
         "duration": duration,

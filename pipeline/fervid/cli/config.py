@@ -14,6 +14,7 @@ from fervid.cli.options import (
     Detector,
     Duration,
     End,
+    Every,
     Fps,
     Labels,
     MinFacePx,
@@ -33,6 +34,7 @@ def config(
     config: ConfigFile = None,
     assignments: Assignments = None,
     fps: Fps = None,
+    every: Every = None,
     start: Start = None,
     end: End = None,
     duration: Duration = None,
@@ -55,6 +57,7 @@ def config(
     given = {
         "preset": preset,
         "fps": fps,
+        "every": every,
         "start": start,
         "end": end,
         "duration": duration,
@@ -79,7 +82,7 @@ def _print_all(found: SourcedSettings) -> None:
     """One line per setting: as a table in a terminal, else as plain text."""
     from fervid.cli.terminal import print_rows
     from fervid.config.describe import describe_sections
-    from fervid.config.write import literal, value_at
+    from fervid.config.write import literal, replaced_by, value_at
 
     content = found.settings.model_dump(mode="json")
     rows = []
@@ -92,6 +95,8 @@ def _print_all(found: SourcedSettings) -> None:
             ]
         for one in section.settings:
             value = literal(values[one.name]) or "not set"
+            if other := replaced_by(one.key, content):
+                value = f"{value} (replaced by {other})"
             unit = f" [{one.unit}]" if one.unit else ""
             rows.append((one.key, value, found.source(one.key), f"{one.meaning}{unit}"))
     print_rows(

@@ -46,7 +46,9 @@ def live(
     ] = "real",
     loop: Annotated[bool, typer.Option("--loop", help="Play a file again and again.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for a source that is not there yet.")] = False,
-    stop_after: Annotated[str | None, typer.Option(help="Stop after this time, such as 90 or 00:10:00.")] = None,
+    stop_after: Annotated[
+        str | None, typer.Option("--stop-after", "--duration", help="Stop after this time, such as 90 or 00:10:00.")
+    ] = None,
     preset: Preset = "default",
     config: ConfigFile = None,
     assignments: Assignments = None,
@@ -73,11 +75,10 @@ def live(
     from fervid.live.view import Stills, run_live
 
     settings = load_settings(
-        preset=preset,
-        file=config,
-        assignments=assignments or (),
-        options={"video.fps": fps if fps is not None else 0.0, "emotion.model": model},
+        preset=preset, file=config, assignments=assignments or (), options={"video.fps": fps, "emotion.model": model}
     )
+    if fps is None and settings.video.every is None:
+        settings = settings.model_copy(update={"video": settings.video.model_copy(update={"fps": 0.0})})
     rule_set = None if rules == "none" else load_rules(rules or PRESET)
     if rules is None and rule_set is not None and not do_rules_fit(rule_set, find_model(settings.emotion.model).labels):
         print(f"no alerts: the labels of {settings.emotion.model} are not those of the rules {PRESET}", file=sys.stderr)

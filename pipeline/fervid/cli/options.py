@@ -44,6 +44,7 @@ OutPlace = Annotated[
     str | None, typer.Option("-o", "--out", help="Folder for results, or s3://, gs://; default outputs/.")
 ]
 Fps = Annotated[float | None, typer.Option(help="Analysed frames per second of video; 0 takes every one. [5]")]
+Every = Annotated[int | None, typer.Option(help="Analyse every N-th frame of the video, instead of --fps.")]
 Start = Annotated[str | None, typer.Option(help="Analyse from here: 90, 12.5s or 00:01:02.5.")]
 End = Annotated[str | None, typer.Option(help="Analyse up to here.")]
 Duration = Annotated[str | None, typer.Option(help="Analyse this much from the start on, instead of --end.")]
@@ -56,7 +57,7 @@ MinFacePx = Annotated[int | None, typer.Option(help="Smallest face in pixels. [8
 Model = Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.", autocompletion=_models)]
 Labels = Annotated[str | None, typer.Option(help="Which head of the model answers: fer2013, ferplus, mean. [fer2013]")]
 
-ALTERNATIVES = {"end": ("duration",), "duration": ("end",)}
+ALTERNATIVES = {"end": ("duration",), "duration": ("end",), "fps": ("every",), "every": ("fps",)}
 """Options of which one video's own takes the place of what was given for all."""
 
 
@@ -74,8 +75,8 @@ def end_of(start: str | None, end: str | None, duration: str | None) -> float | 
 class SettingsMaker:
     """Settings of all videos, and of single ones with options of their own; equal options make equal settings once.
 
-    `given` holds the options `preset`, `fps`, `start`, `end`, `duration`, `bin`, `detector`, `min_face_px`, `model` and
-    `labels` as the user wrote them; None is an option that was not given.
+    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `bin`, `detector`, `min_face_px`,
+    `model` and `labels` as the user wrote them; None is an option that was not given.
     """
 
     def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
@@ -104,6 +105,7 @@ class SettingsMaker:
                 assignments=self._assignments,
                 options={
                     "video.fps": options["fps"],
+                    "video.every": options["every"],
                     "video.start_seconds": times["start"],
                     "video.end_seconds": end_of(options["start"], options["end"], options["duration"]),
                     "timeline.bin_seconds": times["bin"],

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from fervid.config.settings import Settings
 
 UNITS = {
+    "every": "frames",
     "degrees": "degrees",
     "faces": "faces",
     "fps": "frames per second",

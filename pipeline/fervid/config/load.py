@@ -18,11 +18,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from fervid import assets
-from fervid.config.settings import Settings
+from fervid.config.settings import REPLACED_BY, Settings
 from fervid.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "FERVID_"
 TIME_SPELLINGS = "90, 12.5s or 00:01:02.5"
+ALTERNATIVES = REPLACED_BY | {other: key for key, other in REPLACED_BY.items()}
 DEFAULT = "default"
 """The source of a value that no other source sets."""
 
@@ -116,9 +117,24 @@ class _Merged:
         self.sources: dict[str, str] = {}
 
     def add(self, values: Iterable[_Value]) -> None:
+        """The values of one source. Raises ConfigError for two of which one replaces the other."""
+        added: dict[str, _Value] = {}
         for one in values:
+            key = ".".join(one.key)
             _assign(self.content, one)
-            self.sources[".".join(one.key)] = one.source
+            self.sources[key] = one.source
+            added[key] = one
+            if (other := ALTERNATIVES.get(key)) is None:
+                continue
+            if other in added:
+                raise ConfigError(f"{one.given_as}: {other} and {key} replace each other. Give one of them.")
+            self._forget(other)
+
+    def _forget(self, key: str) -> None:
+        section, _, name = key.rpartition(".")
+        if key in self.sources:
+            del self.sources[key]
+            self.content[section].pop(name)
 
 
 def _from_file(path: Path, source: str) -> list[_Value]:

@@ -12,6 +12,7 @@ from fervid import assets
 from fervid.detect import DEFAULT_DETECTOR, DETECTORS
 from fervid.detect.options import DetectorOptions
 from fervid.registry import resolve
+from fervid.video.sampling import Sampling
 
 
 class _Section(BaseModel):
@@ -23,6 +24,9 @@ class VideoSettings(_Section):
 
     fps: float = Field(
         default=5.0, ge=0, le=1000, description="analysed frames per second of video; 0 takes every frame"
+    )
+    every: int | None = Field(
+        default=None, ge=1, description="analyse every N-th frame of the video, whatever its time, instead of fps"
     )
     start_seconds: float = Field(default=0.0, ge=0, description="analyse from here")
     end_seconds: float | None = Field(default=None, gt=0, description="analyse up to here")
@@ -45,6 +49,15 @@ class VideoSettings(_Section):
         if self.end_seconds is not None and self.end_seconds <= self.start_seconds:
             raise ValueError(f"the end ({self.end_seconds:g} s) is not after the start ({self.start_seconds:g} s)")
         return self
+
+    @property
+    def sampling(self) -> Sampling:
+        """Which frames are analysed."""
+        return Sampling(self.fps, self.every)
+
+    def results_depend_on(self) -> dict[str, Any]:
+        """All of it but limits and the way of sampling that is not in use."""
+        return self.model_dump(mode="json", exclude={"max_pixels", "every" if self.every is None else "fps"})
 
 
 class _DetectSettings(_Section):
@@ -230,7 +243,7 @@ class Settings(_Section):
         """
         content = self.model_dump(mode="json", include=set(sections) or None, exclude={"batch"})
         if "video" in content:
-            content["video"].pop("max_pixels")
+            content["video"] = self.video.results_depend_on()
         if "emotion" in content:
             content["emotion"].pop("model")
             content["emotion"].pop("batch_size")
@@ -241,6 +254,9 @@ class Settings(_Section):
             content["detect"] = self.detect.results_depend_on()
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
+
+REPLACED_BY = {"video.fps": "video.every"}
+"""Settings that are in use only while the other one is not set. No source may set both."""
 
 OBSERVE_SECTIONS = ("video", "detect", "emotion")
 """The settings of the expensive half. Changing any other never decodes a frame again."""

@@ -10,6 +10,7 @@ from typing import Any
 from fervid import __version__
 from fervid.config.describe import Setting, describe_sections
 from fervid.config.load import SourcedSettings
+from fervid.config.settings import REPLACED_BY
 from fervid.log import one_line
 
 WIDTH = 110
@@ -28,7 +29,9 @@ def as_toml(found: SourcedSettings) -> str:
                 *(f"{_key(k)} = {literal(v)}" for k, v in values.items()),
             ]
         for setting in section.settings:
-            lines += _setting(setting, values[setting.name], found.source(setting.key))
+            other = replaced_by(setting.key, content)
+            source = f"nowhere: {other} replaces it" if other else found.source(setting.key)
+            lines += _setting(setting, values[setting.name], source, is_used=not other)
         lines.append("")
     return "\n".join(lines)
 
@@ -54,18 +57,24 @@ def value_at(content: Mapping[str, Any], key: str) -> Any:
     return value
 
 
+def replaced_by(key: str, content: Mapping[str, Any]) -> str:
+    """The setting that is in use instead of `key`; empty where `key` itself is."""
+    other = REPLACED_BY.get(key, "")
+    return other if other and value_at(content, other) is not None else ""
+
+
 def limits_of(setting: Setting) -> str:
     """The unit of a setting, the values it takes, and its default."""
     default = f"default {literal(setting.default)}" if setting.default is not None else "not set by default"
     return "; ".join(filter(None, (", ".join(filter(None, (setting.unit, setting.allowed))), default)))
 
 
-def _setting(setting: Setting, value: Any, source: str) -> Iterator[str]:
+def _setting(setting: Setting, value: Any, source: str, *, is_used: bool) -> Iterator[str]:
     yield ""
     yield from _comment(setting.meaning)
     yield from _comment(f"{limits_of(setting)}; from {source}")
     written = f"{setting.name} = {literal(value)}".rstrip()
-    yield f"# {written}" if value is None else written
+    yield written if is_used and value is not None else f"# {written}"
 
 
 def _comment(text: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ from fervid.emotion import make_classifier
 from fervid.emotion.heads import select_heads
 from fervid.emotion.plugin import find_model
 from fervid.emotion.scoring import cut_out_faces, measured
+from fervid.errors import ConfigError
 from fervid.job import Method
 from fervid.live.address import Address, parse_address
 from fervid.live.alarms import LiveAlert, LiveRules
@@ -105,6 +106,11 @@ class LiveSession:
         waits_for_source: bool = False,
         rules: RuleSet | None = None,
     ) -> None:
+        if settings.video.every is not None:
+            raise ConfigError(
+                f"video.every = {settings.video.every} is for files: live, frames are dropped when there is no time. "
+                "Give --fps instead."
+            )
         self.address: Address = parse_address(source)
         self.model = find_model(settings.emotion.model)
         select_heads(self.model, settings.emotion.labels)

@@ -19,6 +19,7 @@ from fervid.types import Frame, Segment, VideoInfo
 from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
 from fervid.video.probe import PacketPlan
 from fervid.video.reader import Ledger
+from fervid.video.sampling import Sampling
 from fervid.video.segments import slot_before
 
 SAMPLES_PER_STRETCH = 2
@@ -37,7 +38,7 @@ class Stretch:
     key_pts: tuple[int, ...]
 
 
-def why_not_scanned(info: VideoInfo, plan: PacketPlan, *, fps: float) -> str | None:
+def why_not_scanned(info: VideoInfo, plan: PacketPlan, sampling: Sampling) -> str | None:
     """Why a scan of key frames would be of no use for this video; None where it is."""
     if not plan.is_splittable:
         return "decoding cannot begin at its key frames"
@@ -45,7 +46,7 @@ def why_not_scanned(info: VideoInfo, plan: PacketPlan, *, fps: float) -> str | N
         return "it has no second key frame"
     span = float((plan.keyframe_pts[-1] - plan.keyframe_pts[0]) * info.time_base)
     seconds_apart = span / (len(plan.keyframe_pts) - 1)
-    if seconds_apart * (fps or info.average_frame_rate) < SAMPLES_PER_STRETCH:
+    if seconds_apart * sampling.frames_per_second(info.average_frame_rate) < SAMPLES_PER_STRETCH:
         return f"its key frames lie {seconds_apart:.2f} s apart, hardly more than the sampled frames"
     return None
 
@@ -114,6 +115,7 @@ def scan(
     has_face: Callable[[Frame], bool],
     *,
     fps: float,
+    every: int | None = None,
     start_seconds: float,
     end_seconds: float | None,
     decoder_threads: int,
@@ -147,7 +149,7 @@ def scan(
             end_pts=stretch.end_pts,
             start_seconds=segment.start_seconds if stretch.start_pts is None else seconds_of(stretch.start_pts, info),
             end_seconds=end,
-            previous_slot=slot_before(stretch.start_pts, info, plan, fps=fps),
+            previous_slot=slot_before(stretch.start_pts, info, plan, Sampling(fps, every)),
         )
         pieces.append(piece)
     return pieces

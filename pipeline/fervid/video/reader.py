@@ -18,7 +18,7 @@ from fervid.storage.place import Place
 from fervid.types import Frame, Segment, VideoInfo
 from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
 from fervid.video.probe import PacketPlan
-from fervid.video.segments import sampling_slot
+from fervid.video.sampling import Sampling
 from fervid.video.selection import Selection, select_frames
 from fervid.video.units import is_in_a_higher_layer
 
@@ -106,12 +106,13 @@ def read_frames(
     ledger: Ledger,
     *,
     fps: float,
+    every: int | None = None,
     start_seconds: float,
     end_seconds: float | None,
     decoder_threads: int,
     max_pixels: int,
 ) -> Iterator[Frame]:
-    """The sampled frames of a segment in presentation order: the first of each slot of 1 / `fps` seconds (0: each).
+    """The sampled frames of a segment in presentation order: those of `Sampling(fps, every)`.
 
     `ledger` is filled as frames pass. A frame marked corrupt by the decoder that was due is yielded as such, and the
     next sound one takes its slot. With `start_seconds` and `end_seconds` the frames are those of a run over the whole
@@ -122,8 +123,9 @@ def read_frames(
     damage costs what it does without the saving. What is damaged in a frame that nobody needs is not noticed.
     """
     decoder = {"decoder_threads": decoder_threads, "max_pixels": max_pixels}
-    limits = _Limits(fps, start_seconds, end_seconds, decoder)
-    selection = select_frames(info, plan, segment, fps=fps, start_seconds=start_seconds, end_seconds=end_seconds)
+    sampling = Sampling(fps, every)
+    limits = _Limits(sampling, start_seconds, end_seconds, decoder)
+    selection = select_frames(info, plan, segment, sampling, start_seconds=start_seconds, end_seconds=end_seconds)
     progress = _Progress(segment.previous_slot)
     if selection is not None:
         try:
@@ -142,7 +144,7 @@ def read_frames(
 class _Limits:
     """What of a segment is asked for, and how its decoder is opened."""
 
-    fps: float
+    sampling: Sampling
     start_seconds: float
     end_seconds: float | None
     decoder: dict[str, int]
@@ -193,11 +195,12 @@ def _read_selected(
                 ledger.skipped += is_in_range
                 continue
             awaited = next(due, None)
-            progress.slot, progress.decided_pts = sampling_slot(seconds, limits.fps), pts
+            index = int(np.searchsorted(plan.pts, pts))
+            progress.slot, progress.decided_pts = limits.sampling.slot(index, seconds), pts
             if is_in_range:
                 ledger.analysed += 1
                 progress.taken.add(pts)
-                yield maker.frame(decoded, int(np.searchsorted(plan.pts, pts)), pts, seconds)
+                yield maker.frame(decoded, index, pts, seconds)
         if awaited is not None:
             raise _Unsound(f"the frame at {awaited} is missing")
     ledger.frames = selection.n_frames
@@ -272,7 +275,7 @@ def _read_all(
             if segment.end_pts is not None and pts >= segment.end_pts:
                 break
             is_decided = progress.decided_pts is not None and pts <= progress.decided_pts
-            frame_slot = sampling_slot(seconds, limits.fps) if limits.fps else slot + 1
+            frame_slot = slot + 1 if limits.sampling.takes_all else limits.sampling.slot(index, seconds)
             is_due = not is_decided and frame_slot > slot
             if is_due and not decoded.is_corrupt:
                 slot = frame_slot

@@ -8,18 +8,10 @@ import numpy as np
 
 from fervid.types import Segment, VideoInfo
 from fervid.video.probe import PacketPlan
-
-SLOT_EPSILON = 1e-6
-"""Seconds-times-rate may fall just below a whole number in float64; a millionth of a slot is far below any frame."""
-
+from fervid.video.sampling import SLOT_EPSILON, Sampling
 
 NO_SLOT = -(1 << 62)
 """Before every slot: a first frame is always sampled, even one that lies before the container's start time."""
-
-
-def sampling_slot(seconds: float, fps: float) -> int:
-    """The sampling slot of a time: frames are taken where the slot changes, so no error adds up. fps 0: every frame."""
-    return math.floor(seconds * fps + SLOT_EPSILON)
 
 
 def plan_segments(
@@ -29,6 +21,7 @@ def plan_segments(
     *,
     segment_seconds: float,
     fps: float,
+    every: int | None = None,
     start_seconds: float = 0.0,
     end_seconds: float | None = None,
 ) -> list[Segment]:
@@ -58,17 +51,17 @@ def plan_segments(
             continue
         if end_seconds is not None and begin >= end_seconds:
             break
-        previous = slot_before(first, info, plan, fps=fps)
+        previous = slot_before(first, info, plan, Sampling(fps, every))
         segments.append(Segment(video_id, index, begin, finish, first, last, previous))
     return segments
 
 
-def slot_before(start_pts: int | None, info: VideoInfo, plan: PacketPlan, *, fps: float) -> int:
+def slot_before(start_pts: int | None, info: VideoInfo, plan: PacketPlan, sampling: Sampling) -> int:
     """The sampling slot of the last frame before `start_pts`; None is the very start."""
     if start_pts is None:
         return NO_SLOT
-    before = int(plan.pts[np.searchsorted(plan.pts, start_pts) - 1])
-    return sampling_slot(_seconds(before, info), fps)
+    before = int(np.searchsorted(plan.pts, start_pts)) - 1
+    return sampling.slot(before, _seconds(int(plan.pts[before]), info))
 
 
 def _seconds(pts: int, info: VideoInfo) -> float:

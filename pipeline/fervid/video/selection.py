@@ -13,7 +13,7 @@ import numpy as np
 
 from fervid.types import Segment, VideoInfo
 from fervid.video.probe import PacketPlan
-from fervid.video.segments import sampling_slot
+from fervid.video.sampling import Sampling
 
 SKIPPING_DECODERS = frozenset(("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"))
 """Decoders that FFmpeg can tell from packet to packet to skip what nothing refers to."""
@@ -46,14 +46,14 @@ def select_frames(
     info: VideoInfo,
     plan: PacketPlan,
     segment: Segment,
+    sampling: Sampling,
     *,
-    fps: float,
     start_seconds: float,
     end_seconds: float | None,
 ) -> Selection | None:
     """The selection of a segment, or None where every frame has to be decoded to know which ones are sampled."""
     can_skip = info.codec in SKIPPING_DECODERS or plan.is_intra_only
-    if not fps or not can_skip or not plan.has_own_times:
+    if sampling.takes_all or not can_skip or not plan.has_own_times:
         return None
     first = 0 if segment.start_pts is None else int(np.searchsorted(plan.pts, segment.start_pts))
     last = len(plan.pts) if segment.end_pts is None else int(np.searchsorted(plan.pts, segment.end_pts))
@@ -67,7 +67,7 @@ def select_frames(
             last = first + position
             break
         n_frames += seconds >= start_seconds
-        if (frame_slot := sampling_slot(seconds, fps)) > slot:
+        if (frame_slot := sampling.slot(first + position, seconds)) > slot:
             slot = frame_slot
             wanted.append(pts)
     end = int(plan.pts[last]) if last < len(plan.pts) else int(plan.pts[-1]) + 1
