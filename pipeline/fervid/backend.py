@@ -15,7 +15,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from fervid.errors import ConfigError, DependencyMissing
+from fervid.errors import ConfigError
+from fervid.extras import missing
 
 TRAINING_BACKENDS = ("tensorflow", "jax")
 """What training runs on, the first that is installed."""
@@ -53,9 +54,8 @@ def load_keras() -> Any:
 
                 tensorflow.config.list_physical_devices()  # the first look for a GPU is noisy too
     except ImportError as problem:
-        raise DependencyMissing(
-            f"Keras and its backend cannot be imported ({problem}). Run `pip install tensorflow`."
-        ) from None
+        library = problem.name or "TensorFlow"
+        raise missing("a network in Keras", library, "jax" if library.startswith("jax") else "train", problem) from None
     return keras
 
 
@@ -80,9 +80,7 @@ def load_training_backend() -> str:
     if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
         installed = [name for name in TRAINING_BACKENDS if _is_installed(name)]
         if not installed:
-            raise DependencyMissing(
-                "Neither TensorFlow nor JAX is installed. Run `pip install tensorflow`, or `pip install keras jax`."
-            )
+            raise missing("training", "TensorFlow", "train")
         os.environ["KERAS_BACKEND"] = installed[0]
     backend = str(load_keras().backend.backend())
     if backend not in TRAINING_BACKENDS:

@@ -57,6 +57,22 @@ def make_demo_clip(path: Path) -> Path:
     return path
 
 
+def make_portrait_clip(path: Path, *, seconds: float) -> Path:
+    """Write an H.264 clip of the portrait alone, still, in the middle of each frame."""
+    ground = np.full((HEIGHT_PX, WIDTH_PX), 90, np.uint8)
+    face = cv2.resize(portrait()[:430, 30:480], None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    left = (WIDTH_PX - face.shape[1]) // 2
+    ground[HEIGHT_PX - face.shape[0] :, left : left + face.shape[1]] = face
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        for _ in range(round(seconds * FRAME_RATE)):
+            frame = av.VideoFrame.from_ndarray(np.repeat(ground[..., None], 3, axis=2), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
 def repeat_clip(clip: Path, path: Path, n: int, *, clip_seconds: float) -> Path:
     """Write the packets of a clip to `path`, `n` times one after the other, without coding them again.
 

@@ -7,7 +7,8 @@ import os
 import re
 from pathlib import Path
 
-from fervid.errors import ConfigError
+from fervid.errors import ConfigError, DependencyMissing
+from fervid.extras import install_line
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,14 @@ def choose_runner(device: str) -> str:
         raise ConfigError(f"--device {device}: no GPU driver was found on this machine. Use --device cpu or auto.")
     if ":" in device:
         os.environ["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
-    if _keras_sees_a_gpu():
+    problem = _why_keras_has_no_gpu()
+    if problem is None:
         return RUNNERS["gpu"]
     if device == "auto":
-        log.warning("a GPU driver is here, but Keras sees no GPU: faces are scored on the CPU")
+        log.warning("a GPU driver is here, but %s: faces are scored on the CPU", problem)
         return RUNNERS["cpu"]
     raise ConfigError(
-        f"--device {device}: Keras sees no GPU, though a driver is here. Run `pip install 'fervid[gpu]'`, or use "
-        "--device cpu."
+        f"--device {device}: {problem}, though a driver is here. Run `{install_line('gpu')}`, or use --device cpu."
     )
 
 
@@ -48,7 +49,12 @@ def cluster_runner(device: str) -> str:
     return RUNNERS["gpu" if device == "gpu" else "cpu"]
 
 
-def _keras_sees_a_gpu() -> bool:
+def _why_keras_has_no_gpu() -> str | None:
+    """What keeps Keras from a GPU, None where nothing does."""
     from fervid.backend import load_keras
 
-    return bool(load_keras().distribution.list_devices("gpu"))
+    try:
+        has_one = bool(load_keras().distribution.list_devices("gpu"))
+    except DependencyMissing:
+        return "TensorFlow is not installed"
+    return None if has_one else "Keras sees no GPU"

@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import fervid
 from fervid import assets
 from fervid.errors import FervidError
+from fervid.extras import install_line
 from fervid.manifest import LIBRARIES, library_versions
 
 State = Literal["ok", "warning", "problem"]
@@ -38,6 +40,7 @@ WORKER_MIB = 300
 LEAST_FREE_MB = 1_000
 TENSORFLOW_LIMIT_SECONDS = 120
 SPEED_SECONDS = 1.0
+CLIP_SECONDS = 1.0
 SLOW_TIMES_REAL_TIME = 1.0
 MB = 1_000_000
 
@@ -60,6 +63,7 @@ def examine(out: Path, *, is_quick: bool = False) -> Iterator[Finding]:
         ("haar", _haar),
         ("codecs", _codecs),
         ("models", _models),
+        ("analysis", _analysis),
         ("memory", _memory),
         ("disk", lambda: _disk(out)),
     ]
@@ -143,6 +147,22 @@ def _models() -> Finding:
     return Finding("models", "ok", f"whole and running: {', '.join(names)}")
 
 
+def _analysis() -> Finding:
+    """Everything that `fervid analyze` does, on a clip of a second: what cannot be read here cannot be read there."""
+    from fervid.analysis import analyze
+    from fervid.config import load_settings
+    from fervid.demo import make_portrait_clip
+
+    with tempfile.TemporaryDirectory() as folder:
+        clip = make_portrait_clip(Path(folder) / "doctor.mp4", seconds=CLIP_SECONDS)
+        run = analyze(clip, out=Path(folder) / "out", settings=load_settings(environment={}), progress=False)
+        n_frames, n_faces = run.frames.num_rows, run.faces.num_rows
+    text = f"a clip of {CLIP_SECONDS:g} s was written, decoded and analysed: {n_faces} faces in {n_frames} frames"
+    if n_frames == 0 or n_faces != n_frames:
+        return Finding("analysis", "problem", text, "There is one face in each: reinstall fervid, OpenCV and PyAV.")
+    return Finding("analysis", "ok", text)
+
+
 def _memory() -> Finding:
     processors = os.cpu_count() or 1
     try:
@@ -175,6 +195,12 @@ def _devices() -> Finding:
     from fervid.device import DRIVER_FILES
 
     drivers = [file for file in DRIVER_FILES if Path(file).exists()]
+    if find_spec("tensorflow") is None:
+        if drivers:
+            advice = f"To score faces on it: {install_line('gpu')}."
+            return Finding("devices", "warning", "the CPU; a GPU driver is here, TensorFlow is not installed", advice)
+        text = f"the CPU; training and GPUs would need more: {install_line('train')}, or {install_line('gpu')}"
+        return Finding("devices", "ok", text)
     script = "import tensorflow as tf; print(tf.__version__, *(d.name for d in tf.config.list_physical_devices()))"
     try:
         # In a process of its own: it takes seconds and hundreds of megabytes, and can crash on a broken driver.
@@ -190,12 +216,12 @@ def _devices() -> Finding:
         return Finding("devices", "warning", "TensorFlow did not start within two minutes", "Use --device cpu.")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        advice = "Needed for training and GPUs only: pip install tensorflow."
+        advice = f"Needed for training and GPUs only: {install_line('train')}."
         return Finding("devices", "warning", f"TensorFlow cannot be used ({last})", advice)
     version, *devices = done.stdout.split()
     text = f"TensorFlow {version} sees {', '.join(device.removeprefix('/physical_device:') for device in devices)}"
     if drivers and not any("GPU" in device for device in devices):
-        return Finding("devices", "warning", f"{text}; a GPU driver is here", "pip install 'tensorflow[and-cuda]'.")
+        return Finding("devices", "warning", f"{text}; a GPU driver is here", f"{install_line('gpu')}.")
     return Finding("devices", "ok", text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from fervid.errors import ConfigError
 def machine(monkeypatch: pytest.MonkeyPatch, *files: str, keras_sees_it: bool = True) -> None:
     """A machine with these driver files, on which Keras sees a GPU or does not."""
     monkeypatch.setattr(Path, "exists", lambda path: str(path) in files)
-    monkeypatch.setattr(device_module, "_keras_sees_a_gpu", lambda: keras_sees_it)
+    monkeypatch.setattr(device_module, "_why_keras_has_no_gpu", lambda: None if keras_sees_it else "Keras sees no GPU")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
@@ -65,3 +66,15 @@ def test_an_unknown_device_is_refused(monkeypatch: pytest.MonkeyPatch, device: s
     machine(monkeypatch, "/dev/nvidiactl")
     with pytest.raises(ConfigError, match=r"does not exist\. Use auto, cpu or gpu:N"):
         choose_runner(device)
+
+
+def test_without_tensorflow_a_gpu_is_left_alone_or_the_extra_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) == "/dev/nvidiactl")
+    monkeypatch.setitem(sys.modules, "keras", None)  # as Python itself has it for what cannot be imported
+    with caplog.at_level(logging.WARNING):
+        assert choose_runner("auto") == "litert"
+    assert "TensorFlow is not installed: faces are scored on the CPU" in caplog.text
+    with pytest.raises(ConfigError, match=r"TensorFlow is not installed.* Run `pip install 'fervid\[gpu\]'`"):
+        choose_runner("gpu")

@@ -21,7 +21,7 @@ def finding(name: str, out: Path) -> Finding:
 
 def test_a_quick_examination_finds_everything_well_here(tmp_path: Path) -> None:
     found = {one.check: one for one in examine(tmp_path, is_quick=True)}
-    assert list(found) == ["versions", "opencv", "haar", "codecs", "models", "memory", "disk"]
+    assert list(found) == ["versions", "opencv", "haar", "codecs", "models", "analysis", "memory", "disk"]
     assert {one.state for name, one in found.items() if name not in ("memory", "disk")} == {"ok"}
     assert assets.DEFAULT_MODEL in found["models"].detail
     assert not list(tmp_path.iterdir())
@@ -86,6 +86,27 @@ def test_a_codec_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_bug_in_a_check_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "library_versions", lambda: 1 / 0)
     assert finding("versions", tmp_path).detail.startswith("ZeroDivisionError")
+
+
+def test_what_breaks_an_analysis_breaks_the_examination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding("analysis", tmp_path).state == "ok"
+
+    def open_container(*_: object, **__: object) -> object:
+        raise TypeError("open() got an unexpected keyword argument 'metadata_errors'")
+
+    monkeypatch.setattr("fervid.video.probe.open_container", open_container)
+    found = finding("analysis", tmp_path)
+    assert found.state == "problem"
+    assert "metadata_errors" in found.detail
+
+
+@pytest.mark.parametrize("drivers", [[], ["/dev/nvidiactl"]])
+def test_without_tensorflow_the_cpu_is_what_there_is(monkeypatch: pytest.MonkeyPatch, drivers: list[str]) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda _: None)
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) in drivers)
+    found = doctor._devices()
+    assert found.state == ("warning" if drivers else "ok")
+    assert "pip install 'fervid[gpu]'" in found.detail + found.advice
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from fervid.batch.engine import Outcome, Progress, Report, Task
 from fervid.batch.ray_parcels import Parcels, unpack_report
 from fervid.batch.ray_worker import ClassifierActor, Expected, run_parcel
 from fervid.device import RUNNERS
-from fervid.errors import ConfigError, DependencyMissing
+from fervid.errors import ConfigError
+from fervid.extras import install_line, missing
 from fervid.job import Cluster, Method
 
 log = logging.getLogger(__name__)
@@ -153,7 +154,9 @@ class RayEngine:
         except errors.RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
             if isinstance(cause, ImportError):
-                problem = f"a node of the cluster cannot run fervid ({cause}). Install fervid[ray] on every node."
+                problem = (
+                    f"a node of the cluster cannot run fervid ({cause}). Run `{install_line('ray')}` on every node."
+                )
                 return Report(error=ConfigError(problem))
             return Report(error=cause)
         except errors.RayError as error:
@@ -211,8 +214,8 @@ class RayEngine:
 def _load_ray() -> Any:
     try:
         import ray
-    except ImportError:
-        raise DependencyMissing("--engine ray needs Ray. Install it with: pip install 'fervid[ray]'") from None
+    except ImportError as problem:
+        raise missing("--engine ray", "Ray", "ray", problem) from None
     return ray
 
 

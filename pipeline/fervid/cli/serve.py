@@ -32,13 +32,14 @@ def serve(
     The printed address holds a token; without it nobody gets an answer. Example: fervid serve outputs
     """
     from fervid.assets import default_output_folder
-    from fervid.errors import ConfigError, DependencyMissing
+    from fervid.errors import ConfigError
+    from fervid.extras import missing
 
     try:
         from fervid.review.guard import is_loopback, make_token
         from fervid.review.server import http_server, make_app, open_socket
-    except ModuleNotFoundError as missing:
-        raise DependencyMissing(f"{missing.name} is not installed. Run: pip install 'fervid[web]'.") from None
+    except ModuleNotFoundError as problem:
+        raise missing("the review page over HTTP", str(problem.name), "web") from None
 
     if not is_loopback(host) and not allow_remote:
         raise ConfigError(

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 
-from fervid.errors import ConfigError, DependencyMissing
+from fervid.errors import ConfigError
+from fervid.extras import missing
 from fervid.live.hub import Hub
 from fervid.palette import label_colours
 
@@ -29,9 +30,7 @@ try:
 
     from fervid.review.guard import Guard, allowed_names, is_loopback, make_token
 except ImportError as problem:
-    raise DependencyMissing(
-        f"the browser view needs {problem.name}, which is not installed. Run `pip install 'fervid[web]'`."
-    ) from problem
+    raise missing("the browser view", str(problem.name), "web", problem) from problem
 
 BOUNDARY = "fervid-frame"
 HEARTBEAT_SECONDS = 5.0

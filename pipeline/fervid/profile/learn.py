@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from fervid.errors import DatasetError, DependencyMissing
+from fervid.errors import DatasetError
+from fervid.extras import missing
 from fervid.profile.features import feature_table, profile_features
 from fervid.profile.genre import CLIP, Evidence, Genres, Tag, Weight, missing_evidence, suggest_tags
 from fervid.profile.profile import Profile
@@ -134,10 +135,8 @@ def fit_genres(profiles: Sequence[Profile], tags: Sequence[frozenset[str]], evid
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import StratifiedKFold
         from threadpoolctl import threadpool_limits
-    except ImportError:
-        raise DependencyMissing(
-            "learning genre tags needs scikit-learn, which is not installed. Install it with fervid[genres]."
-        ) from None
+    except ImportError as problem:
+        raise missing("learning genre tags", "scikit-learn", "genres", problem) from None
 
     table, is_positive, names, left_out = _training_set(profiles, tags, evidence)
     chosen = [

@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from fervid.alerts.records import alerts_schema
-from fervid.errors import ConfigError, DependencyMissing, InputError
+from fervid.errors import ConfigError, InputError
+from fervid.extras import missing
 from fervid.query.sources import Sources, videos_schema, videos_table
 from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 
@@ -42,8 +43,8 @@ def run_query(sql: str, sources: Sources) -> pa.Table:
     """
     try:
         import duckdb
-    except ImportError:
-        raise DependencyMissing("queries need DuckDB, which is not installed. Install it with fervid[query].") from None
+    except ImportError as problem:
+        raise missing("a query", "DuckDB", "query", problem) from None
     with duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "python_enable_replacements": False}) as db:
         try:
             statements = db.extract_statements(sql)

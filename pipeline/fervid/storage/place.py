@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from fervid.errors import ConfigError, DependencyMissing
+from fervid.errors import ConfigError
+from fervid.extras import Extra, missing
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Place: TypeAlias = "Path | UPath"
 """Where a file or folder is: on disk, or in an object store."""
 
-EXTRAS = {"s3": "s3", "gs": "gcs"}
+EXTRAS: dict[str, Extra] = {"s3": "s3", "gs": "gcs"}
 """The scheme of an object store, and the extra of fervid that brings its library."""
 
 SCHEME_END = "://"
@@ -50,10 +51,8 @@ def as_place(name: str | Place) -> Place:
         # Listings are not remembered: other processes write there too.
         place = UPath(name.rstrip("/"), use_listings_cache=False)
         _ = place.fs
-    except ImportError:
-        raise DependencyMissing(
-            f"{name} needs a library that is not installed. Install it with: pip install 'fervid[{EXTRAS[scheme]}]'"
-        ) from None
+    except ImportError as problem:
+        raise missing(name, "a library for object storage", EXTRAS[scheme], problem) from None
     return place
 
 

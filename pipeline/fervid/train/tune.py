@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fervid.errors import ConfigError, DependencyMissing, FervidError, OutputError
+from fervid.errors import ConfigError, FervidError, OutputError
+from fervid.extras import missing
 from fervid.train.fer2013 import FaceDataset
 from fervid.train.fit import fit
 from fervid.train.kfold import assign_folds, hold_out
@@ -174,9 +175,7 @@ def _load_optuna() -> Any:
     try:
         import optuna
     except ImportError as problem:
-        raise DependencyMissing(
-            f"the search needs Optuna, which cannot be imported ({problem}). Run `pip install 'fervid[tune]'`."
-        ) from None
+        raise missing("the search", "Optuna", "tune", problem) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # Each fold compiles a network of its own, which TensorFlow takes for a mistake and warns of.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
