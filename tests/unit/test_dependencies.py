@@ -22,7 +22,10 @@ ONLY_JOINS_OTHERS = {"all"}
 
 
 def runtime() -> Iterator[Requirement]:
-    named = [*PROJECT["dependencies"], *(line for name in EXTRAS.keys() - FOR_DEVELOPERS for line in EXTRAS[name])]
+    named = [
+        *PROJECT["dependencies"],
+        *(line for name in sorted(EXTRAS.keys() - FOR_DEVELOPERS) for line in EXTRAS[name]),
+    ]
     yield from (one for one in map(Requirement, named) if one.name != PROJECT["name"])
 
 
