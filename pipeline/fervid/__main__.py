@@ -6,6 +6,8 @@ import signal
 import sys
 from types import FrameType
 
+from fervid.interrupt import stop_text
+
 
 def main() -> None:
     """Run the command line; an interrupt at any moment of it is one line and an exit code."""
@@ -17,7 +19,8 @@ def main() -> None:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    print("fervid: stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+    if text := stop_text():
+        print(f"fervid: {text}", file=sys.stderr)
     raise SystemExit(128 + number)
 
 

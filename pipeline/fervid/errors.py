@@ -10,6 +10,7 @@
     |-- DatasetError                3  a training set is not what it should be
     |-- ModelError                 78  a model folder is missing, corrupt or foreign
     |-- DependencyMissing          78  a library, or a system package below it, is not installed
+    |-- PluginError                78  code of another package, used as a plug-in, failed
     `-- OutputError                74  a result cannot be written
         |-- OutputInUse            75  another run is writing there now
         `-- NotDelivered           75  a message waits, because its receiver did not take it
@@ -66,6 +67,12 @@ class ModelError(FervidError):
 
 class DependencyMissing(FervidError):
     """A Python library or a system package is not installed."""
+
+    exit_code = 78
+
+
+class PluginError(FervidError):
+    """Code that another package brought as a plug-in raised an error, or returned what it must not."""
 
     exit_code = 78
 

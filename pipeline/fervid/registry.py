@@ -5,12 +5,15 @@ A name that a table does not have may come from another package: one that declar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
-from fervid.errors import ConfigError, DependencyMissing
+from fervid.errors import ConfigError, DependencyMissing, FervidError, PluginError
 
 DETECTOR_PLUGINS, CLASSIFIER_PLUGINS, EXPORTER_PLUGINS = "fervid.detectors", "fervid.classifiers", "fervid.exporters"
 """Groups of entry points in which other packages register what they bring."""
@@ -48,13 +51,41 @@ def plugins(group: str) -> dict[str, EntryPoint]:
 
 
 def load_plugin(entry: EntryPoint, *, kind: str) -> Any:
-    """Import what an entry point names. Raises DependencyMissing with the reason."""
+    """Import what an entry point names. Raises DependencyMissing or PluginError with the reason."""
     try:
-        return entry.load()
+        with plugin_code(entry, kind=kind, passes=(ImportError, AttributeError)):
+            return entry.load()
     except (ImportError, AttributeError) as problem:
         raise DependencyMissing(
             f"{kind} {entry.name!r} of {origin(entry)} cannot be loaded ({problem}). Install that package again."
         ) from problem
+
+
+@contextmanager
+def plugin_code(entry: EntryPoint, *, kind: str, passes: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Within the block, an error is the plug-in's: raises PluginError with its name, its package and where it arose.
+
+    Errors of fervid, those in `passes` and a lack of memory stay what they are.
+    """
+    try:
+        yield
+    except (FervidError, MemoryError):
+        raise
+    except Exception as problem:
+        if isinstance(problem, passes):
+            raise
+        where = ""
+        own = str(Path(__file__).parent)
+        for step in traceback.extract_tb(problem.__traceback__):
+            if not step.filename.startswith(own):
+                where = f" at {step.filename}, line {step.lineno}"
+                break
+        raise plugin_fault(entry, f"failed{where}: {type(problem).__name__}: {problem}", kind=kind) from problem
+
+
+def plugin_fault(entry: EntryPoint, what: str, *, kind: str) -> PluginError:
+    """The error for a plug-in that did `what`."""
+    return PluginError(f"{kind} {entry.name!r} of {origin(entry)} {what}. Report it to who wrote that package.")
 
 
 def plugin_version(group: str, name: str) -> str:

@@ -35,6 +35,15 @@ def test_purge_says_what_it_would_do_and_then_does_it(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["purge.jsonl"]
 
 
+def test_purge_takes_the_folder_as_other_commands_do(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    done = run_fervid("purge", str(tmp_path / "out"), "--older-than", "30d", "--dry-run")
+    assert (done.returncode, done.stdout) == (0, "0 would be removed (0.0 MB), 0 old ones kept\n")
+    both = run_fervid("purge", str(tmp_path / "out"), "-o", str(tmp_path), "--older-than", "30d", "--dry-run")
+    assert both.returncode == 2
+    assert "are two folders. Give one of them." in both.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [(), ("--older-than", "30"), ("--older-than", "30d", "--hold", "x"), ("--hold", "x", "--release", "x")],

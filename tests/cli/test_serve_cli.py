@@ -22,7 +22,9 @@ def test_the_printed_address_answers_until_the_command_is_stopped(tmp_path: Path
     make_run(tmp_path / "runs" / "one", [face(0.2, 0, 0.1)], [0.0, 0.2, 0.4])
     command = [sys.executable, "-c", START, "serve", str(tmp_path / "runs"), "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as started:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as started:
         assert started.stdout is not None
         address = started.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:")
@@ -31,7 +33,9 @@ def test_the_printed_address_answers_until_the_command_is_stopped(tmp_path: Path
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(address.partition("?")[0], timeout=30)
         started.send_signal(signal.SIGINT)
-        assert started.wait(timeout=30) == 130
+        _, errors = started.communicate(timeout=30)
+        assert started.returncode == 130
+        assert errors == "fervid: stopped serving; every verdict that was given is saved\n"
 
 
 @pytest.mark.parametrize(

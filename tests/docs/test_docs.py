@@ -65,10 +65,16 @@ def test_every_column_about_alerts_is_described(schema: object) -> None:
 
 def test_every_key_of_rules_and_of_receivers_is_described() -> None:
     for name, field in Rule.model_fields.items():
-        assert f"`{field.alias or name}`" in ALERTS or name in ("name", "wording"), name
+        assert f"`{field.alias or name}`" in ALERTS, name
     for model in (NotifySettings, Webhook, Command):
         for name in model.model_fields:
             assert re.search(rf"^(\[{name}\]|{name} = )", ALERTS, re.MULTILINE), name
+
+
+def test_the_keys_that_a_rule_needs_are_said_to_be_required() -> None:
+    for name, field in Rule.model_fields.items():
+        rows = [line for line in ALERTS.splitlines() if re.match(rf"\| [^|]*`{field.alias or name}`[^|]* \|", line)]
+        assert ("required" in rows[0]) is (field.is_required() or field.alias == "exit"), name
 
 
 def test_every_entry_of_the_ledger_is_described() -> None:

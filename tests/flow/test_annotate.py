@@ -99,3 +99,14 @@ def test_the_command_prints_the_path(run: fervid.Run) -> None:
     refused = run_fervid("annotate", str(run.folder / "nothing"))
     assert refused.returncode == 3
     assert "is no folder" in refused.stderr
+
+
+def test_the_command_writes_where_it_is_told(run: fervid.Run, tmp_path: Path) -> None:
+    common = ("annotate", str(run.folder), "--end", "0.1s", "--no-bars", "--no-strip", "-q")
+    file, folder = tmp_path / "new" / "mine.mp4", tmp_path / "all"
+    assert run_fervid(*common, "-o", str(file)).stdout == f"{file}\n"
+    assert run_fervid(*common, "-o", str(folder)).stdout == f"{folder / (run.folder.name + '.mp4')}\n"
+    assert file.stat().st_size > 0
+    refused = run_fervid(*common, "-o", str(tmp_path / "mine.avi"))
+    assert refused.returncode == 2
+    assert "annotated videos are MP4 files. Name one that ends in .mp4, or a folder." in refused.stderr

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import fervid
-from runner import run_fervid
+from runner import SOURCE, START, run_fervid
 
 
 def test_the_command_streams_rows_and_records(live_clip: Path, tmp_path: Path) -> None:
@@ -22,6 +26,31 @@ def test_the_command_streams_rows_and_records(live_clip: Path, tmp_path: Path) -
     assert "14 of " in done.stderr
     (folder,) = out.iterdir()
     assert fervid.open_run(folder).frames.num_rows == 14
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_ctrl_c_ends_the_view_with_what_is_true(live_clip: Path, tmp_path: Path, is_recorded: bool) -> None:
+    options = ["--record", str(tmp_path / "out")] if is_recorded else []
+    command = [sys.executable, "-c", START, "live", str(live_clip), "--loop", "--jsonl", *options]
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as started:
+        assert started.stdout is not None
+        for _ in range(3):
+            assert json.loads(started.stdout.readline())["type"] == "frame"
+        started.send_signal(signal.SIGINT)
+        _, errors = started.communicate(timeout=60)
+    assert started.returncode == 130, errors
+    assert "goes on from there" not in errors
+    assert "frames analysed" in errors
+    if is_recorded:
+        (folder,) = (tmp_path / "out").iterdir()
+        assert fervid.open_run(folder).frames.num_rows >= 3
+        assert f"  recorded      {folder}\n  stopped       by a signal; the recording is complete\n" in errors
+    else:
+        assert errors.endswith("  stopped       by a signal; nothing was recorded\n")
 
 
 @pytest.mark.parametrize(

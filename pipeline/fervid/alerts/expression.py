@@ -27,6 +27,14 @@ GROUP_FUNCTIONS: dict[str, Kind] = {"count": "condition", "share": "condition", 
 """Functions over all usable faces of a frame, and what each takes."""
 
 
+class UnknownName(ConfigError):
+    """An expression uses a `name` that there is not."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Faces:
     """What expressions are evaluated over: columns (n,) of faces, and for group rules columns (F,) of their frames.
@@ -211,4 +219,4 @@ def _unknown(name: str, text: str, known: frozenset[str], *, is_of_faces: bool) 
         raise ConfigError(f"{text!r}: {name!r} is of one face. In a group rule put it into {inside}.")
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {', '.join(sorted(known))}."
-    raise ConfigError(f"{text!r}: the name {name!r} does not exist. {hint}")
+    raise UnknownName(f"{text!r}: the name {name!r} does not exist. {hint}", name)

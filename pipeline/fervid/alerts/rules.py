@@ -17,9 +17,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fervid import assets
-from fervid.alerts.expression import parse
+from fervid.alerts.expression import UnknownName, parse
 from fervid.alerts.syntax import Node
 from fervid.config import parse_time
+from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError
 
 FACE_NAMES = {
@@ -215,9 +216,20 @@ def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
                 else parse(rule.where, wanted="condition", names=names, frame_names=frame_names)
             )
         except ConfigError as problem:
-            raise ConfigError(f"{rules.source}, rule {rule.name!r}: {problem}") from None
+            place = f"{rules.source}, rule {rule.name!r}"
+            if isinstance(problem, UnknownName) and problem.name.removeprefix("raw_") in _usual_labels():
+                raise ConfigError(
+                    f"{place} is about {problem.name!r}, but the model has no such label, only {', '.join(labels)}. "
+                    "Give rules for these labels with --rules FILE, or analyse again with a model that has it."
+                ) from None
+            raise ConfigError(f"{place}: {problem}") from None
         bound.append(BoundRule(rule, score, where))
     return tuple(bound)
+
+
+def _usual_labels() -> set[str]:
+    """The labels of the shipped models."""
+    return {label for folder in assets.shipped_models() for label in load_model_info(folder).labels}
 
 
 def _explain(problem: ValidationError, described: dict[str, Any]) -> str:

@@ -113,12 +113,14 @@ def run_step(task: Task, beat: Beat, *, memory_mib: int = 0) -> Report:
     try:
         return Report(value=resolve(STEPS, task.step, kind="step")(*task.arguments, beat=beat))
     except FervidError as error:
+        if isinstance(error.__cause__, Exception) and is_out_of_memory(error.__cause__):
+            return _out_of_memory(memory_mib)
         return Report(error=error)
     except Exception as error:
         if (trouble := storage_error(error)) is not None:
             return Report(error=trouble)
         if is_out_of_memory(error):
-            return Report(crash=f"it needed more than {memory_mib} MiB of memory" if memory_mib else "memory ran out")
+            return _out_of_memory(memory_mib)
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
             place = f"{error.filename} cannot be written" if error.filename else "the output cannot be written"
             return Report(
@@ -127,6 +129,10 @@ def run_step(task: Task, beat: Beat, *, memory_mib: int = 0) -> Report:
         import traceback
 
         return Report(error=Bug(f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+
+def _out_of_memory(memory_mib: int) -> Report:
+    return Report(crash=f"it needed more than {memory_mib} MiB of memory" if memory_mib else "memory ran out")
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -23,7 +23,16 @@ from typing import Protocol
 from fervid.batch.engine import Engine, Outcome, Progress, Task
 from fervid.batch.lock import Held, hold
 from fervid.batch.result import CRASHED, REJECTED, Result
-from fervid.errors import ConfigError, DependencyMissing, FervidError, InputError, ModelError, OutputError, OutputInUse
+from fervid.errors import (
+    ConfigError,
+    DependencyMissing,
+    FervidError,
+    InputError,
+    ModelError,
+    OutputError,
+    OutputInUse,
+    PluginError,
+)
 from fervid.job import Begun, Observed, Planned, Spent, Summary, VideoJob
 
 log = logging.getLogger(__name__)
@@ -294,8 +303,12 @@ class Scheduler:
     def _failed(self, step: _Step, error: Exception) -> None:
         if isinstance(error, STOPS_THE_RUN):
             raise error
-        status = REJECTED if isinstance(error, FervidError) else CRASHED
-        reason = str(error) if isinstance(error, FervidError) else f"{step.video.job.path}: internal error: {error}"
+        is_refused = isinstance(error, FervidError) and not isinstance(error, PluginError)
+        status = REJECTED if is_refused else CRASHED
+        if isinstance(error, PluginError):
+            reason = f"{step.video.job.path}: {error}"
+        else:
+            reason = str(error) if is_refused else f"{step.video.job.path}: internal error: {error}"
         self._drop(step, Result(step.video.job.path, status, reason=reason, error=error))
 
     def _drop(self, step: _Step, result: Result) -> None:

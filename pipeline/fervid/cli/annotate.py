@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from fervid.errors import ConfigError, OutputError
 
 
 def annotate(
@@ -16,6 +19,9 @@ def annotate(
     ] = "all",
     bars: Annotated[bool, typer.Option(help="Show the probabilities beside each face.")] = True,
     strip: Annotated[bool, typer.Option(help="Show the timeline below the picture.")] = True,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="A folder, or for one run a file .mp4. [RUN/annotated.mp4]")
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Draw boxes, labels and the timeline of finished runs into their videos: annotated.mp4 in each run folder.
@@ -26,7 +32,9 @@ def annotate(
     from fervid.annotate.video import annotate_run
     from fervid.config import parse_time
 
-    for run in find_runs(runs):
+    found = find_runs(runs)
+    targets = _targets(out, [run.folder.name for run in found])
+    for run, target in zip(found, targets, strict=True):
         path = annotate_run(
             run,
             blur=blur,
@@ -34,6 +42,24 @@ def annotate(
             strip=strip,
             start_seconds=parse_time(start) if start is not None else 0.0,
             end_seconds=parse_time(end) if end is not None else None,
+            target=target,
             progress=not quiet,
         )
         print(path, flush=True)
+
+
+def _targets(out: Path | None, names: list[str]) -> list[Path | None]:
+    """Where the video of each run goes: its own folder, a folder for all, or a file for one."""
+    if out is None:
+        return [None] * len(names)
+    is_file = out.suffix.lower() == ".mp4" and not out.is_dir()
+    if is_file and len(names) > 1:
+        raise ConfigError(f"--out {out} is one file for {len(names)} runs. Name a folder.")
+    if not is_file and out.suffix and not out.exists():
+        raise ConfigError(f"--out {out}: annotated videos are MP4 files. Name one that ends in .mp4, or a folder.")
+    folder = out.parent if is_file else out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(f"{folder} cannot be made ({problem.strerror}). Use another --out.") from None
+    return [out] if is_file else [out / f"{name}.mp4" for name in names]

@@ -7,20 +7,34 @@ from typing import Annotated
 
 import typer
 
+from fervid.cli.terminal import print_rows
+from fervid.errors import ConfigError
 from fervid.exports import FORMATS
+from fervid.registry import EXPORTER_PLUGINS, names
+
+
+def _formats(incomplete: str) -> list[str]:
+    return [name for name in names(FORMATS, EXPORTER_PLUGINS) if name.startswith(incomplete)]
 
 
 def export(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Run folders, or folders of them.", show_default=False)
+    ] = None,
     forms: Annotated[
-        list[str],
-        typer.Option("--format", help=f"One of {', '.join(FORMATS)}; may be given again.", show_default=False),
-    ],
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help=f"One of {', '.join(FORMATS)}; may be given again. Without it, lists them.",
+            show_default=False,
+            autocompletion=_formats,
+        ),
+    ] = None,
     table: Annotated[
         str, typer.Option(help="What csv and jsonl hold: faces, frames, tracks, timeline, alerts.")
     ] = "faces",
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="A file for one run and format, else a folder. [RUN/exports]")
+        Path | None, typer.Option("-o", "--out", help="A folder, or for one run and format a file. [RUN/exports]")
     ] = None,
 ) -> None:
     """Write finished runs for other programs: tables, captions, annotations, markers, and other tools' shapes.
@@ -28,8 +42,13 @@ def export(
     Captions and annotations hold expressions that last 0.4 s or more, and alerts where `fervid alerts` has run.
     Example: fervid export outputs/interview-1a2b3c4d --format vtt --format eaf
     """
-    from fervid.exports.write import export_runs
+    from fervid.exports.write import export_runs, format_rows
     from fervid.profile.folder import find_runs
 
+    if not forms:
+        print_rows(("format", "ending", "what it is"), format_rows(), plain="\t".join)
+        return
+    if not runs:
+        raise ConfigError(f"no run is named for --format {forms[0]}. Name run folders, or folders of them.")
     for path in export_runs(find_runs(runs), forms, table=table, out=out):
         typer.echo(path)

@@ -68,11 +68,12 @@ def live(
     from fervid.alerts.rules import PRESET, load_rules
     from fervid.config import load_settings, parse_time
     from fervid.emotion.plugin import find_model
+    from fervid.interrupt import print_when_stopped
     from fervid.live.alarms import do_rules_fit
     from fervid.live.picture import LivePainter
     from fervid.live.record import Recorder, finish_left_over
     from fervid.live.session import LiveSession
-    from fervid.live.view import Stills, run_live
+    from fervid.live.view import Ending, Stills, run_live
 
     settings = load_settings(
         preset=preset, file=config, assignments=assignments or (), options={"video.fps": fps, "emotion.model": model}
@@ -84,6 +85,8 @@ def live(
         print(f"no alerts: the labels of {settings.emotion.model} are not those of the rules {PRESET}", file=sys.stderr)
         rule_set = None
     longest = parse_time(stop_after) if stop_after is not None else None
+    print_when_stopped("")  # the summary says how it ended
+    code: str | int | None = 0
     session = LiveSession(
         source, settings=settings, device=device, pace=pace, loops=loop, waits_for_source=wait, rules=rule_set
     )
@@ -97,21 +100,28 @@ def live(
                 print(f"finished what an interrupted recording left: {run.folder}", file=sys.stderr)
             recorder = stack.enter_context(Recorder(record, session))
         stack.enter_context(session)
-        ending = run_live(
-            session,
-            LivePainter(session.model.labels, bars=bars, blur=blur),
-            screens,
-            recorder=recorder,
-            rows=sys.stdout if jsonl else None,
-            stills=Stills(stills, still_blur) if stills is not None else None,
-            longest_seconds=longest,
-        )
+        ending = Ending(session.rates, "ended")
+        try:
+            run_live(
+                session,
+                LivePainter(session.model.labels, bars=bars, blur=blur),
+                screens,
+                recorder=recorder,
+                rows=sys.stdout if jsonl else None,
+                stills=Stills(stills, still_blur) if stills is not None else None,
+                longest_seconds=longest,
+                ending=ending,
+            )
+        except SystemExit as stopped:  # a signal: what was recorded is finished on the way out
+            ending.reason, ending.rates, code = "stopped", session.rates, stopped.code
     folders = recorder.folders if recorder is not None else []
     if not quiet:
         print(describe(ending, folders, [str(path) for path in ending.stills]), file=sys.stderr)
     if not jsonl:
         for folder in folders:
             print(folder)
+    if ending.reason == "stopped":
+        raise SystemExit(code)
 
 
 def describe(ending: Ending, folders: list[Path], stills: list[str]) -> str:
@@ -128,6 +138,9 @@ def describe(ending: Ending, folders: list[Path], stills: list[str]) -> str:
         lines.append(f"  connection    lost {rates.reconnects} times")
     lines += [f"  still         {path}" for path in stills]
     lines += [f"  recorded      {folder}" for folder in folders]
+    if ending.reason == "stopped":
+        kept = "the recording is complete" if folders else "nothing was recorded"
+        lines.append(f"  stopped       by a signal; {kept}")
     return "\n".join(lines)
 
 

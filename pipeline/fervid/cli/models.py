@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fervid import assets
+from fervid.errors import FervidError
+from fervid.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, EXPORTER_PLUGINS, origin, plugins
 
 app = typer.Typer(
     help="List models; check, describe or combine them; list the networks that can be trained.", rich_markup_mode=None
@@ -16,7 +19,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List the shipped models with their accuracy, or run one of the commands below."""
+    """List the shipped models with their accuracy, and plug-ins; or run one of the commands below."""
     if context.invoked_subcommand is not None:
         return
     from fervid.emotion.model import read_model_json, stored_metrics
@@ -33,6 +36,22 @@ def models(context: typer.Context) -> None:
             f"PrivateTest read {'once' if times == 1 else f'{times} times'}"
         )
         typer.echo(f"  {folder}")
+    for name, entry in sorted(plugins(CLASSIFIER_PLUGINS).items()):
+        typer.echo(_describe_plugin(name, entry))
+    for group, option in ((DETECTOR_PLUGINS, "--detector"), (EXPORTER_PLUGINS, "--format")):
+        for name, entry in sorted(plugins(group).items()):
+            typer.echo(f"{name}: plug-in of {origin(entry)} for {option}")
+
+
+def _describe_plugin(name: str, entry: EntryPoint) -> str:
+    from fervid.emotion.plugin import find_model
+
+    start = f"{name}: plug-in of {origin(entry)} for --model"
+    try:
+        info = find_model(name)
+    except FervidError as problem:
+        return f"{start}, cannot be used: {problem}"
+    return f"{start}, labels {', '.join(info.labels)}, accuracy not known"
 
 
 @app.command()

@@ -20,6 +20,9 @@ MB = 1_000_000
 
 
 def purge(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of results; default outputs/.", show_default=False)
+    ] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", help="Remove results older than this, such as 30d, 12h or 8w.")
     ] = None,
@@ -32,7 +35,7 @@ def purge(
 ) -> None:
     """Remove old results from the output folder, except runs on hold; each removal is noted in purge.jsonl.
 
-    Videos are never touched, nor anything outside the folder. Example: fervid purge --older-than 30d --dry-run
+    Videos are never touched, nor anything outside the folder. Example: fervid purge outputs --older-than 30d --dry-run
     """
     from fervid import assets, retention
 
@@ -46,8 +49,13 @@ def purge(
         retention.release(release)
         print(f"released: {one_line(release)}")
         return
-    folder = Path(out or assets.default_output_folder())
-    items = retention.purge(folder, older_than_seconds=retention.parse_age(older_than or ""), is_dry_run=dry_run)
+    if folder is not None and out is not None and folder != out:
+        raise ConfigError(f"{folder} and --out {out} are two folders. Give one of them.")
+    items = retention.purge(
+        Path(folder or out or assets.default_output_folder()),
+        older_than_seconds=retention.parse_age(older_than or ""),
+        is_dry_run=dry_run,
+    )
     for item in items:
         _print_item(item, is_dry_run=dry_run, as_json=as_json)
     if not as_json:

@@ -34,6 +34,7 @@ def serve(
     from fervid.assets import default_output_folder
     from fervid.errors import ConfigError
     from fervid.extras import missing
+    from fervid.interrupt import print_when_stopped
 
     try:
         from fervid.review.guard import is_loopback, make_token
@@ -59,4 +60,5 @@ def serve(
         import webbrowser
 
         webbrowser.open(address)
+    print_when_stopped("stopped serving; every verdict that was given is saved")
     http_server(app).run(sockets=[listener])

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fervid.detect.effort import Effort
-from fervid.errors import ConfigError
-from fervid.registry import DETECTOR_PLUGINS, resolve
+from fervid.registry import DETECTOR_PLUGINS, plugins, resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,10 +45,9 @@ class Detector(Protocol):
 def make_detector(name: str, options: dict[str, Any]) -> Detector:
     """The detector of that name, of fervid or of another package, made with its own options. Raises ConfigError."""
     make = resolve(DETECTORS, name, kind="detector", group=DETECTOR_PLUGINS)
-    try:
+    if name in DETECTORS:
         detector: Detector = make(**options)
-    except TypeError as problem:
-        if name in DETECTORS:
-            raise
-        raise ConfigError(f"detector {name!r} does not take the options {sorted(options)} ({problem}).") from None
-    return detector
+        return detector
+    from fervid.detect.plugin import PluginDetector
+
+    return PluginDetector(plugins(DETECTOR_PLUGINS)[name], make, options)

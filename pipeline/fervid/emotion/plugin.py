@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fervid import assets
 from fervid.emotion.model import FER2013, Head, ModelInfo, load_model_info
 from fervid.errors import ModelError
-from fervid.registry import CLASSIFIER_PLUGINS, load_plugin, origin, plugins
+from fervid.registry import CLASSIFIER_PLUGINS, load_plugin, origin, plugin_code, plugins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ def find_model(name_or_path: str) -> ModelInfo:
     except ModelError as problem:
         brought = plugins(CLASSIFIER_PLUGINS)
         if name_or_path in brought:
-            return _info(name_or_path, _make(name_or_path))
+            return _info(name_or_path, *_make(name_or_path))
         if not brought:
             raise
         raise ModelError(f"{problem} Plug-ins: {', '.join(sorted(brought))}.") from None
@@ -65,7 +66,7 @@ class PluginClassifier:
 
     def __init__(self, info: ModelInfo, *, batch_size: int = 64) -> None:
         self._info, self._batch_size = info, batch_size
-        self._classifier = _make(info.plugin)
+        self._classifier, self._entry = _make(info.plugin)
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """uint8 (N, S, S) full range -> logits float32 (N, C). Raises ModelError when something else comes back."""
@@ -74,7 +75,8 @@ class PluginClassifier:
         parts = [np.zeros((0, self._info.n_logits), np.float32)]
         for first in range(0, len(crops), self._batch_size):
             part = crops[first : first + self._batch_size]
-            logits = np.asarray(self._classifier.predict(part), np.float32)
+            with plugin_code(self._entry, kind=KIND):
+                logits = np.asarray(self._classifier.predict(part), np.float32)
             if logits.shape != (len(part), self._info.n_logits) or not np.isfinite(logits).all():
                 raise ModelError(
                     f"classifier {self._info.name!r} gave {logits.shape} for {len(part)} faces, expected finite logits "
@@ -84,19 +86,22 @@ class PluginClassifier:
         return np.concatenate(parts)
 
 
-def _make(name: str) -> ExternalClassifier:
+def _make(name: str) -> tuple[ExternalClassifier, EntryPoint]:
     entry = plugins(CLASSIFIER_PLUGINS).get(name)
     if entry is None:
         raise ModelError(f"classifier {name!r} is not installed here. Install the package that brings it.")
-    made: ExternalClassifier = load_plugin(entry, kind=KIND)()
+    make = load_plugin(entry, kind=KIND)
+    with plugin_code(entry, kind=KIND):
+        made: ExternalClassifier = make()
     missing = [what for what in ("labels", "input_side_px", "version", "predict") if not hasattr(made, what)]
     if missing:
         raise ModelError(f"classifier {name!r} of {origin(entry)} has no {missing[0]}. See docs/plugins.md.")
-    return made
+    return made, entry
 
 
-def _info(name: str, made: ExternalClassifier) -> ModelInfo:
-    labels, side = tuple(made.labels), made.input_side_px
+def _info(name: str, made: ExternalClassifier, entry: EntryPoint) -> ModelInfo:
+    with plugin_code(entry, kind=KIND):
+        labels, side = tuple(made.labels), made.input_side_px
     poor: Any = next((label for label in labels if not re.fullmatch(LABEL, str(label))), None)
     if poor is not None or len(set(labels)) != len(labels) or len(labels) < 2:
         raise ModelError(

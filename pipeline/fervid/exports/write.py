@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fervid.errors import ConfigError, OutputError
 from fervid.exports import ENDINGS, FORMATS
-from fervid.exports.source import TABLES, open_tables
-from fervid.registry import EXPORTER_PLUGINS, resolve
+from fervid.exports.source import TABLES, RunTables, open_tables
+from fervid.registry import EXPORTER_PLUGINS, origin, plugin_code, plugin_fault, plugins, resolve
 from fervid.storage.publish import write_whole
 
 EXPORTS = "exports"
+KIND = "format"
 
 
 def export_runs(
@@ -20,29 +22,77 @@ def export_runs(
 ) -> list[Path]:
     """Write each run in each form, into its folder `exports` or into `out`, and return the files.
 
-    `out` is a file for one run in one form, else a folder. Raises ConfigError, InputError or OutputError.
+    `out` is a file for one run in one form when it has that form's ending, else a folder. No form overwrites the file
+    of another. Raises ConfigError, InputError, OutputError, or PluginError when the form of another package fails.
     """
-    exporters = {form: resolve(FORMATS, form, kind="format", group=EXPORTER_PLUGINS) for form in forms}
+    exporters = {form: resolve(FORMATS, form, kind=KIND, group=EXPORTER_PLUGINS) for form in forms}
     if table not in TABLES:
         raise ConfigError(f"table {table!r} does not exist. Use one of {', '.join(TABLES)}.")
-    is_file = out is not None and len(folders) == 1 and len(exporters) == 1 and not out.is_dir()
+    endings = {form: _ending(form, export) for form, export in exporters.items()}
+    file = _file_of(out, endings) if len(folders) == 1 else None
     written = []
     for folder in folders:
         run = open_tables(folder, table=table)
         for form, export in exporters.items():
             kind = f".{table}" if form in ("csv", "jsonl") else ""
             # Several runs may be of videos with one name; their folders never are.
-            name = f"{Path(run.video).stem if out is None else folder.name}{kind}{_ending(form, export)}"
-            path = out if out is not None and is_file else (out or folder / EXPORTS) / name
+            name = f"{Path(run.video).stem if out is None else folder.name}{kind}{endings[form]}"
+            path = file or (out or folder / EXPORTS) / name
+            content = _content(form, export, run)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, export(run))
+                write_whole(path, content)
             except OSError as problem:
                 raise OutputError(f"{path} cannot be written ({problem.strerror}). Use another --out.") from None
             written.append(path)
     return written
 
 
+def format_rows() -> list[tuple[str, str, str]]:
+    """Every format: its name, the ending of its files, and what it is or which package brings it."""
+    own = [(form, ENDINGS[form], _about(resolve(FORMATS, form, kind=KIND))) for form in FORMATS]
+    brought = sorted(plugins(EXPORTER_PLUGINS).items())
+    return own + [(name, "", f"plug-in of {origin(entry)}") for name, entry in brought if name not in FORMATS]
+
+
+def _about(export: Any) -> str:
+    return (sys.modules[export.__module__].__doc__ or "").partition("\n")[0]
+
+
+def _content(form: str, export: Any, run: RunTables) -> bytes:
+    """What a format makes of a run. Raises PluginError when that of another package fails."""
+    if form in FORMATS:
+        own: bytes = export(run)
+        return own
+    entry = plugins(EXPORTER_PLUGINS)[form]
+    with plugin_code(entry, kind=KIND):
+        made = export(run)
+    if not isinstance(made, bytes):
+        raise plugin_fault(entry, f"gave {type(made).__name__}, expected bytes", kind=KIND)
+    return made
+
+
 def _ending(form: str, export: Any) -> str:
-    """What follows the video's name: as in the table, or as the exporter of another package says."""
-    return ENDINGS.get(form) or str(getattr(export, "ending", f".{form}"))
+    """What follows the video's name: as in the table, or as the exporter of another package says.
+
+    No two formats have the same, so that none overwrites the files of another.
+    """
+    if form in ENDINGS:
+        return ENDINGS[form]
+    ending = str(getattr(export, "ending", f".{form}"))
+    is_its_own = ending == f".{form}" or ending.startswith(f".{form}.")
+    return ending if is_its_own and ending not in ENDINGS.values() else f".{form}{ending}"
+
+
+def _file_of(out: Path | None, endings: dict[str, str]) -> Path | None:
+    """`out` where it names a file for the one format asked for; None where it names a folder.
+
+    Raises ConfigError for a name whose ending is not that format's: it may be a file of another.
+    """
+    if out is None or len(endings) != 1 or out.is_dir() or not out.suffix:
+        return None
+    ((form, ending),) = endings.items()
+    every = sorted({*ENDINGS.values(), ending}, key=len, reverse=True)
+    if next((one for one in every if out.name.lower().endswith(one.lower())), "") != ending:
+        raise ConfigError(f"--out {out}: files of the format {form} end in {ending}. Name one so, or a folder.")
+    return out

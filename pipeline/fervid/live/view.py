@@ -55,7 +55,7 @@ class Ending:
 
     rates: Rates
     reason: str
-    """"ended", "quit" or "time"."""
+    """"ended", "quit", "time" or, as the caller says, "stopped"."""
     seconds: float = 0.0
     alerts: int = 0
     stills: list[Path] = field(default_factory=list)
@@ -70,13 +70,14 @@ def run_live(
     rows: TextIO | None = None,
     stills: Stills | None = None,
     longest_seconds: float | None = None,
+    ending: Ending | None = None,
 ) -> Ending:
     """Analyse until the source ends, a screen asks to quit, or `longest_seconds` of the source have passed.
 
-    `rows` takes a line of JSON a frame. Raises what ends the source with an error, and OutputError when the disk
-    refuses.
+    `ending` is kept up to date, for a caller that is interrupted; `rows` takes a line of JSON a frame. Raises what ends
+    the source with an error, and OutputError when the disk refuses.
     """
-    ending = Ending(session.rates, "ended")
+    ending = ending or Ending(session.rates, "ended")
     labels = session.model.labels
     shown: Moment | None = None
     while not session.has_ended:

@@ -1,0 +1,59 @@
+"""Detectors that other packages bring: called, and held to their word. Knows no detector."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import numpy as np
+
+from fervid.detect.effort import Effort
+from fervid.errors import ConfigError
+from fervid.registry import plugin_code, plugin_fault
+
+KIND = "detector"
+
+
+class PluginDetector:
+    """The detector of another package. What fails in it, or comes back in another shape, is a PluginError naming it."""
+
+    def __init__(self, entry: EntryPoint, make: Callable[..., Any], options: dict[str, Any]) -> None:
+        """Raises ConfigError for options that it does not take, PluginError when it cannot be made."""
+        self._entry = entry
+        with plugin_code(entry, kind=KIND):
+            try:
+                inspect.signature(make).bind(**options)
+            except TypeError as problem:
+                raise ConfigError(
+                    f"detector {entry.name!r} does not take the options {sorted(options)} ({problem}). "
+                    "Correct detect.options."
+                ) from None
+            except ValueError:
+                pass  # some callables tell nothing of what they take
+            self._detector = make(**options)
+            for name in ("smallest_face_px", "searches_windows", "detect"):
+                if not hasattr(self._detector, name):
+                    raise plugin_fault(entry, f"has no {name}", kind=KIND)
+            self.smallest_face_px = int(self._detector.smallest_face_px)
+            self.searches_windows = bool(self._detector.searches_windows)
+
+    def detect(
+        self, gray: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal"
+    ) -> tuple[np.ndarray, ...]:
+        """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,), and landmarks where it gives them."""
+        with plugin_code(self._entry, kind=KIND):
+            boxes, confidence, *rest = (
+                np.asarray(part, np.float32)
+                for part in self._detector.detect(gray, max_face_px=max_face_px, effort=effort)
+            )
+        n = len(boxes) if boxes.ndim else 0
+        fits = boxes.shape == (n, 4) and confidence.shape == (n,)
+        if not fits or not (np.isfinite(boxes).all() and np.isfinite(confidence).all()):
+            raise plugin_fault(
+                self._entry,
+                f"gave boxes {boxes.shape} and confidence {confidence.shape}, expected finite (n, 4) and (n,)",
+                kind=KIND,
+            )
+        return boxes, confidence, *rest
