@@ -130,6 +130,17 @@ def test_versions_agree() -> None:
     assert set(RUNNERS) == {"cpu", "gpu"}
 
 
+def test_what_a_package_index_shows_links_to_no_file_beside_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    text = README
+    for change in project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text, n_changed = re.subn(change["pattern"], change["replacement"], text)
+        assert n_changed, change
+    assert re.findall(r"\]\((?!https?:)", text) == []
+    assert "`docs/images/review-run.jpg` in the source" in text
+    assert "docs/decisions.md" in text
+
+
 def test_links_of_the_documents_lead_somewhere() -> None:
     for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8")):
