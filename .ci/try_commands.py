@@ -25,7 +25,7 @@ def main(command: str, folder: Path) -> None:
         done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, check=False)
         text = f"fervid {' '.join(map(str, arguments))}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
         assert done.returncode == 0, text
-        assert "Warning" not in done.stderr and "Traceback" not in done.stderr, text
+        assert "Warning" not in done.stderr, text
         return done.stdout
 
     folder.mkdir()
