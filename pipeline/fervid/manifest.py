@@ -11,7 +11,6 @@ import platform
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError, OutputInUse
@@ -140,6 +139,8 @@ def printable(path: Place | str) -> str:
 
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the libraries that results depend on."""
+    from importlib.metadata import PackageNotFoundError, version  # a tenth of what starting the command costs
+
     found = {"python": platform.python_version(), "platform": sys.platform, "machine": platform.machine()}
     for name in LIBRARIES:
         try:
