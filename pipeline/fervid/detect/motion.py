@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from math import ceil
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from fervid.opencv import cv2
 
 TINY_WIDTH_PX = 80
 """Cells across a picture: at 8 % of a 16:9 picture's height the smallest face is four cells wide."""
+
+FACE_STILL_SHARE = 0.4
+"""A box is taken over only where less than this share of `still_level` changed: a face that moved by a few pixels looks
+otherwise in a crop whose box stayed behind."""
 
 SHOT_THUMBNAIL_PX = (32, 18)
 HALF_RANGE = 128
@@ -72,6 +77,24 @@ def is_new_shot(before: np.ndarray, now: np.ndarray, *, threshold: float) -> boo
     norm = float(np.sqrt((one @ one) * (other @ other)))
     structure = (1 - float(one @ other) / norm) / 2 if norm else 0.5
     return max(levels, structure) > threshold and min(levels, structure) > threshold / 4
+
+
+class ShotWatch:
+    """Says of the pictures of a segment, in order, which begin something new: the first, a new size, a cut."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._thumbnail: np.ndarray | None = None
+        self._shape: tuple[int, ...] = ()
+
+    def look(self, shape: tuple[int, ...], now: np.ndarray) -> Literal["first", "cut", "same"]:
+        """What the next picture is, of that (height, width) and with that tiny picture; 0 as threshold: no cuts."""
+        last, self._thumbnail = self._thumbnail, shot_thumbnail(now)
+        last_shape, self._shape = self._shape, shape
+        if last is None or last_shape != shape:
+            return "first"
+        is_cut = self._threshold > 0 and is_new_shot(last, self._thumbnail, threshold=self._threshold)
+        return "cut" if is_cut else "same"
 
 
 def bounding_rectangle(cells: np.ndarray) -> tuple[float, float, float, float] | None:

@@ -16,13 +16,13 @@ import numpy as np
 from fervid.detect.effort import Effort
 from fervid.detect.faces import Box, Face, is_same_face, one_box_a_face
 from fervid.detect.motion import (
+    FACE_STILL_SHARE,
     Halves,
     Rectangle,
+    ShotWatch,
     cells_of,
     changed_cells,
     hidden,
-    is_new_shot,
-    shot_thumbnail,
     shrunk,
     tiny,
 )
@@ -43,10 +43,6 @@ SIZES_AN_OCTAVE, PLACES_A_FACE = 4, 4
 UPRIGHT = (0.0,)
 TILTS_DEGREES = (0.0, 20.0, -20.0)
 """A cascade finds upright faces. Turning a region costs little, and finds the heads tilted to one side."""
-
-FACE_STILL_SHARE = 0.4
-"""A box is taken over only where less than this share of `still_level` changed: a face that moved by a few pixels looks
-otherwise in a crop whose box stayed behind."""
 
 LOOKS_IN_A_ROW, TILTED_LOOKS = 3, 1
 """Where a face was lost so many frames are searched for it, and then every second one; so many for tilted heads."""
@@ -91,7 +87,7 @@ class FaceSearch:
         self._detector, self._plan, self._work = detector, plan, work
         self._places: list[_Place] = []
         self._scans = Scans(plan, work)
-        self._last_thumbnail: np.ndarray | None = None
+        self._shots = ShotWatch(plan.new_shot_threshold)
         self._shape: tuple[int, int] = (0, 0)
 
     def find(self, picture: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -102,14 +98,17 @@ class FaceSearch:
         else:
             self._work.full_searches += 1
             self._work.pixels += picture.size
-            found = self._detect(picture)
+            found = one_box_a_face(self._detect(picture))
         self._work.faces += len(found)
         boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
         return boxes, np.array([face.confidence for face in found], np.float32)
 
     def _find_where_needed(self, picture: np.ndarray, seconds: float) -> list[Face]:
         now = tiny(picture)
-        if self._starts_afresh(picture, now):
+        self._shape = picture.shape[0], picture.shape[1]
+        state = self._shots.look(self._shape, now)
+        self._work.cuts += state == "cut"
+        if state != "same":
             self._places = []
             self._scans.start_afresh()
         before = self._work.pixels
@@ -125,17 +124,6 @@ class FaceSearch:
         self._work.still_frames += self._work.pixels == before
         self._remember(found, now, seconds)
         return found
-
-    def _starts_afresh(self, picture: np.ndarray, now: np.ndarray) -> bool:
-        """Whether what is known holds no more: at the first frame, a new size or a cut."""
-        last, self._last_thumbnail = self._last_thumbnail, shot_thumbnail(now)
-        last_shape, self._shape = self._shape, (picture.shape[0], picture.shape[1])
-        if last is None or last_shape != self._shape:
-            return True
-        threshold = self._plan.new_shot_threshold
-        is_cut = threshold > 0 and is_new_shot(last, self._last_thumbnail, threshold=threshold)
-        self._work.cuts += is_cut
-        return is_cut
 
     def _look_again(self, place: _Place, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Face]:
         """The faces around a place: searched, or taken over where nothing changed."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from fervid.detect import Detector
 from fervid.detect.motion import shrunk
+from fervid.detect.network_search import NetworkSearch
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.search import FaceSearch
 from fervid.opencv import cv2
@@ -35,7 +36,8 @@ def detect_faces(
     frame on, in order, by one call. A corrupt frame has no faces and leaves that knowledge as it is. `work` is counted
     up as frames pass.
     """
-    memory = FaceSearch(detector, search, work)
+    windows = FaceSearch(detector, search, work) if detector.searches_windows else None
+    network = NetworkSearch(detector, search, work)
     for frame in frames:
         height, width = frame.gray.shape
         shrink = min(1.0, detector.smallest_face_px / max(1.0, min_face_px or min_face_share * height))
@@ -43,7 +45,10 @@ def detect_faces(
         small = _resized(frame.gray, size, is_quick=search.full_search_seconds > 0)
         boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
         if not frame.is_corrupt:
-            boxes, confidence = memory.find(small, frame.pts_seconds)
+            if windows is not None:
+                boxes, confidence = windows.find(small, frame.pts_seconds)
+            else:
+                boxes, confidence = network.find(small, frame.gray, frame.pts_seconds)
             keep = np.flatnonzero(confidence >= min_confidence)
             keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
             to_frame = np.array([width / size[0], height / size[1]] * 2, np.float32)
