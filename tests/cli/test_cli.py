@@ -15,7 +15,7 @@ import fervid
 from runner import SOURCE, run_fervid
 from synthetic import constant_rate, empty_picture, write_video
 
-HEAVY = ("tensorflow", "keras", "ray", "cv2", "pandas", "matplotlib")
+HEAVY = ("tensorflow", "keras", "ray", "cv2", "pandas", "matplotlib", "rich")
 
 
 def modules_after(code: str) -> tuple[set[str], float]:

@@ -31,6 +31,7 @@ from fervid.cli.options import (
     SettingsMaker,
     Start,
 )
+from fervid.cli.terminal import Rows, is_terminal
 from fervid.errors import ConfigError, InputError
 from fervid.log import one_line
 from fervid.storage.place import as_place
@@ -42,6 +43,16 @@ if TYPE_CHECKING:
 SOME_INPUTS_FAILED = 3
 LONG_DESCRIPTIONS = 20
 """Above so many videos each gets one line."""
+COLUMNS = (
+    ("video", 24),
+    ("status", 8),
+    ("alerts", 6),
+    ("mostly", 8),
+    ("with face", 9),
+    ("length", 10),
+    ("notes, results", 0),
+)
+"""Of the table that a batch prints in a terminal: names and widths in characters."""
 
 
 def analyze(
@@ -155,6 +166,7 @@ def analyze(
         n_videos=len(found.videos),
         as_json=as_json,
         is_single=not found.is_many,
+        rows=Rows(COLUMNS) if found.is_many and not as_json and is_terminal() else None,
         alert_rules=load_rules(rules) if alerts else None,
         notifier=notifier,
     )
@@ -178,11 +190,12 @@ class _Outcome:
         n_videos: int,
         as_json: bool,
         is_single: bool,
+        rows: Rows | None = None,
         alert_rules: RuleSet | None = None,
         notifier: Notifier | None = None,
     ) -> None:
         self._as_json, self._is_single, self._alert_rules = as_json, is_single, alert_rules
-        self._notifier = notifier
+        self._notifier, self._rows = notifier, rows
         self.n_alerts = 0
         self._is_brief = n_videos > LONG_DESCRIPTIONS
         self._counts: Counter[str] = Counter()
@@ -207,16 +220,38 @@ class _Outcome:
             print(f"fervid: {one_line(result.reason)}", file=sys.stderr)
         elif self._as_json:
             print(json.dumps(result.summary | ({"alerts": found.to_json()} if found else {})), flush=True)
+        elif self._rows is not None:
+            if not (self._is_brief and result.was_there):
+                self._rows.add(row_of(result.summary, len(found.of_tier("alert")) if found else None))
         elif not self._is_brief:
             print(describe(result.summary), flush=True)
         elif not result.was_there:
             print(describe_briefly(result.summary), flush=True)
-        if found is not None and not self._as_json:
+        if found is not None and not self._as_json and self._rows is None:
             print(describe_alerts(found), flush=True)
 
     def verdict(self, n_ignored: int) -> str:
         ignored = f"; {n_ignored} other files ignored" if n_ignored else ""
         return verdict(self._counts, self._n_skipped) + ignored
+
+
+def row_of(summary: dict[str, Any], n_alerts: int | None) -> list[tuple[str, str]]:
+    """A run's summary as the cells of COLUMNS, each with its style. `n_alerts` is None where none were looked for."""
+    label = max(summary["shares"], key=summary["shares"].get) if summary["faces"] and summary["shares"] else "no face"
+    n_warnings = len(summary["warnings"])
+    notes = [
+        f"{n_warnings} warning{'' if n_warnings == 1 else 's'}" if n_warnings else "",
+        "was there" if summary["was_there"] else "",
+    ]
+    return [
+        (one_line(summary["video"]), "cyan"),
+        (summary["status"], "" if summary["status"] == "complete" else "yellow"),
+        ("" if n_alerts is None else str(n_alerts), "bold red" if n_alerts else ""),
+        (label, ""),
+        (f"{summary['coverage']:.0%}", ""),
+        (clock(summary["duration_seconds"]), ""),
+        (", ".join(filter(None, (*notes, as_place(summary["folder"]).name))), ""),
+    ]
 
 
 def describe_briefly(summary: dict[str, Any]) -> str:

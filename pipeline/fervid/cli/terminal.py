@@ -45,3 +45,37 @@ def print_rows(
     for row in rows:
         table.add_row(*map(Text, row))
     Console().print(table)
+
+
+class Rows:
+    """A table whose rows are printed as they come: one line each, cut to the width that the terminal has then.
+
+    `columns` are names with widths in characters; the last one takes what is left. Of a cell with a style, such as
+    ("3", "red"), the style is used where colours are on.
+    """
+
+    def __init__(self, columns: Sequence[tuple[str, int]]) -> None:
+        from rich.console import Console
+
+        self._console = Console()
+        self._widths = [width for _, width in columns[:-1]]
+        self._header = [(name, "bold") for name, _ in columns]
+
+    def add(self, cells: Sequence[tuple[str, str]]) -> None:
+        """Print one row, below the header when it is the first."""
+        if self._header:
+            self._print(self._header)
+            self._header = []
+        self._print(cells)
+
+    def _print(self, cells: Sequence[tuple[str, str]]) -> None:
+        from rich.text import Text
+
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for (text, style), width in zip(cells, self._widths, strict=False):
+            cell = Text(text, style=style)
+            cell.truncate(width, overflow="ellipsis", pad=True)
+            line.append_text(cell).append("  ")
+        line.append(*cells[-1])
+        line.truncate(self._console.width, overflow="ellipsis")
+        self._console.print(line, highlight=False, soft_wrap=True)
