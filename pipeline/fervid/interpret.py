@@ -20,6 +20,7 @@ from fervid.observe import face_arrays
 from fervid.registry import resolve
 from fervid.timeline.build import Spells, bin_edges, frame_spells, sum_bins, weighted_mean
 from fervid.timeline.schema import LOOKS, faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.timeline.usable import UNSURE
 from fervid.track import SMOOTHERS, TRACKERS, Smoother, Tracker
 from fervid.track.static import find_static
 from fervid.video.cuts import Pictures, describe_pictures, find_shots
@@ -104,7 +105,7 @@ def interpret(
         smoothed,
         margin,
         [
-            "static" if static else "unsure" if unsure else reason or None
+            "static" if static else UNSURE if unsure else reason or None
             for static, unsure, reason in zip(is_static, is_unsure, reasons.tolist(), strict=True)
         ],
     )

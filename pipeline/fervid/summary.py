@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from fervid.storage.place import Place
+from fervid.timeline.usable import usable_faces
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +80,7 @@ def _peak(faces: pa.Table, column: str) -> dict[str, float] | None:
     """The largest smoothed value among usable faces, and when."""
     import numpy as np
 
-    usable = np.array([reason != "low_quality" for reason in faces["abstain"].to_pylist()], bool)
+    usable = usable_faces(faces["abstain"])
     if not usable.any():
         return None
     values = np.where(usable, faces[column].to_numpy(), -1)

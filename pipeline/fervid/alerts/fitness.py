@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fervid.alerts.source import ROWS_AT_A_TIME, FrameTimes, usable_faces
+from fervid.alerts.source import ROWS_AT_A_TIME, FrameTimes
 from fervid.run import Run
 from fervid.timeline.build import frame_spells
 from fervid.timeline.schema import ABSTAIN_REASONS
+from fervid.timeline.usable import UNSURE, usable_faces
 
 FIT_SHARE, LIMITED_SHARE = 0.5, 0.1
 """Shares of the observed time with a usable face, from which a video counts as fit, and as fit in part."""
@@ -34,7 +35,7 @@ REASONS = {
     "bright": "too bright",
     "tilted": "tilted",
     "static": "never moving, as on a poster",
-    "unsure": "between two expressions",
+    UNSURE: "between two expressions",
 }
 
 

@@ -25,13 +25,13 @@ from fervid.alerts.source import (
     read_faces_between,
     read_frame_times,
     read_samples,
-    usable_faces,
 )
 from fervid.errors import InputError, OutputError
 from fervid.manifest import MANIFEST
 from fervid.run import Run, open_run
 from fervid.storage.publish import write_whole
 from fervid.timeline.io import write_table
+from fervid.timeline.usable import usable_faces
 
 ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV = "alerts.parquet", "alerts.json", "alerts.csv"
 

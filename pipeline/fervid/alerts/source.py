@@ -13,12 +13,10 @@ import pyarrow.parquet as pq
 
 from fervid.alerts.find import Samples
 from fervid.run import Run
+from fervid.timeline.usable import usable_faces
 
 ROWS_AT_A_TIME = 262_144
 """Bounds memory, whatever the length of the video: about 20 MB for a dozen columns."""
-
-UNSURE = "unsure"
-"""The reason to abstain that lies in the scores, not in the picture."""
 
 _MADE_UP = {"track_seconds", "track_faces"}
 _STORED = {"margin", "confidence", "quality", "sharpness", "light", "det_score"}
@@ -95,12 +93,6 @@ def read_faces_between(folder: Path, start: float, end: float, columns: Sequence
     return pq.read_table(
         folder / "faces.parquet", columns=list(columns), filters=[("time_s", ">=", start), ("time_s", "<=", end)]
     )
-
-
-def usable_faces(abstain: pa.ChunkedArray) -> np.ndarray:
-    """Which faces may count, bool (n,): a picture good enough. Being between two expressions is for rules to judge."""
-    reasons = abstain.cast(pa.string())
-    return np.asarray(pc.fill_null(pc.equal(reasons, UNSURE), True).to_numpy(zero_copy_only=False), bool)
 
 
 def _column(name: str, labels: Sequence[str]) -> str | None:

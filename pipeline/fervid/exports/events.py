@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from fervid.timeline.build import frame_spells
+from fervid.timeline.usable import UNSURE, is_usable
 
 LEAST_SECONDS = 0.4
 """A shorter expression cannot be read as a caption, and is most often noise."""
 BRIDGED_SECONDS = 0.3
 """An expression goes on over a gap of so long, in which the face was not seen well."""
-UNSURE = "unsure"
 EXPRESSION, ALERT = "expression", "alert"
 
 
@@ -48,7 +48,7 @@ def expression_events(
     cell = {frame["frame"]: i for i, frame in enumerate(frames)}
     events: list[Event] = []
     for track in sorted({face["track_id"] for face in faces}):
-        own = [face for face in faces if face["track_id"] == track and face["abstain"] in (None, UNSURE)]
+        own = [face for face in faces if face["track_id"] == track and is_usable(face["abstain"])]
         stretch: list[tuple[float, float, float, bool]] = []
         label = ""
         for face in own:
@@ -64,7 +64,7 @@ def expression_events(
 
 
 def _expression(track: int, label: str, stretch: Sequence[tuple[float, float, float, bool]]) -> list[Event]:
-    """One event, or none where it is too short; "unsure" where for most of it the label is marked so."""
+    """One event, or none where it is too short; marked unsure where most of its labels are."""
     if not stretch or stretch[-1][1] - stretch[0][0] < LEAST_SECONDS:
         return []
     seconds = sum(end - begin for begin, end, *_ in stretch)

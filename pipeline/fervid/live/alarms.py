@@ -15,10 +15,10 @@ from fervid.alerts.machine import Alert
 from fervid.alerts.records import NEEDS_REVIEW
 from fervid.alerts.rules import BoundRule, RuleSet, bind
 from fervid.alerts.scan import names_of
-from fervid.alerts.source import UNSURE
 from fervid.errors import ConfigError
 from fervid.live.follow import LiveFace
 from fervid.timeline.schema import LOOKS
+from fervid.timeline.usable import is_usable
 
 USUAL_SPACING_SECONDS = 0.1
 
@@ -65,7 +65,7 @@ class LiveRules:
             frame_of_face=np.zeros(len(faces), int),
             track_ids=np.array([face.track_id for face in faces], int),
             columns=self._columns(faces, boxes, height),
-            is_usable=np.array([face.abstain in (None, UNSURE) for face in faces], bool),
+            is_usable=np.array([is_usable(face.abstain) for face in faces], bool),
             centres=(boxes[:, :2] + boxes[:, 2:]) / 2 / (width, height),
         )
         return [_alert(bound, alert) for bound, alert in self._finder.feed_live(samples)]

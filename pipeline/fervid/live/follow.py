@@ -16,6 +16,7 @@ from fervid.emotion.gate import gate_reasons
 from fervid.emotion.heads import label_probabilities
 from fervid.emotion.model import ModelInfo
 from fervid.registry import resolve
+from fervid.timeline.usable import UNSURE
 from fervid.track import SMOOTHERS, TRACKERS, Smoother, Tracker
 from fervid.track.static import find_static
 from fervid.types import FaceScores
@@ -94,7 +95,7 @@ class LiveTracks:
             ranked = np.sort(smoothed[i])
             margin = float(ranked[-1] - ranked[-2]) if len(ranked) > 1 else 1.0
             is_unsure = margin < self._settings.timeline.min_margin
-            reason = "static" if track_id in still else str(reasons[i]) or ("unsure" if is_unsure else None)
+            reason = "static" if track_id in still else str(reasons[i]) or (UNSURE if is_unsure else None)
             faces.append(
                 LiveFace(
                     track_id,

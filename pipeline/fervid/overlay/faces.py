@@ -13,6 +13,7 @@ import numpy as np
 from fervid.opencv import cv2
 from fervid.overlay.text import BLACK, WHITE, Colour, line_height, readable_on, rgb_of, shade, text_width, write
 from fervid.palette import GREY, label_colours
+from fervid.timeline.usable import UNSURE
 
 LOOKS = {"angry": "angry", "disgust": "disgusted", "fear": "afraid", "happy": "happy", "sad": "sad"} | {
     "surprise": "surprised",
@@ -26,7 +27,7 @@ REASONS = {
     "tilted": "tilted too far to tell",
     "low_quality": "too poor to tell",
     "static": "never moves: a picture?",
-    "unsure": "between two expressions",
+    UNSURE: "between two expressions",
 }
 ABSTAINED = rgb_of(GREY)
 TEXT_SHARE, LEAST_TEXT_PX = 1 / 38, 11

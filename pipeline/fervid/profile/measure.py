@@ -27,6 +27,7 @@ from fervid.profile.profile import (
     Transitions,
 )
 from fervid.timeline.build import Spells, frame_spells
+from fervid.timeline.usable import usable_faces
 
 DARK_BELOW = 0.2
 """A picture of this mean level is dark: black bars and night scenes lie below it, lit rooms above."""
@@ -35,8 +36,6 @@ LEAST_PEAK = 0.4
 """Smoothed probability below which the strongest moment of a label is not worth showing."""
 PEAKS_APART_SECONDS = 1.0
 FEW_FACES_SHARE = 0.1
-UNSURE = "unsure"
-"""The one reason to abstain that says nothing against the face itself: it counts, as in the timeline."""
 SECONDS_PER_MINUTE = 60.0
 
 
@@ -153,7 +152,7 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
 
     reasons = _words(faces["abstain"])
     row = (np.cumsum(is_sound) - 1)[np.searchsorted(frames["frame"].to_numpy(), faces["frame"].to_numpy())]
-    usable = (reasons == "") | (reasons == UNSURE)
+    usable = usable_faces(faces["abstain"])
     scores = np.stack([faces[f"s_{label}"].to_numpy() for label in labels], axis=1).astype(float)[usable]
     return _Seen(
         labels=labels,

@@ -19,11 +19,12 @@ from fervid.alerts.fitness import REASONS, judge_fitness
 from fervid.alerts.records import AlertRecord
 from fervid.alerts.reviews import read_verdicts, verdicts_of
 from fervid.alerts.scan import ALERTS_TABLE, video_name
-from fervid.alerts.source import FrameTimes, read_frame_times, usable_faces
+from fervid.alerts.source import FrameTimes, read_frame_times
 from fervid.errors import InputError
 from fervid.palette import label_colours
 from fervid.review.columns import pack, pack_shares, pack_times
 from fervid.run import Run
+from fervid.timeline.usable import usable_faces
 
 VERSION = 1
 MOST_FACES = 300_000

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from fervid.manifest import SCHEMA_VERSION as SCHEMA_VERSION
+from fervid.timeline.usable import UNSURE
 
 LOOKS = ("sharpness", "light", "tilt_degrees")
 FRAME_STATUSES = ("analysed", "corrupt")
-ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "tilted", "low_quality", "static", "unsure")
+ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "tilted", "low_quality", "static", UNSURE)
 
 
 def frames_schema() -> pa.Schema:
