@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import fervid
-from fervid.alerts.blur import FaceSearch
 from fervid.annotate.marks import StoredFaces
 from fervid.annotate.video import annotate_run
 from fervid.errors import InputError, VideoUnreadable
 from fervid.geometry import iou_matrix
+from fervid.privacy.search import FaceSearch
 from runner import run_fervid
 from synthetic import FACE_PX, face_until, variable_rate, write_video
 

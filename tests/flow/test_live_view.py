@@ -13,7 +13,6 @@ import pytest
 
 import fakes
 import fervid
-from fervid.alerts.blur import FaceSearch
 from fervid.alerts.rules import load_rules
 from fervid.alerts.scan import scan_run
 from fervid.config import load_settings
@@ -23,6 +22,7 @@ from fervid.live.record import NOTES, Recorder, finish_left_over
 from fervid.live.session import LiveSession, stream
 from fervid.live.view import Stills, run_live
 from fervid.opencv import cv2
+from fervid.privacy.search import FaceSearch
 from live_clips import bright_square, settings
 from synthetic import constant_rate, write_video
 

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from fervid import __version__
-from fervid.alerts.blur import FaceCovers, cover, find_faces_to_cover
 from fervid.alerts.bundle import write_bundle
 from fervid.alerts.records import AlertRecord
 from fervid.alerts.scan import RunAlerts
@@ -27,20 +26,21 @@ from fervid.alerts.strip import draw_strip
 from fervid.audit import note_open_faces
 from fervid.errors import OutputError
 from fervid.files import file_sha256
-from fervid.geometry import pad_boxes
 from fervid.opencv import cv2
+from fervid.privacy.covers import FaceCovers
+from fervid.privacy.mosaic import CoveredArea, cover
+from fervid.privacy.search import search_for_covers
 from fervid.run import Run
-from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
+from fervid.video.bar import with_bar
+from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
 
 Blur = Literal["all", "others", "none"]
 
 EVIDENCE, BUNDLE = "evidence", "evidence.zip"
 LONGEST_CLIP_SECONDS = 120.0
 """Of a longer alert the clip shows the beginning."""
-AROUND_SECONDS = 2.0
+AROUND_SECONDS = 1.0
 """Faces so long before and after a clip are known when its first and last pictures are covered."""
-EXTRA_MARGIN = 0.125
-"""Beyond the usual one, on every side: turned heads are found askew. Together a cover is twice as wide as its box."""
 JPEG_QUALITY = 90
 OUTLINE_RGB = (213, 94, 0)
 
@@ -54,8 +54,12 @@ class AlertFiles:
     names: tuple[str, ...]
 
 
-def write_evidence(found: RunAlerts, *, blur: Blur = "all", tiers: Sequence[str] = ("alert",)) -> list[AlertFiles]:
+def write_evidence(
+    found: RunAlerts, *, blur: Blur = "all", tiers: Sequence[str] = ("alert",), progress: bool = False
+) -> list[AlertFiles]:
     """Write `evidence/` and `evidence.zip` for the alerts of the given tiers into the run folder.
+
+    `progress` shows on stderr which alert is written and how far it has come.
 
     blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
     are written to the audit log first. Raises VideoUnreadable when the video has gone, OutputError when nothing can be
@@ -72,20 +76,21 @@ def write_evidence(found: RunAlerts, *, blur: Blur = "all", tiers: Sequence[str]
         note_open_faces(run.folder, "evidence with open faces", blur=blur, alerts=alert_ids)
     rolls = {rule.name: (rule.pre_roll, rule.post_roll) for rule in found.rules.rules}
     written = []
-    for record in records:
+    for number, record in enumerate(records, 1):
         folder = run.folder / EVIDENCE / f"{record.rule}-{int(record.start_s):06d}s-{record.alert_id}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
-        written.append(_write_one(run, record, folder, video, rolls[record.rule], blur))
+        bar = f"evidence {number} of {len(records)}" if progress else ""
+        written.append(_write_one(run, record, folder, video, rolls[record.rule], blur, bar))
     contents = {f"{item.folder.name}/{name}": item.folder / name for item in written for name in item.names}
     write_bundle(run.folder / BUNDLE, contents, _about(found, video, records, blur))
     return written
 
 
 def _write_one(
-    run: Run, record: AlertRecord, folder: Path, video: Path, rolls: tuple[float, float], blur: Blur
+    run: Run, record: AlertRecord, folder: Path, video: Path, rolls: tuple[float, float], blur: Blur, bar: str
 ) -> AlertFiles:
     start = max(0.0, record.start_s - rolls[0])
     duration = float(run.manifest.video["duration_seconds"])
@@ -93,15 +98,17 @@ def _write_one(
     rows = read_faces_between(
         run.folder, start - AROUND_SECONDS, end + AROUND_SECONDS, _row_columns(run.manifest.model["labels"])
     )
-    covers = _covers(run, record, video, start, end, rows, blur)
+    covers = _covers(run, record, video, start, end, rows, blur, bar)
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
     stills: dict[str, Picture] = {}
+    area = CoveredArea()
 
     def covered() -> Iterator[Picture]:
-        for picture in _pictures(run, video, start, end):
+        decoded = ((picture.seconds, picture) for picture in read_pictures(video, **_span(run, start, end)))
+        for picture in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar)):
             if covers is not None:
-                boxes = pad_boxes(covers.at(picture.seconds), EXTRA_MARGIN)
-                picture = Picture(picture.seconds, cover(picture.rgb, boxes), picture.pixel_aspect)
+                rgb = cover(picture.rgb, covers.at(picture.seconds), area)
+                picture = Picture(picture.seconds, rgb, picture.pixel_aspect)
             for name, moment in wanted.items():
                 if name not in stills or abs(picture.seconds - moment) < abs(stills[name].seconds - moment):
                     stills[name] = picture
@@ -125,22 +132,23 @@ def _write_one(
     draw_strip(within, record, run.manifest.model["labels"], folder / "strip.png", start=start, end=end)
     pa.csv.write_csv(within, folder / "faces.csv")
     about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": blur}
+    about["covered_share"] = round(area.share, 4)
     (folder / "alert.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return AlertFiles(record, folder, (*names, "strip.png", "faces.csv", "alert.json"))
 
 
-def _pictures(run: Run, video: Path, start: float, end: float) -> Iterator[Picture]:
-    return read_pictures(
-        video,
-        start_seconds=start,
-        end_seconds=end,
-        start_time_seconds=run.manifest.start_time_s,
-        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
-    )
+def _span(run: Run, start: float, end: float) -> dict[str, Any]:
+    """What the readers of a stretch of the run's video want to be told."""
+    return {
+        "start_seconds": start,
+        "end_seconds": end,
+        "start_time_seconds": run.manifest.start_time_s,
+        "max_pixels": int(run.manifest.settings["video"]["max_pixels"]),
+    }
 
 
 def _covers(
-    run: Run, record: AlertRecord, video: Path, start: float, end: float, rows: pa.Table, blur: Blur
+    run: Run, record: AlertRecord, video: Path, start: float, end: float, rows: pa.Table, blur: Blur, bar: str
 ) -> FaceCovers | None:
     if blur == "none":
         return None
@@ -148,9 +156,11 @@ def _covers(
     x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
     boxes = np.stack([x, y, x + w, y + h], axis=1)
     tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
-    around = _pictures(run, video, max(0.0, start - AROUND_SECONDS), end + AROUND_SECONDS)
-    found = find_faces_to_cover((picture.seconds, picture.rgb) for picture in around)
-    return FaceCovers(tracks, found, frozenset(record.track_ids) if blur == "others" else frozenset())
+    covers = FaceCovers(tracks, spared=frozenset(record.track_ids) if blur == "others" else frozenset())
+    first, last = max(0.0, start - AROUND_SECONDS), end + AROUND_SECONDS
+    around = ((look[0], look) for look in read_gray(video, **_span(run, first, last)))
+    search_for_covers(with_bar(around, f"{bar}: looking for faces", first, last, is_shown=bool(bar)), covers)
+    return covers
 
 
 def _write_still(path: Path, picture: Picture, box: tuple[float, ...] | None) -> None:

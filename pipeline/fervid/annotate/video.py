@@ -12,17 +12,19 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
-from fervid.alerts.blur import FaceCovers, cover, find_faces_to_cover
 from fervid.annotate.marks import StoredFaces
 from fervid.audit import note_open_faces
 from fervid.errors import InputError
 from fervid.opencv import cv2
 from fervid.overlay.faces import FaceDrawer, text_size
 from fervid.overlay.strip import Bins, TimelineStrip
+from fervid.privacy.covers import FaceCovers
+from fervid.privacy.mosaic import cover
+from fervid.privacy.search import search_for_covers
 from fervid.run import Run
-from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
+from fervid.video.bar import with_bar
+from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
 
 Blur = Literal["all", "none"]
 
@@ -65,12 +67,15 @@ def annotate_run(
     faces = StoredFaces(run)
     covers = None
     if blur == "all":
-        around = _pictures(run, video, max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS)
-        shown = _with_bar(around, "looking for faces to cover", start_seconds, end, is_shown=progress)
-        covers = FaceCovers(faces.tracks, find_faces_to_cover((p.seconds, p.rgb) for p in shown))
+        covers = FaceCovers(faces.tracks)
+        span = _span(run, max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS)
+        around = ((look[0], look) for look in read_gray(video, **span))
+        what = "looking for faces to cover"
+        search_for_covers(with_bar(around, what, start_seconds, end, is_shown=progress), covers)
     # The last frame lies before the end of the video; a clip to the very end must not lose it to rounding.
     until = end if end < duration else duration + AROUND_SECONDS
-    pictures = _with_bar(_pictures(run, video, start_seconds, until), "drawing", start_seconds, end, is_shown=progress)
+    decoded = ((picture.seconds, picture) for picture in read_pictures(video, **_span(run, start_seconds, until)))
+    pictures = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress)
     write_clip(
         target,
         _drawn(run, pictures, faces, covers, (start_seconds, end), bars=bars, strip=strip),
@@ -144,21 +149,11 @@ def _alerts(run: Run, span: tuple[float, float]) -> list[tuple[float, float]]:
     return [(first, last) for first, last, tier in found if tier == "alert" and first < span[1] and last > span[0]]
 
 
-def _pictures(run: Run, video: Path, start: float, end: float) -> Iterator[Picture]:
-    return read_pictures(
-        video,
-        start_seconds=start,
-        end_seconds=end,
-        start_time_seconds=run.manifest.start_time_s,
-        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
-    )
-
-
-def _with_bar(pictures: Iterator[Picture], what: str, start: float, end: float, *, is_shown: bool) -> Iterator[Picture]:
-    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]"
-    bar: Any = tqdm(total=end - start, desc=what, disable=not is_shown, leave=False, bar_format=form)
-    with bar:
-        for picture in pictures:
-            bar.n = min(max(bar.n, picture.seconds - start), bar.total)
-            bar.update(0)
-            yield picture
+def _span(run: Run, start: float, end: float) -> dict[str, Any]:
+    """What the readers of a stretch of the run's video want to be told."""
+    return {
+        "start_seconds": start,
+        "end_seconds": end,
+        "start_time_seconds": run.manifest.start_time_s,
+        "max_pixels": int(run.manifest.settings["video"]["max_pixels"]),
+    }

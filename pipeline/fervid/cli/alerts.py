@@ -115,7 +115,7 @@ def find(
         if evidence:
             from fervid.alerts.evidence import write_evidence
 
-            write_evidence(found, blur=blur)
+            write_evidence(found, blur=blur, progress=sys.stderr.isatty())
         results.append(found)
         print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
     if report:

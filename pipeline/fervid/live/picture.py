@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 
-from fervid.alerts.blur import FaceSearch, cover
 from fervid.audit import note_open_faces
 from fervid.errors import OutputError
 from fervid.live.alarms import LiveAlert
@@ -23,6 +22,8 @@ from fervid.overlay.faces import FaceDrawer, FaceMark, draw_note, text_size
 from fervid.overlay.strip import NOTICE
 from fervid.overlay.text import line_height, readable_on, rgb_of, shade, text_width, write
 from fervid.palette import VERMILION
+from fervid.privacy.mosaic import cover
+from fervid.privacy.search import FaceSearch
 
 Blur = Literal["all", "none"]
 

@@ -8,10 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow.parquet as pq
 
-from fervid.alerts.blur import FaceCovers, cover, find_faces_to_cover
 from fervid.errors import InputError
 from fervid.manifest import manifest_content
 from fervid.opencv import cv2
+from fervid.privacy.covers import FaceCovers
+from fervid.privacy.mosaic import cover
+from fervid.privacy.search import CoverSearch
 from fervid.profile.charts import Still
 from fervid.profile.profile import Peak, Profile
 from fervid.video.writer import Picture, read_pictures
@@ -70,9 +72,11 @@ def _moment(pictures: list[Picture], peak: Peak, faces: dict[str, np.ndarray], b
         x, y, w, h, times, ids = (faces[name][near] for name in ("x", "y", "w", "h", "time_s", "track_id"))
         boxes = np.stack([x, y, x + w, y + h], axis=1).astype(np.float64)
         tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
-        found = find_faces_to_cover((one.seconds, one.rgb) for one in pictures)
-        found += find_faces_to_cover([(picture.seconds, picture.rgb)])
-        rgb = cover(rgb, FaceCovers(tracks, found).at(picture.seconds))
+        covers = FaceCovers(tracks)
+        search = CoverSearch(covers)
+        for one in pictures:
+            search.see(one.seconds, one.rgb, one.pixel_aspect, wanted=one is picture)
+        rgb = cover(rgb, covers.at(picture.seconds))
     width = min(WIDTH_PX, round(rgb.shape[1] * float(picture.pixel_aspect)))
     height = round(width * rgb.shape[0] / (rgb.shape[1] * float(picture.pixel_aspect)))
     return np.asarray(cv2.resize(rgb, (max(1, width), max(1, height)), interpolation=cv2.INTER_AREA))

@@ -18,11 +18,13 @@ from typing import Literal
 import numpy as np
 import pyarrow.parquet as pq
 
-from fervid.alerts.blur import KEPT_SECONDS, FaceCovers, FaceSearch, cover
 from fervid.alerts.source import read_faces_between
 from fervid.audit import note_open_faces
 from fervid.errors import InputError, OutputError
 from fervid.opencv import cv2
+from fervid.privacy.covers import HELD_SECONDS, FaceCovers
+from fervid.privacy.mosaic import cover
+from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from fervid.run import Run
 from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
 
@@ -36,8 +38,6 @@ MARKER = ".fervid-previews"
 CLIP_SECONDS = 6.0
 CLIP_HEIGHT_PX, THUMBNAIL_WIDTH_PX = 360, 192
 CACHE_BYTES = 2_000_000_000
-SEARCH_EVERY_SECONDS = 0.4
-"""Half as often as for evidence, which leaves the machine: a clip should be there sooner than it plays."""
 AROUND_SECONDS = 1.0
 """Stored faces so long before and after a clip are known in it."""
 STILL_SECONDS = 2.0
@@ -131,9 +131,9 @@ class Previews:
 
     def _pictures(self, run: Run, start: float, end: float, *, height_px: int) -> Iterator[Picture]:
         """Shrunk pictures with square pixels, faces covered. Each waits until what may lie ahead of it is searched."""
-        covers, scale = FaceCovers(), None
+        covers, search = FaceCovers(), None
         waiting: deque[Picture] = deque()
-        searched = -np.inf
+        ahead = max(HELD_SECONDS, SEARCH_EVERY_SECONDS)
         for picture in self._decoded(run, start, end):
             if self.is_stopped:
                 raise OutputError("the preview was given up: the server is stopping.")
@@ -141,15 +141,13 @@ class Previews:
             if self._blur == "none":
                 yield shrunk
                 continue
-            if scale is None:
-                scale = factors
-                covers = FaceCovers(_stored_tracks(run, start, end, scale))
-            if shrunk.seconds - searched >= SEARCH_EVERY_SECONDS:
+            if search is None:
                 self._search = self._search or FaceSearch()
-                covers.found.append((shrunk.seconds, self._search.search(shrunk.rgb)))
-                searched = shrunk.seconds
+                covers = FaceCovers(_stored_tracks(run, start, end, factors))
+                search = CoverSearch(covers, self._search)
+            search.see(shrunk.seconds, shrunk.rgb)
             waiting.append(shrunk)
-            while shrunk.seconds - waiting[0].seconds > KEPT_SECONDS:
+            while shrunk.seconds - waiting[0].seconds > ahead:
                 yield _covered(waiting.popleft(), covers)
         for left in waiting:
             yield _covered(left, covers)

@@ -1,0 +1,96 @@
+"""Search a video for faces to cover, at moments close enough that what lies between them can be filled in.
+
+The face network of an analysis, on larger images and with a lower threshold: a face left open is worse than a false
+find. A face that it does not find, and the run neither, stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import numpy as np
+
+from fervid.detect.centerface import CenterFaceDetector
+from fervid.detect.motion import changed_cells, is_new_shot, shot_thumbnail, shrunk, tiny
+from fervid.opencv import cv2
+from fervid.privacy.covers import FaceCovers
+
+SEARCH_HEIGHT_PX = 288
+"""Images are shrunk to this height, turned ones to as many pixels: faces from about 3 % of the height are found."""
+SCORE_THRESHOLD = 0.08
+SEARCH_EVERY_SECONDS = 0.5
+NEW_SHOT_THRESHOLD = 0.3
+STILL_LEVEL, STILL_SECONDS = 8.0, 8.0
+"""An image in which no part changed by more levels since the last search is not searched again, for so long at most."""
+SHOT_SAMPLES = 144
+"""Rows of an image that are looked at to tell changes and shots: all of them would cost as much as the search."""
+
+
+class FaceSearch:
+    """Looks for anything that may be a face. Not for two threads at once."""
+
+    def __init__(self, *, height_px: int = SEARCH_HEIGHT_PX, score_threshold: float = SCORE_THRESHOLD) -> None:
+        self._detector = CenterFaceDetector(score_threshold=score_threshold)
+        self._height_px = height_px
+
+    def search(self, image: np.ndarray, pixel_aspect: Fraction | float = 1) -> np.ndarray:
+        """RGB uint8 (H, W, 3) or gray (H, W) -> boxes float64 (k, 4) in its pixels, false ones among them."""
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+        height, width = gray.shape
+        square_width = width * float(pixel_aspect)
+        shrink = min(1.0, self._height_px / min(height, square_width))
+        size = max(1, round(square_width * shrink)), max(1, round(height * shrink))
+        small = gray if size == (width, height) else shrunk(gray, size)
+        boxes = self._detector.detect(np.ascontiguousarray(small))[0]
+        return np.asarray(boxes.astype(np.float64) * ([width / size[0], height / size[1]] * 2))
+
+
+class CoverSearch:
+    """Searches frames in order of time for faces, often enough, and enters what it finds into covers."""
+
+    def __init__(self, covers: FaceCovers, search: FaceSearch | None = None, *, every: float = SEARCH_EVERY_SECONDS):
+        self._covers, self._search, self._every = covers, search or FaceSearch(), every
+        self._next = float("-inf")
+        self._before: np.ndarray | None = None
+        self._searched: np.ndarray | None = None
+        self._searched_seconds = float("-inf")
+        self._found = np.zeros((0, 4))
+        self.n_searched = 0
+
+    def see(
+        self, seconds: float, image: np.ndarray, pixel_aspect: Fraction | float = 1, *, wanted: bool = False
+    ) -> None:
+        """The next frame: gray (H, W) or RGB (H, W, 3). Searched when it is time, in a new shot, or when `wanted`."""
+        gray = image[..., 1] if image.ndim == 3 else image
+        step = max(1, gray.shape[0] // SHOT_SAMPLES)
+        rows = np.ascontiguousarray(gray[::step, ::step])
+        thumbnail = shot_thumbnail(rows)
+        before, self._before = self._before, thumbnail
+        if before is not None and is_new_shot(before, thumbnail, threshold=NEW_SHOT_THRESHOLD):
+            self._covers.add_cut(seconds)
+        elif seconds < self._next and not wanted:
+            return
+        self._next = seconds + self._every
+        now = tiny(rows)
+        if self._is_still(seconds, now):
+            self._covers.add(seconds, self._found)
+            return
+        self.n_searched += 1
+        self._searched, self._searched_seconds = now, seconds
+        self._found = self._search.search(image, pixel_aspect)
+        self._covers.add(seconds, self._found)
+
+    def _is_still(self, seconds: float, now: np.ndarray) -> bool:
+        """Whether nothing has changed since the last search, so that it would find the same again."""
+        before = self._searched
+        if before is None or before.shape != now.shape or seconds - self._searched_seconds > STILL_SECONDS:
+            return False
+        return not changed_cells(before, now, level=STILL_LEVEL).any()
+
+
+def search_for_covers(frames: Iterable[tuple[float, np.ndarray, Fraction]], covers: FaceCovers) -> None:
+    """Search frames (seconds, gray, pixel aspect) in order and enter the faces and cuts that are found."""
+    search = CoverSearch(covers)
+    for seconds, gray, pixel_aspect in frames:
+        search.see(seconds, gray, pixel_aspect)

@@ -1,0 +1,139 @@
+"""Covered faces: where, when and how thoroughly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fervid.privacy.covers import FaceCovers
+from fervid.privacy.mosaic import BLOCKS, ELLIPSE, CoveredArea, cover, cover_mask
+from fervid.privacy.search import CoverSearch, FaceSearch
+from synthetic import FACE_PX, moving_face
+
+NOISE = np.random.default_rng(1).integers(0, 256, (200, 300, 3)).astype(np.uint8)
+FACE = [100.0, 60.0, 150.0, 120.0]
+
+
+def box(left: float) -> np.ndarray:
+    return np.array([left, 50.0, left + 40, 90.0])
+
+
+TRACK = (np.array([1.0, 2.0, 5.0]), np.stack([box(0), box(100), box(200)]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lefts"),
+    [
+        (0.4, []),
+        (0.6, [0]),  # held before it is first seen
+        (1.0, [0]),
+        (1.5, [50]),  # between two sightings it moves evenly
+        (2.4, [100]),
+        (3.5, []),  # three seconds apart: nobody knows where it was
+        (5.5, [200]),
+        (5.6, []),
+    ],
+)
+def test_stored_faces_are_carried_on_between_their_samples(seconds: float, lefts: list[float]) -> None:
+    assert FaceCovers({0: TRACK}).at(seconds)[:, 0].tolist() == lefts
+
+
+def test_nothing_is_carried_through_a_cut() -> None:
+    covers = FaceCovers({0: TRACK})
+    covers.add_cut(1.4)
+    assert [covers.at(t)[:, 0].tolist() for t in (1.3, 1.39, 1.4, 1.49, 1.6)] == [[0], [0], [], [], [100]]
+
+
+def test_finds_of_one_face_are_joined_and_a_new_one_is_held() -> None:
+    covers = FaceCovers()
+    covers.add(1.0, box(10)[None])
+    covers.add(1.5, np.stack([box(200), box(20)]))
+    covers.add(2.0, np.zeros((0, 4)))
+    covers.add(2.5, box(40)[None])
+    assert covers.at(0.5)[:, 0].tolist() == [10]
+    assert sorted(covers.at(1.25)[:, 0].tolist()) == [15, 200]
+    assert sorted(covers.at(2.25)[:, 0].tolist()) == pytest.approx([35])  # found again: filled in between
+    assert covers.at(3.1).shape == (0, 4)
+
+
+def test_finds_in_two_shots_are_two_faces() -> None:
+    covers = FaceCovers()
+    covers.add(1.0, box(10)[None])
+    covers.add_cut(1.4)
+    covers.add(1.4, box(30)[None])
+    assert [covers.at(t)[:, 0].tolist() for t in (1.3, 1.4)] == [[10], [30]]
+
+
+def test_spared_faces_stay_open_whoever_found_them() -> None:
+    covers = FaceCovers({0: TRACK, 1: (TRACK[0], TRACK[1] + 150)}, spared=frozenset({0}))
+    covers.add(1.0, np.stack([box(2), box(150)]))
+    assert sorted(covers.at(1.0)[:, 0].tolist()) == [150, 150]
+
+
+def test_covers_do_not_depend_on_how_long_a_video_is() -> None:
+    times = np.arange(0, 4000, 0.2)
+    covers = FaceCovers({7: (times, np.tile(box(50), (len(times), 1)))})
+    assert covers.at(3777.77)[:, 0].tolist() == [50]
+
+
+def test_a_cover_is_an_ellipse_of_flat_blocks_and_the_rest_stays() -> None:
+    area = CoveredArea()
+    covered, mask = cover(NOISE, [FACE], area), cover_mask(np.array([FACE]), *NOISE.shape[:2])
+    np.testing.assert_array_equal(covered[~mask], NOISE[~mask])
+    assert 2 < len(np.unique(covered[mask], axis=0)) <= BLOCKS * round(BLOCKS * 60 / 50 + 1)
+    wanted = np.pi / 4 * ELLIPSE**2 * 50 * 60
+    assert mask.sum() == pytest.approx(wanted, rel=0.02)
+    assert area.share == mask.sum() / mask.size
+    assert mask[61:119, 125].all()
+    assert mask[90, 101:149].all()
+    assert not mask[55, 95]  # beyond a corner the scene is left
+
+
+def test_a_small_box_within_a_face_shows_nothing_finer() -> None:
+    small = [120.0, 80.0, 130.0, 90.0]
+    np.testing.assert_array_equal(cover(NOISE, [FACE, small]), cover(NOISE, [FACE]))
+    np.testing.assert_array_equal(cover(NOISE, [small, FACE]), cover(NOISE, [FACE]))
+
+
+@pytest.mark.parametrize("boxes", [[], [[-50, -50, -30, -30]], [[400, 10, 440, 60]]])
+def test_boxes_outside_the_image_change_nothing(boxes: list[list[float]]) -> None:
+    np.testing.assert_array_equal(cover(NOISE, boxes), NOISE)
+
+
+def test_a_box_at_the_edge_is_covered_up_to_it() -> None:
+    mask = cover_mask(np.array([[-10, -10, 40, 40], [280, 180, 320, 220]], float), *NOISE.shape[:2])
+    assert mask[0, 0]
+    assert mask[-1, -1]
+    assert (cover(NOISE, [[-10, -10, 40, 40]])[:20, :20] != NOISE[:20, :20]).any()
+
+
+def test_the_search_follows_a_portrait_and_searches_no_more_than_it_must() -> None:
+    covers = FaceCovers()
+    search = CoverSearch(covers)
+    times = np.arange(0, 3, 0.1)
+    for seconds in times:
+        search.see(float(seconds), moving_face(float(seconds)))
+    assert search.n_searched == 6
+    for seconds in times:
+        (found,) = covers.at(float(seconds))
+        middle = 85 + 60 * np.sin(seconds) + 75
+        assert abs((found[0] + found[2]) / 2 - middle) < FACE_PX / 4
+        assert FACE_PX / 2 < found[2] - found[0] < 1.5 * FACE_PX
+
+
+def test_an_image_that_does_not_change_is_searched_once() -> None:
+    covers = FaceCovers()
+    search, image = CoverSearch(covers), moving_face(0.0)
+    for seconds in np.arange(0, 4, 0.25):
+        search.see(float(seconds), image)
+    assert search.n_searched == 1
+    assert len(covers.at(3.9)) == 1
+
+
+def test_colour_and_gray_and_pixels_that_are_not_square_give_the_same_face() -> None:
+    gray, search = moving_face(0.0), FaceSearch()
+    (wanted,) = search.search(gray)
+    (of_colour,) = search.search(np.repeat(gray[..., None], 3, axis=2))
+    (of_narrow,) = search.search(np.ascontiguousarray(gray[:, ::2]), 2)
+    assert of_colour == pytest.approx(wanted)
+    assert of_narrow * [2, 1, 2, 1] == pytest.approx(wanted, abs=FACE_PX / 8)
