@@ -28,8 +28,12 @@ def train(out: Path, **changes: Any) -> Fitted:
     ("changes", "expected"),
     [
         (
-            {"ferplus_weight": 0.5, "augment": AugmentSettings(blur_share=0.3, noise_share=0.3)},
-            [(2.1360817670822145, 2.814664580091325), (2.1847907066345216, 2.7177110434084324)],
+            {
+                "ferplus_weight": 0.5,
+                "augment": AugmentSettings(blur_share=0.3, noise_share=0.3),
+                "peak_learning_rate": 5e-3,
+            },
+            [(2.2562779, 2.9355799), (2.2807165, 2.1015627)],
         ),
         (
             {
@@ -39,7 +43,7 @@ def train(out: Path, **changes: Any) -> Fitted:
                 "optimizer": "adamw",
                 "peak_learning_rate": 1e-3,
             },
-            [(2.226070690155029, 2.611277749679192), (2.2034863948822023, 2.133965377074318)],
+            [(2.2260707, 2.6112777), (2.2034864, 2.1339653)],
         ),
     ],
 )
@@ -47,10 +51,11 @@ def test_losses_are_those_of_runs_that_were_begun_before(
     tmp_path: Path, changes: dict[str, Any], expected: list[tuple[float, float]]
 ) -> None:
     fitted = train(tmp_path, **changes)
-    # Another processor rounds differently, and ten steps on random votes spread that.
+    # Processors round differently, and a high learning rate multiplies that from step to step. At these rates the
+    # losses agree to 4e-6 with and without oneDNN, and a changed momentum, decay or smoothing moves them by far more.
     for record, (train_loss, val_loss) in zip(fitted.history, expected, strict=True):
-        assert record.train_loss == pytest.approx(train_loss, rel=5e-3)
-        assert record.val_loss == pytest.approx(val_loss, rel=2e-2)
+        assert record.train_loss == pytest.approx(train_loss, rel=3e-5)
+        assert record.val_loss == pytest.approx(val_loss, rel=3e-5)
     assert fitted.heads == ("fer2013", "ferplus")
     assert fitted.model.output_shape == (None, 15)
 
