@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.detect.options import DetectorOptions
 from fervid.errors import InputError
 
 CRASHING_LEVEL = 220
@@ -66,6 +67,8 @@ def fail(*, beat: object) -> None:  # noqa: ARG001
 
 class HostileDetector:
     """Finds nothing; on a very bright picture it crashes, hangs in C code, or takes all memory, as it is told to."""
+
+    Options = DetectorOptions
 
     smallest_face_px = 1000
 

@@ -163,12 +163,15 @@ sys.meta_path.insert(0, Spoiled())
     assert "Traceback" not in done.stderr
 
 
-def test_demo_shows_a_first_result(tmp_path: Path) -> None:
+def test_demo_shows_a_first_result_and_ends_with_the_address_of_its_report(tmp_path: Path) -> None:
     done = run_fervid("demo", "-o", str(tmp_path), "-q")
     assert done.returncode == 0, done.stderr
-    assert "1 track" in done.stdout
+    assert "1 alert" in done.stdout
     assert "fervid analyze YOUR_VIDEO" in done.stdout
-    assert len(list(tmp_path.glob("demo-*/timeline.png"))) == 1
+    (folder,) = tmp_path.glob("demo-*")
+    assert done.stdout.endswith(f" {(folder / 'report.html').as_uri()}\n")
+    for file in ("timeline.png", "report.html", "alerts.html", "alerts.parquet"):
+        assert (folder / file).is_file()
 
 
 def test_models_are_listed_and_checked(tmp_path: Path) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from fervid.cli.alerts import alerts_of_run, describe_alerts
 from fervid.cli.analyze import describe
 from fervid.cli.options import Out, Quiet
 
 
 def demo(out: Out = None, quiet: Quiet = False) -> None:
-    """Make a short clip (a public-domain portrait, moving), analyse it, and show what comes out."""
+    """Make a short clip of drawn people, analyse it, find its alert, and write the page that shows all of it."""
     from pathlib import Path
 
     from fervid import assets
+    from fervid.alerts.rules import load_rules
     from fervid.analysis import analyze
-    from fervid.demo import make_demo_clip
+    from fervid.demo_scenes import make_demo_scenes
+    from fervid.review.report import write_reports
 
     folder = Path(out or assets.default_output_folder())
-    clip = make_demo_clip(folder / "demo.mp4")
+    clip = make_demo_scenes(folder / "demo.mp4")
     run = analyze(clip, out=folder, progress=not quiet, overwrite=True)
-    print(f"A clip of a moving portrait was made: {clip}")
+    found = alerts_of_run(run.folder, load_rules("anger"))
+    page = write_reports([run.folder])[0]
+    print(f"A clip of drawn people was made: {clip}")
     print(describe(run.summary()))
-    print(f"Look at {run.folder / 'timeline.png'}, then try: fervid analyze YOUR_VIDEO")
+    print(describe_alerts(found))
+    print("Then try: fervid analyze YOUR_VIDEO --alerts")
+    print(f"Open the report in a browser: {page.resolve().as_uri()}")
