@@ -12,16 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.config import Settings
-from fervid.emotion.gate import gate_reasons
-from fervid.emotion.heads import label_probabilities
 from fervid.emotion.model import ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX
+from fervid.judge import FrameByFrame, judge, probabilities, smoother_of, spacing
 from fervid.observe import face_arrays
-from fervid.registry import resolve
 from fervid.timeline.build import Spells, bin_edges, frame_spells, sum_bins, weighted_mean
 from fervid.timeline.schema import LOOKS, faces_schema, frames_schema, timeline_schema, tracks_schema
-from fervid.timeline.usable import UNSURE
-from fervid.track import SMOOTHERS, TRACKERS, Smoother, Tracker
 from fervid.track.static import find_static
 from fervid.video.cuts import Pictures, describe_pictures, find_shots
 
@@ -61,33 +57,23 @@ def interpret(
     faces = face_arrays(observations)
     observations = observations.select(["frame", "pts", "time_s"])  # the rest of hours of video is not held twice
 
-    track_ids = _follow(faces["row"], faces["boxes"], times, pictures.is_cut, settings)
-    sure = track_ids[faces["confidence"] >= settings.track.sure_score]
-    confirmed = np.isin(track_ids, np.flatnonzero(np.bincount(sure, minlength=1) >= settings.track.min_faces))
+    track_ids, is_believed = _follow(faces, times, pictures.is_cut, settings)
+    confirmed = np.isin(track_ids, track_ids[is_believed])  # a track that is believed in the end counts from its start
     faces = {name: values[confirmed] for name, values in faces.items()}
     kept_ids, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
     track_ids = track_ids.astype(np.int32)
 
-    n_classes = len(model.labels)
-    logits = faces["logits"].reshape(-1, model.n_logits)
-    emotion = settings.emotion
-    raw = label_probabilities(logits, model, source=emotion.labels, is_flipped=emotion.flip)
+    raw = probabilities(faces["logits"], model, settings)
     smoothed = _smooth(times[faces["row"]], raw, track_ids, len(kept_ids), settings)
-    order = np.sort(smoothed, axis=1) if len(smoothed) else np.zeros((0, n_classes), np.float32)
-    margin = order[:, -1] - order[:, -2]
-    reasons = gate_reasons(
-        faces["quality"], faces["looks"], faces["boxes"], settings.gate, min_quality=settings.timeline.min_quality
-    )
     is_static = find_static(
         times[faces["row"]],
         faces["boxes"],
         track_ids,
         raw,
-        spacing_seconds=_spacing(times),
+        spacing_seconds=spacing(times),
         static_seconds=settings.track.static_seconds,
     )
-    is_poor = is_static | (reasons != "")
-    is_unsure = ~is_poor & (margin < settings.timeline.min_margin)
+    verdicts = judge(faces["quality"], faces["looks"], faces["boxes"], smoothed, is_static, settings)
 
     start = settings.video.start_seconds
     end = min(duration_seconds, settings.video.end_seconds or np.inf)
@@ -103,13 +89,12 @@ def interpret(
         track_ids,
         raw,
         smoothed,
-        margin,
-        [
-            "static" if static else UNSURE if unsure else reason or None
-            for static, unsure, reason in zip(is_static, is_unsure, reasons.tolist(), strict=True)
-        ],
+        verdicts.margin,
+        verdicts.abstain,
     )
-    tracks_table = _tracks_table(model.labels, video_id, times, spells, faces["row"], track_ids, smoothed, is_poor)
+    tracks_table = _tracks_table(
+        model.labels, video_id, times, spells, faces["row"], track_ids, smoothed, verdicts.is_poor
+    )
     timeline_table = _timeline_table(
         model.labels,
         video_id,
@@ -122,7 +107,7 @@ def interpret(
         faces["row"],
         track_ids,
         smoothed,
-        ~is_poor,
+        ~verdicts.is_poor,
     )
     return Tables(frames_table, faces_table, tracks_table, timeline_table, int((~confirmed).sum()))
 
@@ -134,27 +119,23 @@ def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
         yield np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
 
 
-def _follow(row: np.ndarray, boxes: np.ndarray, times: np.ndarray, cuts: np.ndarray, settings: Settings) -> np.ndarray:
-    # Below one frame a gap the limit in seconds would end every track: two frames next to each other always connect.
-    gap = max(settings.track.gap_seconds, 1.5 * _spacing(times))
-    make = resolve(TRACKERS, settings.track.tracker, kind="tracker")
-    tracker: Tracker = make(min_iou=settings.track.min_iou, gap_seconds=gap)
-    first = np.searchsorted(row, np.arange(len(times) + 1))
-    ids = np.empty(len(row), np.int32)
+def _follow(
+    faces: dict[str, np.ndarray], times: np.ndarray, cuts: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each face its track int32 (n,), and whether that was believed by then bool (n,)."""
+    follower = FrameByFrame(settings, spacing_seconds=spacing(times))
+    first = np.searchsorted(faces["row"], np.arange(len(times) + 1))
+    ids, believed = np.empty(len(faces["row"]), np.int32), np.zeros(len(faces["row"]), bool)
     for i, time in enumerate(times.tolist()):
         own = slice(first[i], first[i + 1])
-        ids[own] = tracker.update(boxes[own], time, is_cut=bool(cuts[i]))
-    return ids
-
-
-def _spacing(times: np.ndarray) -> float:
-    """The usual time between two analysed frames."""
-    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        ids[own], believed[own] = follower.update(
+            faces["boxes"][own], faces["confidence"][own], time, is_cut=bool(cuts[i])
+        )
+    return ids, believed
 
 
 def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, n_tracks: int, settings: Settings) -> np.ndarray:
-    make = resolve(SMOOTHERS, settings.smooth.smoother, kind="smoother")
-    smoother: Smoother = make(half_life_seconds=settings.smooth.half_life_seconds)
+    smoother = smoother_of(settings)
     smoothed = np.empty_like(raw, dtype=np.float32)
     order = np.argsort(track_ids, kind="stable")
     for rows in np.split(order, np.searchsorted(track_ids[order], np.arange(1, n_tracks))):

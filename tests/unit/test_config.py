@@ -64,7 +64,7 @@ def test_a_field_of_sixty_and_more_is_refused(text: str) -> None:
         ("video.fps=nan", r"setting video\.fps = nan is not valid"),
         ("video=3", r"names no section"),
         ("video.fps.more=3", r"setting video\.fps = \{'more': 3\} is not valid"),
-        ("track.min_iou=1.5", r"track\.min_iou = 1\.5"),
+        ("track.iou.min_iou=1.5", r"track\.iou\.min_iou = 1\.5"),
     ],
 )
 def test_a_setting_that_is_unknown_or_out_of_range_is_refused(assignment: str, message: str) -> None:

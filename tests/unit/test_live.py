@@ -172,7 +172,7 @@ def tracks(tmp_path: Path) -> LiveTracks:
 def test_a_face_counts_from_its_third_sample_and_is_smoothed_by_its_past_alone(tracks: LiveTracks) -> None:
     assert tracks.update(scores(0.0, [], [])) == []
     rng = np.random.default_rng(3)
-    times, logits = np.cumsum(rng.uniform(0.03, 0.2, 150)), rng.normal(0, 2, (150, 3))
+    times, logits = np.cumsum(rng.uniform(0.08, 0.2, 150)), rng.normal(0, 2, (150, 3))
     found = [tracks.update(scores(float(t), [BOX], [row.tolist()])) for t, row in zip(times, logits, strict=True)]
     assert [len(faces) for faces in found[:4]] == [0, 0, 1, 1]
     raw = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

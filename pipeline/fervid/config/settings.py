@@ -12,6 +12,8 @@ from fervid import assets
 from fervid.detect import DEFAULT_DETECTOR, DETECTORS
 from fervid.detect.options import DetectorOptions
 from fervid.registry import resolve
+from fervid.track import DEFAULT_TRACKER, TRACKERS
+from fervid.track.options import TrackerOptions
 from fervid.video.sampling import Sampling
 
 
@@ -155,16 +157,21 @@ class EmotionSettings(_Section):
     batch_size: int = Field(default=64, ge=1, le=4096, description="faces that are scored together; changes no result")
 
 
-class TrackSettings(_Section):
+class _TrackSettings(_Section):
     """How faces become tracks."""
 
-    tracker: str = Field(default="iou", description="how the faces of successive frames are joined")
-    min_iou: float = Field(
-        default=0.3, gt=0, lt=1, description="least overlap of a face with the last one of its track"
+    tracker: str = Field(
+        default=DEFAULT_TRACKER, description=f"how the faces of successive frames are joined: {', '.join(TRACKERS)}"
     )
     gap_seconds: float = Field(default=1.0, ge=0, description="a track survives this long without a face")
     min_faces: int = Field(default=3, ge=1, description="tracks of fewer faces are taken for false ones and dropped")
-    sure_score: float = Field(default=0.2, ge=0, le=1, description="a face counts for that with this detection score")
+    min_expected_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="and tracks whose detection scores sum to less than this share of min_faces; "
+        "more sightings make up for lower scores",
+    )
     static_seconds: float = Field(
         default=120.0, ge=0, description="a face that neither moves nor changes for so long is a picture; 0: none is"
     )
@@ -174,6 +181,29 @@ class TrackSettings(_Section):
     )
     min_shot_seconds: float = Field(
         default=0.625, ge=0, description="a cut sooner than this after the last one ends tracks but begins no new shot"
+    )
+
+    @property
+    def chosen_options(self) -> dict[str, Any]:
+        """The options of the tracker in use; none for one that does not exist."""
+        own = getattr(self, self.tracker, None)
+        return own.model_dump() if isinstance(own, TrackerOptions) else {}
+
+    def results_depend_on(self) -> dict[str, Any]:
+        """All of it but the options of trackers that are not in use."""
+        return self.model_dump(mode="json", exclude={*TRACKERS} - {self.tracker})
+
+
+if TYPE_CHECKING:
+    TrackSettings = _TrackSettings
+else:
+    # Each tracker of the table has a section of its own.
+    _trackers = {name: resolve(TRACKERS, name, kind="tracker").Options for name in TRACKERS}
+    TrackSettings = create_model(
+        "TrackSettings",
+        __base__=_TrackSettings,
+        __doc__=_TrackSettings.__doc__,
+        **{name: (options, options()) for name, options in _trackers.items()},
     )
 
 
@@ -252,6 +282,8 @@ class Settings(_Section):
                 content["emotion"].pop("labels")  # observations hold the logits of every head
         if "detect" in content:
             content["detect"] = self.detect.results_depend_on()
+        if "track" in content:
+            content["track"] = self.track.results_depend_on()
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """Faces from frame to frame as they come: tracks, causal smoothing, the gate. Knows no picture and no source.
 
-What one frame says is judged by the same code as in files; only what needs the future is left out: a face counts from
-its `track.min_faces`-th sample on, and smoothing looks back alone.
+What one frame says is judged by the same code as in files (`fervid.judge`); only what needs the future is left out: a
+face counts from the sample on with which its track is believed, and smoothing looks back alone.
 """
 
 from __future__ import annotations
@@ -12,12 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fervid.config import Settings
-from fervid.emotion.gate import gate_reasons
-from fervid.emotion.heads import label_probabilities
 from fervid.emotion.model import ModelInfo
-from fervid.registry import resolve
-from fervid.timeline.usable import UNSURE
-from fervid.track import SMOOTHERS, TRACKERS, Smoother, Tracker
+from fervid.judge import FrameByFrame, judge, probabilities, smoother_of
 from fervid.track.static import find_static
 from fervid.types import FaceScores
 
@@ -50,7 +46,6 @@ class _Past:
 
     times: deque[float] = field(default_factory=deque)
     raw: deque[np.ndarray] = field(default_factory=deque)
-    n_sure: int = 0
     last_seen: float = 0.0
 
 
@@ -59,59 +54,41 @@ class LiveTracks:
 
     def __init__(self, settings: Settings, model: ModelInfo) -> None:
         self._settings, self._model = settings, model
-        make: type[Tracker] = resolve(TRACKERS, settings.track.tracker, kind="tracker")
-        self._tracker: Tracker = make(min_iou=settings.track.min_iou, gap_seconds=settings.track.gap_seconds)  # type: ignore[call-arg]
-        make_smoother: type[Smoother] = resolve(SMOOTHERS, settings.smooth.smoother, kind="smoother")
-        self._smoother: Smoother = make_smoother(half_life_seconds=settings.smooth.half_life_seconds)  # type: ignore[call-arg]
+        self._follower, self._smoother = FrameByFrame(settings), smoother_of(settings)
         self._looks_back = REMEMBERED_HALF_LIVES * settings.smooth.half_life_seconds
         self._past: dict[int, _Past] = {}
         self._still = _StillFaces(settings.track.static_seconds)
 
     def update(self, scores: FaceScores, *, is_cut: bool = False) -> list[LiveFace]:
         """The believed faces of the next frame. `is_cut`: nothing before belongs to what is seen now."""
-        found, emotion = scores.detections, self._settings.emotion
+        found = scores.detections
         seconds = found.pts_seconds
-        ids = self._tracker.update(found.boxes, seconds, is_cut=is_cut).tolist()
-        logits = scores.logits.reshape(-1, self._model.n_logits)
-        raw = label_probabilities(logits, self._model, source=emotion.labels, is_flipped=emotion.flip)
+        track_ids, believed = self._follower.update(found.boxes, found.confidence, seconds, is_cut=is_cut)
+        ids = track_ids.tolist()
+        raw = probabilities(scores.logits, self._model, self._settings)
         smoothed = np.empty_like(raw, dtype=np.float32)
         for i, track_id in enumerate(ids):
             smoothed[i] = self._smooth(track_id, seconds, raw[i])
-            self._past[track_id].n_sure += bool(found.confidence[i] >= self._settings.track.sure_score)
-        reasons = gate_reasons(
-            scores.quality,
-            scores.looks,
-            found.boxes,
-            self._settings.gate,
-            min_quality=self._settings.timeline.min_quality,
-        )
         still = self._still.update(seconds, ids, found.boxes, raw)
+        is_static = np.array([track_id in still for track_id in ids], bool)
+        verdicts = judge(scores.quality, scores.looks, found.boxes, smoothed, is_static, self._settings)
         self._forget(seconds)
-        faces = []
-        for i, track_id in enumerate(ids):
-            if self._past[track_id].n_sure < self._settings.track.min_faces:
-                continue
-            best = int(smoothed[i].argmax())
-            ranked = np.sort(smoothed[i])
-            margin = float(ranked[-1] - ranked[-2]) if len(ranked) > 1 else 1.0
-            is_unsure = margin < self._settings.timeline.min_margin
-            reason = "static" if track_id in still else str(reasons[i]) or (UNSURE if is_unsure else None)
-            faces.append(
-                LiveFace(
-                    track_id,
-                    found.boxes[i],
-                    float(found.confidence[i]),
-                    float(scores.quality[i]),
-                    scores.looks[i],
-                    raw[i],
-                    smoothed[i],
-                    self._model.labels[best],
-                    float(smoothed[i, best]),
-                    margin,
-                    reason,
-                )
+        return [
+            LiveFace(
+                ids[i],
+                found.boxes[i],
+                float(found.confidence[i]),
+                float(scores.quality[i]),
+                scores.looks[i],
+                raw[i],
+                smoothed[i],
+                self._model.labels[int(smoothed[i].argmax())],
+                float(smoothed[i].max()),
+                float(verdicts.margin[i]),
+                verdicts.abstain[i],
             )
-        return faces
+            for i in np.flatnonzero(believed).tolist()
+        ]
 
     def _smooth(self, track_id: int, seconds: float, raw: np.ndarray) -> np.ndarray:
         past = self._past.setdefault(track_id, _Past())
@@ -125,7 +102,7 @@ class LiveTracks:
         return smoothed
 
     def _forget(self, seconds: float) -> None:
-        limit = seconds - self._settings.track.gap_seconds - 1
+        limit = seconds - self._follower.gap_seconds - 1
         for track_id in [track_id for track_id, past in self._past.items() if past.last_seen < limit]:
             del self._past[track_id]
 
