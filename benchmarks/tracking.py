@@ -8,8 +8,8 @@ the marked boxes, at 5 frames a second and thinned out. Prints for each rate and
 - switches: how often a person's number changes from one sighting to the next;
 - mixed: numbers that stand for more than one person;
 - IDF1: the share of sightings that bear the right number, each person matched to one number, as well as can be
-  (Ristani et al., "Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking", 2016; every sighting is
-  detected here, so it equals IDP and IDR);
+  (Ristani et al., "Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking", 2016; as every
+  sighting is detected here, IDP and IDR are the same);
 - microseconds a frame.
 """
 
