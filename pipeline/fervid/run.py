@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
 from fervid.manifest import MANIFEST, RunManifest, manifest_content, read_manifest
 from fervid.storage.place import Place, as_place, is_on_disk, names_in
 from fervid.summary import results_in_numbers, summarise
+from fervid.timeline.identity import check_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,14 +25,21 @@ RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
 """What `run_folder_name` makes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Run:
-    """A run folder. Tables are read when asked for, as Arrow tables (`.to_pandas()` for a DataFrame)."""
+    """A run folder. Tables are read when asked for, as Arrow tables (`.to_pandas()` for a DataFrame).
+
+    A handle reads its own run alone: when the folder was analysed again with other settings, InputError is raised.
+    """
 
     folder: Path
     manifest: RunManifest
     was_there: bool = False
     """Whether the run had been made before, so that nothing was analysed for it."""
+
+    def __repr__(self) -> str:
+        video = PurePath(self.manifest.video_path).name
+        return f"<Run {str(self.folder)!r} of {video!r}, {self.manifest.status}>"
 
     @property
     def frames(self) -> pa.Table:
@@ -65,6 +73,7 @@ class Run:
     def _table(self, name: str) -> pa.Table:
         import pyarrow.parquet as pq
 
+        check_tables(self.folder, self.manifest.settings_hash, name)
         return pq.read_table(self.folder / f"{name}.parquet")
 
 

@@ -16,6 +16,8 @@ OBSERVATIONS = "observations"
 TABLES = ("frames", "faces", "tracks", "timeline")
 ALERTS = ("alerts.parquet", "alerts.json", "alerts.csv", "alerts.html")
 """Made of the tables by `fervid alerts`: beside other tables they would look current. Verdicts about them stay."""
+PROFILE = ("profile.json", "profile.html", "profile.png")
+"""Made of the tables by `fervid profile`, and outdated with them."""
 
 
 def observations_path(folder: Place, segment: Segment) -> Place:
@@ -28,7 +30,7 @@ def prepare(folder: Place, *, keep_observations: bool) -> None:
     try:
         make_folder(folder)
         remove_file(folder / MANIFEST)
-        for name in ALERTS:
+        for name in (*ALERTS, *PROFILE):
             remove_file(folder / name)
         if not keep_observations:
             remove_folder(folder / OBSERVATIONS)

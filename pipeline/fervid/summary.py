@@ -50,6 +50,7 @@ def summarise(
 ) -> dict[str, Any]:
     """The content of a manifest as a summary for people and programs. `to_come` are files that will follow."""
     ledger, duration = manifest["ledger"], manifest["video"]["duration_seconds"]
+    analysed = analysed_seconds(duration, manifest.get("settings", {}).get("video", {}))
     return {
         "video": PurePath(manifest["video_path"]).name,
         "status": manifest["status"],
@@ -60,13 +61,19 @@ def summarise(
         "frames_failed": ledger["failed"],
         **manifest["results"],
         "elapsed_seconds": manifest["elapsed_seconds"],
-        "times_real_time": duration / max(1e-9, manifest["elapsed_seconds"]),
+        "times_real_time": analysed / max(1e-9, manifest["elapsed_seconds"]),
         **_pace(manifest["stage_seconds"]),
         "was_there": was_there,
         "warnings": list(manifest["warnings"]),
         "folder": str(folder),
         "files": sorted({*manifest["outputs"], *to_come, "manifest.json"}),
     }
+
+
+def analysed_seconds(duration: float, video: dict[str, Any]) -> float:
+    """The seconds of a video that were asked for, by the settings of the section `video`."""
+    end = min(duration, video.get("end_seconds") or duration)
+    return max(0.0, end - video.get("start_seconds", 0.0))
 
 
 def _pace(seconds: dict[str, float]) -> dict[str, Any]:

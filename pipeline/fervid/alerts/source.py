@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from fervid.alerts.find import Samples
 from fervid.run import Run
+from fervid.timeline.identity import check_tables
 from fervid.timeline.usable import usable_faces
 
 ROWS_AT_A_TIME = 262_144
@@ -37,6 +38,7 @@ class FrameTimes:
 
 def read_frame_times(run: Run) -> FrameTimes:
     """The frames of a run that were analysed; corrupt ones say nothing."""
+    check_tables(run.folder, run.manifest.settings_hash, "frames", "faces")
     table = pq.read_table(run.folder / "frames.parquet", columns=["frame", "time_s", "status"])
     table = table.filter(pc.equal(table["status"].cast(pa.string()), "analysed"))
     return FrameTimes(table["frame"].to_numpy(), table["time_s"].to_numpy())

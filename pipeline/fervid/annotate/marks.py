@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from fervid.overlay.faces import FaceMark
 from fervid.run import Run
+from fervid.timeline.identity import check_tables
 
 BRIDGED_SECONDS = 2.0
 """Between samples of one track further apart nothing is drawn."""
@@ -34,6 +35,7 @@ class StoredFaces:
     def __init__(self, run: Run) -> None:
         labels = run.manifest.model["labels"]
         columns = ["time_s", "track_id", "x", "y", "w", "h", *(f"s_{label}" for label in labels)]
+        check_tables(run.folder, run.manifest.settings_hash, "faces", "frames")
         table = pq.read_table(run.folder / "faces.parquet", columns=[*columns, "label", "confidence", "abstain"])
         times = pq.read_table(run.folder / "frames.parquet", columns=["time_s"])["time_s"].to_numpy()
         # A sample stands for the time that is nearer to it than to the next one.

@@ -14,6 +14,7 @@ from fervid.alerts.records import alerts_schema
 from fervid.errors import InputError
 from fervid.exports.events import Event, alert_events, expression_events
 from fervid.manifest import manifest_content
+from fervid.timeline.identity import check_tables
 
 TABLES = ("faces", "frames", "tracks", "timeline", "alerts")
 
@@ -73,6 +74,7 @@ class RunTables:
         path = self.folder / f"{table}.parquet"
         if table == "alerts" and not path.is_file():
             return alerts_schema().empty_table()
+        check_tables(self.folder, self.manifest["settings_hash"], table)
         try:
             return pq.ParquetFile(path).read(use_threads=False)
         except (OSError, pa.ArrowInvalid) as problem:

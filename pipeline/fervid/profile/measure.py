@@ -27,6 +27,7 @@ from fervid.profile.profile import (
     Transitions,
 )
 from fervid.timeline.build import Spells, frame_spells
+from fervid.timeline.identity import check_tables
 from fervid.timeline.usable import usable_faces
 
 DARK_BELOW = 0.2
@@ -70,6 +71,7 @@ class _Seen:
 def profile_run(folder: Path) -> Profile:
     """The profile of a finished run. Raises InputError when the folder holds no complete run."""
     manifest = manifest_content(folder)
+    check_tables(folder, manifest["settings_hash"], "frames", "faces")
     frames = _read(folder / "frames.parquet", ("time_s", "is_cut", "brightness", "motion", "status", "frame"))
     labels = manifest["model"]["labels"]
     scores = [f"s_{label}" for label in labels]
