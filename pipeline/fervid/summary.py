@@ -72,8 +72,8 @@ def summarise(
 
 def analysed_seconds(duration: float, video: dict[str, Any]) -> float:
     """The seconds of a video that were asked for, by the settings of the section `video`."""
-    end = min(duration, video.get("end_seconds") or duration)
-    return max(0.0, end - video.get("start_seconds", 0.0))
+    end = min(duration, float(video.get("end_seconds") or duration))
+    return max(0.0, end - float(video.get("start_seconds") or 0.0))
 
 
 def _pace(seconds: dict[str, float]) -> dict[str, Any]:
