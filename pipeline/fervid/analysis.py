@@ -22,7 +22,6 @@ from time import perf_counter
 from typing import Any
 
 import pyarrow as pa
-from tqdm import tqdm
 
 from fervid import assets
 from fervid.batch.engine import Beat
@@ -38,6 +37,7 @@ from fervid.job import Method, Observed, Planned, Spent, Summary, VideoJob
 from fervid.log import one_line
 from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
 from fervid.observe import Observer, is_observed, read_observations, read_thumbnails, write_observations
+from fervid.progress import SECONDS_OF_VIDEO, make_bar
 from fervid.run import PLOT, Run, RunFolders, open_run
 from fervid.run_folder import clear, observations_path, prepare, sweep
 from fervid.storage.place import Place, as_place
@@ -147,6 +147,7 @@ def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: 
     )
     sealed = pickle.dumps((info, plan, segments), protocol=pickle.HIGHEST_PROTOCOL)
     _observer(job, sealed)
+    _note_replacement(job)
     prepare(job.folder, keep_observations=job.resume)
     to_observe = tuple(
         i for i, s in enumerate(segments) if not is_observed(observations_path(job.folder, s), job.method.observe_key)
@@ -154,6 +155,19 @@ def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: 
     log.info("%s: %d segments, %d to observe", job.path, len(segments), len(to_observe))
     lengths = tuple(max(0.0, s.end_seconds - s.start_seconds) for s in segments)
     return Planned(info.duration_seconds, lengths, to_observe, sealed, info.width_px * info.height_px)
+
+
+def _note_replacement(job: VideoJob) -> None:
+    """Warn that the result which is in the folder now is about to be replaced by one with other settings."""
+    try:
+        before = manifest_content(job.folder)
+    except InputError:
+        return
+    if before["settings_hash"] != job.method.settings_hash:
+        log.warning(
+            "%s: the result of %s in %s, made with other settings, is replaced",
+            *(job.path.name, before["finished_utc"], job.folder),
+        )
 
 
 def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | None = None) -> Observed:
@@ -294,13 +308,7 @@ class _BarBeat(Beat):
 
 
 def _bar(path: Place, duration_seconds: float, *, is_shown: bool) -> Any:
-    return tqdm(
-        total=duration_seconds,
-        desc=one_line(path.name),
-        disable=not is_shown,
-        leave=False,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]",
-    )
+    return make_bar(duration_seconds, description=one_line(path.name), counts=SECONDS_OF_VIDEO, is_shown=is_shown)
 
 
 def _read_all(paths: list[Place]) -> tuple[pa.Table, Ledger]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import re
 import shutil
+import struct
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -63,20 +69,63 @@ def test_an_analysis_prints_a_readable_summary(tmp_path: Path) -> None:
         "1 track",
         "expressions",
         "anger-like    peaks at",
-        "times real time",
+        "times real time: 3.0 s of video in",
         "timeline.parquet",
         "timeline.png",
     ):
         assert word in done.stdout
 
 
+def read_to_the_end(terminal: int) -> bytes:
+    """What programs write to a terminal until the last of them has closed it."""
+    content = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            content += piece
+    except OSError:  # how Linux tells that nobody holds the other end any more
+        pass
+    return content
+
+
 def test_progress_stays_within_the_video_and_warns_of_nothing(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", constant_rate(3.32), empty_picture)  # a length that rounds down
-    done = run_fervid(
-        "analyze", str(video), "-o", str(tmp_path / "out"), "--fps", "25", "--set", "video.segment_seconds=1"
-    )
-    assert "s of video" in done.stderr
-    assert "Warning" not in done.stderr
+    options = ["-o", str(tmp_path / "out"), "--fps", "25", "--set", "video.segment_seconds=1"]
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # a new one has no columns
+    program = [sys.executable, "-m", "fervid", "analyze", str(video), *options]
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=end, env=environment) as running:
+        os.close(end)
+        shown = read_to_the_end(terminal).decode()
+        assert running.stdout is not None
+        printed = running.stdout.read()
+    os.close(terminal)
+    assert "s of video" in shown
+    assert "Warning" not in shown
+    assert printed.startswith(b"clip.mp4: 00:00:03.3 of video")
+
+
+def test_a_part_is_as_fast_as_its_seconds_and_a_log_holds_no_bar(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", constant_rate(3))
+    begun = time.perf_counter()
+    done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), "--end", "1")
+    waited = time.perf_counter() - begun
+    assert done.stderr == ""
+    times, took = re.search(r"(\S+) times real time: 1\.0 s of video in (\S+) s, start-up", done.stdout).groups()  # type: ignore[union-attr]
+    assert float(took) <= waited + 0.1
+    assert float(times) == pytest.approx(1 / float(took), rel=0.15)
+
+
+def test_a_batch_ends_with_what_a_reviewer_needs_and_names_a_result_that_it_replaces(tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    write_video(folder / "face.mp4", constant_rate(3))
+    write_video(folder / "empty.mp4", constant_rate(3), empty_picture)
+    out = ["-o", str(tmp_path / "out")]
+    done = run_fervid("analyze", str(folder), *out)
+    assert "2 ok, 0 partial, 0 rejected, 0 crashed, 0 skipped; 1 of 2 fit for alerts; no face in 1" in done.stderr
+    again = run_fervid("analyze", str(folder / "face.mp4"), *out, "--set", "track.gap_seconds=2")
+    assert "made with other settings, is replaced" in again.stderr
 
 
 def test_a_result_that_is_there_is_shown_and_said_to_be_old(tmp_path: Path) -> None:
@@ -105,7 +154,10 @@ def test_one_refused_video_does_not_stop_the_others(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert done.stdout.startswith("good.mp4")
     assert "bad.mp4 cannot be opened as a video" in done.stderr
-    assert "1 ok, 0 partial, 1 rejected, 0 crashed, 0 skipped; 1 other files ignored" in done.stderr
+    assert (
+        "1 ok, 0 partial, 1 rejected, 0 crashed, 0 skipped; 0 of 1 fit for alerts; no face in 1; 1 other files ignored"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(

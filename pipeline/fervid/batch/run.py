@@ -126,7 +126,7 @@ class _News(View):
         # Nothing is wrong with the video after an error of our own.
         if self._report is not None and isinstance(result.error, InputError):
             remember(job, result)
-        self.count(result)
+        super().ended(job, result)
 
     def count(self, result: Result) -> None:
         super().count(result)

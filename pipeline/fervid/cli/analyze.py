@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from fervid.__main__ import STARTED
 from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
@@ -34,11 +36,12 @@ from fervid.cli.options import (
 from fervid.cli.terminal import Rows, is_terminal
 from fervid.errors import ConfigError, InputError
 from fervid.log import one_line
-from fervid.storage.place import as_place
+from fervid.storage.place import as_place, is_on_disk
 
 if TYPE_CHECKING:
     from fervid.alerts.notify import Notifier
     from fervid.alerts.rules import RuleSet
+    from fervid.alerts.scan import RunAlerts
 
 SOME_INPUTS_FAILED = 3
 LONG_DESCRIPTIONS = 20
@@ -171,6 +174,7 @@ def analyze(
         notifier=notifier,
     )
     analyze_batch(batch, outcome.hear, is_shown=not quiet)
+    outcome.print_what_waited()
     if found.is_many:
         print(outcome.verdict(found.n_ignored), file=sys.stderr)
     if notifier is not None:
@@ -199,7 +203,8 @@ class _Outcome:
         self.n_alerts = 0
         self._is_brief = n_videos > LONG_DESCRIPTIONS
         self._counts: Counter[str] = Counter()
-        self._n_skipped = 0
+        self._n_skipped = self._n_fit = self._n_without_face = self._n_judged = 0
+        self._waiting: list[tuple[dict[str, Any], RunAlerts | None]] = []
         self.is_fine = True
 
     def hear(self, result: Result) -> None:
@@ -216,10 +221,15 @@ class _Outcome:
             self.n_alerts += len(found.of_tier("alert"))
             if self._notifier is not None and self._notifier.add(found.records):
                 self._notifier.deliver(patience_seconds=0)  # what fails now is tried again at the end
+        if result.summary is not None and not self._is_single:
+            self._judge(result.summary, found)
         if result.summary is None:
             print(f"fervid: {one_line(result.reason)}", file=sys.stderr)
         elif self._as_json:
             print(json.dumps(result.summary | ({"alerts": found.to_json()} if found else {})), flush=True)
+        elif self._is_single:
+            self._waiting.append((result.summary, found))
+            return
         elif self._rows is not None:
             if not (self._is_brief and result.was_there):
                 self._rows.add(row_of(result.summary, len(found.of_tier("alert")) if found else None))
@@ -230,9 +240,36 @@ class _Outcome:
         if found is not None and not self._as_json and self._rows is None:
             print(describe_alerts(found), flush=True)
 
+    def print_what_waited(self) -> None:
+        """The summary of a single video, once its plot is drawn too: the time that its user waited is known then."""
+        for summary, found in self._waiting:
+            print(describe(summary, waited_seconds=time.perf_counter() - STARTED), flush=True)
+            if found is not None:
+                print(describe_alerts(found), flush=True)
+
+    def _judge(self, summary: dict[str, Any], found: RunAlerts | None) -> None:
+        """Count what a reviewer wants to know of a batch: in which videos faces were seen, and well enough."""
+        from fervid.alerts.fitness import judge_fitness
+        from fervid.alerts.source import read_frame_times
+        from fervid.run import open_run
+
+        place = as_place(summary["folder"])
+        self._n_without_face += not summary["faces"]
+        if not summary["faces"]:
+            self._n_judged += 1
+        elif found is not None or is_on_disk(place):
+            run = found.run if found is not None else open_run(place)
+            fitness = found.fitness if found is not None else judge_fitness(run, read_frame_times(run))
+            self._n_judged += 1
+            self._n_fit += fitness.verdict == "fit"
+
     def verdict(self, n_ignored: int) -> str:
+        """The last line of a batch."""
+        judged = ""
+        if self._n_judged:
+            judged = f"; {self._n_fit} of {self._n_judged} fit for alerts; no face in {self._n_without_face}"
         ignored = f"; {n_ignored} other files ignored" if n_ignored else ""
-        return verdict(self._counts, self._n_skipped) + ignored
+        return verdict(self._counts, self._n_skipped) + judged + ignored
 
 
 def row_of(summary: dict[str, Any], n_alerts: int | None) -> list[tuple[str, str]]:
@@ -262,8 +299,8 @@ def describe_briefly(summary: dict[str, Any]) -> str:
     return f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])}, {mostly}{warned}  {summary['folder']}"
 
 
-def describe(summary: dict[str, Any]) -> str:
-    """A run's summary for people."""
+def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) -> str:
+    """A run's summary for people; `waited_seconds` is what its user waited, where it was for this run alone."""
     lines = [
         f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])} of video, "
         f"{summary['frames_analysed']} of {summary['frames']} frames analysed"
@@ -282,9 +319,8 @@ def describe(summary: dict[str, Any]) -> str:
     lines += [f"  warning       {warning}" for warning in summary["warnings"]]
     if summary["was_there"]:
         lines.append("  note          analysed before with the same settings; --overwrite analyses it again")
-    lines.append(
-        f"  speed         {summary['times_real_time']:.1f} times real time ({summary['elapsed_seconds']:.1f} s)"
-    )
+    if not summary["was_there"]:
+        lines.append(f"  speed         {_speed(summary, waited_seconds)}")
     if summary["bottleneck"]:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in summary["busy_shares"].items())
         lines.append(f"  busy          {shares} of the time; {summary['bottleneck']} sets the pace")
@@ -297,6 +333,16 @@ def clock(seconds: float) -> str:
     """Seconds as a person reads them: 00:01:02.5."""
     tenths = round(seconds * 10)
     return f"{tenths // 36000:02d}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def _speed(summary: dict[str, Any], waited_seconds: float | None) -> str:
+    """Seconds of video that were analysed per second of waiting; in a batch, of the work on this video."""
+    analysed = summary["times_real_time"] * summary["elapsed_seconds"]
+    if waited_seconds is None:
+        times, took = summary["times_real_time"], f"{summary['elapsed_seconds']:.1f} s, start-up and plot apart"
+    else:
+        times, took = analysed / max(1e-9, waited_seconds), f"{waited_seconds:.1f} s, start-up and plot included"
+    return f"{times:.2g} times real time: {analysed:.1f} s of video in {took}"
 
 
 def _faces_line(summary: dict[str, Any]) -> str:

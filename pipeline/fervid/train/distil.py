@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from fervid import assets
 from fervid.emotion.model import FER2013, FERPLUS, ModelInfo, load_model_info
 from fervid.errors import ConfigError, ModelError, OutputError
 from fervid.files import file_sha256
+from fervid.progress import make_bar
 from fervid.storage.publish import written_whole
 from fervid.train.agreement import FERPLUS_LABELS
 from fervid.train.augment import apply_views, draw_views
@@ -121,7 +121,7 @@ def write_targets(
     infos, networks = load_teachers(names)
     n = len(training.labels)
     views = []
-    with tqdm(total=n_views * n, unit="face", disable=not progress, leave=False) as bar:
+    with make_bar(n_views * n, description="targets", unit="faces", is_shown=progress) as bar:
         for view in range(n_views):
             drawn = draw_fixed_views(n, augment, seed, view)
             parts = []

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from fervid.backend import describe_backend, quiet
 from fervid.emotion.model import FER2013, FERPLUS
 from fervid.errors import ConfigError, OutputError
+from fervid.progress import make_bar
 from fervid.threads import map_in_order
 from fervid.train.augment import draw_views
 from fervid.train.checkpoint import CHECKPOINT, former_identity, load_checkpoint, run_identity, save_checkpoint
@@ -176,9 +177,7 @@ def _run_epoch(
     results: list[tuple[Any, Any]] = []
     rate = 0.0
     n_threads = max(1, min(VIEW_THREADS, (os.cpu_count() or 1) - 1))
-    with tqdm(
-        total=steps, desc=f"epoch {epoch}/{recipe.epochs}", unit="batch", disable=not progress, leave=False
-    ) as bar:
+    with make_bar(steps, description=f"epoch {epoch}/{recipe.epochs}", unit="batches", is_shown=progress) as bar:
         for i, (rows, views) in enumerate(map_in_order(lambda: draw, iter(range(steps)), n_threads=n_threads)):
             step = (epoch - 1) * steps + i
             rate = recipe.learning_rate(step, steps)

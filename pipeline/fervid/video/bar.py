@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from tqdm import tqdm
+from fervid.progress import SECONDS_OF_VIDEO, make_bar
 
 _Frame = TypeVar("_Frame")
 
@@ -14,9 +14,7 @@ def with_bar(
     frames: Iterator[tuple[float, _Frame]], what: str, start: float, end: float, *, is_shown: bool
 ) -> Iterator[_Frame]:
     """The frames that come with their seconds; a progress bar shows how far they have come."""
-    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]"
-    bar: Any = tqdm(total=end - start, desc=what, disable=not is_shown, leave=False, bar_format=form)
-    with bar:
+    with make_bar(end - start, description=what, counts=SECONDS_OF_VIDEO, is_shown=is_shown) as bar:
         for seconds, frame in frames:
             bar.n = min(max(bar.n, seconds - start), bar.total)
             bar.update(0)
