@@ -35,3 +35,8 @@ def run_fervid(
         timeout=120,
         check=False,
     )
+
+
+def counts_of(stderr: str) -> str:
+    """How many videos of a batch ended in which way: the first part of its last line."""
+    return stderr.splitlines()[-1].partition("; ")[0]

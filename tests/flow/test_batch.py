@@ -17,7 +17,7 @@ import pytest
 
 import fervid
 import hostile
-from runner import HELD_TO_PERMISSIONS, SOURCE, START, run_fervid
+from runner import HELD_TO_PERMISSIONS, SOURCE, START, counts_of, run_fervid
 from synthetic import SIZE, constant_rate, empty_picture, face_until, write_video
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and limits as Linux has them")
@@ -133,7 +133,7 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
         "bad.mp4: observing it from 1 s on failed twice, the second time alone: its process died (SIGSEGV)"
         in done.stderr
     )
-    assert done.stderr.splitlines()[-1] == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
+    assert counts_of(done.stderr) == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
     assert "Traceback" not in done.stderr
     (failed,) = map(json.loads, (out / "failed.jsonl").read_text().splitlines())
     assert failed["status"] == "crashed"
@@ -147,7 +147,7 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
     again = run_fervid(*command, environment=environment)
     assert again.returncode == 3
     assert "--retry-failed tries again" in again.stderr
-    assert again.stderr.splitlines()[-1] == "0 ok, 0 partial, 0 rejected, 1 crashed, 1 skipped"
+    assert counts_of(again.stderr) == "0 ok, 0 partial, 0 rejected, 1 crashed, 1 skipped"
     assert time.monotonic() - begun < 60
 
     healed = run_fervid(
@@ -177,7 +177,7 @@ def test_a_hang_or_a_hog_costs_its_own_video(tmp_path: Path, how: str, reason: s
     )
     assert done.returncode == 3
     assert f"bad.mp4: observing it from 1 s on failed twice, the second time alone: {reason}. Repair" in done.stderr
-    assert done.stderr.splitlines()[-1] == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
+    assert counts_of(done.stderr) == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
 
 
 @pytest.mark.parametrize(
@@ -258,9 +258,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_more_room_goes_on(tmp_path: Path
         subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
         done = run_fervid("analyze", str(videos), "-o", str(out), *SEGMENTS)
         assert done.returncode == 0
-        assert done.stderr.splitlines()[-1] == (
-            f"{8 - n_before} ok, 0 partial, 0 rejected, 0 crashed, {n_before} skipped"
-        )
+        assert counts_of(done.stderr) == (f"{8 - n_before} ok, 0 partial, 0 rejected, 0 crashed, {n_before} skipped")
         assert run_fervid("analyze", str(videos), "-o", str(tmp_path / "unbroken"), *SEGMENTS).returncode == 0
         assert tables(out) == tables(tmp_path / "unbroken")
         assert not list(out.rglob("*.part*"))
@@ -301,7 +299,7 @@ def test_a_list_sets_options_of_single_videos_and_growing_files_are_left_out(cli
     analysed = {run["video"]: run["frames_analysed"] for run in map(json.loads, printed.splitlines())}
     assert analysed == {"old.mp4": 5, "dense.mp4": 30}
     assert "growing.mp4 is still growing" in errors
-    assert errors.splitlines()[-1] == "2 ok, 0 partial, 0 rejected, 0 crashed, 1 skipped"
+    assert counts_of(errors) == "2 ok, 0 partial, 0 rejected, 0 crashed, 1 skipped"
     plan = run_fervid("analyze", *map(str, command[:3]), *SEGMENTS, "--dry-run")
     assert plan.returncode == 0, plan.stderr
     assert plan.stdout.count("skip    ") == 2
@@ -324,7 +322,7 @@ def test_names_that_trouble_other_programs_are_analysed_and_one_content_once(tmp
     os.mkfifo(videos / "pipe.mp4")
     done = run_fervid("analyze", str(videos), "-o", str(out), *SEGMENTS, "--json")
     assert done.returncode == 3
-    assert done.stderr.splitlines()[-1] == "6 ok, 0 partial, 2 rejected, 0 crashed, 2 skipped"
+    assert counts_of(done.stderr) == "6 ok, 0 partial, 2 rejected, 0 crashed, 2 skipped"
     assert "pipe.mp4 is not a regular file" in done.stderr
     assert "self.mp4 cannot be read" in done.stderr
     assert "which is analysed once" in done.stderr
