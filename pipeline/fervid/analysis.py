@@ -40,9 +40,10 @@ from fervid.observe import Observer, is_observed, read_observations, read_thumbn
 from fervid.progress import SECONDS_OF_VIDEO, make_bar
 from fervid.run import PLOT, Run, RunFolders, open_run
 from fervid.run_folder import clear, observations_path, prepare, sweep
+from fervid.run_tables import read_table
 from fervid.storage.place import Place, as_place
 from fervid.summary import OBSERVE, results_in_numbers, summarise
-from fervid.timeline.io import read_table, write_table
+from fervid.timeline.io import write_table
 from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.types import FaceScores, Segment, VideoInfo
 from fervid.video.loss import judge_loss
@@ -257,7 +258,7 @@ def draw_video(job: VideoJob, *, beat: Beat | None = None) -> None:  # noqa: ARG
     """Draw the timeline of a finished video, and enter the picture into its manifest."""
     from fervid.timeline.plot import plot_timeline
 
-    timeline = read_table(job.folder / "timeline.parquet")
+    timeline = read_table(job.folder, job.method.settings_hash, "timeline")
     sha256 = plot_timeline(timeline, job.method.model.labels, job.folder / PLOT, title=printable(job.path.name))
     content = manifest_content(job.folder)
     content["outputs"][PLOT] = sha256

@@ -215,7 +215,7 @@ def write_observations(path: Place, scored: Iterator[FaceScores], ledger: Ledger
 def read_observations(path: Place) -> tuple[pa.Table, Ledger]:
     """The rows that `write_observations` stored, without their thumbnails, and the ledger."""
     with open_for_reading(path) as file:
-        stored = pq.ParquetFile(file)
+        stored = pq.ParquetFile(file)  # noqa: TID251 (observations)
         rows = stored.read([name for name in SCHEMA.names if name != THUMBNAIL], use_threads=False)
         return rows, Ledger(**json.loads(stored.metadata.metadata[LEDGER_KEY]))
 
@@ -224,14 +224,14 @@ def read_thumbnails(paths: Iterable[Place]) -> Iterator[pa.Array]:
     """The thumbnails of observations, a file at a time: they are most of what those of a long video weigh."""
     for path in paths:
         with open_for_reading(path) as file:
-            yield from pq.ParquetFile(file).read([THUMBNAIL], use_threads=False)[THUMBNAIL].chunks
+            yield from pq.ParquetFile(file).read([THUMBNAIL], use_threads=False)[THUMBNAIL].chunks  # noqa: TID251
 
 
 def is_observed(path: Place, observe_key: str) -> bool:
     """Whether `path` holds complete observations made with the same video, settings and model."""
     try:
         with open_for_reading(path) as file:
-            stored = pq.read_metadata(file)
+            stored = pq.read_metadata(file)  # noqa: TID251
     except (FileNotFoundError, pa.ArrowInvalid):
         return False
     is_of_this_version = stored.schema.to_arrow_schema().names == SCHEMA.names

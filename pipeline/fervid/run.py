@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
 from fervid.manifest import MANIFEST, RunManifest, manifest_content, read_manifest
+from fervid.run_tables import read_table
 from fervid.storage.place import Place, as_place, is_on_disk, names_in
 from fervid.summary import results_in_numbers, summarise
-from fervid.timeline.identity import check_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,10 +71,7 @@ class Run:
         return summarise(content, self.folder, was_there=self.was_there)
 
     def _table(self, name: str) -> pa.Table:
-        import pyarrow.parquet as pq
-
-        check_tables(self.folder, self.manifest.settings_hash, name)
-        return pq.read_table(self.folder / f"{name}.parquet")
+        return read_table(self.folder, self.manifest.settings_hash, name)
 
 
 def open_run(folder: str | Place) -> Run:

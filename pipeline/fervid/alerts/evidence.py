@@ -95,9 +95,8 @@ def _write_one(
     start = max(0.0, record.start_s - rolls[0])
     duration = float(run.manifest.video["duration_seconds"])
     end = min(record.end_s + rolls[1], start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
-    rows = read_faces_between(
-        run.folder, start - AROUND_SECONDS, end + AROUND_SECONDS, _row_columns(run.manifest.model["labels"])
-    )
+    columns = _row_columns(run.manifest.model["labels"])
+    rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
     covers = _covers(run, record, video, start, end, rows, blur, bar)
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
     stills: dict[str, Picture] = {}

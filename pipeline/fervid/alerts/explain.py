@@ -89,7 +89,7 @@ def _essence(record: AlertRecord) -> tuple[float, float, float, str]:
 
 def _reasons(run: Run, seconds: float) -> dict[int, str | None]:
     """Why each track's face at a moment is not used, None where it is."""
-    table = read_faces_between(run.folder, seconds, seconds, ["track_id", "abstain"])
+    table = read_faces_between(run, seconds, seconds, ["track_id", "abstain"])
     return dict(zip(table["track_id"].to_pylist(), table["abstain"].cast(pa.string()).to_pylist(), strict=True))
 
 

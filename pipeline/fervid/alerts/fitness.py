@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from fervid.alerts.source import ROWS_AT_A_TIME, FrameTimes
 from fervid.run import Run
+from fervid.run_tables import open_table
 from fervid.timeline.build import frame_spells
 from fervid.timeline.schema import ABSTAIN_REASONS
 from fervid.timeline.usable import UNSURE, usable_faces
@@ -120,7 +120,7 @@ def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
     by_reason = dict.fromkeys(ABSTAIN_REASONS, 0.0)
     sizes = []
     face_seconds = 0.0
-    file = pq.ParquetFile(run.folder / "faces.parquet")
+    file = open_table(run.folder, run.manifest.settings_hash, "faces")
     for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=["frame", "w", "h", "abstain"]):
         row = np.searchsorted(frames.numbers, batch["frame"].to_numpy())
         reason = batch["abstain"].cast(pa.string())
@@ -148,7 +148,7 @@ def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
             name: value / face_seconds for name, value in by_reason.items() if value > 0 and face_seconds
         },
         median_face_px=float(np.median(np.concatenate(sizes))) if n_faces else None,
-        static_boxes=_static_boxes(run),
+        static_boxes=_static_boxes(file) if "static" in by_reason and by_reason["static"] > 0 else (),
     )
 
 
@@ -161,12 +161,11 @@ def _verdict(observed_seconds: float, seen_share: float, usable_share: float) ->
     return "limited" if usable_share >= LIMITED_SHARE or usable_share >= FIT_SHARE * seen_share else "not_fit"
 
 
-def _static_boxes(run: Run) -> tuple[StaticBox, ...]:
-    table = pq.read_table(
-        run.folder / "faces.parquet",
-        columns=["track_id", "time_s", "x", "y", "w", "h"],
-        filters=[("abstain", "=", "static")],
-    )
+def _static_boxes(file: Any) -> tuple[StaticBox, ...]:
+    columns = ["track_id", "time_s", "x", "y", "w", "h", "abstain"]
+    batches = file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=columns)
+    found = [batch.filter(pc.equal(batch["abstain"].cast(pa.string()), "static")) for batch in batches]
+    table = pa.Table.from_batches(found)
     ids, times = table["track_id"].to_numpy(), table["time_s"].to_numpy()
     sides = np.stack([table[name].to_numpy() for name in ("x", "y", "w", "h")], axis=1)
     boxes = []

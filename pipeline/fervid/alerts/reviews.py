@@ -27,8 +27,9 @@ import pyarrow.parquet as pq
 from fervid.alerts.records import AlertRecord
 from fervid.batch.lock import Lock
 from fervid.errors import InputError, OutputError, OutputInUse
-from fervid.manifest import MANIFEST
+from fervid.manifest import MANIFEST, manifest_content
 from fervid.run import Run
+from fervid.run_tables import read_table
 from fervid.timeline.io import write_table
 from fervid.train.metrics import wilson_interval
 
@@ -163,7 +164,8 @@ def read_history(folder: Path) -> list[Review]:
     if not path.is_file():
         return []
     try:
-        rows = pq.read_table(path, columns=reviews_schema().names).cast(reviews_schema()).to_pylist()
+        stored = pq.read_table(path, columns=reviews_schema().names)  # noqa: TID251 (verdicts outlast settings)
+        rows = stored.cast(reviews_schema()).to_pylist()
     except (pa.ArrowException, OSError) as problem:
         raise InputError(f"{path} is no table of verdicts ({str(problem).splitlines()[0]}).") from None
     return [Review(**row) for row in rows]
@@ -255,9 +257,8 @@ def _find_alert(place: Run | str | Path | Sequence[Run | str | Path], alert_id: 
     """The run folder that has an alert, and the alert's row; one that only an earlier verdict knows counts too."""
     folders = _run_folders(place)
     for folder in folders:
-        path = folder / ALERTS_TABLE
-        if path.is_file():
-            rows = pq.read_table(path, columns=list(_FROM_ALERT))
+        if (folder / ALERTS_TABLE).is_file():
+            rows = read_table(folder, manifest_content(folder)["settings_hash"], "alerts", _FROM_ALERT)
             rows = rows.filter(pc.equal(rows["alert_id"], alert_id))
             if rows.num_rows:
                 return folder, rows.slice(0, 1).to_pylist()[0]

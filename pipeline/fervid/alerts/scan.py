@@ -198,5 +198,5 @@ def _records(
 
 def _tracks_at(run: Run, seconds: float) -> list[int]:
     """The tracks with a usable face at a moment."""
-    table = read_faces_between(run.folder, seconds, seconds, ["track_id", "abstain"])
+    table = read_faces_between(run, seconds, seconds, ["track_id", "abstain"])
     return sorted(np.unique(table["track_id"].to_numpy()[usable_faces(table["abstain"])]).tolist())

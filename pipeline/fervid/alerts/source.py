@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from fervid.alerts.find import Samples
 from fervid.run import Run
-from fervid.timeline.identity import check_tables
+from fervid.run_tables import open_table, read_table
 from fervid.timeline.usable import usable_faces
 
 ROWS_AT_A_TIME = 262_144
@@ -38,8 +36,7 @@ class FrameTimes:
 
 def read_frame_times(run: Run) -> FrameTimes:
     """The frames of a run that were analysed; corrupt ones say nothing."""
-    check_tables(run.folder, run.manifest.settings_hash, "frames", "faces")
-    table = pq.read_table(run.folder / "frames.parquet", columns=["frame", "time_s", "status"])
+    table = read_table(run.folder, run.manifest.settings_hash, "frames", ["frame", "time_s", "status"])
     table = table.filter(pc.equal(table["status"].cast(pa.string()), "analysed"))
     return FrameTimes(table["frame"].to_numpy(), table["time_s"].to_numpy())
 
@@ -53,7 +50,7 @@ def read_samples(
     """
     labels = run.manifest.model["labels"]
     width, height = run.manifest.video["width_px"], run.manifest.video["height_px"]
-    file = pq.ParquetFile(run.folder / "faces.parquet")
+    file = open_table(run.folder, run.manifest.settings_hash, "faces")
     behind = {name: column for name in names if (column := _column(name, labels)) is not None}
     stored = {name: column for name, column in behind.items() if column in file.schema_arrow.names}
     wanted = ["frame", "track_id", "x", "y", "w", "h", "abstain", *sorted(set(stored.values()))]
@@ -78,7 +75,7 @@ def read_samples(
 
 def read_faces_at(run: Run, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
     """Some faces of a run by their row numbers, in the order given. Reads the row groups that hold them, no others."""
-    file = pq.ParquetFile(run.folder / "faces.parquet")
+    file = open_table(run.folder, run.manifest.settings_hash, "faces")
     sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     first_rows = np.concatenate([[0], np.cumsum(sizes)])
     groups = sorted({int(np.searchsorted(first_rows, row, side="right")) - 1 for row in rows})
@@ -90,11 +87,9 @@ def read_faces_at(run: Run, rows: Sequence[int], columns: Sequence[str]) -> pa.T
     return table.take([offsets[g] + row - int(first_rows[g]) for g, row in zip(group_of, rows, strict=True)])
 
 
-def read_faces_between(folder: Path, start: float, end: float, columns: Sequence[str]) -> pa.Table:
+def read_faces_between(run: Run, start: float, end: float, columns: Sequence[str]) -> pa.Table:
     """The faces of a run with start <= time_s <= end."""
-    return pq.read_table(
-        folder / "faces.parquet", columns=list(columns), filters=[("time_s", ">=", start), ("time_s", "<=", end)]
-    )
+    return read_table(run.folder, run.manifest.settings_hash, "faces", columns, between=(start, end))
 
 
 def _column(name: str, labels: Sequence[str]) -> str | None:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from fervid.overlay.faces import FaceMark
 from fervid.run import Run
-from fervid.timeline.identity import check_tables
+from fervid.run_tables import read_table
 
 BRIDGED_SECONDS = 2.0
 """Between samples of one track further apart nothing is drawn."""
@@ -35,9 +34,9 @@ class StoredFaces:
     def __init__(self, run: Run) -> None:
         labels = run.manifest.model["labels"]
         columns = ["time_s", "track_id", "x", "y", "w", "h", *(f"s_{label}" for label in labels)]
-        check_tables(run.folder, run.manifest.settings_hash, "faces", "frames")
-        table = pq.read_table(run.folder / "faces.parquet", columns=[*columns, "label", "confidence", "abstain"])
-        times = pq.read_table(run.folder / "frames.parquet", columns=["time_s"])["time_s"].to_numpy()
+        own = run.folder, run.manifest.settings_hash
+        table = read_table(*own, "faces", [*columns, "label", "confidence", "abstain"])
+        times = read_table(*own, "frames", ["time_s"])["time_s"].to_numpy()
         # A sample stands for the time that is nearer to it than to the next one.
         self._hold = float(np.median(np.diff(times))) / 2 if len(times) > 1 else 0.5
         x, y, w, h = (table[name].to_numpy() for name in ("x", "y", "w", "h"))

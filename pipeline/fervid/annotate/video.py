@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from fervid.annotate.marks import StoredFaces
 from fervid.audit import note_open_faces
@@ -23,6 +22,7 @@ from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import search_for_covers
 from fervid.run import Run
+from fervid.run_tables import read_table
 from fervid.video.bar import with_bar
 from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
 
@@ -141,10 +141,9 @@ def _timeline_strip(run: Run, span: tuple[float, float], *, width_px: int, text_
 
 
 def _alerts(run: Run, span: tuple[float, float]) -> list[tuple[float, float]]:
-    file = run.folder / "alerts.parquet"
-    if not file.is_file():
+    if not (run.folder / "alerts.parquet").is_file():
         return []
-    table = pq.read_table(file, columns=["start_s", "end_s", "tier"])
+    table = read_table(run.folder, run.manifest.settings_hash, "alerts", ["start_s", "end_s", "tier"])
     found = zip(table["start_s"].to_pylist(), table["end_s"].to_pylist(), table["tier"].to_pylist(), strict=True)
     return [(first, last) for first, last, tier in found if tier == "alert" and first < span[1] and last > span[0]]
 

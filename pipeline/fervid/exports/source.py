@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fervid.alerts.records import alerts_schema
-from fervid.errors import InputError
 from fervid.exports.events import Event, alert_events, expression_events
 from fervid.manifest import manifest_content
-from fervid.timeline.identity import check_tables
+from fervid.run_tables import read_table
 
 TABLES = ("faces", "frames", "tracks", "timeline", "alerts")
 
@@ -71,14 +69,9 @@ class RunTables:
 
     def read(self, table: str) -> pa.Table:
         """A table of the run; alerts that were never looked for are an empty one. Raises InputError."""
-        path = self.folder / f"{table}.parquet"
-        if table == "alerts" and not path.is_file():
+        if table == "alerts" and not (self.folder / f"{table}.parquet").is_file():
             return alerts_schema().empty_table()
-        check_tables(self.folder, self.manifest["settings_hash"], table)
-        try:
-            return pq.ParquetFile(path).read(use_threads=False)
-        except (OSError, pa.ArrowInvalid) as problem:
-            raise InputError(f"{path} cannot be read ({problem}). Analyse its video again.") from None
+        return read_table(self.folder, self.manifest["settings_hash"], table)
 
 
 def open_tables(folder: Path, *, table: str = "faces") -> RunTables:

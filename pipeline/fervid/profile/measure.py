@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fervid.manifest import manifest_content
 from fervid.profile.profile import (
@@ -26,8 +25,8 @@ from fervid.profile.profile import (
     Source,
     Transitions,
 )
+from fervid.run_tables import open_table
 from fervid.timeline.build import Spells, frame_spells
-from fervid.timeline.identity import check_tables
 from fervid.timeline.usable import usable_faces
 
 DARK_BELOW = 0.2
@@ -71,13 +70,12 @@ class _Seen:
 def profile_run(folder: Path) -> Profile:
     """The profile of a finished run. Raises InputError when the folder holds no complete run."""
     manifest = manifest_content(folder)
-    check_tables(folder, manifest["settings_hash"], "frames", "faces")
-    frames = _read(folder / "frames.parquet", ("time_s", "is_cut", "brightness", "motion", "status", "frame"))
+    own = folder, manifest["settings_hash"]
+    frames = _read(open_table(*own, "frames"), ("time_s", "is_cut", "brightness", "motion", "status", "frame"))
     labels = manifest["model"]["labels"]
     scores = [f"s_{label}" for label in labels]
-    faces = _read(
-        folder / "faces.parquet", ("frame", "time_s", "track_id", "x", "y", "w", "h", "quality", "abstain", *scores)
-    )
+    boxes = ("frame", "time_s", "track_id", "x", "y", "w", "h")
+    faces = _read(open_table(*own, "faces"), (*boxes, "quality", "abstain", *scores))
     return measure_profile(frames, faces, manifest)
 
 
@@ -129,9 +127,8 @@ def integrate(edges: np.ndarray, spells: Spells, values: np.ndarray) -> np.ndarr
     return np.diff(at_edges, axis=0).reshape(len(edges) - 1, *values.shape[1:])
 
 
-def _read(path: Path, names: tuple[str, ...]) -> pa.Table:
+def _read(file: Any, names: tuple[str, ...]) -> pa.Table:
     """Some columns of a table; those that an older fervid did not write are left out."""
-    file = pq.ParquetFile(path)
     there = set(file.schema_arrow.names)
     return file.read(columns=[name for name in names if name in there], use_threads=False)
 

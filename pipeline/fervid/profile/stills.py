@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from fervid.errors import InputError
 from fervid.manifest import manifest_content
@@ -16,6 +15,7 @@ from fervid.privacy.mosaic import cover
 from fervid.privacy.search import CoverSearch
 from fervid.profile.charts import Still
 from fervid.profile.profile import Peak, Profile
+from fervid.run_tables import read_table
 from fervid.video.writer import Picture, read_pictures
 
 Blur = Literal["all", "none"]
@@ -37,7 +37,8 @@ def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[
     if not video.is_file():
         return (), f"No stills: the video is no longer at {manifest['video_path']}."
     columns = ["time_s", "track_id", "x", "y", "w", "h"]
-    faces = {name: column.to_numpy() for name, column in _columns(folder / "faces.parquet", columns).items()}
+    table = read_table(folder, manifest["settings_hash"], "faces", columns)
+    faces = {name: table[name].to_numpy() for name in columns}
     stills = []
     for peak in profile.peaks:
         try:
@@ -56,11 +57,6 @@ def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[
             rgb = _moment(pictures, peak, faces, blur)
             stills.append(Still(rgb, f"{peak.time_s:.1f} s: {peak.label}-like {peak.value:.2f}"))
     return tuple(stills), "" if stills else "No stills: no picture could be decoded at the peaks."
-
-
-def _columns(path: Path, names: list[str]) -> dict[str, Any]:
-    table = pq.ParquetFile(path).read(columns=names)
-    return {name: table[name] for name in names}
 
 
 def _moment(pictures: list[Picture], peak: Peak, faces: dict[str, np.ndarray], blur: Blur) -> np.ndarray:

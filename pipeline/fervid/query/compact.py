@@ -57,25 +57,25 @@ def compact_runs(sources: Sources, out: Path) -> Compacted:
 
 
 def _write(path: Path, name: str, sources: Sources) -> int:
-    files = sources.files(name)
-    schema = pa.unify_schemas([_plain(_schema(file)) for file, _ in files] or [_plain(EMPTY[name])])
+    runs = sources.runs_with(name)
+    schema = pa.unify_schemas([_plain(sources.open(run, name).schema_arrow) for run in runs] or [_plain(EMPTY[name])])
     own = [column for column in OWN_COLUMNS if column.name not in schema.names]
     schema = pa.schema([*own, *schema])
-    return _replace(path, schema, (_with_run(file, run.name, sources.video_name(run), schema) for file, run in files))
+    return _replace(path, schema, (_with_run(sources, run, name, schema) for run in runs))
 
 
-def _with_run(file: Path, run: str, video: str, schema: pa.Schema) -> pa.Table:
+def _with_run(sources: Sources, run: Path, name: str, schema: pa.Schema) -> pa.Table:
     """A table of a run with all columns of `schema`; those that it lacks are null."""
     try:
-        table = pq.ParquetFile(file).read(use_threads=False)
+        table = sources.open(run, name).read(use_threads=False)
     except (OSError, pa.ArrowInvalid) as problem:
-        raise InputError(f"{file} cannot be read ({problem}). Analyse its video again.") from None
+        raise InputError(f"{run / name}.parquet cannot be read ({problem}). Analyse its video again.") from None
     columns = []
     for column in schema:
         if column.name in table.column_names:
             columns.append(table[column.name].cast(column.type))
         else:
-            value = {"run": run, "video": video}.get(column.name)
+            value = {"run": run.name, "video": sources.video_name(run)}.get(column.name)
             columns.append(pa.repeat(pa.scalar(value, column.type), len(table)))
     return pa.table(columns, schema=schema)
 
@@ -101,13 +101,6 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             waiting, n = [], 0
     if waiting:
         yield pa.concat_tables(waiting)
-
-
-def _schema(file: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(file)
-    except (OSError, pa.ArrowInvalid) as problem:
-        raise InputError(f"{file} cannot be read ({problem}). Analyse its video again.") from None
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:

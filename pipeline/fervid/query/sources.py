@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fervid.errors import InputError
 from fervid.manifest import MANIFEST, manifest_content
+from fervid.run_tables import check_table, open_table
 from fervid.storage.copies import Copies
 from fervid.storage.place import Place, as_place, is_on_disk
 
@@ -32,10 +33,23 @@ class Sources:
     _manifests: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     def files(self, table: str) -> list[tuple[Path, Path]]:
-        """The Parquet files of a table in run folders, each with its run; a run without alerts has none."""
+        """The Parquet files of a table in run folders, each with its run; a run without alerts has none.
+
+        Raises InputError for one that cannot be read, or is not of its run's settings.
+        """
+        runs = self.runs_with(table)
+        for run in runs:
+            check_table(run, self.manifest(run)["settings_hash"], table)
+        return [(run / f"{table}.parquet", run) for run in runs]
+
+    def runs_with(self, table: str) -> list[Path]:
+        """The runs that have a table: all, but for alerts those whose rules were run."""
         self._fetch(table)
-        files = [(run / f"{table}.parquet", run) for run in self.runs]
-        return files if table != "alerts" else [(path, run) for path, run in files if path.is_file()]
+        return [run for run in self.runs if table != "alerts" or (run / f"{table}.parquet").is_file()]
+
+    def open(self, run: Path, table: str) -> Any:
+        """A table of a run, as a ParquetFile. Raises InputError as `files`."""
+        return open_table(run, self.manifest(run)["settings_hash"], table)
 
     def compacted_files(self, table: str) -> list[Path]:
         """The Parquet files of a table in compacted folders."""

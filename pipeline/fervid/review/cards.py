@@ -14,6 +14,7 @@ import numpy as np
 
 from fervid.manifest import manifest_content, printable
 from fervid.review.columns import plain_bytes, quantise
+from fervid.run_tables import check_settings, read_table
 
 STRIP_COLUMNS = 120
 """Of a strip, however long the video."""
@@ -30,7 +31,7 @@ def make_card(folder: Path) -> dict[str, Any]:
     manifest = manifest_content(folder)
     results = manifest.get("results") or {}
     video = Path(manifest["video_path"])
-    found = _stored_alerts(folder)
+    found = _stored_alerts(folder, manifest)
     return {
         "id": run_id(folder),
         "name": printable(video.name),
@@ -57,8 +58,6 @@ def make_strip(folder: Path) -> dict[str, Any]:
 
     `fitness` is there too for a run whose rules were never run, since it takes a look at every face.
     """
-    import pyarrow.parquet as pq
-
     from fervid.alerts.fitness import judge_fitness
     from fervid.alerts.source import read_frame_times
     from fervid.run import open_run
@@ -66,12 +65,12 @@ def make_strip(folder: Path) -> dict[str, Any]:
     manifest = manifest_content(folder)
     labels = manifest["model"]["labels"]
     names = ["start_s", "end_s", "observed_s", "coverage", *(f"mean_{label}" for label in labels)]
-    table = pq.ParquetFile(folder / "timeline.parquet").read(columns=names)
+    table = read_table(folder, manifest["settings_hash"], "timeline", names)
     values = {name: table[name].to_numpy().astype(float) for name in names}
     duration = max(float(manifest["video"]["duration_seconds"]), 1e-3)
     coverage, means = strip_columns(values, labels, duration)
     strip = {"coverage": plain_bytes(quantise(coverage)), "means": plain_bytes(quantise(means))}
-    if _stored_alerts(folder) is not None:
+    if _stored_alerts(folder, manifest) is not None:
         return strip
     run = open_run(folder)
     return strip | {"fitness": _short_fitness(judge_fitness(run, read_frame_times(run)).to_json())}
@@ -126,12 +125,15 @@ def failures_below(folder: Path) -> list[dict[str, str]]:
     return failures
 
 
-def _stored_alerts(folder: Path) -> dict[str, Any] | None:
+def _stored_alerts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any] | None:
     try:
         content = json.loads((folder / ALERTS_JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and isinstance(content.get("alerts"), list) else None
+    if not isinstance(content, dict) or not isinstance(content.get("alerts"), list):
+        return None
+    check_settings(folder / ALERTS_JSON, content.get("settings_hash"), manifest["settings_hash"])
+    return content
 
 
 def _marks(folder: Path, found: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from fervid.alerts.fitness import REASONS, judge_fitness
 from fervid.alerts.records import AlertRecord
@@ -24,6 +22,7 @@ from fervid.errors import InputError
 from fervid.palette import label_colours
 from fervid.review.columns import pack, pack_shares, pack_times
 from fervid.run import Run
+from fervid.run_tables import read_table
 from fervid.timeline.usable import usable_faces
 
 VERSION = 1
@@ -75,7 +74,7 @@ def run_content(run: Run) -> dict[str, Any]:
 
 def read_alerts(run: Run) -> list[dict[str, Any]] | None:
     """The stored alerts of a run with the newest verdict about each; None where no rule was run yet."""
-    records = read_records(run.folder)
+    records = read_records(run)
     if records is None:
         return None
     verdicts = verdicts_of(records, read_verdicts(run))
@@ -88,15 +87,15 @@ def read_alerts(run: Run) -> list[dict[str, Any]] | None:
     return shown
 
 
-def read_records(folder: Path) -> list[AlertRecord] | None:
+def read_records(run: Run) -> list[AlertRecord] | None:
     """The rows of a run's alerts.parquet; None without one. Raises InputError for a table of another kind."""
-    path = folder / ALERTS_TABLE
+    path = run.folder / ALERTS_TABLE
     if not path.is_file():
         return None
+    rows = read_table(run.folder, run.manifest.settings_hash, "alerts").to_pylist()
     try:
-        rows = pq.read_table(path).to_pylist()
         return [AlertRecord(**(row | {"track_ids": tuple(row["track_ids"] or ())})) for row in rows]
-    except (pa.ArrowException, OSError, TypeError, KeyError) as problem:
+    except (TypeError, KeyError) as problem:
         raise InputError(f"{path} is no table of alerts ({problem}). Run `fervid alerts` again.") from None
 
 
@@ -119,11 +118,12 @@ def _timeline(run: Run, labels: list[str]) -> dict[str, Any]:
 def _frames(run: Run, frames: FrameTimes) -> dict[str, Any]:
     """Times of the analysed frames, what each shows, and where shots begin."""
     shows = np.full(len(frames.seconds), NO_FACE, np.uint8)
-    table = pq.read_table(run.folder / "faces.parquet", columns=["frame", "abstain"])
+    own = run.folder, run.manifest.settings_hash
+    table = read_table(*own, "faces", ["frame", "abstain"])
     row = np.searchsorted(frames.numbers, table["frame"].to_numpy())
     shows[row] = NOT_USED
     shows[row[usable_faces(table["abstain"])]] = USABLE
-    every = pq.read_table(run.folder / "frames.parquet", columns=["time_s", "is_cut"])
+    every = read_table(*own, "frames", ["time_s", "is_cut"])
     cuts = every["time_s"].to_numpy()[pc.fill_null(every["is_cut"], False).to_numpy(zero_copy_only=False)]
     return {"time": pack_times(frames.seconds), "shows": pack(shows, "u8"), "cuts": pack_times(cuts)}
 
@@ -132,7 +132,7 @@ def _faces(run: Run, frames: FrameTimes, labels: list[str]) -> tuple[dict[str, A
     """The faces in order of track and time, and of how many frames each one is on the page."""
     scores = [f"s_{label}" for label in labels]
     columns = ["frame", "track_id", "x", "y", "w", "h", "quality", *scores, "abstain"]
-    table = pq.read_table(run.folder / "faces.parquet", columns=columns)
+    table = read_table(run.folder, run.manifest.settings_hash, "faces", columns)
     every = max(1, -(-table.num_rows // MOST_FACES))
     row = np.searchsorted(frames.numbers, table["frame"].to_numpy())
     keep = row % every == 0

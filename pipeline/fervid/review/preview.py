@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from fervid.alerts.source import read_faces_between
 from fervid.audit import note_open_faces
@@ -192,10 +191,10 @@ def _moment_to_show(run: Run) -> float:
     """Where a thumbnail is worth most: the peak of the first alert, else the middle of what has a usable face."""
     from fervid.review.content import read_records
 
-    records = read_records(run.folder)
+    records = read_records(run)
     if records:
         return max(records, key=lambda record: (record.tier == "alert", record.peak_score)).peak_s
-    table = pq.read_table(run.folder / "timeline.parquet", columns=["start_s", "end_s", "coverage"])
+    table = run.timeline
     covered = np.flatnonzero(np.nan_to_num(table["coverage"].to_numpy().astype(float)) > 0)
     duration = float(run.manifest.video["duration_seconds"])
     if not len(covered):
@@ -221,7 +220,7 @@ def _stored_tracks(
     run: Run, start: float, end: float, scale: tuple[float, float]
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     columns = ["time_s", "track_id", "x", "y", "w", "h"]
-    rows = read_faces_between(run.folder, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
+    rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
     x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
     boxes = np.stack([x, y, x + w, y + h], axis=1) * [scale[0], scale[1], scale[0], scale[1]]
     ids, times = rows["track_id"].to_numpy(), rows["time_s"].to_numpy()

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 import anyio
-import pyarrow.dataset  # noqa: F401  Arrow loads it with the first table that is read; the first visitor should not wait
+import pyarrow.parquet  # noqa: F401  Arrow loads it with the first table that is read; the first visitor should not wait
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette

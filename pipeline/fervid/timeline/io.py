@@ -1,4 +1,4 @@
-"""Write and read the tables of a run: Parquet, zstd, split float bytes, provenance in the metadata."""
+"""Write the tables of a run: Parquet, zstd, split float bytes, provenance in the metadata."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fervid.files import file_sha256
-from fervid.storage.place import Place, is_on_disk, open_for_reading
+from fervid.storage.place import Place
 from fervid.storage.publish import written_whole
 
 ROWS_PER_GROUP = 65_536
@@ -36,11 +36,3 @@ def write_table(path: Place, table: pa.Table, metadata: Mapping[str, str]) -> st
             row_group_size=ROWS_PER_GROUP,
         )
         return file_sha256(partial)
-
-
-def read_table(path: Place) -> pa.Table:
-    """A whole table."""
-    if is_on_disk(path):
-        return pq.read_table(path)
-    with open_for_reading(path) as file:
-        return pq.read_table(file)
