@@ -27,6 +27,7 @@ from fervid import assets
 from fervid.batch.engine import Beat
 from fervid.batch.lock import locked
 from fervid.config import Settings, load_settings
+from fervid.derived import Outdated
 from fervid.device import choose_runner
 from fervid.emotion.heads import select_heads
 from fervid.emotion.plugin import find_model
@@ -54,6 +55,7 @@ from fervid.video.segments import plan_segments
 log = logging.getLogger(__name__)
 
 AV_TIME_BASE = 1_000_000
+NAMES_SHOWN = 5
 
 
 def analyze(
@@ -149,7 +151,7 @@ def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: 
     sealed = pickle.dumps((info, plan, segments), protocol=pickle.HIGHEST_PROTOCOL)
     _observer(job, sealed)
     _note_replacement(job)
-    prepare(job.folder, keep_observations=job.resume)
+    _note_outdated(job, prepare(job.folder, keep_observations=job.resume))
     to_observe = tuple(
         i for i, s in enumerate(segments) if not is_observed(observations_path(job.folder, s), job.method.observe_key)
     )
@@ -169,6 +171,17 @@ def _note_replacement(job: VideoJob) -> None:
             "%s: the result of %s in %s, made with other settings, is replaced",
             *(job.path.name, before["finished_utc"], job.folder),
         )
+
+
+def _note_outdated(job: VideoJob, outdated: Outdated) -> None:
+    """Warn of files that were made of the result before: those that went with it, and those that stay."""
+    for names, what in (
+        (outdated.removed, "was made of the result before and is removed with it"),
+        (outdated.changed, "was made of the result before and changed since: it stays, and is not of the new result"),
+    ):
+        if names:
+            shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {n} more" if (n := len(names) - NAMES_SHOWN) > 0 else "")
+            log.warning("%s: %s %s", job.folder, shown, what)
 
 
 def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | None = None) -> Observed:

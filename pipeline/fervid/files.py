@@ -6,7 +6,6 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 from fervid.errors import VideoNotFound, VideoUnreadable
 from fervid.storage.place import Place, is_on_disk, open_for_reading
@@ -29,9 +28,9 @@ class FileStatus:
         return self.modified_ns / 1e9
 
 
-def file_sha256(path: Path) -> str:
+def file_sha256(path: Place) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
+    with open_for_reading(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

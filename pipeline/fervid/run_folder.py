@@ -5,6 +5,7 @@ A folder without a manifest is not complete; observations in it are what an inte
 
 from __future__ import annotations
 
+from fervid.derived import Outdated, remove_derived
 from fervid.errors import OutputError
 from fervid.manifest import MANIFEST
 from fervid.run import PLOT
@@ -14,10 +15,6 @@ from fervid.types import Segment
 
 OBSERVATIONS = "observations"
 TABLES = ("frames", "faces", "tracks", "timeline")
-ALERTS = ("alerts.parquet", "alerts.json", "alerts.csv", "alerts.html")
-"""Made of the tables by `fervid alerts`: beside other tables they would look current. Verdicts about them stay."""
-PROFILE = ("profile.json", "profile.html", "profile.png")
-"""Made of the tables by `fervid profile`, and outdated with them."""
 
 
 def observations_path(folder: Place, segment: Segment) -> Place:
@@ -25,19 +22,23 @@ def observations_path(folder: Place, segment: Segment) -> Place:
     return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
 
 
-def prepare(folder: Place, *, keep_observations: bool) -> None:
-    """Make the folder incomplete before anything in it changes. Raises OutputError when it cannot be written."""
+def prepare(folder: Place, *, keep_observations: bool) -> Outdated:
+    """Make the folder incomplete before anything in it changes; what was made of the result before it goes with it.
+
+    Returns which files that were. Raises OutputError when the folder cannot be written.
+    """
     try:
         make_folder(folder)
         remove_file(folder / MANIFEST)
-        for name in (*ALERTS, *PROFILE):
-            remove_file(folder / name)
+        outdated = remove_derived(folder)
+        remove_file(folder / PLOT)
         if not keep_observations:
             remove_folder(folder / OBSERVATIONS)
         make_folder(folder / OBSERVATIONS)
         sweep(folder)
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+    return outdated
 
 
 def sweep(folder: Place) -> None:

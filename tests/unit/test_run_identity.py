@@ -33,7 +33,6 @@ from fervid.review.content import read_alerts, run_content
 from fervid.review.preview import Previews
 from fervid.review.report import write_reports
 from fervid.run import Run
-from fervid.run_folder import PROFILE, prepare
 from fervid.run_tables import read_table
 from fervid.summary import analysed_seconds
 from fervid.timeline.io import write_table
@@ -168,13 +167,6 @@ def test_a_table_that_cannot_be_read_is_one_line(run: Run, damage: str) -> None:
 
 def test_a_run_is_shown_in_a_line(run: Run) -> None:
     assert repr(run) == f"<Run {str(run.folder)!r} of 'clip.mp4', complete>"
-
-
-def test_a_profile_goes_with_the_tables_that_it_speaks_of(tmp_path: Path) -> None:
-    for name in PROFILE:
-        (tmp_path / name).write_text("old")
-    prepare(tmp_path, keep_observations=True)
-    assert not list(tmp_path.glob("profile*"))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from fervid.alerts.scan import RunAlerts
 from fervid.alerts.source import read_faces_between
 from fervid.alerts.strip import draw_strip
 from fervid.audit import note_open_faces
+from fervid.derived import note_derived
 from fervid.errors import OutputError
 from fervid.files import file_sha256
 from fervid.opencv import cv2
@@ -86,6 +87,7 @@ def write_evidence(
         written.append(_write_one(run, record, folder, video, rolls[record.rule], blur, bar))
     contents = {f"{item.folder.name}/{name}": item.folder / name for item in written for name in item.names}
     write_bundle(run.folder / BUNDLE, contents, _about(found, video, records, blur))
+    note_derived(run.folder, [*contents.values(), run.folder / BUNDLE])
     return written
 
 

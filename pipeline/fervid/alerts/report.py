@@ -16,6 +16,7 @@ from fervid.alerts.records import NEEDS_REVIEW, AlertRecord, clock
 from fervid.alerts.report_pictures import pictures
 from fervid.alerts.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
 from fervid.alerts.scan import RunAlerts, write_text
+from fervid.derived import note_derived
 from fervid.errors import OutputError
 
 REPORT = "alerts.html"
@@ -64,6 +65,7 @@ def write_report(found: Sequence[RunAlerts], folder: Path) -> Path:
         write_text(page, make_report(found, folder))
     except OSError as problem:
         raise OutputError(f"{page} cannot be written ({problem.strerror}). Check its folder.") from None
+    note_derived(folder, [page])
     return page
 
 

@@ -26,6 +26,7 @@ from fervid.alerts.source import (
     read_frame_times,
     read_samples,
 )
+from fervid.derived import note_derived
 from fervid.errors import InputError, OutputError
 from fervid.manifest import MANIFEST
 from fervid.run import Run, open_run
@@ -161,7 +162,9 @@ def write_alerts(found: RunAlerts) -> list[Path]:
         write_text(folder / ALERTS_CSV, alerts_csv(found.records))
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
-    return [folder / name for name in (ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV)]
+    written = [folder / name for name in (ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV)]
+    note_derived(folder, written)
+    return written
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from fervid.annotate.marks import StoredFaces
 from fervid.audit import note_open_faces
+from fervid.derived import note_derived
 from fervid.errors import InputError
 from fervid.opencv import cv2
 from fervid.overlay.faces import FaceDrawer, text_size
@@ -85,6 +86,7 @@ def annotate_run(
         start_time_seconds=run.manifest.start_time_s,
         max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
     )
+    note_derived(run.folder, [target])
     return target
 
 

@@ -135,13 +135,14 @@ def alerts_of_run(folder: Place, rules: RuleSet) -> RunAlerts:
     """Scan a run that was just analysed, write its alerts and their page beside its tables."""
     from fervid.alerts.report import write_report
     from fervid.alerts.scan import scan_run, write_alerts
+    from fervid.derived import NOTES as DERIVED_NOTES
     from fervid.run import open_run
 
     run = open_run(folder)
     found = scan_run(run, rules)
     written = [*write_alerts(found), write_report([found], run.folder)]
     if not is_on_disk(folder):
-        for file in written:
+        for file in (*written, run.folder / DERIVED_NOTES):
             write_whole(folder / file.name, file.read_bytes())
     return found
 

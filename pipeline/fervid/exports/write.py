@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fervid.derived import note_derived
 from fervid.errors import ConfigError, OutputError
 from fervid.exports import ENDINGS, FORMATS
 from fervid.exports.source import TABLES, RunTables, open_tables
@@ -44,6 +45,7 @@ def export_runs(
                 write_whole(path, content)
             except OSError as problem:
                 raise OutputError(f"{path} cannot be written ({problem.strerror}). Use another --out.") from None
+            note_derived(folder, [path])
             written.append(path)
     return written
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from fervid.derived import note_derived
 from fervid.errors import InputError, OutputError
 from fervid.manifest import MANIFEST
 from fervid.profile.features import profile_features
@@ -57,7 +58,7 @@ def profile_runs(folders: Sequence[Path], genres: Genres) -> list[Profiled]:
         profile = profile_run(folder)
         tags = suggest_tags(profile, genres)
         try:
-            profile.write(folder, genres=[asdict(tag) for tag in tags])
+            note_derived(folder, [profile.write(folder, genres=[asdict(tag) for tag in tags])])
         except OSError as problem:
             raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
         profiled.append(Profiled(folder, profile, tags))
@@ -86,6 +87,7 @@ def write_sheet(done: Profiled, *, blur: Blur = "all") -> tuple[Path, Path]:
     page, picture = done.folder / SHEET_PAGE, done.folder / SHEET_PICTURE
     _write(page, sheet_page(profile, done.tags, figures, remark).encode())
     _write(picture, draw_sheet(profile, stills, lines))
+    note_derived(done.folder, [page, picture])
     return page, picture
 
 

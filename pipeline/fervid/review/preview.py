@@ -19,6 +19,7 @@ import numpy as np
 
 from fervid.alerts.source import read_faces_between
 from fervid.audit import note_open_faces
+from fervid.derived import note_derived
 from fervid.errors import InputError, OutputError
 from fervid.opencv import cv2
 from fervid.privacy.covers import HELD_SECONDS, FaceCovers
@@ -77,6 +78,7 @@ class Previews:
             start_time_seconds=run.manifest.start_time_s,
             max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
         )
+        note_derived(run.folder, [target])
         return target
 
     def thumbnail(self, run: Run) -> Path:
@@ -98,6 +100,7 @@ class Previews:
         partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         partial.write_bytes(data.tobytes())
         partial.replace(target)
+        note_derived(run.folder, [target])
         return target
 
     def _place(self, run: Run, name: str, suffix: str) -> Path:

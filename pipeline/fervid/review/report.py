@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid.alerts.scan import find_runs, write_text
+from fervid.derived import note_derived
 from fervid.errors import OutputError
 from fervid.manifest import printable
 from fervid.palette import label_colours
@@ -101,4 +102,5 @@ def _write(path: Path, text: str) -> Path:
         write_text(path, text)
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+    note_derived(path.parent, [path])
     return path

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.batch.lock import locked
 from fervid.batch.report import WAITING
+from fervid.derived import NOTES as DERIVED_NOTES
 from fervid.errors import ConfigError, InputError, OutputInUse
 from fervid.manifest import MANIFEST, manifest_content
 from fervid.run import PLOT, RUN_NAME
-from fervid.run_folder import ALERTS, OBSERVATIONS, TABLES
+from fervid.run_folder import OBSERVATIONS, TABLES
 from fervid.storage.claim import CLOCK, LEASE_SECONDS, LOCK, modified, read_claim, store_time
 from fervid.storage.place import Place, is_on_disk, names_in, remove_file
 from fervid.storage.publish import PART
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from upath import UPath
 
 BATCH = "batch"
-OWN_FILES = frozenset((PLOT, *ALERTS, *(f"{table}.parquet" for table in TABLES)))
+ALERTS = ("alerts.parquet", "alerts.json", "alerts.csv", "alerts.html")
+OWN_FILES = frozenset((PLOT, DERIVED_NOTES, *ALERTS, *(f"{table}.parquet" for table in TABLES)))
 """What an analysis publishes into a run folder and makes again, besides observations and the manifest."""
 
 
