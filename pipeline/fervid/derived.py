@@ -1,8 +1,8 @@
 """Files that commands make of a run's tables, noted in the run's folder: they go when other tables take their place.
 
 An alert list, a report or an annotated video of an earlier analysis would pass for those of the new one.
-`derived.jsonl` has a line per file that fervid wrote: its name within the folder and its SHA-256. A file that is not listed, or was
-changed since, is not fervid's and stays. Knows no form of these files.
+`derived.jsonl` has a line per file that fervid wrote: its name within the folder and its SHA-256. A file that is not
+listed, or was changed since, is not fervid's and stays. Knows no form of these files.
 """
 
 from __future__ import annotations
