@@ -12,7 +12,7 @@ from served import TOKEN, Served
 
 CHROMIUM = os.environ.get("FERVID_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 SIZE = {"width": 1280, "height": 860}
-PATIENCE_MS, POLL_MS = 30_000, 20
+PATIENCE_MS, POLL_MS = 60_000, 20
 OPTIONS = {"viewport": SIZE, "color_scheme": "light", "reduced_motion": "reduce"}
 
 

@@ -32,7 +32,7 @@ def run_fervid(
         env=os.environ | {"PYTHONPATH": str(SOURCE)} | (environment or {}),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

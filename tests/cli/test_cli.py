@@ -21,12 +21,12 @@ import fervid
 from runner import SOURCE, run_fervid
 from synthetic import constant_rate, empty_picture, write_video
 
-HEAVY = ("tensorflow", "keras", "ray", "cv2", "pandas", "matplotlib", "rich")
+HEAVY = ("tensorflow", "keras", "ray", "cv2", "numpy", "pyarrow", "pydantic", "av", "pandas", "matplotlib", "rich")
 
 
-def modules_after(code: str) -> tuple[set[str], float]:
-    """Modules that a fresh interpreter has loaded after `code`, and the CPU seconds it took."""
-    script = f"import sys, time; t = time.process_time(); {code}; print(time.process_time() - t, *sys.modules)"
+def modules_after(code: str) -> set[str]:
+    """Modules that a fresh interpreter has loaded after `code`."""
+    script = f"import sys; {code}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=os.environ | {"PYTHONPATH": str(SOURCE)},
@@ -34,26 +34,25 @@ def modules_after(code: str) -> tuple[set[str], float]:
         text=True,
         check=True,
     )
-    seconds, *modules = done.stdout.split()
-    return set(modules), float(seconds)
+    return set(done.stdout.split())
 
 
 @pytest.mark.parametrize("code", ["import fervid", "import fervid.cli"])
-def test_importing_is_quick_and_loads_nothing_heavy(code: str) -> None:
-    modules, seconds = modules_after(code)
+def test_importing_loads_nothing_heavy(code: str) -> None:
+    modules = modules_after(code)
+    assert "fervid" in modules
     assert not modules & set(HEAVY)
-    assert seconds < 0.3
 
 
 def test_analysing_never_loads_tensorflow() -> None:
-    modules, _ = modules_after(
+    modules = modules_after(
         "import fervid.analysis, fervid.emotion.litert, fervid.detect.haar, fervid.track.iou, fervid.timeline.plot"
     )
     assert not modules & {"tensorflow", "keras", "ray"}
     assert "cv2" in modules
 
 
-def test_help_names_every_command_and_needs_little_time() -> None:
+def test_help_names_every_command() -> None:
     done = run_fervid("--help")
     assert done.returncode == 0
     for command in ("analyze", "demo", "train", "evaluate", "config"):
@@ -113,7 +112,8 @@ def test_a_part_is_as_fast_as_its_seconds_and_a_log_holds_no_bar(tmp_path: Path)
     assert done.stderr == ""
     times, took = re.search(r"(\S+) times real time: 1\.0 s of video in (\S+) s, start-up", done.stdout).groups()  # type: ignore[union-attr]
     assert float(took) <= waited + 0.1
-    assert float(times) == pytest.approx(1 / float(took), rel=0.15)
+    # Both are rounded: the time to .1 s, the ratio to two digits.
+    assert 0.95 / (float(took) + 0.05) <= float(times) <= 1.05 / max(1e-9, float(took) - 0.05)
 
 
 def test_a_batch_ends_with_what_a_reviewer_needs_and_names_a_result_that_it_replaces(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_printed_address_answers_until_the_command_is_stopped(tmp_path: Path
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(address.partition("?")[0], timeout=30)
         started.send_signal(signal.SIGINT)
-        _, errors = started.communicate(timeout=30)
+        _, errors = started.communicate(timeout=120)
         assert started.returncode == 130
         assert errors == "fervid: stopped serving; every verdict that was given is saved\n"
 

@@ -56,7 +56,7 @@ def test_the_blocks_of_python_run(demo: Path, tmp_path: Path) -> None:
         env={"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -228,7 +228,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, sampl
         [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     )
     observations = None
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         observations = (
             next((tmp_path / "killed").glob("*/observations"), None) if (tmp_path / "killed").exists() else None

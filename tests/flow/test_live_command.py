@@ -41,7 +41,7 @@ def test_ctrl_c_ends_the_view_with_what_is_true(live_clip: Path, tmp_path: Path,
         for _ in range(3):
             assert json.loads(started.stdout.readline())["type"] == "frame"
         started.send_signal(signal.SIGINT)
-        _, errors = started.communicate(timeout=60)
+        _, errors = started.communicate(timeout=120)
     assert started.returncode == 130, errors
     assert "goes on from there" not in errors
     assert "frames analysed" in errors

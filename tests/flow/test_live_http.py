@@ -72,7 +72,7 @@ def camera() -> Iterator[MjpegCamera]:
         one.unplug()
 
 
-def next_moments(session: LiveSession, n: int, *, within_seconds: float = 20.0) -> list[Moment]:
+def next_moments(session: LiveSession, n: int, *, within_seconds: float = 120.0) -> list[Moment]:
     found: list[Moment] = []
     deadline = time.monotonic() + within_seconds
     while len(found) < n:
@@ -90,7 +90,7 @@ def test_a_camera_that_is_lost_is_connected_to_again_and_time_goes_on() -> None:
         with LiveSession(address, settings=settings("detect.detector=fake"), device="cpu") as session:
             before = next_moments(session, 8)
             source.unplug()
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 120
             while not session.capture.status.text.startswith("lost"):
                 assert time.monotonic() < deadline
                 session.step()
@@ -115,7 +115,7 @@ def test_a_webcam_is_read_and_opened_again_when_it_stops(live_clip: Path, monkey
     monkeypatch.setattr(cv2, "VideoCapture", lambda _number: capture(str(live_clip)))
     with LiveSession("0", settings=settings("track.min_faces=1"), device="cpu") as session:
         found = next_moments(session, 4)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 120
         while session.capture.status.reconnects == 0:
             assert time.monotonic() < deadline
             session.step()

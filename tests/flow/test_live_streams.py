@@ -68,7 +68,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("streams") / "clip.mp4", constant_rate(20), moving_face)
 
 
-def moments_until(session: LiveSession, condition: object, *, within_seconds: float = 30.0) -> list[Moment]:
+def moments_until(session: LiveSession, condition: object, *, within_seconds: float = 120.0) -> list[Moment]:
     found: list[Moment] = []
     deadline = time.monotonic() + within_seconds
     while not condition(found):  # type: ignore[operator]
@@ -137,20 +137,23 @@ def test_a_window_shows_it_and_a_key_quits(clip: Path, tmp_path: Path) -> None:
         pytest.skip("no virtual desktop (apt-get install xvfb xdotool)")
     display = f":{90 + os.getpid() % 9}"
     with running("Xvfb", display, "-screen", "0", "1280x800x24", "-nolisten", "tcp"):
-        time.sleep(2)
+        deadline = time.monotonic() + 120
+        while not Path(f"/tmp/.X11-unix/X{display[1:]}").exists():
+            assert time.monotonic() < deadline, "the virtual desktop did not start"
+            time.sleep(0.05)
         environment = os.environ | {"PYTHONPATH": str(SOURCE), "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         arguments = ["live", str(clip), "--loop", "--view", "window", "--stills", str(tmp_path), "--stop-after", "60"]
         process = subprocess.Popen(
             [sys.executable, "-c", START, *arguments], env=environment, stderr=subprocess.PIPE, text=True
         )
         try:
-            deadline = time.monotonic() + 40
+            deadline = time.monotonic() + 120
             while not _press(display, "s") or not list(tmp_path.glob("*.jpg")):
                 assert time.monotonic() < deadline
                 assert process.poll() is None, process.stderr.read() if process.stderr else ""
                 time.sleep(0.5)
             _press(display, "q")
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=120)
         finally:
             process.kill()
             process.wait(10)
@@ -164,7 +167,7 @@ def _press(display: str, key: str) -> bool:
         ["xdotool", "search", "--name", "fervid live", "windowfocus", "--sync", "key", key],
         env=os.environ | {"DISPLAY": display},
         capture_output=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     return done.returncode == 0

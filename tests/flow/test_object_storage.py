@@ -86,7 +86,7 @@ def test_a_killed_writer_is_found_and_the_same_command_goes_on_without_duplicate
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while sum("long-" in name and "observations" in name for name in objects_below(out)) < 3:
         assert time.monotonic() < until
         assert process.poll() is None, "the run ended before it could be killed"

