@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import asdict, dataclass
@@ -41,6 +42,12 @@ class Run:
         video = PurePath(self.manifest.video_path).name
         return f"<Run {str(self.folder)!r} of {video!r}, {self.manifest.status}>"
 
+    def _repr_html_(self) -> str:
+        """The run in a notebook: its summary, and its plot where it has one of its own."""
+        from fervid.notebook import run_html
+
+        return run_html(self.summary(), self._plot())
+
     @property
     def frames(self) -> pa.Table:
         """One row per analysed frame, faces or not."""
@@ -69,6 +76,14 @@ class Run:
                 self.timeline, self.faces, self.tracks, self.manifest.model["labels"]
             )
         return summarise(content, self.folder, was_there=self.was_there)
+
+    def _plot(self) -> bytes | None:
+        """The plot of this run; None where none was drawn, or where another run has replaced it."""
+        try:
+            content = (self.folder / PLOT).read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == self.manifest.outputs.get(PLOT) else None
 
     def _table(self, name: str) -> pa.Table:
         return read_table(self.folder, self.manifest.settings_hash, name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -167,6 +169,20 @@ def test_a_table_that_cannot_be_read_is_one_line(run: Run, damage: str) -> None:
 
 def test_a_run_is_shown_in_a_line(run: Run) -> None:
     assert repr(run) == f"<Run {str(run.folder)!r} of 'clip.mp4', complete>"
+
+
+def test_a_notebook_shows_a_run_with_its_own_plot_alone(run: Run) -> None:
+    plot = b"\x89PNG of this run"
+    (run.folder / "timeline.png").write_bytes(plot)
+    outputs = {"timeline.png": hashlib.sha256(plot).hexdigest()}
+    named = replace(run.manifest, outputs=outputs, video_path="/videos/<b>clip.mp4")
+    shown = replace(run, manifest=named)._repr_html_()
+    assert base64.b64encode(plot).decode() in shown
+    assert "&lt;b&gt;clip.mp4, 20.0 s, complete" in shown
+    assert "100 in 1 track; a usable face in 100% of the time" in shown
+    assert "peak 0.90 at 5.0 s, track 0" in shown
+    (run.folder / "timeline.png").write_bytes(b"of another run")
+    assert "<img" not in replace(run, manifest=named)._repr_html_()
 
 
 @pytest.mark.parametrize(
