@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-_TEXTS = ["stopped; what is finished is kept, and the same command goes on from there"]
+import sys
+
+RESUMES = "stopped; what is finished is kept, and the same command goes on from there"
+CHANGED_NOTHING = "stopped; nothing was changed"
+STARTS_ANEW = "stopped; the same command starts anew"
+TEXTS = {
+    "analyze": RESUMES,
+    "train": RESUMES,
+    "tune": RESUMES,
+    "bench": CHANGED_NOTHING,
+    "config": CHANGED_NOTHING,
+    "data": CHANGED_NOTHING,
+    "evidence": CHANGED_NOTHING,
+    "query": CHANGED_NOTHING,
+    "purge": "stopped; purge.jsonl lists what was removed, and the same command removes the rest",
+    "help": "stopped",
+    "": "stopped",
+}
+"""By command: what is true of it whenever it is stopped. All others start anew."""
+
+_own_texts: list[str] = []
+
+
+def command_of(arguments: list[str]) -> str:
+    """The command among the words of a command line; empty where there is none."""
+    return next((word for word in arguments if not word.startswith("-")), "")
 
 
 def stop_text() -> str:
     """The line to print; empty when the command prints its own."""
-    return _TEXTS[-1]
+    return _own_texts[-1] if _own_texts else TEXTS.get(command_of(sys.argv[1:]), STARTS_ANEW)
 
 
 def print_when_stopped(text: str) -> None:
     """Print `text` instead from now on; nothing for an empty one."""
-    _TEXTS.append(text)
+    _own_texts.append(text)

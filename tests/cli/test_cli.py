@@ -52,6 +52,23 @@ def test_analysing_never_loads_tensorflow() -> None:
     assert "cv2" in modules
 
 
+@pytest.mark.parametrize("words", [(), ("analyze",), ("alerts", "review")])
+def test_help_may_be_a_word(words: tuple[str, ...]) -> None:
+    as_word, as_option = run_fervid("help", *words), run_fervid(*words, "--help")
+    assert (as_word.returncode, as_word.stdout) == (0, as_option.stdout)
+    assert as_word.stdout.startswith("Usage: fervid")
+    unknown = run_fervid("help", "analyse")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+
+
+def test_every_text_of_an_interrupt_is_of_a_command() -> None:
+    from fervid.cli import app
+    from fervid.interrupt import TEXTS
+
+    names = {one.name or one.callback.__name__ for one in app.registered_commands}  # type: ignore[union-attr]
+    assert set(TEXTS) - {"", "help"} <= names | {group.name for group in app.registered_groups}
+
+
 def test_help_names_every_command() -> None:
     done = run_fervid("--help")
     assert done.returncode == 0
@@ -332,7 +349,18 @@ def test_an_interrupted_analysis_says_so_and_leaves_no_manifest(tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupt_while_a_command_is_still_being_imported_is_one_line_too() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--version"], "stopped"),
+        (["-v", "analyze", "x.mp4"], "stopped; what is finished is kept, and the same command goes on from there"),
+        (["query", "SELECT 1"], "stopped; nothing was changed"),
+        (["export", "outputs"], "stopped; the same command starts anew"),
+        (["purge"], "stopped; purge.jsonl lists what was removed, and the same command removes the rest"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_an_interrupt_at_any_moment_is_one_line_that_is_true(arguments: list[str], says: str) -> None:
     spoil = """
 import os, signal, sys
 class Interrupt:
@@ -342,11 +370,9 @@ class Interrupt:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Interrupt())
 """
-    done = run_fervid("--version", before=spoil)
+    done = run_fervid(*arguments, before=spoil)
     assert done.returncode == 130
-    assert done.stderr.splitlines() == [
-        "fervid: stopped; what is finished is kept, and the same command goes on from there"
-    ]
+    assert done.stderr.splitlines() == [f"fervid: {says}"]
 
 
 def test_the_package_runs_as_a_module() -> None:

@@ -84,10 +84,12 @@ def write_evidence(
         except OSError as problem:
             raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
         bar = f"evidence {number} of {len(records)}" if progress else ""
-        written.append(_write_one(run, record, folder, video, rolls[record.rule], blur, bar))
+        files = _write_one(run, record, folder, video, rolls[record.rule], blur, bar)
+        note_derived(run.folder, [folder / name for name in files.names])
+        written.append(files)
     contents = {f"{item.folder.name}/{name}": item.folder / name for item in written for name in item.names}
     write_bundle(run.folder / BUNDLE, contents, _about(found, video, records, blur))
-    note_derived(run.folder, [*contents.values(), run.folder / BUNDLE])
+    note_derived(run.folder, [run.folder / BUNDLE])
     return written
 
 

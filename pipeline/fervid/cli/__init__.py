@@ -32,6 +32,7 @@ from fervid.cli.targets import targets
 from fervid.cli.train import train
 from fervid.cli.tune import tune
 from fervid.errors import ConfigError, FervidError
+from fervid.interrupt import command_of
 from fervid.log import one_line, start_logging
 from fervid.storage.place import EXTRAS, SCHEME_END, is_url
 from fervid.storage.trouble import storage_error
@@ -85,7 +86,7 @@ def options(
 def main() -> None:
     """Run a command; the only place where errors become messages and exit codes."""
     try:
-        arguments = _general_options_first(sys.argv[1:])
+        arguments = _help_as_an_option(_general_options_first(sys.argv[1:]))
         _refuse_stores(arguments)
         app(args=arguments, standalone_mode=True)
     except FervidError as error:
@@ -109,9 +110,17 @@ def _general_options_first(arguments: list[str]) -> list[str]:
     return [*general, *(word for word in arguments[:end] if word not in GENERAL_OPTIONS), *arguments[end:]]
 
 
+def _help_as_an_option(arguments: list[str]) -> list[str]:
+    """`fervid help COMMAND` as `fervid COMMAND --help`."""
+    if command_of(arguments) != "help":
+        return arguments
+    place = arguments.index("help")
+    return [*arguments[:place], *arguments[place + 1 :], "--help"]
+
+
 def _refuse_stores(arguments: list[str]) -> None:
     """Say that a command cannot read object stores, whose names it would take for paths that do not exist."""
-    command = next((word for word in arguments if not word.startswith("-")), "")
+    command = command_of(arguments)
     stores = [word for word in arguments if is_url(word) and word.partition(SCHEME_END)[0] in EXTRAS]
     if stores and command not in READ_STORES:
         known = ", ".join(READ_STORES)
