@@ -9,6 +9,7 @@ import pytest
 
 from alert_runs import face, make_run
 from fervid.exports import ENDINGS, FORMATS
+from fervid.exports.write import export_runs
 from runner import run_fervid
 
 
@@ -57,8 +58,7 @@ def test_without_a_format_the_formats_are_listed(run: Path) -> None:
 
 def test_no_format_overwrites_the_file_of_another(run: Path, tmp_path: Path) -> None:
     for form in FORMATS:
-        done = run_fervid("export", str(run), "--format", form, "-o", str(tmp_path / "ex"))
-        assert done.returncode == 0, done.stderr
+        export_runs([run], [form], out=tmp_path / "ex")
     assert len(list((tmp_path / "ex").iterdir())) == len(FORMATS)
 
 
