@@ -32,23 +32,31 @@ from robustness import decode
 
 REGION_MARGIN = 0.5
 SURE = ("high", "medium")
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Region:
-    """What lies around a face: gray uint8 (h, w), the face's box float32 (4,) within it, and its range."""
+    """What lies around a face: gray uint8 (h, w), the face's box float32 (4,) within it, its range, and the shape of
+    the detector's boxes."""
 
     gray: np.ndarray
     box: np.ndarray
     is_full_range: bool
+    box_shape: float
 
     def crop(self, side_px: int, margin: float) -> np.ndarray:
         """The face as the program cuts it out, uint8 (S, S)."""
         assert margin <= REGION_MARGIN, margin
-        return crop_faces(self.gray, self.box[None], side_px=side_px, margin=margin, is_full_range=self.is_full_range)[
-            0
-        ]
+        (crop,) = crop_faces(
+            self.gray,
+            self.box[None],
+            side_px=side_px,
+            margin=margin,
+            is_full_range=self.is_full_range,
+            box_shape=self.box_shape,
+        )
+        return crop
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,9 @@ def _read_clip(folder: Path, row: dict[str, str], settings: Settings) -> Clip:
         duration = run.manifest.video["duration_seconds"]
     faces = face_arrays(observations)
     pictures = decode(folder / row["file"], observations)
-    regions = [_region(*pictures[at], box) for at, box in zip(faces["row"].tolist(), faces["boxes"], strict=True)]
+    shape = make_detector(settings.detect.detector, settings.detect.chosen_options).box_shape
+    at_rows = zip(faces["row"].tolist(), faces["boxes"], strict=True)
+    regions = [_region(*pictures[at], box, shape) for at, box in at_rows]
     return Clip(row["file"], row["emotion"], observations, duration, tuple(regions))
 
 
@@ -138,10 +148,11 @@ def _read_still(folder: Path, row: dict[str, str], settings: Settings) -> Still:
     """The largest face that a search of the whole photograph finds."""
     gray = cv2.imread(str(folder / row["file"]), cv2.IMREAD_GRAYSCALE)
     detect = settings.detect
+    detector = make_detector(detect.detector, detect.chosen_options)
     _, found, _ = next(
         detect_faces(
             iter([Frame(0, 0, Fraction(1), 0.0, gray, False, True)]),
-            make_detector(detect.detector, detect.chosen_options),
+            detector,
             search=SearchPlan(full_search_seconds=0),
             work=SearchWork(),
             min_face_px=detect.min_face_px,
@@ -154,14 +165,14 @@ def _read_still(folder: Path, row: dict[str, str], settings: Settings) -> Still:
     if not len(boxes):
         return Still(row["file"], row["emotion"], None)
     largest = boxes[np.argmax((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))]
-    return Still(row["file"], row["emotion"], _region(gray, True, largest))
+    return Still(row["file"], row["emotion"], _region(gray, True, largest, detector.box_shape))
 
 
-def _region(gray: np.ndarray, is_full_range: bool, box: np.ndarray) -> Region:
+def _region(gray: np.ndarray, is_full_range: bool, box: np.ndarray, box_shape: float) -> Region:
     """The part of a picture around a box. It ends where the picture does, so that crops repeat the same edges."""
     height, width = gray.shape
-    x0, y0, x1, y1 = np.round(pad_boxes(box[None], REGION_MARGIN + 0.05)[0]).astype(int)
+    x0, y0, x1, y1 = np.round(pad_boxes(box[None], REGION_MARGIN + 0.2, REGION_MARGIN + 0.05)[0]).astype(int)
     x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
     x1, y1 = max(min(x1, width), x0 + 1), max(min(y1, height), y0 + 1)
     offset = np.array([x0, y0, x0, y0], np.float32)
-    return Region(gray[y0:y1, x0:x1].copy(), box - offset, is_full_range)
+    return Region(gray[y0:y1, x0:x1].copy(), box - offset, is_full_range, box_shape)

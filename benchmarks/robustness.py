@@ -31,6 +31,7 @@ import pyarrow as pa
 import fervid
 from fervid import assets
 from fervid.config import Settings
+from fervid.detect import make_detector
 from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.crops import crop_faces
 from fervid.emotion.model import ModelInfo, load_model_info
@@ -102,6 +103,7 @@ class Clip:
     observations: pa.Table
     duration_seconds: float
     pictures: dict[int, tuple[np.ndarray, bool]]
+    box_shape: float
 
 
 def main() -> None:
@@ -145,6 +147,7 @@ def main() -> None:
 def read_clips(folder: Path, model: str) -> Iterator[Clip]:
     """Every clip of `labels.csv`, analysed once for its boxes and decoded once for its pictures."""
     settings = fervid.load_settings(options={"emotion.model": model}, environment={})
+    detector = make_detector(settings.detect.detector, settings.detect.chosen_options)
     with (folder / "labels.csv").open(encoding="utf-8") as file:
         labelled = list(csv.DictReader(file))
     for row in labelled:
@@ -156,7 +159,8 @@ def read_clips(folder: Path, model: str) -> Iterator[Clip]:
             observations = observations.append_column(THUMBNAIL, thumbnails)
             duration = run.manifest.video["duration_seconds"]
         pictures = decode(folder / row["file"], observations)
-        yield Clip(row["file"], row["emotion"], row["confidence"] == "high", observations, duration, pictures)
+        is_sure = row["confidence"] == "high"
+        yield Clip(row["file"], row["emotion"], is_sure, observations, duration, pictures, detector.box_shape)
 
 
 def decode(path: Path, observations: pa.Table) -> dict[int, tuple[np.ndarray, bool]]:
@@ -192,6 +196,7 @@ def score(clip: Clip, classifier: Classifier, info: ModelInfo, margin: float, de
             side_px=info.input_side_px,
             margin=margin,
             is_full_range=is_full_range,
+            box_shape=clip.box_shape,
         )
         logits.append(classifier.predict(crops).ravel())
     column = clip.observations.schema.get_field_index("logits")

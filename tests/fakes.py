@@ -17,6 +17,7 @@ from fervid.emotion.model import ModelInfo
 class BrightSquareDetector:
     """Finds the one bright square that `square_picture` draws."""
 
+    box_shape = 1.0
     smallest_face_px = 1000  # never shrink: the square is found in the frame itself
 
     searches_windows = True

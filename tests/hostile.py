@@ -71,6 +71,7 @@ class HostileDetector:
     Options = DetectorOptions
 
     smallest_face_px = 1000
+    box_shape = 1.0
 
     searches_windows = True
 

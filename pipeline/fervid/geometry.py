@@ -15,9 +15,10 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0))
 
 
-def pad_boxes(boxes: np.ndarray, margin: float) -> np.ndarray:
-    """Boxes grown on every side by `margin` times their own width and height; may leave the frame."""
-    size = (boxes[:, 2:] - boxes[:, :2]) * margin
+def pad_boxes(boxes: np.ndarray, across: float, down: float) -> np.ndarray:
+    """Boxes grown by `across` times their width to the left and right, and by `down` times their height above and
+    below; may leave the frame."""
+    size = (boxes[:, 2:] - boxes[:, :2]) * np.array([across, down], boxes.dtype)
     return np.concatenate([boxes[:, :2] - size, boxes[:, 2:] + size], axis=1)
 
 

@@ -133,9 +133,9 @@ class Observer:
 
     def cut_out(self, segment: Segment, ledger: Ledger) -> Generator[FaceCrops, None, None]:
         """The same up to the classifier: the crops of every sampled frame."""
-        timed, margin = self._clock.timed, self._settings.emotion.crop_margin
+        timed, margin, shape = self._clock.timed, self._settings.emotion.crop_margin, self._detector.box_shape
         found = timed(self._found(segment, ledger), "detect")
-        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin), "crop")
+        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin, box_shape=shape), "crop")
         return ahead(cut, n_items=self._crops_ahead, name="detect")
 
     def _found(self, segment: Segment, ledger: Ledger) -> Iterator[tuple[Frame, Detections, np.ndarray]]:

@@ -157,7 +157,7 @@ def test_boxes_overlap_by_a_share_and_stay_in_the_frame(
     assert overlap.shape == (len(a), len(b))
     assert ((overlap >= 0) & (overlap <= 1 + 1e-9)).all()
     np.testing.assert_allclose(overlap, iou_matrix(b, a).T)
-    clipped = clip_boxes(pad_boxes(a, margin), width, height)
+    clipped = clip_boxes(pad_boxes(a, margin, margin), width, height)
     assert (clipped >= 0).all()
     assert (clipped <= [width, height, width, height]).all()
 

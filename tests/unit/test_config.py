@@ -202,7 +202,8 @@ def test_a_setting_of_the_cheap_half_leaves_the_hash_of_the_expensive_half(assig
 
 
 @pytest.mark.parametrize(
-    "assignment", ["video.fps=4", "detect.haar.min_neighbours=2", "emotion.crop_margin=0.1", "emotion.flip=true"]
+    "assignment",
+    ["video.fps=4", "detect.centerface.score_threshold=0.4", "emotion.crop_margin=0.1", "emotion.flip=true"],
 )
 def test_a_setting_of_the_expensive_half_changes_its_hash(assignment: str) -> None:
     default, changed = _settings(), _settings(assignment)

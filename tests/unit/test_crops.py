@@ -21,6 +21,14 @@ def with_repeated_edges(box: tuple[int, int, int, int]) -> np.ndarray:
     return np.pad(GRAY, 50, mode="edge")[y0:y1, x0:x1]
 
 
+def test_a_narrow_box_is_widened_around_its_middle_to_the_shape_that_the_detector_names() -> None:
+    boxes, square = np.array([(4, 2, 6, 6)], np.float32), np.array([(3, 2, 7, 6)], np.float32)
+    for margin in (0.0, 0.25):
+        given = {"side_px": 8, "margin": margin, "is_full_range": True}
+        widened = crop_faces(GRAY, boxes, box_shape=0.5, **given)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(widened, crop_faces(GRAY, square, **given))  # type: ignore[arg-type]
+
+
 def test_no_boxes_give_no_crops() -> None:
     crops = crop_faces(GRAY, NONE, side_px=48, margin=0.1, is_full_range=False)
     assert (crops.shape, crops.dtype) == ((0, 48, 48), np.uint8)

@@ -129,7 +129,9 @@ def test_between_two_faces_that_come_at_far_ends_nothing_is_scanned() -> None:
 
 def test_larger_faces_are_scanned_for_more_often_by_their_shares() -> None:
     def n_scans(*shares: float) -> int:
-        plan = SearchPlan(full_search_seconds=0.8, octave_shares=shares, still_level=0, keep_lost_seconds=0)
+        plan = SearchPlan(
+            full_search_seconds=0.8, octave_shares=shares, quiet_factor=1.0, still_level=0, keep_lost_seconds=0
+        )
         return searched(lambda _: empty_picture(), 9, plan)[1].full_searches
 
     octaves = 4

@@ -58,13 +58,13 @@ def test_the_overlap_matrix_has_a_row_for_each_first_box() -> None:
 def test_a_margin_grows_a_box_by_a_share_of_each_side(
     box: tuple[float, float, float, float], margin: float, expected: tuple[float, float, float, float]
 ) -> None:
-    grown = pad_boxes(boxes(box), margin)
+    grown = pad_boxes(boxes(box), margin, margin)
     assert grown.dtype == np.float32
     np.testing.assert_array_equal(grown, [expected])
 
 
 def test_no_boxes_stay_no_boxes() -> None:
-    assert pad_boxes(NONE, 0.3).shape == (0, 4)
+    assert pad_boxes(NONE, 0.3, 0.3).shape == (0, 4)
     assert clip_boxes(NONE, 100, 50).shape == (0, 4)
 
 

@@ -86,6 +86,7 @@ class WeakNetwork:
     """Sees a sure face once, and one far below the threshold in every crop from then on."""
 
     smallest_face_px = 15
+    box_shape = 1.0
     searches_windows = False
     sure_confidence = 0.3
     n_scans = 0

@@ -98,7 +98,9 @@ def test_faces_are_cut_from_the_frame_and_the_thumbnail_from_the_small_picture()
     detections = Detections(3, 120, 0.12, False, boxes, np.ones(1, np.float32))
     nothing = Detections(4, 160, 0.16, False, boxes[:0], np.ones(0, np.float32))
     small = np.full((90, 160), 55, np.uint8)
-    one, none = cut_out_faces(iter([(frame, detections, small), (frame, nothing, small)]), side_px=4, margin=0.0)
+    one, none = cut_out_faces(
+        iter([(frame, detections, small), (frame, nothing, small)]), side_px=4, margin=0.0, box_shape=1.0
+    )
     np.testing.assert_array_equal(one.crops, gray[None, 3:7, 2:6])
     assert one.detections is detections
     np.testing.assert_array_equal(one.thumbnail, np.full((18, 32), 55))

@@ -76,7 +76,7 @@ class _DetectSettings(_Section):
     )
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="detections of a lower confidence are dropped")
     full_search_seconds: float = Field(
-        default=0.8,
+        default=0.4,
         ge=0,
         description="each part of the picture is searched this often, faces found before in every frame; "
         "0 searches every frame in full and switches all savings below off",
@@ -88,7 +88,7 @@ class _DetectSettings(_Section):
         "the last one holds for all larger ones",
     )
     quiet_factor: float = Field(
-        default=1.0,
+        default=2.0,
         ge=1,
         le=100,
         description="while no face comes or goes, the time between searches grows up to this many times",

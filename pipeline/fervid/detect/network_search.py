@@ -95,7 +95,8 @@ class NetworkSearch:
         for place in self._places:
             if any(is_same_face(face.box, place.face.box) for face in scanned):
                 continue
-            face = self._look_again(place, picture, frame, now, seconds)
+            is_looked_for = place.is_seen or is_scanned  # for one that was lost a scan's rate is enough
+            face = self._look_again(place, picture, frame, now, seconds) if is_looked_for else None
             if face is not None:
                 again.append(face)
             kept.append((place, face))

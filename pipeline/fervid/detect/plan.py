@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 class SearchPlan:
     """When to search. Seconds are seconds of video; 0 switches a saving off."""
 
-    full_search_seconds: float = 0.8
+    full_search_seconds: float = 0.4
     octave_shares: tuple[float, ...] = (1.0, 0.6, 0.2)
-    quiet_factor: float = 1.0
+    quiet_factor: float = 2.0
     keep_lost_seconds: float = 2.0
     close_first: bool = True
     still_level: float = 8.0

@@ -38,6 +38,9 @@ class PluginDetector:
                     raise plugin_fault(entry, f"has no {name}", kind=KIND)
             self.smallest_face_px = int(self._detector.smallest_face_px)
             self.searches_windows = bool(self._detector.searches_windows)
+            self.box_shape = float(getattr(self._detector, "box_shape", 1.0))
+            if not 0 < self.box_shape < float("inf"):
+                raise plugin_fault(entry, f"has the box_shape {self.box_shape}, expected more than 0", kind=KIND)
 
     def detect(
         self, gray: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal"

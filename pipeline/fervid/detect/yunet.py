@@ -34,6 +34,7 @@ class YuNetDetector:
     Options = YuNetOptions
     smallest_face_px = 20
     searches_windows = False
+    box_shape = 0.9
 
     def __init__(
         self, *, model_path: str | None = None, score_threshold: float = 0.7, nms_threshold: float = 0.3

@@ -22,14 +22,19 @@ def make_crop(patch: np.ndarray, side_px: int, *, is_full_range: bool) -> np.nda
     return np.asarray(patch if is_full_range else cv2.LUT(patch, LIMITED_TO_FULL_RANGE), np.uint8)
 
 
-def crop_faces(gray: np.ndarray, boxes: np.ndarray, *, side_px: int, margin: float, is_full_range: bool) -> np.ndarray:
+def crop_faces(
+    gray: np.ndarray, boxes: np.ndarray, *, side_px: int, margin: float, is_full_range: bool, box_shape: float = 1.0
+) -> np.ndarray:
     """The faces of a frame: uint8 (n, S, S) from uint8 (H, W) and float32 boxes (n, 4) grown by `margin`.
 
-    Where a box leaves the frame its edge pixels are repeated.
+    `box_shape` is what the detector says of its boxes (`Detector.box_shape`): they are widened by it, so that a face
+    of usual proportions keeps them in the crop, and one squeezed by wrong pixels gets them back. Where a box leaves
+    the frame its edge pixels are repeated.
     """
     height, width = gray.shape
     crops = np.empty((len(boxes), side_px, side_px), np.uint8)
-    for i, (x0, y0, x1, y1) in enumerate(np.round(pad_boxes(boxes, margin)).astype(int)):
+    wide = pad_boxes(boxes, ((1 + 2 * margin) / box_shape - 1) / 2, margin)
+    for i, (x0, y0, x1, y1) in enumerate(np.round(wide).astype(int)):
         x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
         if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
             patch = gray[y0:y1, x0:x1]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fervid.backend import quiet
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.model import TFLITE, ModelInfo
-from fervid.errors import DependencyMissing, ModelError
+from fervid.errors import ModelError
+from fervid.litert import open_network
 
 
 class LiteRTClassifier:
@@ -23,18 +23,9 @@ class LiteRTClassifier:
 
         Raises DependencyMissing without LiteRT, ModelError for a file that is not the network of `info`.
         """
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as problem:
-            raise DependencyMissing(
-                f"LiteRT cannot be imported ({problem}). Install it with `pip install ai-edge-litert`."
-            ) from None
-
         path = info.folder / TFLITE
         try:
-            with quiet():
-                self._interpreter = Interpreter(str(path), num_threads=num_threads)
-                self._interpreter.allocate_tensors()
+            self._interpreter = open_network(path, num_threads=num_threads)
         except (ValueError, RuntimeError) as problem:
             raise ModelError(f"{path} cannot be opened by LiteRT ({problem}). Export the model again.") from None
         self._input, self._output = self._interpreter.get_input_details(), self._interpreter.get_output_details()

@@ -18,11 +18,18 @@ MAX_WAITING_FRAMES = 256
 
 
 def cut_out_faces(
-    detected: Iterator[tuple[Frame, Detections, np.ndarray]], *, side_px: int, margin: float
+    detected: Iterator[tuple[Frame, Detections, np.ndarray]], *, side_px: int, margin: float, box_shape: float
 ) -> Iterator[FaceCrops]:
     """Each frame's faces as crops of `side_px`; the frame itself is let go here."""
     for frame, found, small in detected:
-        crops = crop_faces(frame.gray, found.boxes, side_px=side_px, margin=margin, is_full_range=frame.is_full_range)
+        crops = crop_faces(
+            frame.gray,
+            found.boxes,
+            side_px=side_px,
+            margin=margin,
+            is_full_range=frame.is_full_range,
+            box_shape=box_shape,
+        )
         thumbnail = take_thumbnail(small, THUMBNAIL_PX)
         yield FaceCrops(found, crops, thumbnail)
 

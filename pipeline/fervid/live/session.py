@@ -262,7 +262,8 @@ class LiveSession:
                 pixel_aspect=self._pending.pixel_aspect if self._pending is not None else 1.0,
             )
 
-        return cut_out_faces(found(), side_px=self.model.input_side_px, margin=emotion.crop_margin)
+        side_px, margin = self.model.input_side_px, emotion.crop_margin
+        return cut_out_faces(found(), side_px=side_px, margin=margin, box_shape=detector.box_shape)
 
 
 def stream(

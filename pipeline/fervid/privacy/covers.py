@@ -80,7 +80,9 @@ class FaceCovers:
         boxes = self._boxes(self._by_second.get(second, []), seconds)
         spared = self._boxes(self._spared_by_second.get(second, []), seconds)
         if len(spared) and len(boxes):
-            boxes = boxes[(iou_matrix(pad_boxes(spared, SPARED_MARGIN), boxes) < SAME_FACE_IOU).all(axis=0)]
+            boxes = boxes[
+                (iou_matrix(pad_boxes(spared, SPARED_MARGIN, SPARED_MARGIN), boxes) < SAME_FACE_IOU).all(axis=0)
+            ]
         return boxes
 
     def _extend(self, chain: _Chain, seconds: float, box: np.ndarray) -> None:

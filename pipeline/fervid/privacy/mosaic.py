@@ -12,8 +12,9 @@ from fervid.opencv import cv2
 
 ELLIPSE = 1.4
 """A cover is an ellipse so many times as wide and high as the box: only the tips of its corners stay outside."""
-BLOCKS = 10
-"""A cover has so many blocks across, the face in it seven."""
+BLOCKS = 8
+"""A cover has so many blocks across, the face in it fewer than six: with ten the face network still finds a face in
+some mosaics."""
 LEAST_BLOCK_PX = 4
 """Smaller blocks would leave a small face as it is."""
 
