@@ -176,12 +176,12 @@ def _note_replacement(job: VideoJob) -> None:
 def _note_outdated(job: VideoJob, outdated: Outdated) -> None:
     """Warn of files that were made of the result before: those that went with it, and those that stay."""
     for names, what in (
-        (outdated.removed, "was made of the result before and is removed with it"),
-        (outdated.changed, "was made of the result before and changed since: it stays, and is not of the new result"),
+        (outdated.removed, "removed with the earlier result, of which it was made"),
+        (outdated.changed, "kept, because it was changed since it was made of the earlier result"),
     ):
         if names:
             shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {n} more" if (n := len(names) - NAMES_SHOWN) > 0 else "")
-            log.warning("%s: %s %s", job.folder, shown, what)
+            log.warning("%s: %s: %s", job.folder, what, shown)
 
 
 def observe_segment(job: VideoJob, sealed: bytes, index: int, *, beat: Beat | None = None) -> Observed:

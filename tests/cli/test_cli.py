@@ -181,7 +181,7 @@ def test_one_refused_video_does_not_stop_the_others(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["analyze", "missing.mp4"], 3, "missing.mp4 does not exist"),
-        (["analyze", "clip.mp4", "--set", "video.fsp=3"], 2, "Did you mean 'fps'?"),
+        (["analyze", "clip.mp4", "--set", "video.fsp=3"], 2, "Did you mean 'video.fps'?"),
         (["analyze", "clip.mp4", "--fps", "-1"], 2, "video.fps = -1.0"),
         (["analyze", "clip.mp4", "--start", "1:2:3:4"], 2, "Write it as 90, 12.5s or 00:01:02.5"),
         (["analyze", "clip.mp4", "--end", "0.5", "--start", "0.9"], 2, "is not after the start"),

@@ -60,5 +60,5 @@ def test_nothing_of_the_result_before_is_left_beside_another(used: tuple[Path, s
     done = run_fervid("analyze", str(tmp_path / "clip.mp4"), "-o", str(tmp_path / "runs"), "--bin", "2s", "-q")
     assert done.returncode == 0, done.stderr
     assert files_of(folder) == own | (LOGS - {NOTES}) | {"notes.txt"}
-    (line,) = [line for line in done.stderr.splitlines() if "removed with it" in line]
+    (line,) = [line for line in done.stderr.splitlines() if "removed with the earlier result" in line]
     assert f"and {len(made) - 5} more" in line

@@ -89,7 +89,7 @@ def test_the_verdict_is_of_the_time_with_a_usable_face(tmp_path: Path, n_seen: i
     fitness = scan_run(make_run(tmp_path, faces, TIMES), rules({})).fitness
     assert fitness.verdict == verdict
     assert fitness.usable_share == pytest.approx(n_seen / 100, abs=0.006)
-    assert "median 31 px" in fitness.text()
+    assert "median size 31 px" in fitness.text()
 
 
 @pytest.mark.parametrize(

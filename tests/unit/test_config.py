@@ -53,9 +53,9 @@ def test_a_field_of_sixty_and_more_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("video.fsp=3", r"setting 'video\.fsp' does not exist\. Did you mean 'fps'\?"),
+        ("video.fsp=3", r"setting 'video\.fsp' does not exist\. Did you mean 'video\.fps'\?"),
         ("vidio.fps=3", r"setting 'vidio' does not exist\. Did you mean 'video'\?"),
-        ("detect.haar.min_neighbors=3", r"'detect\.haar\.min_neighbors' .* mean 'min_neighbours'"),
+        ("detect.haar.min_neighbors=3", r"'detect\.haar\.min_neighbors' .* mean 'detect\.haar\.min_neighbours'"),
         ("smooth.zzz=3", r"'smooth\.zzz' does not exist\. There are: smoother, half_life_seconds\."),
         ("fps=3", r"'fps' names no section\. Write section\.key"),
         ("video.fps", r"'video\.fps' has no value"),

@@ -74,7 +74,7 @@ class Fitness:
         judgement = {"fit": "fit for alerts", "limited": "fit for alerts in part", "not_fit": "not fit for alerts"}
         if self.median_face_px is None:
             return f"no face was seen in {self.observed_seconds:.0f} s: {judgement[self.verdict]}"
-        text = f"faces usable in {self.usable_share:.0%} of the time, median {self.median_face_px:.0f} px"
+        text = f"faces usable in {self.usable_share:.0%} of the time, median size {self.median_face_px:.0f} px"
         usable_seconds = self.usable_share * self.observed_seconds
         if 0 < usable_seconds < LEAST_USABLE_SECONDS:
             text += f", only {usable_seconds:.1f} s in all"

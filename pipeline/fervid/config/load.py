@@ -217,7 +217,7 @@ def _explain(problem: ValidationError) -> str:
         nearest = difflib.get_close_matches(location[-1], section.model_fields, n=1)
         known = ", ".join(section.model_fields)
         return f"setting {key!r} does not exist. " + (
-            f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {known}."
+            f"Did you mean {'.'.join([*location[:-1], nearest[0]])!r}?" if nearest else f"There are: {known}."
         )
     message = error["msg"].removeprefix("Value error, ")
     return (
