@@ -7,7 +7,7 @@ import pytest
 
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import BLOCKS, ELLIPSE, CoveredArea, cover, cover_mask
-from fervid.privacy.search import CoverSearch, FaceSearch
+from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from synthetic import FACE_PX, moving_face
 
 NOISE = np.random.default_rng(1).integers(0, 256, (200, 300, 3)).astype(np.uint8)
@@ -113,7 +113,7 @@ def test_the_search_follows_a_portrait_and_searches_no_more_than_it_must() -> No
     times = np.arange(0, 3, 0.1)
     for seconds in times:
         search.see(float(seconds), moving_face(float(seconds)))
-    assert search.n_searched == 6
+    assert search.n_searched == 3 / SEARCH_EVERY_SECONDS
     for seconds in times:
         (found,) = covers.at(float(seconds))
         middle = 85 + 60 * np.sin(seconds) + 75

@@ -16,10 +16,10 @@ from fervid.detect.motion import changed_cells, is_new_shot, shot_thumbnail, shr
 from fervid.opencv import cv2
 from fervid.privacy.covers import FaceCovers
 
-SEARCH_HEIGHT_PX = 288
-"""Images are shrunk to this height, turned ones to as many pixels: faces from about 3 % of the height are found."""
-SCORE_THRESHOLD = 0.08
-SEARCH_EVERY_SECONDS = 0.5
+SEARCH_HEIGHT_PX = 384
+"""Images are shrunk to this height, turned ones to as many pixels: faces from about 2 % of the height are found."""
+SCORE_THRESHOLD = 0.05
+SEARCH_EVERY_SECONDS = 0.3
 NEW_SHOT_THRESHOLD = 0.3
 STILL_LEVEL, STILL_SECONDS = 8.0, 8.0
 """An image in which no part changed by more levels since the last search is not searched again, for so long at most."""
