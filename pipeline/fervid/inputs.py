@@ -36,6 +36,7 @@ OPTION_COLUMNS = (
     "min_face_px",
     "model",
     "labels",
+    "baseline",
 )
 """What a CSV list may set for each of its videos: the options of `fervid analyze` of the same names."""
 

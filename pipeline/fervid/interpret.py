@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.config import Settings
+from fervid.emotion.baseline import people, without_baseline
 from fervid.emotion.model import ModelInfo
 from fervid.emotion.scoring import THUMBNAIL_PX
 from fervid.judge import FrameByFrame, judge, probabilities, smoother_of, spacing
@@ -79,6 +80,12 @@ def interpret(
     end = min(duration_seconds, settings.video.end_seconds or np.inf)
     spells = frame_spells(times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds)
 
+    relative = None
+    if settings.baseline.scope != "off":
+        seconds = np.where(verdicts.is_poor, 0.0, spells.seconds[faces["row"]])
+        own = _relative(times, faces, seconds, track_ids, model, settings)
+        relative = _smooth(times[faces["row"]], own, track_ids, len(kept_ids), settings)
+
     n_faces = np.bincount(faces["row"], minlength=len(times))
     frames_table = _frames_table(observations, video_id, shots, pictures, n_faces, sound)
     faces_table = _faces_table(
@@ -89,6 +96,7 @@ def interpret(
         track_ids,
         raw,
         smoothed,
+        relative,
         verdicts.margin,
         verdicts.abstain,
     )
@@ -132,6 +140,28 @@ def _follow(
             faces["boxes"][own], faces["confidence"][own], time, is_cut=bool(cuts[i])
         )
     return ids, believed
+
+
+def _relative(
+    times: np.ndarray,
+    faces: dict[str, np.ndarray],
+    seconds: np.ndarray,
+    track_ids: np.ndarray,
+    model: ModelInfo,
+    settings: Settings,
+) -> np.ndarray:
+    """Probabilities (n, C) less the usual look of each face; `seconds` (n,) is what each counts for in it."""
+    logits = without_baseline(
+        faces["logits"].reshape(-1, model.n_logits),
+        times[faces["row"]],
+        seconds,
+        people(faces["row"], track_ids, scope=settings.baseline.scope),
+        model,
+        settings.baseline,
+        source=settings.emotion.labels,
+        is_flipped=settings.emotion.flip,
+    )
+    return probabilities(logits, model, settings)
 
 
 def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, n_tracks: int, settings: Settings) -> np.ndarray:
@@ -182,6 +212,7 @@ def _faces_table(
     track_ids: np.ndarray,
     raw: np.ndarray,
     smoothed: np.ndarray,
+    relative: np.ndarray | None,
     margin: np.ndarray,
     abstain: list[str | None],
 ) -> pa.Table:
@@ -195,12 +226,13 @@ def _faces_table(
         **{name: _nullable(values) for name, values in zip(LOOKS, faces["looks"].T, strict=True)},
         **{f"p_{label}": raw[:, i] for i, label in enumerate(labels)},
         **{f"s_{label}": smoothed[:, i] for i, label in enumerate(labels)},
+        **{f"b_{label}": relative[:, i] for i, label in enumerate(labels) if relative is not None},
         "label": _words([labels[i] for i in smoothed.argmax(axis=1)]) if len(smoothed) else _words([]),
         "confidence": smoothed.max(axis=1, initial=0).astype(np.float32),
         "margin": margin.astype(np.float32),
         "abstain": _words(abstain),
     }
-    return pa.table(columns, schema=faces_schema(labels))
+    return pa.table(columns, schema=faces_schema(labels, has_baseline=relative is not None))
 
 
 def _tracks_table(

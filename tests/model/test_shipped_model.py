@@ -70,6 +70,13 @@ def test_accuracy_on_public_test_is_that_of_the_model_file(public_test: tuple[np
     assert float((logits.argmax(axis=1) == labels).mean()) == pytest.approx(stated, abs=0.0006)
 
 
+def test_mean_logits_are_those_of_public_test(public_test: tuple[np.ndarray, np.ndarray]) -> None:
+    for folder in assets.shipped_models():
+        info = load_model_info(folder)
+        stated = [value for head in info.heads for value in head.mean_logits]
+        assert LiteRTClassifier(info).predict(public_test[0]).mean(axis=0) == pytest.approx(stated, abs=1e-3)
+
+
 def test_the_one_reading_of_private_test_is_logged_and_above_the_published_system() -> None:
     readings = read_model_json(assets.model_folder(assets.DEFAULT_MODEL))["private_test_readings"]
     assert len(readings) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,6 +20,7 @@ from fervid.alerts.rules import RuleSet, parse_rules
 from fervid.alerts.scan import find_runs, scan_run, write_alerts
 from fervid.errors import InputError
 from fervid.run import Run
+from fervid.timeline.io import write_table
 
 TIMES = np.round(np.arange(0, 20, 0.2), 6)
 PLAIN = {"name": "r", "wording": "anger-like expression", "score": "angry", "enter": 0.5, "for": 1, "cooldown": 0}
@@ -255,3 +257,16 @@ def test_the_page_holds_every_alert_and_no_address_and_escapes_names(tmp_path: P
         assert forbidden not in page
     alone = make_report(found[1:], tmp_path)
     assert "0 alerts, 0 notices" in alone
+
+
+def test_a_rule_on_relative_scores_reads_them_and_the_smoothed_ones_where_a_run_has_none(tmp_path: Path) -> None:
+    run = make_run(tmp_path, angry_between(4, 8), TIMES)
+    asked = rules({"score": "relative_angry"})
+    (record,) = scan_run(run, asked).records
+    assert (record.start_s, record.end_s) == (4, 8)
+    path = run.folder / "faces.parquet"
+    table = pq.read_table(path)
+    relative = pa.array([0.9 if 10 <= t <= 12 else 0.0 for t in table["time_s"].to_pylist()], pa.float32())
+    write_table(path, table.append_column("b_angry", relative), {})
+    (record,) = scan_run(run, asked).records
+    assert (record.start_s, record.end_s) == (10, 12)

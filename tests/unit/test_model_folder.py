@@ -1,4 +1,5 @@
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -175,3 +176,16 @@ def test_reading_a_model_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
     )
     assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("stated", [[0.5], [0.5, "1"], [0.5, True], [0.5, float("inf")], "0.5", {}])
+def test_mean_logits_that_are_not_one_number_for_each_label_are_refused(folder: Path, stated: Any) -> None:
+    content = json.dumps(CONTENT | {"heads": [HEAD | {"mean_logits": stated}]})
+    (folder / "model.json").write_text(content)
+    with pytest.raises(ModelError, match=r"mean_logits is .*, expected 2 numbers"):
+        load_model_info(folder)
+
+
+def test_mean_logits_are_read(folder: Path) -> None:
+    write_model_json(folder, CONTENT | {"heads": [HEAD | {"mean_logits": [0.5, -1]}]})
+    assert load_model_info(folder).heads[0].mean_logits == (0.5, -1.0)

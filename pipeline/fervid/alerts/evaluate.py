@@ -15,7 +15,7 @@ from fervid.alerts.expression import names_in
 from fervid.alerts.fitness import seconds_of_frames
 from fervid.alerts.intervals import poisson_interval
 from fervid.alerts.machine import Alert
-from fervid.alerts.rules import BoundRule, Rule, RuleSet, bind
+from fervid.alerts.rules import BoundRule, Rule, RuleSet, bind, label_of
 from fervid.alerts.scan import make_finder, names_of, video_name
 from fervid.alerts.source import read_frame_times, read_samples
 from fervid.alerts.truth import TrueEvent, Truth
@@ -242,7 +242,7 @@ def pick_rule(rules: RuleSet, name: str | None) -> Rule:
 
 def labels_of(bound: BoundRule, run: Run) -> set[str]:
     """The model's labels that a rule's score looks at."""
-    names = {name.removeprefix("raw_") for name in names_in(bound.score)}
+    names = {label_of(name) for name in names_in(bound.score)}
     return names & set(run.manifest.model["labels"])
 
 

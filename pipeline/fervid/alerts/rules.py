@@ -36,7 +36,10 @@ FACE_NAMES = {
     "track_seconds": "how long the face has been followed by then",
     "track_faces": "how often it was seen by then",
 }
-"""What an expression may use of a face, beside the model's labels (smoothed) and `raw_<label>`."""
+"""What an expression may use of a face, beside the model's labels (smoothed), `raw_<label>` and `relative_<label>`."""
+
+KINDS = ("raw", "relative")
+"""Before a label: of the frame alone, or less the usual look of the face where the run measured it."""
 
 FRAME_NAMES = {"n_faces": "usable faces in the frame"}
 """What an expression over a whole frame may use, beside functions over its faces."""
@@ -204,7 +207,7 @@ def parse_rules(described: dict[str, Any], *, source: str, sha256: str = "") -> 
 
 def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
     """The rules with their expressions parsed. Raises ConfigError for a label or a name that there is not."""
-    names = {*labels, *(f"raw_{label}" for label in labels), *FACE_NAMES}
+    names = {*labels, *(f"{kind}_{label}" for kind in KINDS for label in labels), *FACE_NAMES}
     bound = []
     for rule in rules.rules:
         frame_names = set(FRAME_NAMES) if rule.over == "group" else None
@@ -217,7 +220,7 @@ def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
             )
         except ConfigError as problem:
             place = f"{rules.source}, rule {rule.name!r}"
-            if isinstance(problem, UnknownName) and problem.name.removeprefix("raw_") in _usual_labels():
+            if isinstance(problem, UnknownName) and label_of(problem.name) in _usual_labels():
                 raise ConfigError(
                     f"{place} is about {problem.name!r}, but the model has no such label, only {', '.join(labels)}. "
                     "Give rules for these labels with --rules FILE, or analyse again with a model that has it."
@@ -225,6 +228,12 @@ def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
             raise ConfigError(f"{place}: {problem}") from None
         bound.append(BoundRule(rule, score, where))
     return tuple(bound)
+
+
+def label_of(name: str) -> str:
+    """The label in a name such as `raw_angry`; any other name as it is."""
+    kind, _, label = name.partition("_")
+    return label if kind in KINDS else name
 
 
 def _usual_labels() -> set[str]:

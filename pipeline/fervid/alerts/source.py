@@ -51,8 +51,9 @@ def read_samples(
     labels = run.manifest.model["labels"]
     width, height = run.manifest.video["width_px"], run.manifest.video["height_px"]
     file = open_table(run.folder, run.manifest.settings_hash, "faces")
-    behind = {name: column for name in names if (column := _column(name, labels)) is not None}
-    stored = {name: column for name, column in behind.items() if column in file.schema_arrow.names}
+    there = set(file.schema_arrow.names)
+    behind = {name: column for name in names if (column := _column(name, labels, there)) is not None}
+    stored = {name: column for name, column in behind.items() if column in there}
     wanted = ["frame", "track_id", "x", "y", "w", "h", "abstain", *sorted(set(stored.values()))]
     done = 0
     waiting: pa.Table | None = None
@@ -92,12 +93,14 @@ def read_faces_between(run: Run, start: float, end: float, columns: Sequence[str
     return read_table(run.folder, run.manifest.settings_hash, "faces", columns, between=(start, end))
 
 
-def _column(name: str, labels: Sequence[str]) -> str | None:
+def _column(name: str, labels: Sequence[str], there: Collection[str]) -> str | None:
     """The stored column behind a name of the rule language; None where it is made from others."""
     if name in labels:
         return f"s_{name}"
     if name.startswith("raw_") and name.removeprefix("raw_") in labels:
         return f"p_{name.removeprefix('raw_')}"
+    if name.startswith("relative_") and (label := name.removeprefix("relative_")) in labels:
+        return f"b_{label}" if f"b_{label}" in there else f"s_{label}"
     if name == "tilt_degrees":
         return name
     return name if name in _STORED else None

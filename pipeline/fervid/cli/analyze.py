@@ -17,6 +17,7 @@ from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
 from fervid.cli.options import (
     Assignments,
+    Baseline,
     BinLength,
     ConfigFile,
     Detector,
@@ -77,6 +78,7 @@ def analyze(
     min_face_px: MinFacePx = None,
     model: Model = None,
     labels: Labels = None,
+    baseline: Baseline = None,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [one a processor]")] = None,
     engine: Annotated[
@@ -138,6 +140,7 @@ def analyze(
         "min_face_px": min_face_px,
         "model": model,
         "labels": labels,
+        "baseline": baseline,
     }
     make = SettingsMaker(given, config, tuple(assignments or ()))
     settings = make({})

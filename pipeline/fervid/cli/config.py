@@ -9,6 +9,7 @@ import typer
 
 from fervid.cli.options import (
     Assignments,
+    Baseline,
     BinLength,
     ConfigFile,
     Detector,
@@ -43,6 +44,7 @@ def config(
     min_face_px: MinFacePx = None,
     model: Model = None,
     labels: Labels = None,
+    baseline: Baseline = None,
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print TOML for --config, with meaning, unit, default and source of each.")
     ] = False,
@@ -66,6 +68,7 @@ def config(
         "min_face_px": min_face_px,
         "model": model,
         "labels": labels,
+        "baseline": baseline,
     }
     found = SettingsMaker(given, config, tuple(assignments or ())).sourced({})
     from fervid.config.write import as_toml as written

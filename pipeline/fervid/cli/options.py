@@ -57,6 +57,13 @@ MinFacePx = Annotated[int | None, typer.Option(help="Smallest face in pixels. [8
 Model = Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.", autocompletion=_models)]
 Labels = Annotated[str | None, typer.Option(help="Which head of the model answers: fer2013, ferplus, mean. [fer2013]")]
 
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Also score less the usual look of each face (b_ columns): off, track, or video (of one person). [off]"
+    ),
+]
+
 ALTERNATIVES = {"end": ("duration",), "duration": ("end",), "fps": ("every",), "every": ("fps",)}
 """Options of which one video's own takes the place of what was given for all."""
 
@@ -76,7 +83,7 @@ class SettingsMaker:
     """Settings of all videos, and of single ones with options of their own; equal options make equal settings once.
 
     `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `bin`, `detector`, `min_face_px`,
-    `model` and `labels` as the user wrote them; None is an option that was not given.
+    `model`, `labels` and `baseline` as the user wrote them; None is an option that was not given.
     """
 
     def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
@@ -113,6 +120,7 @@ class SettingsMaker:
                     "detect.min_face_px": options["min_face_px"],
                     "emotion.model": options["model"],
                     "emotion.labels": options["labels"],
+                    "baseline.scope": options["baseline"],
                 },
             )
         return self._made[key]

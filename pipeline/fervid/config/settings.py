@@ -216,6 +216,30 @@ class SmoothSettings(_Section):
     )
 
 
+class BaselineSettings(_Section):
+    """How the usual look of a face is taken out of its scores (`b_` columns).
+
+    The numbers are chosen by `benchmarks/baseline.py`.
+    """
+
+    scope: Literal["off", "track", "video"] = Field(
+        default="off",
+        description="over what the usual look of a face is measured: off, each track, or all tracks of the video that "
+        "share no frame with another face (for videos that show one person)",
+    )
+    prior_seconds: float = Field(
+        default=1.0, ge=0, description="the correction has half its strength after so much time of the face"
+    )
+    max_shift: float = Field(default=2.5, ge=0, description="largest change of a log-probability")
+    min_seconds: float = Field(default=8.0, ge=0, description="no correction where the face was seen for less")
+    min_spread: float = Field(
+        default=1.1,
+        ge=0,
+        description="no correction where the log-probabilities of two-second windows vary by less (root of the summed "
+        "variance): one expression is all there was",
+    )
+
+
 class TimelineSettings(_Section):
     """How faces are summed up over time."""
 
@@ -262,6 +286,7 @@ class Settings(_Section):
     emotion: EmotionSettings = EmotionSettings()
     track: TrackSettings = TrackSettings()
     smooth: SmoothSettings = SmoothSettings()
+    baseline: BaselineSettings = BaselineSettings()
     timeline: TimelineSettings = TimelineSettings()
     gate: GateSettings = GateSettings()
     batch: BatchSettings = BatchSettings()
@@ -284,6 +309,8 @@ class Settings(_Section):
             content["detect"] = self.detect.results_depend_on()
         if "track" in content:
             content["track"] = self.track.results_depend_on()
+        if self.baseline.scope == "off":
+            content.pop("baseline", None)  # its numbers change nothing then
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

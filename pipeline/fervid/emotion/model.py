@@ -11,6 +11,7 @@ is imported here: every analysis passes through here before its first frame.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +41,8 @@ class Head:
     labels: tuple[str, ...]
     temperature: float
     flip_temperature: float
+    mean_logits: tuple[float, ...] = ()
+    """Mean logits of single crops over the faces of PublicTest: how it reads people on the whole. Empty: not stated."""
 
     def temperature_of(self, *, is_flipped: bool) -> float:
         """The temperature of logits that are, or are not, means with those of the mirrored crop."""
@@ -167,7 +170,20 @@ def _head(path: Path, entry: dict[str, Any]) -> Head:
         labels=tuple(labels),
         temperature=_positive(path, entry, "temperature"),
         flip_temperature=_positive(path, entry, "flip_temperature"),
+        mean_logits=_mean_logits(path, entry, len(labels)),
     )
+
+
+def _mean_logits(path: Path, entry: dict[str, Any], n: int) -> tuple[float, ...]:
+    """Models of earlier versions do not state them."""
+    found = entry.get("mean_logits", [])
+    if not isinstance(found, list) or len(found) not in (0, n) or not all(_is_finite(value) for value in found):
+        raise ModelError(f"{path}: mean_logits is {found!r}, expected {n} numbers. Copy or export the model again.")
+    return tuple(map(float, found))
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _member(path: Path, entry: dict[str, Any]) -> Member:

@@ -74,6 +74,7 @@ class LiveRules:
         known: dict[str, list[float]] = {name: [getattr(face, name) for face in faces] for name in _OWN_NAMES}
         for i, label in enumerate(self._labels):
             known[label] = [float(face.smoothed[i]) for face in faces]
+            known[f"relative_{label}"] = known[label]  # a live view knows too little of a face for a baseline
             known[f"raw_{label}"] = [float(face.raw[i]) for face in faces]
         for i, name in enumerate(LOOKS):
             known[name] = [abs(float(face.looks[i])) for face in faces]  # a lean counts without its sign

@@ -31,8 +31,11 @@ def frames_schema() -> pa.Schema:
     )
 
 
-def faces_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per face: raw (p_) and smoothed (s_) probabilities, box in pixels of the displayed frame."""
+def faces_schema(labels: Sequence[str], *, has_baseline: bool = False) -> pa.Schema:
+    """One row per face: raw (p_) and smoothed (s_) probabilities, box in pixels of the displayed frame.
+
+    With a baseline also the smoothed ones less the face's usual look (b_).
+    """
     return pa.schema(
         [
             ("video_id", pa.dictionary(pa.int32(), pa.string())),
@@ -43,6 +46,7 @@ def faces_schema(labels: Sequence[str]) -> pa.Schema:
             *((name, pa.float32()) for name in ("x", "y", "w", "h", "det_score", "quality", *LOOKS)),
             *((f"p_{label}", pa.float32()) for label in labels),
             *((f"s_{label}", pa.float32()) for label in labels),
+            *((f"b_{label}", pa.float32()) for label in (labels if has_baseline else ())),
             ("label", pa.dictionary(pa.int32(), pa.string())),
             ("confidence", pa.float32()),
             ("margin", pa.float32()),

@@ -108,7 +108,8 @@ def fit_heads(info: ModelInfo, faces: SplitFaces, logits: Mapping[Tta, np.ndarra
         rows, truth = _truth(info, head, faces)
         columns = head_columns(info)[head.name]
         found = {tta: fit_temperature(logits[tta][rows, columns], truth) for tta in ("none", "flip")}
-        fitted.append(replace(head, temperature=found["none"], flip_temperature=found["flip"]))
+        usual = tuple(logits["none"][:, columns].mean(axis=0, dtype=np.float64).tolist())
+        fitted.append(replace(head, temperature=found["none"], flip_temperature=found["flip"], mean_logits=usual))
     return replace(info, heads=tuple(fitted))
 
 
