@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fervid.cli.options import Runs
+
 if TYPE_CHECKING:
     from fervid.alerts.reviews import Precision, Review
 
 
 def review(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    runs: Runs,
     alert_id: Annotated[str | None, typer.Option("--alert", help="The alert_id to judge, from alerts.csv.")] = None,
     verdict: Annotated[
         Literal["true", "false", "unsure", "none"] | None, typer.Option(help="none takes an earlier verdict back.")

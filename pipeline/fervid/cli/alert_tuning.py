@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fervid.cli.options import Runs
+
 if TYPE_CHECKING:
     from fervid.alerts.evaluate import Evaluation, Outcome, Point
     from fervid.alerts.rules import Rule
     from fervid.alerts.tune import Tuning
 
-Runs = Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)]
 TruthFile = Annotated[
     Path, typer.Option("--truth", help="CSV file video,start,end[,emotion]: what people saw.", show_default=False)
 ]

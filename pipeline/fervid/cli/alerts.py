@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
+from fervid.cli.options import Runs
 from fervid.log import one_line
 from fervid.storage.place import Place, is_on_disk
 from fervid.storage.publish import write_whole
@@ -54,7 +55,7 @@ def alerts() -> None:
 
 @app.command()
 def find(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    runs: Runs,
     rules: Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")] = "anger",
     start_time: Annotated[
         str | None,

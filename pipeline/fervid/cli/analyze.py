@@ -62,7 +62,11 @@ COLUMNS = (
 def analyze(
     videos: Annotated[
         list[str],
-        typer.Argument(help="Videos, folders, globs (also s3://, gs://), @list.txt or list.csv.", show_default=False),
+        typer.Argument(
+            metavar="VIDEO",
+            help="Videos, folders, globs (also s3://, gs://), @list.txt or list.csv.",
+            show_default=False,
+        ),
     ],
     out: OutPlace = None,
     preset: Preset = "default",

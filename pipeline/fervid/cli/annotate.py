@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from fervid.cli.options import Runs
 from fervid.errors import ConfigError, OutputError
 
 
 def annotate(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    runs: Runs,
     start: Annotated[str | None, typer.Option(help="Draw from here: 90, 12.5s or 00:01:02.5.")] = None,
     end: Annotated[str | None, typer.Option(help="Draw up to here.")] = None,
     blur: Annotated[

@@ -19,7 +19,7 @@ def _formats(incomplete: str) -> list[str]:
 
 def export(
     runs: Annotated[
-        list[str] | None, typer.Argument(help="Run folders, or folders of them.", show_default=False)
+        list[str] | None, typer.Argument(metavar="RUN", help="Run folders, or folders of them.", show_default=False)
     ] = None,
     forms: Annotated[
         list[str] | None,

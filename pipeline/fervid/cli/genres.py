@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fervid.cli.options import Runs
+
 if TYPE_CHECKING:
     from fervid.profile.learn import TagMerit
     from fervid.profile.profile import Profile
 
 app = typer.Typer(help="Learn genre tags from your own labelled videos; measure them.", rich_markup_mode=None)
 
-Runs = Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)]
 Labels = Annotated[Path, typer.Option(help="CSV with the columns video and tags (parted by |).", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

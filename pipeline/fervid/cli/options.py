@@ -32,6 +32,7 @@ def _models(incomplete: str) -> list[str]:
     return [folder.name for folder in assets.shipped_models() if folder.name.startswith(incomplete)]
 
 
+Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders, or folders of them.", show_default=False)]
 Preset = Annotated[
     str,
     typer.Option("--preset", help="Named settings: default, fast, accurate, cctv, trailer.", autocompletion=_presets),

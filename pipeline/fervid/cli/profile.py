@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fervid.cli.options import Runs
 from fervid.log import one_line
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def profile(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    runs: Runs,
     like: Annotated[Path | None, typer.Option(help="Rank the runs by how alike they are to this run.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Most alike videos to print with --like.")] = 10,
     genres: Annotated[

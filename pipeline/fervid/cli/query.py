@@ -8,11 +8,16 @@ from typing import Annotated, Literal
 
 import typer
 
-Runs = Annotated[list[str] | None, typer.Argument(help="Run folders, or folders of them; also s3://, gs://. [outputs]")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="RUN", help="Run folders, or folders of them; also s3://, gs://. [outputs]"),
+]
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over frames, faces, tracks, timeline, alerts, videos.")],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="One SELECT over frames, faces, tracks, timeline, alerts, videos.")
+    ],
     runs: Runs = None,
     form: Annotated[Literal["table", "csv", "json", "parquet"], typer.Option("--format", help="Of the result.")] = (
         "table"

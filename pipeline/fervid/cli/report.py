@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from fervid.cli.options import Runs
+
 
 def report(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, or folders of them.", show_default=False)],
+    runs: Runs,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for report.html. [the run's, or the one runs share]")
     ] = None,
