@@ -105,10 +105,7 @@ def test_the_furious_clip_raises_an_alert(analysed: Analysed) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="three alerts on other clips: people who were erased before are seen, the rules not tuned again"
-)
-def test_two_of_the_five_clips_labelled_angry_raise_an_alert_the_calm_ones_of_the_same_actors_none(
+def test_a_third_of_the_clips_labelled_angry_raise_an_alert_and_at_most_one_of_all_others(
     analysed: Analysed, test_data: Path
 ) -> None:
     with (test_data / "videos" / "labelled" / "labels.csv").open() as file:
@@ -116,7 +113,8 @@ def test_two_of_the_five_clips_labelled_angry_raise_an_alert_the_calm_ones_of_th
     alerts = {
         name: len(scan_run(analysed(f"labelled/{name}"), load_rules("anger")).of_tier("alert")) for name in emotions
     }
-    assert sum(alerts[name] > 0 for name, emotion in emotions.items() if emotion == "angry") >= 2
+    angry = [name for name, emotion in emotions.items() if emotion == "angry"]
+    assert sum(alerts[name] > 0 for name in angry) >= len(angry) / 3
     assert sum(alerts[name] for name, emotion in emotions.items() if emotion != "angry") <= 1
 
 
