@@ -31,6 +31,7 @@ OPTION_COLUMNS = (
     "start",
     "end",
     "duration",
+    "fast_scan",
     "bin",
     "detector",
     "min_face_px",

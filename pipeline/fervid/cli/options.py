@@ -49,6 +49,14 @@ Every = Annotated[int | None, typer.Option(help="Analyse every N-th frame of the
 Start = Annotated[str | None, typer.Option(help="Analyse from here: 90, 12.5s or 00:01:02.5.")]
 End = Annotated[str | None, typer.Option(help="Analyse up to here.")]
 Duration = Annotated[str | None, typer.Option(help="Analyse this much from the start on, instead of --end.")]
+FastScan = Annotated[
+    bool | None,
+    typer.Option(
+        "--fast-scan/--no-fast-scan",
+        help="Look at key frames first, and analyse only around those that show a face. [no]",
+        show_default=False,
+    ),
+]
 BinLength = Annotated[str | None, typer.Option("--bin", help="Length of a timeline bin, such as 1s. [1s]")]
 Detector = Annotated[
     str | None,
@@ -83,8 +91,8 @@ def end_of(start: str | None, end: str | None, duration: str | None) -> float | 
 class SettingsMaker:
     """Settings of all videos, and of single ones with options of their own; equal options make equal settings once.
 
-    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `bin`, `detector`, `min_face_px`,
-    `model`, `labels` and `baseline` as the user wrote them; None is an option that was not given.
+    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `fast_scan`, `bin`, `detector`,
+    `min_face_px`, `model`, `labels` and `baseline` as the user wrote them; None is an option that was not given.
     """
 
     def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
@@ -116,6 +124,7 @@ class SettingsMaker:
                     "video.every": options["every"],
                     "video.start_seconds": times["start"],
                     "video.end_seconds": end_of(options["start"], options["end"], options["duration"]),
+                    "video.fast_scan": options["fast_scan"],
                     "timeline.bin_seconds": times["bin"],
                     "detect.detector": options["detector"],
                     "detect.min_face_px": options["min_face_px"],
