@@ -40,7 +40,7 @@ from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content
 from fervid.observe import Observer, is_observed, read_observations, read_thumbnails, write_observations
 from fervid.progress import SECONDS_OF_VIDEO, make_bar
 from fervid.run import PLOT, Run, RunFolders, open_run
-from fervid.run_folder import clear, observations_path, prepare, sweep
+from fervid.run_folder import check_not_on_hold, clear, observations_path, prepare, sweep
 from fervid.run_tables import read_table
 from fervid.storage.place import Place, as_place
 from fervid.summary import OBSERVE, results_in_numbers, summarise
@@ -96,6 +96,7 @@ def analyze(
     if not overwrite and done_before(job.folder, job.video_id, method, wanted=[PLOT] if plot else []):
         return replace(open_run(job.folder), was_there=True)
 
+    check_not_on_hold(job.folder)
     with locked(job.folder):
         planned = plan_video(job)
         stage_seconds: dict[str, float] = {}

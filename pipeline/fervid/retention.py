@@ -26,9 +26,9 @@ from fervid.batch.report import BATCH_TABLE, FAILED_LIST
 from fervid.errors import ConfigError, InputError, OutputError, OutputInUse
 from fervid.manifest import MANIFEST, write_json
 from fervid.run import RUN_NAME
+from fervid.run_folder import HOLD, OBSERVATIONS
 
-HOLD, PURGE_LOG, DOOMED = "HOLD.json", "purge.jsonl", ".purged-"
-OBSERVATIONS = "observations"
+PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
 
 COPY = "compacted.json"
 """In a folder of tables that `fervid compact` copied from many runs; what else is in the folder stays."""

@@ -6,7 +6,7 @@ A folder without a manifest is not complete; observations in it are what an inte
 from __future__ import annotations
 
 from fervid.derived import Outdated, remove_derived
-from fervid.errors import OutputError
+from fervid.errors import OutputError, OutputInUse
 from fervid.manifest import MANIFEST
 from fervid.run import PLOT
 from fervid.storage.place import Place, is_on_disk, make_folder, remove_file, remove_folder, remove_if_empty
@@ -14,12 +14,23 @@ from fervid.storage.publish import PART
 from fervid.types import Segment
 
 OBSERVATIONS = "observations"
+HOLD = "HOLD.json"
+"""In the folder of a run that has to stay as it is, whatever retention says."""
 TABLES = ("frames", "faces", "tracks", "timeline")
 
 
 def observations_path(folder: Place, segment: Segment) -> Place:
     """Where the observations of a segment are published."""
     return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
+
+
+def check_not_on_hold(folder: Place) -> None:
+    """Raises OutputInUse for a run that must stay as it is, so that no other result takes its place."""
+    if is_on_disk(folder) and (folder / HOLD).is_file() and (folder / MANIFEST).is_file():
+        raise OutputInUse(
+            f"{folder} is on hold, so its result is not replaced. Give another folder with --out, or release it with "
+            f"`fervid purge --release {folder}`."
+        )
 
 
 def prepare(folder: Place, *, keep_observations: bool) -> Outdated:

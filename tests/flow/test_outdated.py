@@ -57,8 +57,16 @@ def test_nothing_of_the_result_before_is_left_beside_another(used: tuple[Path, s
     assert {"alerts.csv", "alerts.html", "annotated.mp4", "evidence.zip", "mine.mp4", "profile.png"} < made
     assert {"report.html", "exports/clip.vtt", "previews/thumbnail.jpg"} < made
     (folder / "notes.txt").write_text("mine")
-    done = run_fervid("analyze", str(tmp_path / "clip.mp4"), "-o", str(tmp_path / "runs"), "--bin", "2s", "-q")
+    again = ("analyze", str(tmp_path / "clip.mp4"), "-o", str(tmp_path / "runs"), "--bin", "2s", "-q")
+    for workers in ("1", "2"):
+        held = run_fervid(*again, "--workers", workers)
+        assert held.returncode == 75
+        assert "is on hold, so its result is not replaced" in held.stderr
+        assert len(held.stderr.splitlines()) == 1
+    assert made < files_of(folder)
+    assert run_fervid("purge", "--release", str(folder)).returncode == 0
+    done = run_fervid(*again)
     assert done.returncode == 0, done.stderr
-    assert files_of(folder) == own | (LOGS - {NOTES}) | {"notes.txt"}
+    assert files_of(folder) == own | (LOGS - {NOTES, "HOLD.json"}) | {"notes.txt"}
     (line,) = [line for line in done.stderr.splitlines() if "removed with the earlier result" in line]
     assert f"and {len(made) - 5} more" in line

@@ -34,6 +34,7 @@ from fervid.errors import (
     PluginError,
 )
 from fervid.job import Begun, Observed, Planned, Spent, Summary, VideoJob
+from fervid.run_folder import check_not_on_hold
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ class Scheduler:
     def _begin_next(self) -> _Step | None:
         while (job := self._jobs.take()) is not None:
             try:
+                check_not_on_hold(job.folder)
                 lock = hold(job.folder)
             except OutputInUse as error:
                 self._listener.ended(job, Result(job.path, REJECTED, reason=str(error), error=error))

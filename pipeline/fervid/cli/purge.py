@@ -28,7 +28,7 @@ def purge(
     ] = None,
     out: Out = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
-    hold: Annotated[Path | None, typer.Option(help="Keep this run, however old it gets.")] = None,
+    hold: Annotated[Path | None, typer.Option(help="Keep this run as it is, however old it gets.")] = None,
     reason: Annotated[str, typer.Option(help="Why it is kept, for --hold.")] = "",
     release: Annotated[Path | None, typer.Option(help="Take the hold off this run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a result.")] = False,
