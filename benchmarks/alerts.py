@@ -4,6 +4,7 @@
 
 Videos are analysed into RUNS_FOLDER unless they were: those in a folder `cctv` with the preset of that name, others
 with the default. In `labelled/labels.csv` (columns file, emotion) clips labelled angry are those that should raise one.
+Fights may show anger and are counted apart.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from fervid.errors import InputError
 from fervid.inputs import find_videos
 from fervid.timeline.io import write_table
 from fervid.timeline.schema import faces_schema, frames_schema
+from fervid.train.metrics import wilson_interval
 
 FOLDERS = ("labelled", "cctv", "faces", "trailers", "codecs")
 DAY_SECONDS, FPS, N_FACES, TRACK_SECONDS = 86_400, 5, 4, 60
@@ -57,7 +59,8 @@ def report_footage(videos: Path, found: dict[str, RunAlerts]) -> None:
         n_alerts, n_notices = len(one.of_tier("alert")), len(one.of_tier("notice"))
         print(f"{(name + mark)[-57:]:<58}{n_alerts:>7}{n_notices:>8}{peak:>6}  {one.fitness.text()}")
     raised = [name for name in angry if found[name].of_tier("alert")]
-    print(f"\nlabelled angry: {len(raised)} of {len(angry)} raise an alert")
+    low, high = wilson_interval(len(raised) / len(angry), len(angry))
+    print(f"\nlabelled angry: {len(raised)} of {len(angry)} raise an alert, 95 % interval {low:.0%} to {high:.0%}")
     for name in sorted(angry):
         rules = ", ".join(f"{record.rule} ({record.severity})" for record in found[name].of_tier("alert"))
         print(f"  {name}: {rules or 'no alert, ' + mostly(found[name])}")
@@ -67,15 +70,20 @@ def report_footage(videos: Path, found: dict[str, RunAlerts]) -> None:
     faceless = [name for name, one in found.items() if not one.run.faces.num_rows]
     print(f"without a face found: {len(faceless)} videos, alerts in them: "
           f"{sum(len(found[name].of_tier('alert')) for name in faceless)}")  # fmt: skip
-    others = {name: one for name, one in found.items() if name not in angry}
-    n_false = sum(len(one.of_tier("alert")) for one in others.values())
-    hours = sum(one.fitness.observed_seconds for one in others.values()) / 3600
-    face_hours = sum(one.fitness.face_seconds for one in others.values()) / 3600
+    print(f"alerts in fights: {sum(len(found[name].of_tier('alert')) for name in fights)}")
+    others = {name: one for name, one in found.items() if name not in angry and name not in fights}
+    for folder in (*FOLDERS, ""):
+        report_false(folder, [one for name, one in others.items() if name.startswith(folder)])
+
+
+def report_false(folder: str, others: list[RunAlerts]) -> None:
+    """Alerts in footage that shows no anger, all of them false."""
+    n_false = sum(len(one.of_tier("alert")) for one in others)
+    n_notices = sum(len(one.of_tier("notice")) for one in others)
+    hours = sum(one.fitness.observed_seconds for one in others) / 3600
     low, high = poisson_interval(n_false)
-    print(f"all other footage: {n_false} alerts in {hours:.3f} h ({face_hours:.3f} face-hours), "
-          f"{n_false / hours:.1f} an hour, 95 % interval {low / hours:.1f} to {high / hours:.1f}")  # fmt: skip
-    n_notices = sum(len(one.of_tier("notice")) for one in others.values())
-    print(f"notices in it: {n_notices} ({n_notices / hours:.0f} an hour)")
+    print(f"false alerts in {folder or 'all of it'}: {n_false} in {hours:.3f} h, {n_false / hours:.1f} an hour, "
+          f"95 % interval {low / hours:.1f} to {high / hours:.1f}; notices: {n_notices}")  # fmt: skip
 
 
 def mostly(one: RunAlerts) -> str:

@@ -49,6 +49,9 @@ def passing(probabilities: np.ndarray, labels: tuple[str, ...]) -> dict[str, np.
     n = len(probabilities)
     ranked = np.sort(probabilities, axis=1)
     columns = dict(zip(labels, probabilities.T, strict=True))
+    columns |= {
+        f"relative_{label}": columns[label] for label in labels
+    }  # nothing is known of these people's usual look
     columns |= {"margin": ranked[:, -1] - ranked[:, -2], "quality": np.ones(n), "face_px": np.full(n, 100.0)}
     faces = Faces(columns, {}, np.arange(n), np.ones(n, bool), n)
     found = {"angry >= 0.5": (columns["angry"] >= 0.5) & (columns["margin"] >= 0.15)}
