@@ -15,7 +15,7 @@ import numpy as np
 from fervid import assets
 from fervid.alerts.expression import Faces, evaluate
 from fervid.alerts.rules import bind, load_rules
-from fervid.emotion.heads import label_probabilities
+from fervid.emotion.heads import LABEL_SOURCES, label_probabilities
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import load_model_info
 from fervid.train.fer2013 import load_fer2013
@@ -35,7 +35,7 @@ def main(data: str, votes_file: str, model: str = assets.DEFAULT_MODEL) -> None:
     angry = known & (votes[:, ANGRY] > MAJORITY)
     calm = (votes[:, NEUTRAL] > MAJORITY) | (votes[:, HAPPY] > MAJORITY)
     print(f"{known.sum()} faces with a majority, {angry.sum()} of them angry, {calm.sum()} neutral or happy")
-    for source in ("fer2013", "ferplus", "mean")[: 3 if len(info.heads) > 1 else 1]:
+    for source in LABEL_SOURCES if len(info.heads) > 1 else LABEL_SOURCES[:1]:
         probabilities = label_probabilities(logits, info, source=source)
         for name, passes in passing(probabilities, info.labels).items():
             print(

@@ -48,6 +48,7 @@ def test_one_head_answers_with_its_own_softmax_to_the_last_bit() -> None:
         ("fer2013", (0.5, 0.3, 0.2)),
         ("ferplus", (0.25, 0.25, 0.5)),  # of 0.2, 0.2 and 0.4 without contempt, in the order of the labels
         ("mean", (0.375, 0.275, 0.35)),
+        ("blend", (0.425, 0.285, 0.29)),
     ],
 )
 def test_heads_are_mapped_by_the_names_of_their_labels(source: str, expected: tuple[float, ...]) -> None:
@@ -68,7 +69,7 @@ def test_each_head_has_a_temperature_of_its_own_for_flipped_means() -> None:
     np.testing.assert_allclose(found, [squares / squares.sum()], atol=1e-6)
 
 
-@pytest.mark.parametrize("source", ["ferplus", "mean"])
+@pytest.mark.parametrize("source", ["ferplus", "mean", "blend"])
 def test_a_head_that_is_not_there_is_one_clear_error(source: str) -> None:
     with pytest.raises(ConfigError, match="needs a model with a ferplus head, and made-up has fer2013"):
         select_heads(model(FIRST), source)  # type: ignore[arg-type]

@@ -64,7 +64,9 @@ Detector = Annotated[
 ]
 MinFacePx = Annotated[int | None, typer.Option(help="Smallest face in pixels. [8 % of the height]")]
 Model = Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.", autocompletion=_models)]
-Labels = Annotated[str | None, typer.Option(help="Which head of the model answers: fer2013, ferplus, mean. [fer2013]")]
+Labels = Annotated[
+    str | None, typer.Option(help="Which head of the model answers: fer2013, ferplus, mean, blend. [fer2013]")
+]
 
 Baseline = Annotated[
     str | None,

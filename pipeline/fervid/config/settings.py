@@ -151,8 +151,10 @@ class EmotionSettings(_Section):
         default=-0.05, ge=-0.2, le=1, description="the box grows (or, below 0, shrinks) by this share on every side"
     )
     flip: bool = Field(default=False, description="average each face with its mirror image: twice the work a face")
-    labels: Literal["fer2013", "ferplus", "mean"] = Field(
-        default="fer2013", description="which head of the model answers: its one label's, the ten voters', or both"
+    labels: Literal["fer2013", "ferplus", "mean", "blend"] = Field(
+        default="fer2013",
+        description="which head of the model answers: its one label's, the ten voters', or both: in equal parts, or "
+        "seven parts to three",
     )
     batch_size: int = Field(default=64, ge=1, le=4096, description="faces that are scored together; changes no result")
 

@@ -14,7 +14,9 @@ from fervid.emotion.calibration import softmax
 from fervid.emotion.model import FER2013, FERPLUS, Head, ModelInfo
 from fervid.errors import ConfigError
 
-LabelSource = Literal["fer2013", "ferplus", "mean"]
+LabelSource = Literal["fer2013", "ferplus", "mean", "blend"]
+SHARE_OF_VOTERS = {"mean": 0.5, "blend": 0.3}
+"""What the voters' answer counts where both heads answer. That of `blend` is chosen by benchmarks/blend.py."""
 
 
 def head_columns(model: ModelInfo) -> dict[str, slice]:
@@ -28,7 +30,7 @@ def head_columns(model: ModelInfo) -> dict[str, slice]:
 
 def select_heads(model: ModelInfo, source: LabelSource) -> tuple[Head, ...]:
     """The heads that answer for `source`. Raises ConfigError when the model has no such head."""
-    wanted = {"fer2013": (FER2013,), "ferplus": (FERPLUS,), "mean": (FER2013, FERPLUS)}[source]
+    wanted = (FER2013, FERPLUS) if source in SHARE_OF_VOTERS else (source,)
     named = {head.name: head for head in model.heads}
     missing = [name for name in wanted if name not in named]
     if missing:
@@ -44,9 +46,10 @@ def label_probabilities(
 ) -> np.ndarray:
     """Calibrated probabilities (N, C) of `model.labels` from the logits (N, L) of all heads, in their float type.
 
-    Labels that only a head has (FER+'s contempt) are dropped and the rest is scaled to one; `mean` is the mean of both
-    heads' probabilities. `is_flipped` says that the logits are means with those of mirrored crops, which have a
-    temperature of their own. Raises ConfigError when the model has no head for `source`.
+    Labels that only a head has (FER+'s contempt) are dropped and the rest is scaled to one; `mean` and `blend` are
+    weighted means of both heads' probabilities (SHARE_OF_VOTERS). `is_flipped` says that the logits are means with
+    those of mirrored crops, which have a temperature of their own. Raises ConfigError when the model has no head for
+    `source`.
     """
     columns = head_columns(model)
     answers = []
@@ -56,7 +59,10 @@ def label_probabilities(
             probabilities = probabilities[:, [head.labels.index(label) for label in model.labels]]
             probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
         answers.append(probabilities)
-    return answers[0] if len(answers) == 1 else (answers[0] + answers[1]) / answers[0].dtype.type(2)
+    if len(answers) == 1:
+        return answers[0]
+    share = answers[0].dtype.type(SHARE_OF_VOTERS[source])
+    return np.asarray(answers[0] * (1 - share) + answers[1] * share)
 
 
 LABEL_SOURCES: tuple[str, ...] = get_args(LabelSource)
