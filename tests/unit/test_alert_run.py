@@ -81,6 +81,8 @@ def test_being_between_two_expressions_is_for_the_rule_to_judge(tmp_path: Path) 
     assert len(found.records) == 1
     assert found.fitness.verdict == "fit"
     assert found.fitness.abstained_share == pytest.approx(1.0)
+    assert "100% between two expressions: fit" in found.fitness.text()
+    assert "not used" not in found.fitness.text()
 
 
 @pytest.mark.parametrize(

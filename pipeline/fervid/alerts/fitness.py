@@ -64,7 +64,7 @@ class Fitness:
     """Share of the observed time with a face, usable or not."""
     usable_share: float
     abstained_share: float | None
-    """Share of the face time in which a face is not used, whatever the reason."""
+    """Share of the face time in which no label is given, whatever the reason."""
     abstained_by_reason: dict[str, float]
     median_face_px: float | None
     static_boxes: tuple[StaticBox, ...]
@@ -78,9 +78,13 @@ class Fitness:
         usable_seconds = self.usable_share * self.observed_seconds
         if 0 < usable_seconds < LEAST_USABLE_SECONDS:
             text += f", only {usable_seconds:.1f} s in all"
-        if self.abstained_by_reason:
-            main = max(self.abstained_by_reason, key=lambda reason: self.abstained_by_reason[reason])
-            text += f", {self.abstained_share:.0%} of the face time not used (mostly {REASONS.get(main, main)})"
+        # Rules judge a face that is between two expressions too.
+        unused = {reason: share for reason, share in self.abstained_by_reason.items() if reason != UNSURE}
+        if unused:
+            main = max(unused, key=lambda reason: unused[reason])
+            text += f", {sum(unused.values()):.0%} of the face time not used (mostly {REASONS.get(main, main)})"
+        if UNSURE in self.abstained_by_reason:
+            text += f", {self.abstained_by_reason[UNSURE]:.0%} {REASONS[UNSURE]}"
         return f"{text}: {judgement[self.verdict]}"
 
     def to_json(self) -> dict[str, Any]:
