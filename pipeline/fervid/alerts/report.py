@@ -128,7 +128,7 @@ def _fitness_summary(found: Sequence[RunAlerts]) -> str:
     unfit = sum(one.fitness.verdict == "not_fit" for one in found)
     text = f"A face was usable in {usable / observed:.0%} of {clock(observed)}" if observed else "Nothing was observed"
     if faces:
-        text += f"; of the time of faces {abstained / faces:.0%} was not used"
+        text += f"; in {abstained / faces:.0%} of the time of faces no label is given"
     if len(found) > 1:
         text += f"; not fit for alerts: {unfit} of {len(found)} videos"
     return f"<p>{text}.</p>"
