@@ -65,10 +65,12 @@ def wait_for(condition: object, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize("numbers", [(2,), pytest.param((1, 4), marks=pytest.mark.slow)])
 def test_any_number_of_workers_writes_the_same_bytes(clip: Path, tmp_path: Path, numbers: tuple[int, ...]) -> None:
-    settings = fervid.load_settings(assignments=["video.segment_seconds=1"], environment={})
+    everything = ["baseline.scope=video", "baseline.min_seconds=0", "baseline.min_spread=0"]
+    settings = fervid.load_settings(assignments=["video.segment_seconds=1", *everything], environment={})
     for workers in (None, *numbers):
         out = tmp_path / str(workers)
-        fervid.analyze(clip, out=out, settings=settings, device="cpu", workers=workers, plot=False)
+        run = fervid.analyze(clip, out=out, settings=settings, device="cpu", workers=workers, plot=False)
+        assert not run.faces["b_happy"].equals(run.faces["s_happy"])
     expected = tables(tmp_path / "None")
     assert len(expected) == 4 + 4
     assert all(tables(tmp_path / str(workers)) == expected for workers in numbers)
