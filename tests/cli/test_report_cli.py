@@ -8,7 +8,10 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
+
 import fervid
+from fervid.review.report import report_folder
 from runner import run_fervid
 from synthetic import constant_rate, write_video
 
@@ -40,6 +43,15 @@ def test_a_run_and_a_folder_become_one_file_each_that_finds_the_video(tmp_path: 
     assert len(data["runs"]) == 2
     assert data["failures"] == [{"name": "bad.mp4", "status": "rejected", "reason": "no"}]
     assert {card["fitness"]["verdict"] for card in data["runs"]} <= {"fit", "limited", "not_fit"}
+
+
+def test_runs_of_places_far_apart_are_reported_on_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert report_folder([Path("/srv/a/one"), Path("/home/b/two")]) == tmp_path
+    assert report_folder([Path("/srv/a/one"), Path("/srv/b/two")]) == Path("/srv")
+    assert report_folder([Path("/srv/a/one")]) == Path("/srv/a/one")
 
 
 def test_a_folder_without_runs_is_one_clear_line(tmp_path: Path) -> None:

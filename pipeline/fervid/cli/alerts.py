@@ -121,6 +121,7 @@ def find(
         print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
     if report:
         from fervid.alerts.report import write_report
+        from fervid.review.report import report_folder
 
         page = write_report(results, report_folder([found.run.folder for found in results]))
         print(f"report: {page}", file=sys.stderr)
@@ -165,16 +166,6 @@ def describe_alerts(found: RunAlerts) -> str:
         for box in found.fitness.static_boxes
     ]
     return "\n".join(lines)
-
-
-def report_folder(folders: list[Path]) -> Path:
-    """Where a report about runs belongs: in the run, or in the folder that they share."""
-    if len(folders) == 1:
-        return folders[0]
-    shared = folders[0].resolve().parent
-    while not all(folder.resolve().is_relative_to(shared) for folder in folders):
-        shared = shared.parent
-    return shared
 
 
 def _describe_change(before: RunAlerts, after: RunAlerts) -> str:

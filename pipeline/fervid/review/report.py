@@ -35,7 +35,7 @@ def write_reports(named: Sequence[str | Path], *, out: Path | None = None) -> li
     cannot be written.
     """
     runs = find_runs(named)
-    folder = out or (runs[0].folder if len(runs) == 1 else _shared_folder([run.folder for run in runs]))
+    folder = out or report_folder([run.folder for run in runs])
     failures = failures_below(folder) if len(runs) > 1 else []
     title = printable(folder.resolve().name or "runs") if len(runs) > 1 else _name(runs[0])
     contents = {run.folder: run_content(run) for run in runs}
@@ -85,11 +85,17 @@ def _media(run: Run, folder: Path) -> dict[str, Any]:
     return {"file": address, "plays": browser_plays(run.manifest.video), "clips": None}
 
 
-def _shared_folder(folders: Sequence[Path]) -> Path:
+def report_folder(folders: Sequence[Path]) -> Path:
+    """Where a report about runs belongs: in the run, or in the folder that several share.
+
+    Runs that share no more than the root of the file system are reported on in the current folder.
+    """
+    if len(folders) == 1:
+        return folders[0]
     shared = folders[0].resolve().parent
     while not all(folder.resolve().is_relative_to(shared) for folder in folders):
         shared = shared.parent
-    return shared
+    return shared if shared != shared.parent else Path.cwd()
 
 
 def _name(run: Run) -> str:
