@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -12,7 +13,7 @@ import pytest
 
 import fervid
 from fervid.annotate.marks import StoredFaces
-from fervid.annotate.video import annotate_run
+from fervid.annotate.video import _shown_size, annotate_run
 from fervid.detect.centerface import SCORE_THRESHOLD as ANALYSIS_THRESHOLD
 from fervid.errors import InputError, VideoUnreadable
 from fervid.geometry import iou_matrix
@@ -51,6 +52,20 @@ def test_frames_keep_their_times_and_grow_by_the_strip(run: fervid.Run, tmp_path
     assert (len(plain), of_plain[0].shape) == (len(TIMES), (480, 640, 3))
     part = annotate_run(run, start_seconds=1, end_seconds=2, blur="none", target=tmp_path / "part.mp4")
     assert len(pictures(part)[0]) == sum(1 <= t < 2 for t in TIMES)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "shown"),
+    [
+        (240, 320, (640, 480)),
+        (1080, 1920, (1920, 1080)),
+        (16, 8000, (8000, 16)),
+        (1, 640, (3840, 6)),
+        (1, 1, (480, 480)),
+    ],
+)
+def test_pictures_are_enlarged_as_far_as_an_encoder_has_them(height: int, width: int, shown: tuple[int, int]) -> None:
+    assert _shown_size(np.zeros((height, width, 3), np.uint8), Fraction(1)) == shown
 
 
 def test_faces_are_covered_unless_asked_otherwise_which_is_noted(run: fervid.Run, tmp_path: Path) -> None:

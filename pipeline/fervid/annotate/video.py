@@ -32,6 +32,8 @@ Blur = Literal["all", "none"]
 ANNOTATED = "annotated.mp4"
 LEAST_HEIGHT_PX = 480
 """Smaller pictures are enlarged by a whole number, so that the letters can be read."""
+LARGEST_WIDTH_PX = 3840
+"""Nothing is enlarged beyond: a strip of pictures 16 px high would take gigabytes and no encoder would have it."""
 AROUND_SECONDS = 1.0
 """Faces found so long before and after the stretch are covered in it."""
 
@@ -121,9 +123,9 @@ def _drawn(
 
 def _shown_size(rgb: np.ndarray, pixel_aspect: Fraction) -> tuple[int, int]:
     """Width and height with square pixels, even, and large enough for letters."""
-    height, width = rgb.shape[:2]
-    times = max(1, -(-LEAST_HEIGHT_PX // height))
-    return 2 * round(width * float(pixel_aspect) * times / 2), 2 * (height * times // 2)
+    height, width = rgb.shape[0], rgb.shape[1] * float(pixel_aspect)
+    times = max(1, min(-(-LEAST_HEIGHT_PX // height), int(LARGEST_WIDTH_PX / width)))
+    return max(2, 2 * round(width * times / 2)), max(2, 2 * (height * times // 2))
 
 
 def _timeline_strip(run: Run, span: tuple[float, float], *, width_px: int, text_px: int) -> TimelineStrip:
