@@ -47,6 +47,7 @@ from fervid.summary import OBSERVE, results_in_numbers, summarise
 from fervid.timeline.io import write_table
 from fervid.timeline.schema import SCHEMA_VERSION
 from fervid.types import FaceScores, Segment, VideoInfo
+from fervid.video.fast_scan import why_not_scanned
 from fervid.video.loss import judge_loss
 from fervid.video.probe import PacketPlan, open_video, probe
 from fervid.video.reader import Ledger
@@ -151,6 +152,8 @@ def plan_video(job: VideoJob, *, beat: Beat | None = None) -> Planned:  # noqa: 
     )
     sealed = pickle.dumps((info, plan, segments), protocol=pickle.HIGHEST_PROTOCOL)
     _observer(job, sealed)
+    if settings.video.fast_scan and (reason := why_not_scanned(info, plan, settings.video.sampling)):
+        log.warning("%s: analysed in full, without a fast scan: %s", job.path.name, reason)
     _note_replacement(job)
     _note_outdated(job, prepare(job.folder, keep_observations=job.resume))
     to_observe = tuple(

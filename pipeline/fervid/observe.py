@@ -7,7 +7,6 @@ published by one atomic rename. They depend on the segment and the settings of t
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
@@ -34,8 +33,6 @@ from fervid.types import Detections, FaceCrops, FaceScores, Frame, Segment, Vide
 from fervid.video.fast_scan import scan, why_not_scanned
 from fervid.video.probe import PacketPlan
 from fervid.video.reader import Ledger, read_frames
-
-log = logging.getLogger(__name__)
 
 FRAMES_AHEAD, CROPS_AHEAD = 2, 32
 """A waiting frame holds a whole picture of the decoder, a waiting crop a few kilobytes."""
@@ -111,10 +108,7 @@ class Observer:
         self._classifier = make_classifier(
             runner, model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip
         )
-        self._is_scanned = settings.video.fast_scan
-        if self._is_scanned and (reason := why_not_scanned(info, plan, settings.video.sampling)):
-            log.warning("%s is analysed in full, without a fast scan: %s", info.path, reason)
-            self._is_scanned = False
+        self._is_scanned = settings.video.fast_scan and not why_not_scanned(info, plan, settings.video.sampling)
 
     @property
     def seconds(self) -> StageSeconds:

@@ -162,3 +162,33 @@ def test_centerface_keeps_few_networks_and_answers_the_same_after_many_sizes(pho
         detector.detect(photograph[:side, :side])
     for one, other in zip(detector.detect(photograph), first, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def drawn(kind: str, seed: int) -> np.ndarray:
+    """Text, asphalt or a pattern, uint8 (H, W) of any size."""
+    chance = np.random.default_rng(seed)
+    height, width = (int(side) for side in chance.integers(60, 400, 2))
+    down, across = np.mgrid[:height, :width]
+    if kind == "text":
+        picture = np.full((height, width), float(chance.choice([0, 255])))
+        size = float(chance.uniform(0.3, 3))
+        for bottom in range(int(14 * size), height, int(26 * size)):
+            line = "".join(chance.choice(list("aeOQ0B8@%& monument"), 60))
+            cv2.putText(picture, line, (3, bottom), int(chance.integers(8)), size, 128.0, 1 + int(size), cv2.LINE_AA)
+        return picture.astype(np.uint8)
+    if kind == "asphalt":
+        grain = cv2.GaussianBlur(chance.normal(0, 1, (height, width)), (0, 0), float(chance.choice([0.5, 2, 6])))
+        return (110 + 40 * grain / grain.std()).clip(0, 255).astype(np.uint8)
+    side = float(chance.uniform(6, 60))
+    squares = (across // side + down // side) % 2
+    discs = (across % side - side / 2) ** 2 + (down % side - side / 2) ** 2 < (side / 3) ** 2
+    waves = 0.5 + np.sin(across / side) * np.sin(down / side) / 2
+    return (20 + 200 * (squares, discs, waves)[seed % 3]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["text", "asphalt", "pattern"])
+def test_centerface_sees_no_face_in(kind: str) -> None:
+    detector = made("centerface")
+    for seed in range(40):
+        boxes, confidence, *_ = detector.detect(drawn(kind, seed))
+        assert not len(boxes), (seed, confidence)

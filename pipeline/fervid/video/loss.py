@@ -54,7 +54,8 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
             "for the key frames around them show no face"
         )
     if ledger.analysed == 0:
-        doubtful.append("no frame was analysed in the chosen range")
+        why = ": no key frame shows a face" if ledger.left_out else " in the chosen range"
+        doubtful.append(f"no frame was analysed{why}")
     return (*lost, *doubtful), bool(lost)
 
 
