@@ -149,6 +149,20 @@ def test_somebody_is_told_and_what_does_not_arrive_waits(angry_run: Path, tmp_pa
     assert [message["kind"] for message in web.messages] == ["alert", "test"]
 
 
+def test_evidence_of_a_video_that_has_gone_does_not_stop_the_others(
+    analysed: Path, angry_run: Path, tmp_path: Path
+) -> None:
+    whole = find_runs([analysed / "runs"])[0].folder
+    shutil.copytree(whole, tmp_path / "run2")
+    rules = ("--rules", str(analysed / "any.toml"), "--evidence")
+    done = run_fervid("alerts", str(angry_run), str(tmp_path / "run2"), *rules)
+    assert done.returncode == 3
+    assert "/footage/cam1/clip.mp4 is not there any more" in done.stderr
+    assert "1 of 2 runs could not be used" in done.stderr.splitlines()[-1]
+    assert (tmp_path / "run2" / "evidence.zip").is_file()
+    assert (tmp_path / "alerts.html").is_file()
+
+
 def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     shutil.copytree(analysed / "runs", runs)

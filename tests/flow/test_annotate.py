@@ -54,6 +54,19 @@ def test_frames_keep_their_times_and_grow_by_the_strip(run: fervid.Run, tmp_path
     assert len(pictures(part)[0]) == sum(1 <= t < 2 for t in TIMES)
 
 
+def test_a_run_whose_video_has_gone_does_not_stop_those_after_it(run: fervid.Run, tmp_path: Path) -> None:
+    gone, whole = tmp_path / "runs" / "a", tmp_path / "runs" / "b"
+    for folder in (gone, whole):
+        shutil.copytree(run.folder, folder)
+    manifest = gone / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(run.manifest.video_path, str(tmp_path / "gone.mp4")))
+    done = run_fervid("annotate", str(tmp_path / "runs"), "--end", "0.5", "--quiet")
+    assert done.returncode == 3
+    assert "gone.mp4 is not there any more" in done.stderr
+    assert done.stderr.endswith("1 of 2 runs could not be used; the lines above say why.\n")
+    assert done.stdout == f"{whole / 'annotated.mp4'}\n"
+
+
 @pytest.mark.parametrize(
     ("height", "width", "shown"),
     [

@@ -14,6 +14,7 @@ from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
 from fervid.cli.options import Runs
+from fervid.cli.several import Refusals
 from fervid.log import one_line
 from fervid.storage.place import Place, is_on_disk
 from fervid.storage.publish import write_whole
@@ -110,13 +111,15 @@ def find(
             print(_describe_change(before, scan_run(run, rule_set, recorded=recorded)), flush=True)
         return
     results = []
+    refusals = Refusals(len(found_runs))
     for run in found_runs:
         found = scan_run(run, rule_set, recorded=recorded)
         write_alerts(found)
         if evidence:
             from fervid.alerts.evidence import write_evidence
 
-            write_evidence(found, blur=blur, progress=sys.stderr.isatty())
+            with refusals.noted():
+                write_evidence(found, blur=blur, progress=sys.stderr.isatty())
         results.append(found)
         print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
     if report:
@@ -131,6 +134,7 @@ def find(
         print_deliveries(notifier.tell(record for found in results for record in found.records))
     if fail_on_alert and any(found.of_tier("alert") for found in results):
         raise typer.Exit(ALERTS_FOUND)
+    refusals.check()
 
 
 def alerts_of_run(folder: Place, rules: RuleSet) -> RunAlerts:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from fervid.cli.options import Runs
+from fervid.cli.several import Refusals
 from fervid.errors import ConfigError, OutputError
 
 
@@ -35,18 +36,23 @@ def annotate(
 
     found = find_runs(runs)
     targets = _targets(out, [run.folder.name for run in found])
+    start_seconds = parse_time(start) if start is not None else 0.0
+    end_seconds = parse_time(end) if end is not None else None
+    refusals = Refusals(len(found))
     for run, target in zip(found, targets, strict=True):
-        path = annotate_run(
-            run,
-            blur=blur,
-            bars=bars,
-            strip=strip,
-            start_seconds=parse_time(start) if start is not None else 0.0,
-            end_seconds=parse_time(end) if end is not None else None,
-            target=target,
-            progress=not quiet,
-        )
-        print(path, flush=True)
+        with refusals.noted():
+            path = annotate_run(
+                run,
+                blur=blur,
+                bars=bars,
+                strip=strip,
+                start_seconds=start_seconds,
+                end_seconds=end_seconds,
+                target=target,
+                progress=not quiet,
+            )
+            print(path, flush=True)
+    refusals.check()
 
 
 def _targets(out: Path | None, names: list[str]) -> list[Path | None]:
