@@ -25,7 +25,7 @@ import pyarrow as pa
 
 import fervid
 from baseline import ORDERS, analysed, make
-from battery_faces import Clip, load_clips
+from battery_faces import Clip, clips_of_people, load_clips
 from fervid import assets
 from fervid.alerts.find import Finder, Samples
 from fervid.alerts.intervals import poisson_interval
@@ -96,10 +96,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = fervid.load_settings(environment={})
     model = load_model_info(assets.model_folder(settings.emotion.model))
-    people: dict[str, list[Clip]] = {}
-    for clip in load_clips(arguments.clips, settings, arguments.cache):
-        people.setdefault(clip.person, []).append(clip)
-    people = {person: clips for person, clips in people.items() if len({clip.emotion for clip in clips}) > 1}
+    people = clips_of_people(load_clips(arguments.clips, settings, arguments.cache))
     pieces = {
         (scope, kind): [
             piece

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
-from battery_faces import Clip, load_clips
+from battery_faces import Clip, clips_of_people, load_clips
 from fervid import assets
 from fervid.config import Settings
 from fervid.config.settings import BaselineSettings
@@ -66,15 +66,12 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = fervid.load_settings(environment={})
     model = load_model_info(assets.model_folder(settings.emotion.model))
-    by_person: dict[str, list[Clip]] = {}
-    for clip in load_clips(arguments.clips, settings, arguments.cache):
-        by_person.setdefault(clip.person, []).append(clip)
+    people = clips_of_people(load_clips(arguments.clips, settings, arguments.cache))
     videos = {
         person: {kind: [watch(own, settings, model) for own in made] for kind, made in make(clips).items()}
-        for person, clips in by_person.items()
-        if len({clip.emotion for clip in clips}) > 1
+        for person, clips in people.items()
     }
-    print(f"{sum(len(by_person[person]) for person in videos)} clips of {len(videos)} people")
+    print(f"{sum(len(clips) for clips in people.values())} clips of {len(videos)} people")
     for scope in ("track", "video"):
         report(scope, videos, settings, model)
     check(videos, settings, model)

@@ -95,6 +95,14 @@ def load_clips(folder: Path, settings: Settings, cache: Path) -> list[Clip]:
     return found
 
 
+def clips_of_people(clips: list[Clip]) -> dict[str, list[Clip]]:
+    """The clips of each person who shows more than one emotion."""
+    people: dict[str, list[Clip]] = {}
+    for clip in clips:
+        people.setdefault(clip.person, []).append(clip)
+    return {person: own for person, own in people.items() if len({clip.emotion for clip in own}) > 1}
+
+
 def load_stills(folder: Path, settings: Settings, emotions: tuple[str, ...], cache: Path) -> list[Still]:
     """The photographs of `labels.csv` (columns file, emotion) with one of these emotions."""
 

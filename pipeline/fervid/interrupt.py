@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-RESUMES = "stopped; what is finished is kept, and the same command goes on from there"
+RESUMES = "stopped; finished work is kept. Run the same command again to continue"
 CHANGED_NOTHING = "stopped; nothing was changed"
 STARTS_ANEW = "stopped; the same command starts anew"
 TEXTS = {

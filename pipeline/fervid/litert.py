@@ -12,7 +12,7 @@ from fervid.errors import DependencyMissing
 def open_network(source: Path | bytes, *, num_threads: int = 1) -> Any:
     """An interpreter of a TFLite file, given by its path or content, ready to be called by one thread.
 
-    Raises DependencyMissing without LiteRT, ValueError or RuntimeError for what is no network.
+    Raises DependencyMissing without LiteRT, and ValueError or RuntimeError if the file is not a TFLite network.
     """
     try:
         from ai_edge_litert.interpreter import Interpreter

@@ -1,8 +1,7 @@
 """Write a small convolutional network as a TFLite file, layer by layer. Knows no network.
 
-For networks whose weights come in another format: LiteRT, which scores the faces, then runs them too, three to four
-times as fast on a CPU as `cv2.dnn` (measured with CenterFace on one thread: 0.30 ms against 1.29 ms for 64 x 64 pixels,
-4.3 ms against 14.8 ms for 192 x 352).
+For networks whose weights come in another format: LiteRT, which scores the faces, then runs them too, and several times
+as fast on a CPU as `cv2.dnn` (benchmarks/face_network.py).
 
 The numbers below are those of the published schema (`schema.fbs`, version 3): for each table its fields in order.
 """
@@ -26,7 +25,7 @@ FLOAT32, INT32 = 0, 2
 SCHEMA_VERSION, FILE_IDENTIFIER = 3, b"TFL3"
 ALIGNMENT_BYTES = 16
 ROOM_BYTES = 1 << 18
-"""For all that is no constant."""
+"""Space for everything but the constants."""
 
 
 @dataclass(frozen=True, slots=True)

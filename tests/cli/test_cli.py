@@ -344,7 +344,7 @@ def test_an_interrupted_analysis_says_so_and_leaves_no_manifest(tmp_path: Path) 
     spoil = "import os, signal, threading; threading.Timer(0.8, os.kill, (os.getpid(), signal.SIGINT)).start()"
     done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), "-q", "--fps", "25", before=spoil)
     assert done.returncode == 130
-    assert done.stderr.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
+    assert done.stderr.strip() == "fervid: stopped; finished work is kept. Run the same command again to continue"
     assert not list(tmp_path.glob("out/*/manifest.json"))
 
 
@@ -353,7 +353,7 @@ def test_an_interrupted_analysis_says_so_and_leaves_no_manifest(tmp_path: Path) 
     ("arguments", "says"),
     [
         (["--version"], "stopped"),
-        (["-v", "analyze", "x.mp4"], "stopped; what is finished is kept, and the same command goes on from there"),
+        (["-v", "analyze", "x.mp4"], "stopped; finished work is kept. Run the same command again to continue"),
         (["query", "SELECT 1"], "stopped; nothing was changed"),
         (["export", "outputs"], "stopped; the same command starts anew"),
         (["purge"], "stopped; purge.jsonl lists what was removed, and the same command removes the rest"),

@@ -192,7 +192,7 @@ def test_a_signal_ends_the_run_soon_and_keeps_what_was_published(
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == code
-    assert errors.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
+    assert errors.strip() == "fervid: stopped; finished work is kept. Run the same command again to continue"
     kept = set(tmp_path.glob("out/*/observations/*.parquet"))
     assert published <= kept
     # Soon, in segments: each of two workers may publish the one it is at, and one more before it hears of the end.
@@ -210,7 +210,7 @@ def test_an_interrupt_from_the_terminal_is_one_line_at_any_moment(long_clip: Pat
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 130
-        assert errors.strip() == "fervid: stopped; what is finished is kept, and the same command goes on from there"
+        assert errors.strip() == "fervid: stopped; finished work is kept. Run the same command again to continue"
 
 
 def test_two_runs_of_one_video_or_two_batches_in_one_place_refuse_each_other(

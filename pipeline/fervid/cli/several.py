@@ -18,7 +18,7 @@ class Refusals:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Around the work on one run. An InputError passes only where there is no other run."""
+        """Wraps the work on one run: an InputError is printed and counted; with a single run it is raised."""
         try:
             yield
         except InputError as problem:
