@@ -20,14 +20,14 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
-from fervid.alerts.intervals import poisson_interval
-from fervid.alerts.rules import load_rules
-from fervid.alerts.scan import RunAlerts, scan_run
+from fervid.alerts.find.scan import RunAlerts, scan_run
+from fervid.alerts.language.rules import load_rules
+from fervid.batch.inputs import find_videos
 from fervid.errors import InputError
-from fervid.inputs import find_videos
-from fervid.timeline.io import write_table
-from fervid.timeline.schema import faces_schema, frames_schema
-from fervid.train.metrics import wilson_interval
+from fervid.run.io import write_table
+from fervid.run.schema import faces_schema, frames_schema
+from fervid.stats.intervals import poisson_interval
+from fervid.stats.metrics import wilson_interval
 
 FOLDERS = ("labelled", "cctv", "faces", "trailers", "codecs")
 DAY_SECONDS, FPS, N_FACES, TRACK_SECONDS = 86_400, 5, 4, 60

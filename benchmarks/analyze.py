@@ -37,9 +37,9 @@ import json, os, resource, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 started = time.perf_counter()
 import cv2, numpy as np
-from fervid import assets
+from fervid.base import assets
 from fervid.emotion.model import load_model_info
-from fervid.train.network import build_model
+from fervid.emotion.networks.network import build_model
 info = load_model_info(assets.model_folder(assets.DEFAULT_MODEL))
 model = build_model(info)
 model.load_weights(info.folder / "model.weights.h5")
@@ -80,8 +80,8 @@ def make_clip(path: Path, *, seconds: int = 20, frame_rate: int = 25) -> Path:
     import av
     import numpy as np
 
-    from fervid.demo import portrait
-    from fervid.opencv import cv2
+    from fervid.base.opencv import cv2
+    from fervid.demo.photograph import portrait
 
     rng = np.random.default_rng(1)
     ground = cv2.resize(rng.integers(40, 200, (90, 160)).astype(np.uint8), (1280, 720), interpolation=cv2.INTER_CUBIC)

@@ -26,17 +26,17 @@ import pyarrow as pa
 import fervid
 from baseline import ORDERS, analysed, make
 from battery_faces import Clip, clips_of_people, load_clips
-from fervid import assets
-from fervid.alerts.find import Finder, Samples
-from fervid.alerts.intervals import poisson_interval
-from fervid.alerts.rules import RuleSet, bind, load_rules
-from fervid.alerts.scan import find_runs, scan_run
+from fervid.alerts.find.finder import Finder, Samples
+from fervid.alerts.find.scan import find_runs, scan_run
+from fervid.alerts.language.rules import RuleSet, bind, load_rules
+from fervid.base import assets
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo, load_model_info
-from fervid.judge import spacing
-from fervid.run import Run
-from fervid.timeline.usable import usable_faces
-from fervid.train.metrics import wilson_interval
+from fervid.interpret.judge import spacing
+from fervid.run.handle import Run
+from fervid.run.usable import usable_faces
+from fervid.stats.intervals import poisson_interval
+from fervid.stats.metrics import wilson_interval
 
 RULE = "anger-lasting"
 SCOPES = ("off", "track", "video")

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fervid import assets
-from fervid.alerts.expression import Faces, evaluate
-from fervid.alerts.rules import bind, load_rules
+from fervid.alerts.language.expression import Faces, evaluate
+from fervid.alerts.language.rules import bind, load_rules
+from fervid.base import assets
 from fervid.emotion.heads import LABEL_SOURCES, label_probabilities
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import load_model_info
-from fervid.train.fer2013 import load_fer2013
-from fervid.train.ferplus import load_votes
+from fervid.train.data.fer2013 import load_fer2013
+from fervid.train.data.ferplus import load_votes
 
 MAJORITY = 5
 NEUTRAL, HAPPY, ANGRY = 0, 1, 4

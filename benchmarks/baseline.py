@@ -24,16 +24,16 @@ import pyarrow as pa
 
 import fervid
 from battery_faces import Clip, clips_of_people, load_clips
-from fervid import assets
+from fervid.base import assets
 from fervid.config import Settings
 from fervid.config.settings import BaselineSettings
-from fervid.emotion.baseline import people, shift, usual_scores
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import ModelInfo, load_model_info
-from fervid.interpret import Tables, interpret
-from fervid.judge import smoother_of
-from fervid.timeline.build import frame_spells
-from fervid.timeline.usable import usable_faces
+from fervid.interpret.baseline import people, shift, usual_scores
+from fervid.interpret.build import frame_spells
+from fervid.interpret.judge import smoother_of
+from fervid.interpret.whole import Tables, interpret
+from fervid.run.usable import usable_faces
 
 ORDERS, REPEATS = 5, 4
 MOSTLY, OTHERS = 12, 3

@@ -52,8 +52,8 @@ def make_folder(folder: Path, n_videos: int) -> None:
 
 def finish(folder: Path, out: Path, n_analysed: int) -> None:
     """Analyse some, and copy their results for the rest."""
-    from fervid.files import content_id
-    from fervid.run import run_folder_name
+    from fervid.run.handle import run_folder_name
+    from fervid.storage.files import content_id
 
     videos = sorted(folder.iterdir())
     few = folder.with_name("few")

@@ -27,18 +27,18 @@ import pyarrow as pa
 import fervid
 from battery_faces import Clip, Still, load_clips, load_stills
 from battery_peer import peer_on_clips, peer_on_stills
-from fervid import assets
+from fervid.base import assets
 from fervid.config import Settings
 from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.crops import crop_quality
 from fervid.emotion.heads import label_probabilities
 from fervid.emotion.looks import measure_looks
 from fervid.emotion.model import ModelInfo, load_model_info
-from fervid.interpret import interpret
-from fervid.observe import face_arrays
-from fervid.summary import results_in_numbers
-from fervid.train.fer2013 import EMOTIONS, FaceDataset, load_fer2013
-from fervid.train.metrics import balanced_accuracy, confusion_matrix, expected_calibration_error, wilson_interval
+from fervid.interpret.whole import interpret
+from fervid.observe.observer import face_arrays
+from fervid.run.summary import results_in_numbers
+from fervid.stats.metrics import balanced_accuracy, confusion_matrix, expected_calibration_error, wilson_interval
+from fervid.train.data.fer2013 import EMOTIONS, FaceDataset, load_fer2013
 
 ANGRY = "angry"
 PARTS = ("PublicTest", "stills", "stills balanced", "clips")

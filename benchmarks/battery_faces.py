@@ -19,15 +19,15 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
+from fervid.base.geometry import pad_boxes
+from fervid.base.opencv import cv2
+from fervid.base.types import Frame
 from fervid.config import Settings
 from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
 from fervid.emotion.crops import crop_faces
-from fervid.geometry import pad_boxes
-from fervid.observe import THUMBNAIL, face_arrays, read_observations, read_thumbnails
-from fervid.opencv import cv2
-from fervid.types import Frame
+from fervid.observe.observer import THUMBNAIL, face_arrays, read_observations, read_thumbnails
 from robustness import decode
 
 REGION_MARGIN = 0.5

@@ -19,7 +19,7 @@ import fervid
 from battery import PARTS, Row, measure, table, verdict
 from battery_faces import Clip, load_clips, load_stills
 from fervid.emotion.heads import SHARE_OF_VOTERS
-from fervid.train.fer2013 import EMOTIONS, load_fer2013
+from fervid.train.data.fer2013 import EMOTIONS, load_fer2013
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 

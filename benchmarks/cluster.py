@@ -30,9 +30,9 @@ from pathlib import Path
 import av
 
 import fervid
+from fervid.batch.job import Cluster
 from fervid.batch.result import Result
 from fervid.batch.run import Batch, analyze_batch
-from fervid.job import Cluster
 
 MIB = 1 << 20
 PR_SET_CHILD_SUBREAPER = 36

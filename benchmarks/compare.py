@@ -65,9 +65,9 @@ LOOP = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import cv2
-from fervid import assets
+from fervid.base import assets
 from fervid.emotion.model import load_model_info
-from fervid.train.network import build_model
+from fervid.emotion.networks.network import build_model
 path, fps, smallest = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
 info = load_model_info(assets.model_folder(assets.DEFAULT_MODEL))
 model = build_model(info)
@@ -177,7 +177,7 @@ def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     import av
 
-    from fervid.opencv import cv2
+    from fervid.base.opencv import cv2
 
     names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     memory = [line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemTotal")]

@@ -25,7 +25,7 @@ import numpy as np
 import face_kinds
 import fervid
 from fervid.annotate.marks import StoredFaces
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover, cover_mask
 from fervid.privacy.search import CoverSearch, FaceSearch

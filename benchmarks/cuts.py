@@ -21,10 +21,10 @@ import numpy as np
 from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
+from fervid.base.opencv import cv2
+from fervid.batch.inputs import find_videos
 from fervid.config import load_settings
-from fervid.emotion.scoring import THUMBNAIL_PX
-from fervid.inputs import find_videos
-from fervid.opencv import cv2
+from fervid.observe.scoring import THUMBNAIL_PX
 from fervid.video.cuts import describe_pictures, find_shots, take_thumbnail
 from fervid.video.luma import luma
 from fervid.video.sampling import sampling_slot

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import av
 
-from fervid.opencv import cv2
-from fervid.types import Segment, VideoInfo
+from fervid.base.opencv import cv2
+from fervid.base.types import Segment, VideoInfo
 from fervid.video.fast_scan import read_key_frames
 from fervid.video.probe import PacketPlan, probe
 from fervid.video.reader import Ledger, read_frames

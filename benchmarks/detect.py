@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 
 import face_kinds
+from fervid.base.geometry import iou_matrix
+from fervid.base.opencv import CASCADES_FOLDER, cv2
+from fervid.base.types import Frame
 from fervid.config import DetectSettings, load_settings, preset_names
 from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
-from fervid.geometry import iou_matrix
-from fervid.opencv import CASCADES_FOLDER, cv2
-from fervid.types import Frame
 from fervid.video.probe import probe
 from fervid.video.reader import Ledger, read_frames
 from fervid.video.segments import plan_segments

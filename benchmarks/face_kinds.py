@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fervid.geometry import iou_matrix
-from fervid.types import Frame
+from fervid.base.geometry import iou_matrix
+from fervid.base.types import Frame
 
 MARKED = Path(__file__).parent / "faces" / "kinds.csv"
 KINDS = ("frontal", "three_quarter", "profile", "down", "dark", "covered", "rotated", "small")

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fervid import assets
+from fervid.base import assets
+from fervid.base.opencv import cv2
 from fervid.emotion import make_classifier
 from fervid.emotion.looks import measure_looks
 from fervid.emotion.model import load_model_info
-from fervid.opencv import cv2
-from fervid.timeline.schema import LOOKS
-from fervid.train.fer2013 import load_fer2013
+from fervid.run.schema import LOOKS
+from fervid.train.data.fer2013 import load_fer2013
 
 Spoil = Callable[[np.ndarray], np.ndarray]
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.detect.centerface import read_weights
 from fervid.detect.centerface_network import gray_network
-from fervid.litert import open_network
-from fervid.opencv import cv2
+from fervid.runtime.litert import open_network
 
 SIZES_PX = ((64, 64), (96, 160), (128, 224), (192, 352), (384, 704))
 OUTPUTS = ("537", "538", "539", "540")

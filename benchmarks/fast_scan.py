@@ -20,8 +20,8 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 
-from fervid.demo import portrait
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
+from fervid.demo.photograph import portrait
 from process_tree import cost_of
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from fervid import assets
-from fervid.backend import describe_backend, load_keras
-from fervid.device import RUNNERS, choose_runner
+from fervid.base import assets
 from fervid.emotion.batching import BatchQueue
 from fervid.emotion.keras import GPU_BATCH_SIZE, MIXED, SINGLE, KerasClassifier
 from fervid.emotion.model import load_model_info
+from fervid.runtime.backend import describe_backend, load_keras
+from fervid.runtime.device import RUNNERS, choose_runner
 
 BATCH_SIZES = (64, 256, 1024, 4096, 16384)
 THREADS = (1, 2, 4, 8, 16, 32, 64)
@@ -42,8 +42,8 @@ MATRIX_SIDE = {"gpu": 8192, "cpu": 1024}
 def record_crops() -> np.ndarray:
     """The faces of the demo clip, cut out as an analysis does it: uint8 (N, 48, 48)."""
     from fervid.config import load_settings
-    from fervid.demo import make_demo_clip
-    from fervid.observe import Observer
+    from fervid.demo.photograph import make_demo_clip
+    from fervid.observe.observer import Observer
     from fervid.video.probe import probe
     from fervid.video.reader import Ledger
     from fervid.video.segments import plan_segments

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.batch.inputs import find_videos
 from fervid.config import load_settings
 from fervid.detect import make_detector
 from fervid.detect.haar import CASCADES
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
-from fervid.inputs import find_videos
 from fervid.track import make_tracker
 from fervid.video.probe import probe
 from fervid.video.reader import Ledger, read_frames

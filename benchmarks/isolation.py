@@ -27,11 +27,12 @@ sys.path[:0] = [str(ROOT / "pipeline"), str(ROOT / "tests")]
 BARE = """
 import sys
 from pathlib import Path
-from fervid import assets, load_settings
+from fervid import load_settings
+from fervid.base import assets
 from fervid.emotion.model import load_model_info
-from fervid.files import content_id
-from fervid.interpret import interpret
-from fervid.observe import Observer, _table as rows_table
+from fervid.storage.files import content_id
+from fervid.interpret.whole import interpret
+from fervid.observe.observer import Observer, _table as rows_table
 from fervid.video.probe import probe
 from fervid.video.reader import Ledger
 from fervid.video.segments import plan_segments

@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 import fervid
-from fervid.summary import results_in_numbers
+from fervid.run.summary import results_in_numbers
 
 PEER = """
 import json, sys, tempfile

@@ -19,8 +19,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from fervid.demo import portrait, repeat_clip
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
+from fervid.demo.photograph import portrait, repeat_clip
 from process_tree import Cost, cost_of
 
 ROOT = Path(__file__).resolve().parents[1]

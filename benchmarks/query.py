@@ -21,12 +21,12 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from alert_runs import LABELS, face, make_run
-from fervid.alerts.records import alerts_schema
+from fervid.alerts.find.records import alerts_schema
 from fervid.query.compact import compact_runs
 from fervid.query.session import run_query
 from fervid.query.sources import find_sources
-from fervid.timeline.io import write_table
-from fervid.timeline.schema import timeline_schema, tracks_schema
+from fervid.run.io import write_table
+from fervid.run.schema import timeline_schema, tracks_schema
 
 FPS, ALERTS, ALERTS_EVERY = 5, 3, 4
 QUERIES = {

@@ -91,8 +91,8 @@ def _draw(path: Path, seconds: float) -> Path:
     import av
     import numpy as np
 
-    from fervid.demo import portrait
-    from fervid.opencv import cv2
+    from fervid.base.opencv import cv2
+    from fervid.demo.photograph import portrait
 
     rng = np.random.default_rng(1)
     size = WIDTH_PX, HEIGHT_PX

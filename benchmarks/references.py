@@ -19,11 +19,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fervid import assets
-from fervid.backend import load_training_backend
+from fervid.base import assets
 from fervid.emotion.model import FERPLUS, read_model_json, stored_metrics
 from fervid.errors import FervidError
-from fervid.train.fer2013 import load_fer2013
+from fervid.runtime.backend import load_training_backend
+from fervid.train.data.fer2013 import load_fer2013
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "references"

@@ -29,16 +29,16 @@ import pandas as pd
 import pyarrow as pa
 
 import fervid
-from fervid.alerts.rules import load_rules
-from fervid.alerts.scan import scan_run, write_alerts
-from fervid.demo import SECONDS, make_demo_clip
-from fervid.manifest import MANIFEST
+from fervid.alerts.find.scan import scan_run, write_alerts
+from fervid.alerts.language.rules import load_rules
+from fervid.demo.photograph import SECONDS, make_demo_clip
 from fervid.review.cards import run_id
 from fervid.review.preview import Previews
 from fervid.review.report import write_reports
-from fervid.run import Run
-from fervid.timeline.io import write_table
-from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.run.handle import Run
+from fervid.run.io import write_table
+from fervid.run.manifest import MANIFEST
+from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from browser import OPTIONS, Visit, first_address, launch, open_page

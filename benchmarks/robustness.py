@@ -29,16 +29,16 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
-from fervid import assets
+from fervid.base import assets
+from fervid.base.opencv import cv2
 from fervid.config import Settings
 from fervid.detect import make_detector
 from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.crops import crop_faces
 from fervid.emotion.model import ModelInfo, load_model_info
-from fervid.interpret import interpret
-from fervid.observe import THUMBNAIL, face_arrays, read_observations, read_thumbnails
-from fervid.opencv import cv2
-from fervid.summary import results_in_numbers
+from fervid.interpret.whole import interpret
+from fervid.observe.observer import THUMBNAIL, face_arrays, read_observations, read_thumbnails
+from fervid.run.summary import results_in_numbers
 from fervid.video.luma import as_displayed, display_matrix, luma
 
 Degradation = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]

@@ -21,18 +21,18 @@ import numpy as np
 
 import fervid
 from cluster import copy_of
-from fervid import assets
 from fervid.analysis import finish_video, observe_segment, plan_video
+from fervid.base import assets
 from fervid.batch import run as batch_run
 from fervid.batch.discover import Handling
 from fervid.batch.engine import Outcome, Progress, Task
+from fervid.batch.job import Begun, Cluster, Method, Spent, VideoJob
 from fervid.batch.ray_engine import RayEngine
 from fervid.batch.ray_worker import Expected
 from fervid.batch.result import Result
 from fervid.batch.whole import begin_video
 from fervid.emotion.model import load_model_info
-from fervid.files import content_id
-from fervid.job import Begun, Cluster, Method, Spent, VideoJob
+from fervid.storage.files import content_id
 
 SHORT_SECONDS = 10.0
 EMPTY_TASKS, IN_FLIGHT, PLAN_BYTES = 2000, 256, 20_000

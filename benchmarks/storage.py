@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import fervid
-from fervid.observe import SCHEMA
-from fervid.timeline.io import write_table
+from fervid.observe.observer import SCHEMA
+from fervid.run.io import write_table
 
 ROWS_AN_HOUR = 5 * 3600
 

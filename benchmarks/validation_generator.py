@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from fervid import __version__
-from fervid.backend import load_training_backend
 from fervid.errors import FervidError
-from fervid.train.fer2013 import SIDE_PX, FaceDataset, load_fer2013
+from fervid.runtime.backend import load_training_backend
+from fervid.train.data.fer2013 import SIDE_PX, FaceDataset, load_fer2013
 
 RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "validation_generator.json"
 NETWORK = "res-xs"
@@ -54,9 +54,9 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train on augmented twins, validate on the others, and look at faces that are new."""
-    from fervid.train.fit import fit
-    from fervid.train.kfold import assign_folds
-    from fervid.train.recipe import AugmentSettings, Recipe
+    from fervid.train.data.kfold import assign_folds
+    from fervid.train.fit.loop import fit
+    from fervid.train.fit.recipe import AugmentSettings, Recipe
 
     started = time.process_time()
     dataset = load_fer2013(arguments.data, require_official=not arguments.allow_unofficial)
@@ -109,7 +109,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Small random changes of images uint8 (N, S, S), as generators in tutorials make them, uint8 (N, S, S)."""
-    from fervid.opencv import cv2
+    from fervid.base.opencv import cv2
 
     changed = np.empty_like(images)
     centre = (SIDE_PX - 1) / 2
@@ -126,7 +126,7 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def accuracy_on(model: Any, faces: FaceDataset) -> dict[str, Any]:
     """Accuracy of a fitted network, with its 95 % interval."""
     from fervid.emotion.crops import as_network_input
-    from fervid.train.metrics import accuracy, wilson_interval
+    from fervid.stats.metrics import accuracy, wilson_interval
 
     share = accuracy(model.predict(as_network_input(faces.images), batch_size=256, verbose=0), faces.labels)
     return {"n": len(faces.labels), "accuracy": share, "accuracy_interval": wilson_interval(share, len(faces.labels))}

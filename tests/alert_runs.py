@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.config import Settings
-from fervid.manifest import MANIFEST, SCHEMA_VERSION
-from fervid.run import Run, open_run
-from fervid.timeline.io import write_table
-from fervid.timeline.schema import faces_schema, frames_schema
+from fervid.run.handle import Run, open_run
+from fervid.run.io import write_table
+from fervid.run.manifest import MANIFEST, SCHEMA_VERSION
+from fervid.run.schema import faces_schema, frames_schema
 from fervid.video.reader import Ledger
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

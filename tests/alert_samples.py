@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fervid.alerts.find import Samples
-from fervid.alerts.machine import Alert
-from fervid.alerts.rules import RuleSet, parse_rules
+from fervid.alerts.find.finder import Samples
+from fervid.alerts.find.machine import Alert
+from fervid.alerts.language.rules import RuleSet, parse_rules
 
 LABELS = ("angry", "happy")
 

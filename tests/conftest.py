@@ -22,12 +22,12 @@ def own_threads() -> Callable[[], list[str]]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of the smallest network, trained for two epochs on drawn faces. For reading only."""
-    from fervid.backend import load_tensorflow
+    from fervid.runtime.backend import load_tensorflow
 
     load_tensorflow()
-    from fervid.train.export import write_model_folder
-    from fervid.train.fit import fit
-    from fervid.train.recipe import Recipe
+    from fervid.train.export.folder import write_model_folder
+    from fervid.train.fit.loop import fit
+    from fervid.train.fit.recipe import Recipe
 
     out = tmp_path_factory.mktemp("models") / "tiny"
     dataset = draw_dataset()
@@ -40,12 +40,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def two_headed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of the smallest network with a second head, trained for one epoch on drawn votes. For reading."""
-    from fervid.backend import load_tensorflow
+    from fervid.runtime.backend import load_tensorflow
 
     load_tensorflow()
-    from fervid.train.export import write_model_folder
-    from fervid.train.fit import fit
-    from fervid.train.recipe import Recipe
+    from fervid.train.export.folder import write_model_folder
+    from fervid.train.fit.loop import fit
+    from fervid.train.fit.recipe import Recipe
 
     out = tmp_path_factory.mktemp("models") / "two-headed"
     dataset = draw_dataset()
@@ -59,7 +59,7 @@ def two_headed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def combined_model(tiny_model: Path, two_headed_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ensemble of the two; the first member has no FER+ head. For reading only."""
-    from fervid.train.combine import combine_models
+    from fervid.train.export.combine import combine_models
 
     out = tmp_path_factory.mktemp("models") / "combined"
     dataset = draw_dataset()

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from fervid.detect import DETECTORS
-from fervid.device import RUNNERS
 from fervid.emotion import CLASSIFIERS
 from fervid.emotion.model import ModelInfo
+from fervid.runtime.device import RUNNERS
 
 
 class BrightSquareDetector:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from drawn_faces import draw_dataset
-from fervid.train.fer2013 import FaceDataset
-from fervid.train.recipe import Recipe
+from fervid.train.data.fer2013 import FaceDataset
+from fervid.train.fit.recipe import Recipe
 
 RECIPE = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
 STEP_RECIPE = RECIPE.model_copy(update={"ferplus_weight": 0.5, "mixup_alpha": 0.4, "class_weight": "sqrt"})
@@ -38,10 +38,10 @@ def without_tensorflow() -> None:
 
 def stepper_without_dropout(dataset: FaceDataset) -> Any:
     """Both heads, no random masks: two backends draw different ones."""
-    from fervid.train.ferplus import vote_targets
-    from fervid.train.network import add_ferplus_head, build_network
-    from fervid.train.objective import training_arrays
-    from fervid.train.stepper import make_stepper
+    from fervid.emotion.networks.network import add_ferplus_head, build_network
+    from fervid.train.data.ferplus import vote_targets
+    from fervid.train.fit.objective import training_arrays
+    from fervid.train.fit.stepper import make_stepper
 
     def build() -> Any:
         model = add_ferplus_head(build_network("res-nano", n_classes=7))
@@ -64,8 +64,8 @@ def step_from(state: dict[str, np.ndarray], rows: np.ndarray, views: dict[str, n
 
 
 def main() -> None:
-    from fervid.backend import load_training_backend
-    from fervid.train.fit import EpochRecord, fit
+    from fervid.runtime.backend import load_training_backend
+    from fervid.train.fit.loop import EpochRecord, fit
 
     assert load_training_backend() == "jax"
     with np.load("step.npz") as stored:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid.types import VideoInfo
+from fervid.base.types import VideoInfo
 from fervid.video.probe import PacketPlan
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from fervid.demo import portrait
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
+from fervid.demo.photograph import portrait
 
 SIZE = (320, 240)
 FACE_PX = 96

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fervid.config import load_settings as load_settings
     from fervid.errors import FervidError as FervidError
     from fervid.live.session import stream as stream
-    from fervid.run import Run as Run
-    from fervid.run import open_run as open_run
+    from fervid.run.handle import Run as Run
+    from fervid.run.handle import open_run as open_run
 
 __version__ = "0.1.0"
 
@@ -35,8 +35,8 @@ _PUBLIC = {
     "load_settings": "fervid.config",
     "Settings": "fervid.config",
     "FervidError": "fervid.errors",
-    "Run": "fervid.run",
-    "open_run": "fervid.run",
+    "Run": "fervid.run.handle",
+    "open_run": "fervid.run.handle",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -7,7 +7,7 @@ import sys
 import time
 from types import FrameType
 
-from fervid.interrupt import stop_text
+from fervid.base.interrupt import stop_text
 
 STARTED = time.perf_counter()
 """When the program began: what a user waited for counts from here, imports included."""

@@ -23,30 +23,30 @@ from typing import Any
 
 import pyarrow as pa
 
-from fervid import assets
+from fervid.base import assets
+from fervid.base.log import one_line
+from fervid.base.progress import SECONDS_OF_VIDEO, make_bar
+from fervid.base.types import FaceScores, Segment, VideoInfo
 from fervid.batch.engine import Beat
-from fervid.batch.lock import locked
+from fervid.batch.job import Method, Observed, Planned, Spent, Summary, VideoJob
 from fervid.config import Settings, load_settings
-from fervid.derived import Outdated
-from fervid.device import choose_runner
 from fervid.emotion.heads import select_heads
 from fervid.emotion.plugin import find_model
 from fervid.errors import InputError, TooDamaged
-from fervid.files import check_regular_file, content_id
-from fervid.interpret import Tables, interpret
-from fervid.job import Method, Observed, Planned, Spent, Summary, VideoJob
-from fervid.log import one_line
-from fervid.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
-from fervid.observe import Observer, is_observed, read_observations, read_thumbnails, write_observations
-from fervid.progress import SECONDS_OF_VIDEO, make_bar
-from fervid.run import PLOT, Run, RunFolders, open_run
-from fervid.run_folder import check_not_on_hold, clear, observations_path, prepare, sweep
-from fervid.run_tables import read_table
+from fervid.interpret.whole import Tables, interpret
+from fervid.observe.observer import Observer, is_observed, read_observations, read_thumbnails, write_observations
+from fervid.run.derived import Outdated
+from fervid.run.folder import check_not_on_hold, clear, observations_path, prepare, sweep
+from fervid.run.handle import PLOT, Run, RunFolders, open_run
+from fervid.run.io import write_table
+from fervid.run.manifest import MANIFEST, RunManifest, done_before, manifest_content, printable, write_json
+from fervid.run.schema import SCHEMA_VERSION
+from fervid.run.summary import OBSERVE, results_in_numbers, summarise
+from fervid.run.tables import read_table
+from fervid.runtime.device import choose_runner
+from fervid.storage.files import check_regular_file, content_id
+from fervid.storage.lock import locked
 from fervid.storage.place import Place, as_place
-from fervid.summary import OBSERVE, results_in_numbers, summarise
-from fervid.timeline.io import write_table
-from fervid.timeline.schema import SCHEMA_VERSION
-from fervid.types import FaceScores, Segment, VideoInfo
 from fervid.video.fast_scan import why_not_scanned
 from fervid.video.loss import judge_loss
 from fervid.video.probe import PacketPlan, open_video, probe
@@ -273,7 +273,7 @@ def finish_video(job: VideoJob, sealed: bytes, n_reused: int, spent: Spent, *, b
 
 def draw_video(job: VideoJob, *, beat: Beat | None = None) -> None:  # noqa: ARG001
     """Draw the timeline of a finished video, and enter the picture into its manifest."""
-    from fervid.timeline.plot import plot_timeline
+    from fervid.charts.timeline import plot_timeline
 
     timeline = read_table(job.folder, job.method.settings_hash, "timeline")
     sha256 = plot_timeline(timeline, job.method.model.labels, job.folder / PLOT, title=printable(job.path.name))

@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fervid.run import Run, open_run
+from fervid.run.handle import Run, open_run
 
 if TYPE_CHECKING:
-    from fervid.alerts.rules import RuleSet
-    from fervid.alerts.scan import RunAlerts
+    from fervid.alerts.find.scan import RunAlerts
+    from fervid.alerts.language.rules import RuleSet
     from fervid.profile.profile import Profile
 
 
@@ -30,8 +30,8 @@ def find_alerts(
     `rules` is the name of a preset, the path of a TOML file, or a set of rules. `recorded` is the local time at which
     the video begins, for rules with hours; without it the file's name is asked. Raises InputError or ConfigError.
     """
-    from fervid.alerts.rules import load_rules
-    from fervid.alerts.scan import scan_run
+    from fervid.alerts.find.scan import scan_run
+    from fervid.alerts.language.rules import load_rules
 
     rule_set = load_rules(rules) if isinstance(rules, str) else rules
     return scan_run(_opened(run), rule_set, recorded=recorded)

@@ -11,7 +11,7 @@ import pytest
 
 import fervid
 from alert_runs import face, make_run
-from fervid.alerts.scan import find_runs
+from fervid.alerts.find.scan import find_runs
 from receivers import receiver
 from runner import run_fervid
 from synthetic import constant_rate, write_video

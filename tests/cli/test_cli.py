@@ -46,7 +46,7 @@ def test_importing_loads_nothing_heavy(code: str) -> None:
 
 def test_analysing_never_loads_tensorflow() -> None:
     modules = modules_after(
-        "import fervid.analysis, fervid.emotion.litert, fervid.detect.haar, fervid.track.iou, fervid.timeline.plot"
+        "import fervid.analysis, fervid.emotion.litert, fervid.detect.haar, fervid.track.iou, fervid.charts.timeline"
     )
     assert not modules & {"tensorflow", "keras", "ray"}
     assert "cv2" in modules
@@ -62,8 +62,8 @@ def test_help_may_be_a_word(words: tuple[str, ...]) -> None:
 
 
 def test_every_text_of_an_interrupt_is_of_a_command() -> None:
+    from fervid.base.interrupt import TEXTS
     from fervid.cli import app
-    from fervid.interrupt import TEXTS
 
     names = {one.name or one.callback.__name__ for one in app.registered_commands}  # type: ignore[union-attr]
     assert set(TEXTS) - {"", "help"} <= names | {group.name for group in app.registered_groups}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fervid import assets
+from fervid.base import assets
 from runner import run_fervid
 
 

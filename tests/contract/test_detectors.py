@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fervid.demo import portrait
+from fervid.base.geometry import iou_matrix
+from fervid.base.opencv import cv2
+from fervid.demo.photograph import portrait
 from fervid.detect import DETECTORS, Detector, centerface, make_detector
 from fervid.errors import ConfigError, DependencyMissing, ModelError
-from fervid.geometry import iou_matrix
-from fervid.opencv import cv2
 
 NEEDS_A_FILE = ("yunet",)
 """Detectors that work with a model file of the user's alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fervid.registry import resolve
+from fervid.base.registry import resolve
 from fervid.track import SMOOTHERS, TRACKERS, Smoother, Tracker, make_smoother, make_tracker
 
 EVERY_TRACKER = pytest.mark.parametrize("name", TRACKERS)

@@ -10,17 +10,17 @@ import pytest
 
 import fervid
 from fervid import errors
-from fervid.alerts.notify import Command, NotifySettings, Webhook
-from fervid.alerts.records import alerts_schema
-from fervid.alerts.reviews import reviews_schema
-from fervid.alerts.rules import Rule
+from fervid.alerts.find.records import alerts_schema
+from fervid.alerts.language.rules import Rule
+from fervid.alerts.notify.deliver import Command, NotifySettings, Webhook
+from fervid.alerts.review.reviews import reviews_schema
 from fervid.cli import app
 from fervid.config import Settings, preset_names
-from fervid.device import RUNNERS
-from fervid.run import open_run
-from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
-from fervid.train.network import NETWORKS
-from fervid.train.recipe import load_recipe, recipe_names
+from fervid.emotion.networks.network import NETWORKS
+from fervid.run.handle import open_run
+from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.runtime.device import RUNNERS
+from fervid.train.fit.recipe import load_recipe, recipe_names
 from fervid.video.reader import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ import pytest
 
 import fervid
 from fervid.config import Settings, load_settings
-from fervid.demo import make_demo_clip
+from fervid.demo.photograph import make_demo_clip
 from fervid.detect import make_detector
 from fervid.emotion.plugin import PluginClassifier, find_model
 from fervid.errors import ConfigError, DependencyMissing, ModelError

@@ -39,7 +39,12 @@ def test_the_site_builds_strictly_and_fetches_nothing(tmp_path: Path) -> None:
     )
     assert built.returncode == 0, built.stderr
     interface = (tmp_path / "api" / "index.html").read_text(encoding="utf-8")
-    for name in ("fervid.analysis.analyze", "fervid.run.Run", "fervid.detect.Detector", "fervid.errors.ConfigError"):
+    for name in (
+        "fervid.analysis.analyze",
+        "fervid.run.handle.Run",
+        "fervid.detect.Detector",
+        "fervid.errors.ConfigError",
+    ):
         assert f'id="{name}"' in interface, name
     assert not (tmp_path / "generate.py").exists()
     page = (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -182,7 +182,7 @@ def test_a_new_threshold_does_not_decode_a_frame_again(tmp_path: Path, monkeypat
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a frame was read again")
 
-    monkeypatch.setattr("fervid.observe.read_frames", refuse)
+    monkeypatch.setattr("fervid.observe.observer.read_frames", refuse)
     again = fervid.analyze(video, out=tmp_path, settings=fake_settings("track.min_faces=100"), device="cpu", plot=False)
     assert again.manifest.segments_reused == 1
     assert again.tracks.num_rows == 0

@@ -14,9 +14,9 @@ import pytest
 import fervid
 from fervid.annotate.marks import StoredFaces
 from fervid.annotate.video import _shown_size, annotate_run
+from fervid.base.geometry import iou_matrix
 from fervid.detect.centerface import SCORE_THRESHOLD as ANALYSIS_THRESHOLD
 from fervid.errors import InputError, VideoUnreadable
-from fervid.geometry import iou_matrix
 from fervid.privacy.search import FaceSearch
 from runner import run_fervid
 from synthetic import FACE_PX, face_until, variable_rate, write_video

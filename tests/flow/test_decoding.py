@@ -13,8 +13,8 @@ import av
 import numpy as np
 import pytest
 
+from fervid.base.types import Frame
 from fervid.emotion.crops import LIMITED_TO_FULL_RANGE
-from fervid.types import Frame
 from fervid.video import reader
 from fervid.video.packets import FrameMaker
 from fervid.video.probe import probe

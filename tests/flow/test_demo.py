@@ -8,13 +8,13 @@ import pyarrow.compute as pc
 import pytest
 
 import fervid
-from fervid.alerts.rules import load_rules
-from fervid.alerts.scan import scan_run
+from fervid.alerts.find.scan import scan_run
+from fervid.alerts.language.rules import load_rules
 from fervid.config import load_settings
-from fervid.demo_scenes import SECONDS, SHOTS, make_demo_scenes
+from fervid.demo.scenes import SECONDS, SHOTS, make_demo_scenes
 from fervid.profile.measure import profile_run
 from fervid.review.report import write_reports
-from fervid.run import Run
+from fervid.run.handle import Run
 
 CUTS = [4.0, 9.0, 12.0]
 EMPTY = (9.0, 12.0)

@@ -15,11 +15,11 @@ from drawn_faces import draw_dataset, write_csv
 from fervid.emotion.keras import KerasClassifier
 from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError, ModelError, OutputError
-from fervid.files import file_sha256
-from fervid.train import fit as fit_module
-from fervid.train.distil import load_targets, write_targets
-from fervid.train.fit import Fitted
-from fervid.train.recipe import AugmentSettings, Recipe, load_recipe
+from fervid.storage.files import file_sha256
+from fervid.train.fit import loop as fit_module
+from fervid.train.fit.distil import load_targets, write_targets
+from fervid.train.fit.loop import Fitted
+from fervid.train.fit.recipe import AugmentSettings, Recipe, load_recipe
 from runner import run_fervid
 
 DATASET = draw_dataset()
@@ -89,7 +89,7 @@ def test_stored_targets_are_what_the_teacher_says_of_the_views(tiny_model: Path,
 
 @pytest.mark.slow
 def test_both_heads_learn_from_a_teacher_that_has_both(tmp_path: Path) -> None:
-    from fervid.train.export import write_model_folder
+    from fervid.train.export.folder import write_model_folder
 
     votes = np.random.default_rng(0).multinomial(10, np.ones(10) / 10, len(DATASET.labels)).astype(np.float32)
     recipe = RECIPE.model_copy(update={"ferplus_weight": 0.5, "epochs": 1})

@@ -17,12 +17,12 @@ from drawn_faces import draw_dataset, write_csv, write_votes
 from fervid.cli.evaluate import evaluate
 from fervid.emotion.model import load_model_info, read_model_json, write_model_json
 from fervid.errors import OutputError
-from fervid.train.contact_sheet import most_confident_errors
-from fervid.train.evaluate import Evaluation, evaluate_model, single_out
-from fervid.train.fer2013 import EMOTIONS, FaceDataset
-from fervid.train.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS
-from fervid.train.latency import BATCHES, measure_latency
-from fervid.train.measure import VIEWS
+from fervid.train.data.fer2013 import EMOTIONS, FaceDataset
+from fervid.train.data.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS
+from fervid.train.evaluate.contact_sheet import most_confident_errors
+from fervid.train.evaluate.latency import BATCHES, measure_latency
+from fervid.train.evaluate.measure import VIEWS
+from fervid.train.evaluate.model import Evaluation, evaluate_model, single_out
 
 DATASET = draw_dataset()
 PNG = b"\x89PNG"

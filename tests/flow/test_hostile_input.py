@@ -22,11 +22,11 @@ import pytest
 
 import fervid
 from bad_sources import clip, mp4, picture_as_video, ts, write
-from fervid import assets
+from fervid.base import assets
 from fervid.emotion import make_classifier
 from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError, FervidError, InputError, ModelError
-from fervid.files import file_sha256
+from fervid.storage.files import file_sha256
 from fervid.video.probe import probe
 from runner import run_fervid
 
@@ -267,7 +267,7 @@ def test_a_model_folder_with_code_in_it_runs_none_in_keras_either(tmp_path: Path
 
 @pytest.mark.parametrize("network", ["os:system", "../../x", "builtins.eval", "__import__('os')", "res-xs; import os"])
 def test_the_name_of_a_network_is_looked_up_and_nothing_else(network: str) -> None:
-    from fervid.train.network import build_network
+    from fervid.emotion.networks.network import build_network
 
     with pytest.raises(ConfigError, match="does not exist"):
         build_network(network, n_classes=7)

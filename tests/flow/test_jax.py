@@ -14,9 +14,9 @@ import pytest
 
 from drawn_faces import draw_dataset, write_csv
 from fervid.emotion.model import load_model_info
-from fervid.train import fit as fit_module
-from fervid.train.augment import AugmentStrength, draw_views
-from fervid.train.objective import draw_pairs
+from fervid.train.data.augment import AugmentStrength, draw_views
+from fervid.train.fit import loop as fit_module
+from fervid.train.fit.objective import draw_pairs
 from jax_training import DECAY_STEP, RATE, RECIPE, STEP_RECIPE, step_from, stepper_without_dropout
 from runner import SOURCE, run_fervid
 
@@ -42,7 +42,7 @@ def compiled_once(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where `jax_training` has run. The step that it took began at a state of TensorFlow's."""
-    from fervid.backend import load_tensorflow
+    from fervid.runtime.backend import load_tensorflow
 
     load_tensorflow()
     import keras

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fervid.alerts.rules import load_rules
+from fervid.alerts.language.rules import load_rules
+from fervid.base.opencv import cv2
 from fervid.errors import ConfigError
 from fervid.live.hub import Hub
 from fervid.live.picture import LivePainter
 from fervid.live.session import LiveSession
 from fervid.live.view import Stills, run_live
-from fervid.opencv import cv2
 from live_clips import bright_square, settings
 from synthetic import constant_rate, write_video
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fervid.base.opencv import cv2
 from fervid.errors import InputError, TooDamaged, VideoNotFound, VideoUnreadable
 from fervid.live.session import LiveSession, Moment
-from fervid.opencv import cv2
 from live_clips import bright_square, settings
 
 

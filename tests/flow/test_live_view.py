@@ -13,8 +13,9 @@ import pytest
 
 import fakes
 import fervid
-from fervid.alerts.rules import load_rules
-from fervid.alerts.scan import scan_run
+from fervid.alerts.find.scan import scan_run
+from fervid.alerts.language.rules import load_rules
+from fervid.base.opencv import cv2
 from fervid.config import load_settings
 from fervid.detect.centerface import SCORE_THRESHOLD as ANALYSIS_THRESHOLD
 from fervid.emotion import CLASSIFIERS
@@ -22,7 +23,6 @@ from fervid.live.picture import LivePainter
 from fervid.live.record import NOTES, Recorder, finish_left_over
 from fervid.live.session import LiveSession, stream
 from fervid.live.view import Stills, run_live
-from fervid.opencv import cv2
 from fervid.privacy.search import FaceSearch
 from live_clips import bright_square, settings
 from synthetic import constant_rate, write_video
@@ -188,7 +188,7 @@ def test_open_stills_are_noted(live_clip: Path, tmp_path: Path) -> None:
 
 
 def _colours(session: LiveSession) -> list[str]:
-    from fervid.palette import GREY, label_colours
+    from fervid.charts.palette import GREY, label_colours
 
     return [*label_colours(session.model.labels).values(), GREY]
 

@@ -288,8 +288,8 @@ def test_a_claim_nobody_renews_is_taken_over_by_one_of_many_and_one_that_is_rene
 
 
 def test_doctor_removes_uploads_and_tables_of_runs_that_ended_in_the_middle(store: str, inputs: str) -> None:
-    from fervid.batch.lock import locked
-    from fervid.storage.examine import examine_storage
+    from fervid.storage.lock import locked
+    from fervid.upkeep.examine import examine_storage
 
     out = as_place(f"{store}/remains")
     fervid.analyze(f"{inputs}/many/{MANY[0]}", out=out, device="cpu", plot=False)

@@ -11,11 +11,11 @@ import pytest
 
 import fervid
 from fakes import fakes_in_the_tables, square_picture
-from fervid import assets
+from fervid.base import assets
+from fervid.base.types import FaceScores, Segment
 from fervid.config import Settings, load_settings
 from fervid.emotion.model import load_model_info
-from fervid.observe import Observer, StageSeconds, write_observations
-from fervid.types import FaceScores, Segment
+from fervid.observe.observer import Observer, StageSeconds, write_observations
 from fervid.video.fast_scan import stretches, why_not_scanned
 from fervid.video.probe import probe
 from fervid.video.reader import Ledger
@@ -86,7 +86,12 @@ def test_leaving_early_leaves_no_thread(tmp_path: Path, n_taken: int, own_thread
 
 @pytest.mark.usefixtures("fakes")
 @pytest.mark.parametrize(
-    "where", ["fervid.observe.read_frames", "fervid.observe.cut_out_faces", "fervid.observe.score_faces"]
+    "where",
+    [
+        "fervid.observe.observer.read_frames",
+        "fervid.observe.observer.cut_out_faces",
+        "fervid.observe.observer.score_faces",
+    ],
 )
 def test_an_error_of_any_stage_reaches_the_caller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, own_threads: Threads

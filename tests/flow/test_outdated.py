@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import fervid
-from fervid.derived import NOTES
 from fervid.review.preview import MARKER, Previews
+from fervid.run.derived import NOTES
 from runner import run_fervid
 from synthetic import constant_rate, write_video
 

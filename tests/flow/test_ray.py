@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 import fervid
-from fervid import assets
+from fervid.base import assets
 from fervid.batch.engine import Task
+from fervid.batch.job import Cluster, Method, VideoJob
 from fervid.batch.result import Result
 from fervid.batch.run import Batch, analyze_batch
-from fervid.device import choose_runner
 from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError, ModelError
-from fervid.job import Cluster, Method, VideoJob
+from fervid.runtime.device import choose_runner
 from runner import run_fervid
 from synthetic import constant_rate, face_until, write_video
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset
+from fervid.emotion.networks.network import build_network
 from fervid.errors import ConfigError
 from fervid.train import references
-from fervid.train.fer2013 import FaceDataset
-from fervid.train.fit import EpochRecord, Fitted, StopTraining
-from fervid.train.network import build_network
-from fervid.train.recipe import Recipe, load_recipe
+from fervid.train.data.fer2013 import FaceDataset
+from fervid.train.fit.loop import EpochRecord, Fitted, StopTraining
+from fervid.train.fit.recipe import Recipe, load_recipe
 from fervid.train.references import SYSTEMS, System, read_private_test, read_rows, row_name, run_reference, write_row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def record(epoch: int) -> EpochRecord:
 
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    from fervid.backend import load_training_backend
+    from fervid.runtime.backend import load_training_backend
 
     load_training_backend()
     trainer = Trainer()
@@ -117,7 +117,7 @@ def test_an_interrupted_run_keeps_its_plan_and_what_it_used(trainer: Trainer, tm
 
 
 def test_a_system_is_trained_measured_and_read_once_on_private_test(tmp_path: Path) -> None:
-    from fervid.backend import load_training_backend
+    from fervid.runtime.backend import load_training_backend
 
     load_training_backend()
     work = tmp_path / "work"

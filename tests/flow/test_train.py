@@ -18,15 +18,15 @@ from drawn_faces import draw_dataset, write_csv
 from fervid.cli.evaluate import evaluate
 from fervid.cli.train import train
 from fervid.emotion.model import load_model_info, read_model_json, stored_metrics
+from fervid.emotion.networks.network import build_network
 from fervid.errors import ConfigError, ModelError, OutputError
-from fervid.train import evaluate as evaluation_module
-from fervid.train import fit as fit_module
-from fervid.train.evaluate import evaluate_model
-from fervid.train.export import write_model_folder
-from fervid.train.fit import EpochRecord, Fitted
-from fervid.train.network import build_network
-from fervid.train.recipe import Recipe
-from fervid.train.scores import label_indices, score_truth
+from fervid.train.evaluate import model as evaluation_module
+from fervid.train.evaluate.model import evaluate_model
+from fervid.train.evaluate.scores import label_indices, score_truth
+from fervid.train.export.folder import write_model_folder
+from fervid.train.fit import loop as fit_module
+from fervid.train.fit.loop import EpochRecord, Fitted
+from fervid.train.fit.recipe import Recipe
 
 DATASET = draw_dataset()
 RECIPE = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
@@ -34,7 +34,7 @@ PNG = b"\x89PNG"
 
 
 def fit(out: Path, recipe: Recipe = RECIPE, **options: Any) -> Fitted:
-    from fervid.backend import load_tensorflow
+    from fervid.runtime.backend import load_tensorflow
 
     load_tensorflow()
     return fit_module.fit(DATASET, recipe, out, progress=False, **options)

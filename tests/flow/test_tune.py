@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset, write_csv
-from fervid import assets
+from fervid.base import assets
 from fervid.errors import ConfigError
-from fervid.train import tune as tune_module
-from fervid.train.fer2013 import FaceDataset
-from fervid.train.fit import EpochRecord, Fitted
-from fervid.train.recipe import Recipe, load_recipe
-from fervid.train.space import SearchSpace, load_space, recipe_as_toml, space_names
-from fervid.train.tune import Search, tune
-from fervid.train.tune_files import ranked, write_search
+from fervid.train.data.fer2013 import FaceDataset
+from fervid.train.fit.loop import EpochRecord, Fitted
+from fervid.train.fit.recipe import Recipe, load_recipe
+from fervid.train.tune import search as tune_module
+from fervid.train.tune.search import Search, tune
+from fervid.train.tune.space import SearchSpace, load_space, recipe_as_toml, space_names
+from fervid.train.tune.tune_files import ranked, write_search
 from runner import SOURCE, START, run_fervid
 
 DATASET = draw_dataset(n_training=84, n_public=7, n_private=7)

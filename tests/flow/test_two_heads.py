@@ -17,11 +17,11 @@ from fervid.cli import app
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import load_model_info, read_model_json, stored_metrics
 from fervid.errors import ConfigError, ModelError
-from fervid.train.agreement import FERPLUS_LABELS, majority_emotions
-from fervid.train.combine import combine_models
-from fervid.train.evaluate import evaluate_model
-from fervid.train.fer2013 import EMOTIONS
-from fervid.train.ferplus import FILE_NAME
+from fervid.train.data.agreement import FERPLUS_LABELS, majority_emotions
+from fervid.train.data.fer2013 import EMOTIONS
+from fervid.train.data.ferplus import FILE_NAME
+from fervid.train.evaluate.model import evaluate_model
+from fervid.train.export.combine import combine_models
 from synthetic import constant_rate, write_video
 
 DATASET = draw_dataset()

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import fervid
-from fervid import assets
+from fervid.base import assets
+from fervid.batch.job import Method, VideoJob
 from fervid.batch.schedule import USUAL_MIB
 from fervid.batch.whole import begin_video, observe_several
 from fervid.emotion.model import load_model_info
-from fervid.files import content_id
-from fervid.job import Method, VideoJob
+from fervid.storage.files import content_id
 from live_clips import bright_square
 from synthetic import constant_rate, write_video
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fervid import assets
+from fervid.base import assets
 from fervid.config import load_settings
 from fervid.emotion.model import load_model_info
-from fervid.observe import Observer
+from fervid.observe.observer import Observer
 from fervid.video.probe import probe
 from fervid.video.reader import Ledger
 from fervid.video.segments import plan_segments

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import fervid
-from fervid.alerts.evidence import write_evidence
-from fervid.alerts.rules import load_rules, parse_rules
-from fervid.alerts.scan import scan_run
-from fervid.opencv import cv2
+from fervid.alerts.find.scan import scan_run
+from fervid.alerts.language.rules import load_rules, parse_rules
+from fervid.alerts.review.evidence import write_evidence
+from fervid.base.opencv import cv2
 
 Analysed = Callable[..., fervid.Run]
 

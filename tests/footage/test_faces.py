@@ -86,7 +86,7 @@ def test_a_box_lies_on_the_face_of_a_picture_with_wide_pixels(analysed: Analysed
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", ["faces", "cctv", "trailers", "labelled"])
 def test_every_clip_of_a_folder_is_analysed(test_data: Path, tmp_path: Path, folder: str) -> None:
-    from fervid.inputs import find_videos
+    from fervid.batch.inputs import find_videos
 
     for path in find_videos([str(test_data / "videos" / folder)]).videos:
         run = fervid.analyze(path, out=tmp_path, device="cpu", plot=False)

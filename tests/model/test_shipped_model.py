@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fervid import assets
+from fervid.base import assets
+from fervid.base.opencv import cv2
 from fervid.emotion.crops import crop_faces
 from fervid.emotion.heads import label_probabilities
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import load_model_info, read_model_json, stored_metrics
-from fervid.opencv import cv2
 
 SIDE_PX, FACES_A_ROW = 48, 32
 
@@ -49,7 +49,7 @@ def test_every_shipped_model_is_whole_and_has_its_card() -> None:
 
 
 def test_a_portrait_scores_as_a_calm_face() -> None:
-    from fervid.demo import portrait
+    from fervid.demo.photograph import portrait
     from fervid.detect.haar import HaarDetector
 
     info = load_model_info(assets.model_folder(assets.DEFAULT_MODEL))

@@ -11,8 +11,7 @@ from typing import get_args
 import pytest
 from packaging.requirements import Requirement
 
-from fervid.errors import DependencyMissing
-from fervid.extras import Extra, install_line, missing
+from fervid.errors import DependencyMissing, Extra, install_line, missing
 from fervid.storage.place import as_place
 
 PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]

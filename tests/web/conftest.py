@@ -12,9 +12,9 @@ import pytest
 
 import fervid
 from browser import CHROMIUM, OPTIONS, Visit, launch, open_page
-from fervid.alerts.rules import parse_rules
-from fervid.alerts.scan import scan_run, write_alerts
-from fervid.demo import make_demo_clip
+from fervid.alerts.find.scan import scan_run, write_alerts
+from fervid.alerts.language.rules import parse_rules
+from fervid.demo.photograph import make_demo_clip
 from served import Served, serving
 
 ANY_FACE = {"name": "any", "wording": "a face", "score": "confidence", "enter": 0, "for": 0, "merge_gap": 0.1}

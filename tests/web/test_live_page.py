@@ -11,7 +11,7 @@ import pytest
 
 from browser import Visit
 from fervid.config import load_settings
-from fervid.demo import make_demo_clip
+from fervid.demo.photograph import make_demo_clip
 from fervid.live.picture import LivePainter
 from fervid.live.screens import BrowserScreen
 from fervid.live.server import LiveServer

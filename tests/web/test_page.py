@@ -12,9 +12,9 @@ import pytest
 
 import fervid
 from browser import Visit, first_address
-from fervid.alerts.reviews import import_verdicts, read_verdicts
-from fervid.alerts.rules import load_rules
-from fervid.alerts.scan import find_runs, scan_run, write_alerts
+from fervid.alerts.find.scan import find_runs, scan_run, write_alerts
+from fervid.alerts.language.rules import load_rules
+from fervid.alerts.review.reviews import import_verdicts, read_verdicts
 from fervid.review.cards import run_id
 from fervid.review.preview import Previews
 from fervid.review.report import write_reports

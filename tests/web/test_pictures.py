@@ -16,10 +16,10 @@ import pytest
 
 import fervid
 from browser import Visit, first_address
-from fervid.alerts.rules import parse_rules
-from fervid.alerts.scan import scan_run, write_alerts
-from fervid.demo import make_demo_clip
-from fervid.opencv import cv2
+from fervid.alerts.find.scan import scan_run, write_alerts
+from fervid.alerts.language.rules import parse_rules
+from fervid.base.opencv import cv2
+from fervid.demo.photograph import make_demo_clip
 from fervid.review.cards import run_id
 from served import Served, serving
 from synthetic import constant_rate, empty_picture, write_video

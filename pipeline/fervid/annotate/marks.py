@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fervid.overlay.faces import FaceMark
-from fervid.run import Run
-from fervid.run_tables import read_table
+from fervid.run.handle import Run
+from fervid.run.tables import read_table
 
 BRIDGED_SECONDS = 2.0
 """Between samples of one track further apart nothing is drawn."""

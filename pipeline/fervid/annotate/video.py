@@ -13,17 +13,17 @@ from typing import Any, Literal
 import numpy as np
 
 from fervid.annotate.marks import StoredFaces
-from fervid.audit import note_open_faces
-from fervid.derived import note_derived
+from fervid.base.opencv import cv2
 from fervid.errors import InputError
-from fervid.opencv import cv2
 from fervid.overlay.faces import FaceDrawer, text_size
 from fervid.overlay.strip import Bins, TimelineStrip
+from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import search_for_covers
-from fervid.run import Run
-from fervid.run_tables import read_table
+from fervid.run.derived import note_derived
+from fervid.run.handle import Run
+from fervid.run.tables import read_table
 from fervid.video.bar import with_bar
 from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from fervid.batch.failures import forget, recall
 from fervid.batch.ids import Ids
+from fervid.batch.job import Method, VideoJob
 from fervid.batch.result import GROWING, REJECTED, SAME, Result
 from fervid.errors import InputError
-from fervid.files import FileStatus, check_regular_file, file_status
-from fervid.job import Method, VideoJob
-from fervid.manifest import done_before
-from fervid.run import PLOT, RunFolders
+from fervid.run.handle import PLOT, RunFolders
+from fervid.run.manifest import done_before
+from fervid.run.summary import summarise
+from fervid.storage.files import FileStatus, check_regular_file, file_status
 from fervid.storage.place import Place
-from fervid.summary import summarise
 
 LOOK_AGAIN_SECONDS = 0.2
 

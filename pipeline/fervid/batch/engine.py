@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from fervid.base.registry import resolve
 from fervid.errors import FervidError, OutputError
-from fervid.registry import resolve
 from fervid.storage.trouble import storage_error
 
 STEPS = {

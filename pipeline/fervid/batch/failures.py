@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import fervid
+from fervid.batch.job import VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result
-from fervid.job import VideoJob
-from fervid.manifest import printable, write_json
+from fervid.run.manifest import printable, write_json
 from fervid.storage.place import Place, make_folder, read_text, remove_file, remove_if_empty
 
 FAILED = "failed"

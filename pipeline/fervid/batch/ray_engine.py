@@ -22,12 +22,11 @@ from typing import Any
 
 from fervid import __version__
 from fervid.batch.engine import Outcome, Progress, Report, Task
+from fervid.batch.job import Cluster, Method
 from fervid.batch.ray_parcels import Parcels, unpack_report
 from fervid.batch.ray_worker import ClassifierActor, Expected, run_parcel
-from fervid.device import RUNNERS
-from fervid.errors import ConfigError
-from fervid.extras import install_line, missing
-from fervid.job import Cluster, Method
+from fervid.errors import ConfigError, install_line, missing
+from fervid.runtime.device import RUNNERS
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fervid import __version__, assets
+from fervid import __version__
+from fervid.base import assets
+from fervid.base.log import start_logging
+from fervid.base.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, names, plugins
 from fervid.batch.engine import Report, Task, run_step
+from fervid.batch.job import Method, VideoJob
 from fervid.batch.ray_parcels import pack_report, unpack_task
 from fervid.batch.worker import Watchdog
 from fervid.detect import DETECTORS
@@ -20,9 +24,6 @@ from fervid.emotion import serve_with
 from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info
 from fervid.emotion.plugin import find_model
 from fervid.errors import ConfigError, FervidError, ModelError
-from fervid.job import Method, VideoJob
-from fervid.log import start_logging
-from fervid.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, names, plugins
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from fervid.batch.result import Result
-from fervid.manifest import printable
+from fervid.run.manifest import printable
 from fervid.storage.place import Place, is_on_disk, make_folder, names_in, remove_file, remove_folder
 from fervid.storage.publish import PART, write_whole, written_whole
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fervid.storage.place import Place
 
 if TYPE_CHECKING:
-    from fervid.job import Summary
+    from fervid.batch.job import Summary
 
 COMPLETE, PARTIAL, REJECTED, CRASHED, SAME, GROWING = "complete", "partial", "rejected", "crashed", "same", "growing"
 

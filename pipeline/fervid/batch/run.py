@@ -11,17 +11,17 @@ from fervid.batch.discover import Discovery, Handling
 from fervid.batch.engine import CANNOT_WRITE, Engine, Outcome, Task
 from fervid.batch.failures import remember
 from fervid.batch.ids import Ids
-from fervid.batch.lock import locked
+from fervid.batch.job import Cluster, Method, VideoJob
 from fervid.batch.report import BatchReport
 from fervid.batch.result import Result
 from fervid.batch.schedule import Scheduler
 from fervid.batch.view import View
 from fervid.config import Settings
-from fervid.device import RUNNERS, choose_runner, cluster_runner
 from fervid.emotion.plugin import find_model
 from fervid.errors import FervidError, InputError, OutputError
-from fervid.job import Cluster, Method, VideoJob
-from fervid.run import Run, open_run
+from fervid.run.handle import Run, open_run
+from fervid.runtime.device import RUNNERS, choose_runner, cluster_runner
+from fervid.storage.lock import locked
 from fervid.storage.place import Place
 
 

@@ -21,7 +21,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from fervid.batch.engine import Engine, Outcome, Progress, Task
-from fervid.batch.lock import Held, hold
+from fervid.batch.job import Begun, Observed, Planned, Spent, Summary, VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.errors import (
     ConfigError,
@@ -33,8 +33,8 @@ from fervid.errors import (
     OutputInUse,
     PluginError,
 )
-from fervid.job import Begun, Observed, Planned, Spent, Summary, VideoJob
-from fervid.run_folder import check_not_on_hold
+from fervid.run.folder import check_not_on_hold
+from fervid.storage.lock import Held, hold
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from fervid.base.log import one_line
+from fervid.base.progress import SECONDS_OF_VIDEO, make_bar
+from fervid.batch.job import Observed, Planned, VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.batch.schedule import Listener
-from fervid.job import Observed, Planned, VideoJob
-from fervid.log import one_line
-from fervid.progress import SECONDS_OF_VIDEO, make_bar
 
 
 class View(Listener):

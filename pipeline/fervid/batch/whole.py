@@ -12,7 +12,7 @@ from time import perf_counter
 
 from fervid.analysis import add_seconds, finish_video, observe_segment, plan_video
 from fervid.batch.engine import Beat
-from fervid.job import Begun, Observed, Spent, VideoJob
+from fervid.batch.job import Begun, Observed, Spent, VideoJob
 
 
 def begin_video(job: VideoJob, memory_mib: int, *, beat: Beat | None = None) -> Begun:

@@ -20,8 +20,8 @@ from importlib.abc import MetaPathFinder
 from multiprocessing.connection import Connection
 from typing import Any
 
+from fervid.base.log import start_logging
 from fervid.batch.engine import Beat, Reading, Report, Task, run_step
-from fervid.log import start_logging
 
 STALLED_EXIT_CODE = 1
 """faulthandler ends the process with this code; nothing else here does."""
@@ -169,6 +169,6 @@ def preload() -> None:
 
 
 def _without_chatter() -> Any:
-    from fervid.backend import quiet
+    from fervid.runtime.backend import quiet
 
     return quiet()

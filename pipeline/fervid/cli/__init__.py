@@ -9,6 +9,8 @@ import traceback
 
 import typer
 
+from fervid.base.interrupt import command_of
+from fervid.base.log import one_line, start_logging
 from fervid.cli.alerts import app as alerts
 from fervid.cli.analyze import analyze
 from fervid.cli.annotate import annotate
@@ -32,8 +34,6 @@ from fervid.cli.targets import targets
 from fervid.cli.train import train
 from fervid.cli.tune import tune
 from fervid.errors import ConfigError, FervidError
-from fervid.interrupt import command_of
-from fervid.log import one_line, start_logging
 from fervid.storage.place import EXTRAS, SCHEME_END, is_url
 from fervid.storage.trouble import storage_error
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fervid.alerts.notify import Delivery, Notifier
+    from fervid.alerts.notify.deliver import Delivery, Notifier
 
 
 def notify(
@@ -24,7 +24,7 @@ def notify(
 
     Example: fervid alerts notify notify.toml --patience 00:10:00
     """
-    from fervid.alerts.notify import load_notifier
+    from fervid.alerts.notify.deliver import load_notifier
     from fervid.config import parse_time
 
     seconds = None if patience is None else parse_time(patience)
@@ -40,14 +40,14 @@ def open_notifier(path: Path | None) -> Notifier | None:
     """The notifier of an option --notify, read before any work begins."""
     if path is None:
         return None
-    from fervid.alerts.notify import load_notifier
+    from fervid.alerts.notify.deliver import load_notifier
 
     return load_notifier(path)
 
 
 def print_deliveries(deliveries: Sequence[Delivery], *, to_stdout: bool = False) -> None:
     """Say what was told; raises NotDelivered when a receiver did not take it."""
-    from fervid.alerts.notify import check_delivered
+    from fervid.alerts.notify.deliver import check_delivered
 
     check_delivered(deliveries)
     for one in deliveries:

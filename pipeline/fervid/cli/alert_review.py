@@ -11,7 +11,7 @@ import typer
 from fervid.cli.options import Runs
 
 if TYPE_CHECKING:
-    from fervid.alerts.reviews import Precision, Review
+    from fervid.alerts.review.reviews import Precision, Review
 
 
 def review(
@@ -31,8 +31,8 @@ def review(
 
     Example: fervid alerts review outputs --alert 9f3c51d0a2b4 --verdict false --reason "laughing"
     """
-    from fervid.alerts.reviews import import_verdicts, precision_by_rule_and_camera, read_verdicts, write_verdict
-    from fervid.alerts.scan import find_runs
+    from fervid.alerts.find.scan import find_runs
+    from fervid.alerts.review.reviews import import_verdicts, precision_by_rule_and_camera, read_verdicts, write_verdict
     from fervid.errors import ConfigError
 
     if (alert_id is None) != (verdict is None):

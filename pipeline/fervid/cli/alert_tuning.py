@@ -12,9 +12,9 @@ import typer
 from fervid.cli.options import Runs
 
 if TYPE_CHECKING:
-    from fervid.alerts.evaluate import Evaluation, Outcome, Point
-    from fervid.alerts.rules import Rule
-    from fervid.alerts.tune import Tuning
+    from fervid.alerts.language.rules import Rule
+    from fervid.alerts.measure.outcomes import Evaluation, Outcome, Point
+    from fervid.alerts.measure.search import Tuning
 
 TruthFile = Annotated[
     Path, typer.Option("--truth", help="CSV file video,start,end[,emotion]: what people saw.", show_default=False)
@@ -41,12 +41,12 @@ def evaluate(
 
     A run that no row names is taken to hold no event. Example: fervid alerts evaluate outputs --truth labels.csv
     """
-    from fervid import assets
-    from fervid.alerts.evaluate import best_recall, evaluate_alerts
-    from fervid.alerts.evaluation_files import evaluation_content, write_evaluation
-    from fervid.alerts.rules import load_rules
-    from fervid.alerts.scan import find_runs
-    from fervid.alerts.truth import read_truth
+    from fervid.alerts.find.scan import find_runs
+    from fervid.alerts.language.rules import load_rules
+    from fervid.alerts.measure.evaluation_files import evaluation_content, write_evaluation
+    from fervid.alerts.measure.outcomes import best_recall, evaluate_alerts
+    from fervid.alerts.measure.truth import read_truth
+    from fervid.base import assets
 
     rule_set = load_rules(rules)
     found = find_runs(runs)
@@ -77,12 +77,12 @@ def tune(
 
     Half of the videos choose, the other half checks. Example: fervid alerts tune outputs --truth labels.csv
     """
-    from fervid import assets
-    from fervid.alerts.evaluation_files import write_tuning
-    from fervid.alerts.rules import load_rules
-    from fervid.alerts.scan import find_runs
-    from fervid.alerts.truth import read_truth
-    from fervid.alerts.tune import tune_rule
+    from fervid.alerts.find.scan import find_runs
+    from fervid.alerts.language.rules import load_rules
+    from fervid.alerts.measure.evaluation_files import write_tuning
+    from fervid.alerts.measure.search import tune_rule
+    from fervid.alerts.measure.truth import read_truth
+    from fervid.base import assets
 
     rule_set = load_rules(rules)
     found = find_runs(runs)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from fervid.base.log import one_line
 from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
 from fervid.cli.options import Runs
 from fervid.cli.several import Refusals
-from fervid.log import one_line
 from fervid.storage.place import Place, is_on_disk
 from fervid.storage.publish import write_whole
 
 if TYPE_CHECKING:
-    from fervid.alerts.records import AlertRecord
-    from fervid.alerts.rules import RuleSet
-    from fervid.alerts.scan import RunAlerts
+    from fervid.alerts.find.records import AlertRecord
+    from fervid.alerts.find.scan import RunAlerts
+    from fervid.alerts.language.rules import RuleSet
 
 ALERTS_FOUND = 4
 DEFAULT_COMMAND = "find"
@@ -86,9 +86,9 @@ def find(
 
     Nothing is decoded, so rules can be tried on old footage at once. Example: fervid alerts outputs --rules my.toml
     """
-    from fervid.alerts.clock import parse_start_time
-    from fervid.alerts.rules import load_rules
-    from fervid.alerts.scan import find_runs, scan_run, write_alerts
+    from fervid.alerts.find.clock import parse_start_time
+    from fervid.alerts.find.scan import find_runs, scan_run, write_alerts
+    from fervid.alerts.language.rules import load_rules
     from fervid.config import parse_time
     from fervid.errors import ConfigError
 
@@ -99,7 +99,7 @@ def find(
     if recorded is not None and len(found_runs) > 1:
         raise ConfigError(f"--start-time is of one video, but {len(found_runs)} runs were given. Name one run.")
     if explain is not None:
-        from fervid.alerts.explain import explain as explain_run
+        from fervid.alerts.find.explain import explain as explain_run
 
         for run in found_runs:
             print(explain_run(run, rule_set, parse_time(explain), recorded=recorded), flush=True)
@@ -116,14 +116,14 @@ def find(
         found = scan_run(run, rule_set, recorded=recorded)
         write_alerts(found)
         if evidence:
-            from fervid.alerts.evidence import write_evidence
+            from fervid.alerts.review.evidence import write_evidence
 
             with refusals.noted():
                 write_evidence(found, blur=blur, progress=sys.stderr.isatty())
         results.append(found)
         print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
     if report:
-        from fervid.alerts.report import write_report
+        from fervid.alerts.review.report import write_report
         from fervid.review.report import report_folder
 
         page = write_report(results, report_folder([found.run.folder for found in results]))
@@ -139,10 +139,10 @@ def find(
 
 def alerts_of_run(folder: Place, rules: RuleSet) -> RunAlerts:
     """Scan a run that was just analysed, write its alerts and their page beside its tables."""
-    from fervid.alerts.report import write_report
-    from fervid.alerts.scan import scan_run, write_alerts
-    from fervid.derived import NOTES as DERIVED_NOTES
-    from fervid.run import open_run
+    from fervid.alerts.find.scan import scan_run, write_alerts
+    from fervid.alerts.review.report import write_report
+    from fervid.run.derived import NOTES as DERIVED_NOTES
+    from fervid.run.handle import open_run
 
     run = open_run(folder)
     found = scan_run(run, rules)
@@ -155,7 +155,7 @@ def alerts_of_run(folder: Place, rules: RuleSet) -> RunAlerts:
 
 def describe_alerts(found: RunAlerts) -> str:
     """The alerts of a run for people; never without the word on how far the video can be judged."""
-    from fervid.alerts.records import readable
+    from fervid.alerts.find.records import readable
 
     counts = f"{_count(len(found.of_tier('alert')), 'alert')}, {_count(len(found.of_tier('notice')), 'notice')}"
     lines = [f"{one_line(found.video)}: {counts}; {found.fitness.text()}"]
@@ -173,7 +173,7 @@ def describe_alerts(found: RunAlerts) -> str:
 
 
 def _describe_change(before: RunAlerts, after: RunAlerts) -> str:
-    from fervid.alerts.explain import compare
+    from fervid.alerts.find.explain import compare
 
     change = compare(before.records, after.records)
     lines = [

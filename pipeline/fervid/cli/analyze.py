@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fervid.__main__ import STARTED
+from fervid.base.log import one_line
 from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
@@ -37,13 +38,12 @@ from fervid.cli.options import (
 )
 from fervid.cli.terminal import Rows, is_terminal
 from fervid.errors import ConfigError, InputError
-from fervid.log import one_line
 from fervid.storage.place import as_place, is_on_disk
 
 if TYPE_CHECKING:
-    from fervid.alerts.notify import Notifier
-    from fervid.alerts.rules import RuleSet
-    from fervid.alerts.scan import RunAlerts
+    from fervid.alerts.find.scan import RunAlerts
+    from fervid.alerts.language.rules import RuleSet
+    from fervid.alerts.notify.deliver import Notifier
 
 SOME_INPUTS_FAILED = 3
 LONG_DESCRIPTIONS = 20
@@ -123,14 +123,14 @@ def analyze(
 
     Example: fervid analyze interview.mp4 --fps 10 --start 00:01:00
     """
-    from fervid import assets
-    from fervid.alerts.rules import load_rules
+    from fervid.alerts.language.rules import load_rules
+    from fervid.base import assets
     from fervid.batch.discover import Handling
+    from fervid.batch.inputs import find_videos
+    from fervid.batch.job import Cluster
     from fervid.batch.preview import print_plan
     from fervid.batch.run import Batch, analyze_batch
     from fervid.config import parse_time
-    from fervid.inputs import find_videos
-    from fervid.job import Cluster
 
     if engine == "local" and (address or classifiers):
         raise ConfigError("--address and --classifiers are about a cluster. Add --engine ray.")
@@ -255,16 +255,16 @@ class _Outcome:
         for summary, found in self._waiting:
             print(describe(summary, waited_seconds=time.perf_counter() - STARTED), flush=True)
             if found is not None:
-                from fervid.alerts.report import REPORT
+                from fervid.alerts.review.report import REPORT
 
                 print(describe_alerts(found), flush=True)
                 print(f"report: {as_place(summary['folder']) / REPORT}", file=sys.stderr)
 
     def _judge(self, summary: dict[str, Any], found: RunAlerts | None) -> None:
         """Count what a reviewer wants to know of a batch: in which videos faces were seen, and well enough."""
-        from fervid.alerts.fitness import judge_fitness
-        from fervid.alerts.source import read_frame_times
-        from fervid.run import open_run
+        from fervid.alerts.find.fitness import judge_fitness
+        from fervid.alerts.find.samples import read_frame_times
+        from fervid.run.handle import open_run
 
         place = as_place(summary["folder"])
         self._n_without_face += not summary["faces"]

@@ -30,7 +30,7 @@ def annotate(
 
     Times and sound are the video's own; faces are covered. Example: fervid annotate outputs/interview-1a2b3c4d
     """
-    from fervid.alerts.scan import find_runs
+    from fervid.alerts.find.scan import find_runs
     from fervid.annotate.video import annotate_run
     from fervid.config import parse_time
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fervid.bench import Bench
+    from fervid.upkeep.bench import Bench
 
 
 def bench(
@@ -27,8 +27,8 @@ def bench(
     import json
     from dataclasses import asdict
 
-    from fervid.bench import measure_machine
-    from fervid.files import check_regular_file
+    from fervid.storage.files import check_regular_file
+    from fervid.upkeep.bench import measure_machine
 
     if video is not None:
         check_regular_file(video)
@@ -37,7 +37,7 @@ def bench(
 
 
 def _describe(found: Bench) -> str:
-    from fervid.manifest import printable
+    from fervid.run.manifest import printable
 
     name = printable(Path(found.video))
     lines = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fervid.train.describe import DataDescription
+    from fervid.train.data.describe import DataDescription
 
 
 def data(
@@ -25,9 +25,9 @@ def data(
     ] = False,
 ) -> None:
     """Describe a data set: faces per split and label, copies within and across splits, contradictions, FER+."""
-    from fervid.train.agreement import find_votes
-    from fervid.train.describe import describe_dataset
-    from fervid.train.fer2013 import load_fer2013
+    from fervid.train.data.agreement import find_votes
+    from fervid.train.data.describe import describe_dataset
+    from fervid.train.data.fer2013 import load_fer2013
 
     dataset = load_fer2013(path, require_official=not allow_unofficial)
     description = describe_dataset(dataset, find_votes(ferplus, path, dataset))

@@ -11,10 +11,10 @@ def demo(out: Out = None, quiet: Quiet = False) -> None:
     """Make a short clip of drawn people, analyse it, find its alert, and write the page that shows all of it."""
     from pathlib import Path
 
-    from fervid import assets
-    from fervid.alerts.rules import load_rules
+    from fervid.alerts.language.rules import load_rules
     from fervid.analysis import analyze
-    from fervid.demo_scenes import make_demo_scenes
+    from fervid.base import assets
+    from fervid.demo.scenes import make_demo_scenes
     from fervid.review.report import write_reports
 
     folder = Path(out or assets.default_output_folder())

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fervid.base.log import one_line
 from fervid.cli.options import Out
 from fervid.errors import ConfigError
-from fervid.log import one_line
 
 if TYPE_CHECKING:
-    from fervid.doctor import Finding
+    from fervid.upkeep.doctor import Finding
 
 PROBLEMS_FOUND = 78
 
@@ -32,10 +32,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a check.")] = False,
 ) -> None:
     """Check versions, OpenCV, codecs, models, memory, disk, devices and speed; exits with 78 on a problem."""
-    from fervid import assets
-    from fervid.doctor import examine
-    from fervid.storage.examine import examine_storage
+    from fervid.base import assets
     from fervid.storage.place import as_place
+    from fervid.upkeep.doctor import examine
+    from fervid.upkeep.examine import examine_storage
 
     if clean and storage is None:
         raise ConfigError("--clean is about an object store. Add --storage.")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid import assets
+from fervid.base import assets
 
 if TYPE_CHECKING:
-    from fervid.train.evaluate import Evaluation
+    from fervid.train.evaluate.model import Evaluation
 
 
 def evaluate(
@@ -55,9 +55,9 @@ def evaluate(
 ) -> None:
     """Measure a model on FER-2013: accuracy, calibration, recall of each label, confusions, anger over thresholds."""
     folder = assets.model_folder(model)
-    from fervid.train.agreement import find_votes
-    from fervid.train.evaluate import evaluate_model
-    from fervid.train.fer2013 import load_fer2013
+    from fervid.train.data.agreement import find_votes
+    from fervid.train.data.fer2013 import load_fer2013
+    from fervid.train.evaluate.model import evaluate_model
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
     votes = find_votes(ferplus, data, dataset)

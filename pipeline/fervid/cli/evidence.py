@@ -21,7 +21,7 @@ def verify(
     digest: Annotated[str | None, typer.Option(help="The digest that was noted when the bundle was made.")] = None,
 ) -> None:
     """Check that no byte of a bundle was changed since it was made."""
-    from fervid.alerts.bundle import verify_bundle
+    from fervid.alerts.review.bundle import verify_bundle
 
     for bundle in bundles:
         found, n_files = verify_bundle(bundle, expected=digest)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from fervid.base.registry import EXPORTER_PLUGINS, names
 from fervid.cli.terminal import print_rows
 from fervid.errors import ConfigError
 from fervid.exports import FORMATS
-from fervid.registry import EXPORTER_PLUGINS, names
 
 
 def _formats(incomplete: str) -> list[str]:

@@ -31,9 +31,9 @@ def fit(
 ) -> None:
     """Learn weights for each tag with 30 examples or more, and say how well they rank in cross-validation."""
     from fervid.errors import OutputError
-    from fervid.manifest import write_json
     from fervid.profile.genre import load_genres
     from fervid.profile.learn import fit_genres
+    from fervid.run.manifest import write_json
 
     profiles, tags = _labelled(runs, labels)
     learned = fit_genres(profiles, tags, load_genres().evidence)

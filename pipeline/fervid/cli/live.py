@@ -65,10 +65,10 @@ def live(
 
     Nothing is kept unless --record or --stills says so. Example: fervid live 0
     """
-    from fervid.alerts.rules import PRESET, load_rules
+    from fervid.alerts.language.rules import PRESET, load_rules
+    from fervid.base.interrupt import print_when_stopped
     from fervid.config import load_settings, parse_time
     from fervid.emotion.plugin import find_model
-    from fervid.interrupt import print_when_stopped
     from fervid.live.alarms import do_rules_fit
     from fervid.live.picture import LivePainter
     from fervid.live.record import Recorder, finish_left_over

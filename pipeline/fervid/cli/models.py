@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from fervid import assets
+from fervid.base import assets
+from fervid.base.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, EXPORTER_PLUGINS, origin, plugins
 from fervid.errors import FervidError
-from fervid.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, EXPORTER_PLUGINS, origin, plugins
 
 app = typer.Typer(
     help="List models; check, describe or combine them; list the networks that can be trained.", rich_markup_mode=None
@@ -71,7 +71,7 @@ def verify(
 def card(names: Annotated[list[str], typer.Argument(help="Models or folders.", show_default=False)]) -> None:
     """Write CARD.md of models again from their model.json."""
     from fervid.emotion.model import load_model_info, read_model_json
-    from fervid.train.card import write_card
+    from fervid.train.evaluate.card import write_card
 
     for folder in [assets.model_folder(name) for name in names]:
         load_model_info(folder)
@@ -96,9 +96,9 @@ def combine(
 ) -> None:
     """Make one model of several: the mean of their logits, with temperatures fitted anew on PublicTest."""
     folders = [assets.model_folder(model) for model in models]
-    from fervid.train.agreement import find_votes
-    from fervid.train.combine import combine_models
-    from fervid.train.fer2013 import load_fer2013
+    from fervid.train.data.agreement import find_votes
+    from fervid.train.data.fer2013 import load_fer2013
+    from fervid.train.export.combine import combine_models
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
     info = combine_models(folders, dataset, out, name or out.name, votes=find_votes(ferplus, data, dataset))
@@ -115,11 +115,11 @@ def combine(
 @app.command()
 def networks() -> None:
     """List the networks that can be trained, with parameters and millions of multiply-accumulates a face."""
-    from fervid.backend import load_keras
-    from fervid.train.fer2013 import EMOTIONS
+    from fervid.runtime.backend import load_keras
+    from fervid.train.data.fer2013 import EMOTIONS
 
     load_keras()
-    from fervid.train.network import NETWORKS, build_network, count_mmacs
+    from fervid.emotion.networks.network import NETWORKS, build_network, count_mmacs
 
     typer.echo(f"{'network':<20}{'parameters':>12}{'MMACs':>9}")
     for name in NETWORKS:

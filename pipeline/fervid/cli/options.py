@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fervid import assets
+from fervid.base import assets
+from fervid.base.registry import DETECTOR_PLUGINS, names
 from fervid.detect import DEFAULT_DETECTOR, DETECTORS
 from fervid.errors import ConfigError
-from fervid.registry import DETECTOR_PLUGINS, names
 
 if TYPE_CHECKING:
     from fervid.config import Settings

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fervid.base.log import one_line
 from fervid.cli.options import Runs
-from fervid.log import one_line
 
 if TYPE_CHECKING:
     from fervid.profile.folder import Profiled

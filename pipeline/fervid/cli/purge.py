@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fervid.base.log import one_line
 from fervid.cli.options import Out
 from fervid.errors import ConfigError
-from fervid.log import one_line
 
 if TYPE_CHECKING:
-    from fervid.retention import Item
+    from fervid.upkeep.retention import Item
 
 SECONDS_PER_DAY = 86_400
 MB = 1_000_000
@@ -37,7 +37,8 @@ def purge(
 
     Videos are never touched, nor anything outside the folder. Example: fervid purge outputs --older-than 30d --dry-run
     """
-    from fervid import assets, retention
+    from fervid.base import assets
+    from fervid.upkeep import retention
 
     if [older_than, hold, release].count(None) != 2:
         raise ConfigError("purge does one thing at a time. Give --older-than, --hold or --release.")

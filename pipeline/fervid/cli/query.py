@@ -29,7 +29,7 @@ def query(
     Every view has the columns run (its folder) and video (its file name).
     Example: fervid query "SELECT video, start_s, end_s FROM alerts WHERE peak_score > 0.6" outputs
     """
-    from fervid import assets
+    from fervid.base import assets
     from fervid.errors import ConfigError
     from fervid.query.results import write_result
     from fervid.query.session import run_query
@@ -48,7 +48,7 @@ def compact(
 
     `fervid query "..." outputs/compacted` reads the copy alone. Run it again when runs have changed.
     """
-    from fervid import assets
+    from fervid.base import assets
     from fervid.query.compact import compact_runs
     from fervid.query.sources import Sources, find_sources
 

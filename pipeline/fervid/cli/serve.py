@@ -31,14 +31,13 @@ def serve(
 
     The printed address holds a token; without it nobody gets an answer. Example: fervid serve outputs
     """
-    from fervid.assets import default_output_folder
-    from fervid.errors import ConfigError
-    from fervid.extras import missing
-    from fervid.interrupt import print_when_stopped
+    from fervid.base.assets import default_output_folder
+    from fervid.base.interrupt import print_when_stopped
+    from fervid.errors import ConfigError, missing
 
     try:
-        from fervid.review.guard import is_loopback, make_token
         from fervid.review.server import http_server, make_app, open_socket
+        from fervid.web.guard import is_loopback, make_token
     except ModuleNotFoundError as problem:
         raise missing("the review page over HTTP", str(problem.name), "web") from None
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fervid.base.log import one_line
 from fervid.errors import InputError
-from fervid.log import one_line
 
 
 class Refusals:

@@ -23,14 +23,14 @@ def targets(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")] = False,
 ) -> None:
     """Store teachers' logits on fixed views of the Training faces, for `fervid train --targets`."""
-    from fervid.backend import load_training_backend
-    from fervid.train.fer2013 import load_fer2013
-    from fervid.train.recipe import load_recipe
+    from fervid.runtime.backend import load_training_backend
+    from fervid.train.data.fer2013 import load_fer2013
+    from fervid.train.fit.recipe import load_recipe
 
     augment = load_recipe(recipe).augment
     dataset = load_fer2013(data, require_official=not allow_unofficial)
     load_training_backend()
-    from fervid.train.distil import write_targets
+    from fervid.train.fit.distil import write_targets
 
     n_views, n_faces, n_logits = write_targets(
         out, teachers, dataset.split("Training"), augment, n_views=views, seed=seed, progress=not quiet

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fervid import assets
+from fervid.base import assets
 
 
 def train(
@@ -44,8 +44,8 @@ def train(
     A checkpoint is kept after each epoch; the same command goes on where it was stopped. It trains with TensorFlow, or
     with JAX where only that is installed or KERAS_BACKEND=jax; the LiteRT file needs TensorFlow.
     """
-    from fervid.backend import load_training_backend
-    from fervid.train.recipe import load_recipe
+    from fervid.runtime.backend import load_training_backend
+    from fervid.train.fit.recipe import load_recipe
 
     settings = load_recipe(
         recipe,
@@ -55,22 +55,22 @@ def train(
         teachers=tuple(teacher or ()),
         targets=None if targets is None else str(targets),
     )
-    from fervid.train.fer2013 import load_fer2013
+    from fervid.train.data.fer2013 import load_fer2013
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
     folder = out if out is not None else assets.default_output_folder() / "training" / Path(recipe).stem
     votes = None
     if settings.ferplus_weight:
-        from fervid.train.ferplus import FILE_NAME, load_votes
+        from fervid.train.data.ferplus import FILE_NAME, load_votes
 
         votes = load_votes(ferplus or (data if data.is_dir() else data.parent) / FILE_NAME, dataset)
     elif settings.clean:
-        from fervid.train.agreement import find_votes
+        from fervid.train.data.agreement import find_votes
 
         votes = find_votes(ferplus, data, dataset)
     backend = load_training_backend()
-    from fervid.train.export import save_weights, write_model_folder
-    from fervid.train.fit import fit
+    from fervid.train.export.folder import save_weights, write_model_folder
+    from fervid.train.fit.loop import fit
 
     fitted = fit(dataset, settings, folder, votes=votes, resume=resume, progress=not quiet)
     best = fitted.history[fitted.best_epoch - 1]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fervid import assets
+from fervid.base import assets
 
 if TYPE_CHECKING:
-    from fervid.train.space import SearchSpace
-    from fervid.train.tune import Search
+    from fervid.train.tune.search import Search
+    from fervid.train.tune.space import SearchSpace
 
 SHOWN = 10
 
@@ -45,20 +45,20 @@ def tune(
 
     Killed, the same command goes on: finished trials are kept. `fervid train --recipe best.toml` trains the best.
     """
-    from fervid.train.space import load_space
+    from fervid.train.tune.space import load_space
 
     settings = load_space(space)
-    from fervid.train.agreement import find_votes
-    from fervid.train.fer2013 import load_fer2013
+    from fervid.train.data.agreement import find_votes
+    from fervid.train.data.fer2013 import load_fer2013
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
     folder = out if out is not None else assets.default_output_folder() / "search" / Path(space).stem
     votes = find_votes(ferplus, data, dataset)
-    from fervid.backend import load_training_backend
+    from fervid.runtime.backend import load_training_backend
 
     load_training_backend()
-    from fervid.train.tune import tune as search_space
-    from fervid.train.tune_files import BEST, write_search
+    from fervid.train.tune.search import tune as search_space
+    from fervid.train.tune.tune_files import BEST, write_search
 
     def on_trial(search: Search) -> None:
         write_search(search, settings, folder)
@@ -79,7 +79,7 @@ def tune(
 
 def _table(search: Search, space: SearchSpace) -> str:
     """The best trials, a line each."""
-    from fervid.train.tune_files import ranked
+    from fervid.train.tune.tune_files import ranked
 
     shown = ranked(search)[:SHOWN]
     cells = [["trial", "accuracy", "spread", "folds", "CPU s", *space.space]]

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fervid import assets
+from fervid.base import assets
 from fervid.config.settings import REPLACED_BY, Settings
 from fervid.errors import ConfigError
 

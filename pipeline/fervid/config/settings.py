@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
-from fervid import assets
+from fervid.base import assets
+from fervid.base.registry import resolve
 from fervid.detect import DEFAULT_DETECTOR, DETECTORS
 from fervid.detect.options import DetectorOptions
-from fervid.registry import resolve
 from fervid.track import DEFAULT_TRACKER, TRACKERS
 from fervid.track.options import TrackerOptions
 from fervid.video.sampling import Sampling

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fervid import __version__
+from fervid.base.log import one_line
 from fervid.config.describe import Setting, describe_sections
 from fervid.config.load import SourcedSettings
 from fervid.config.settings import REPLACED_BY
-from fervid.log import one_line
 
 WIDTH = 110
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fervid.base.registry import DETECTOR_PLUGINS, plugins, resolve
 from fervid.detect.effort import Effort
-from fervid.registry import DETECTOR_PLUGINS, plugins, resolve
 
 if TYPE_CHECKING:
     import numpy as np

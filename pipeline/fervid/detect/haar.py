@@ -45,7 +45,7 @@ class HaarDetector:
     def __init__(self, *, cascade: str = "alt2", scale_factor: float = 1.1, min_neighbours: int = 4) -> None:
         if cascade not in CASCADES:
             raise ConfigError(f"cascade {cascade!r} does not exist. Use one of {', '.join(CASCADES)}.")
-        from fervid.opencv import CASCADES_FOLDER, cv2  # not needed to read settings
+        from fervid.base.opencv import CASCADES_FOLDER, cv2  # not needed to read settings
 
         file, self.smallest_face_px, self._midpoint, self._scale = CASCADES[cascade]
         self._scale_factor = scale_factor

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
 
 TINY_WIDTH_PX = 80
 """Cells across a picture: at 8 % of a 16:9 picture's height the smallest face is four cells wide."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.detect.effort import Effort
 from fervid.detect.faces import Box, Face, is_same_face, one_box_a_face
 from fervid.detect.motion import FACE_STILL_SHARE, Rectangle, ShotWatch, cells_of, changed_cells, tiny
 from fervid.detect.plan import SearchPlan, SearchWork
-from fervid.opencv import cv2
 
 if TYPE_CHECKING:
     from fervid.detect import Detector

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from fervid.base.registry import plugin_code, plugin_fault
 from fervid.detect.effort import Effort
 from fervid.errors import ConfigError
-from fervid.registry import plugin_code, plugin_fault
 
 KIND = "detector"
 

@@ -10,9 +10,9 @@ from math import sqrt
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.detect.motion import Rectangle, bounding_rectangle, cells_of, changed_cells, grown
 from fervid.detect.plan import SearchPlan, SearchWork
-from fervid.opencv import cv2
 
 PATIENCE = 2.0
 """While no face comes or goes, the interval of each octave grows by this factor from scan to scan, up to the plan's

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.detect.effort import Effort
 from fervid.detect.faces import Box, Face, is_same_face, one_box_a_face
 from fervid.detect.motion import (
@@ -29,7 +30,6 @@ from fervid.detect.motion import (
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.scan import Scan, Scans
 from fervid.detect.turning import turned, turned_back
-from fervid.opencv import cv2
 
 if TYPE_CHECKING:
     from fervid.detect import Detector

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fervid.base.opencv import cv2
+from fervid.base.types import Detections, Frame
 from fervid.detect import Detector
 from fervid.detect.motion import shrunk
 from fervid.detect.network_search import NetworkSearch
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.search import FaceSearch
-from fervid.opencv import cv2
-from fervid.types import Detections, Frame
 
 
 def detect_faces(

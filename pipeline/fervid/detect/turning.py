@@ -6,8 +6,8 @@ from math import cos, radians, sin
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.detect.faces import Box
-from fervid.opencv import cv2
 
 
 def turned(area: np.ndarray, degrees: float) -> np.ndarray:

@@ -39,7 +39,7 @@ class YuNetDetector:
     def __init__(
         self, *, model_path: str | None = None, score_threshold: float = 0.7, nms_threshold: float = 0.3
     ) -> None:
-        from fervid.opencv import cv2  # not needed to read settings
+        from fervid.base.opencv import cv2  # not needed to read settings
 
         self._cv2 = cv2
         if not model_path or not Path(model_path).is_file():

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
+from fervid.base.registry import resolve
 from fervid.emotion.model import ModelInfo
-from fervid.registry import resolve
 
 if TYPE_CHECKING:
     import numpy as np

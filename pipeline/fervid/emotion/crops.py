@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fervid.geometry import pad_boxes
-from fervid.opencv import cv2
+from fervid.base.geometry import pad_boxes
+from fervid.base.opencv import cv2
 
 LIMITED_TO_FULL_RANGE = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 """Video luma uses 16..235 (ITU-R BT.601 and BT.709); FER-2013 and photographs use 0..255."""

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from fervid.backend import load_keras
 from fervid.emotion.batching import BatchQueue
 from fervid.emotion.model import WEIGHTS, ModelInfo
 from fervid.errors import ConfigError, ModelError
+from fervid.runtime.backend import load_keras
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def load_network(info: ModelInfo, *, precision: str = SINGLE) -> Any:
     Raises DependencyMissing without Keras, ModelError for weights that are not those of the named networks.
     """
     keras = load_keras()
-    from fervid.train.network import build_model
+    from fervid.emotion.networks.network import build_model
 
     path = info.folder / WEIGHTS
     before = keras.config.dtype_policy()

@@ -12,7 +12,7 @@ import numpy as np
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.model import TFLITE, ModelInfo
 from fervid.errors import ModelError
-from fervid.litert import open_network
+from fervid.runtime.litert import open_network
 
 
 class LiteRTClassifier:

@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from fervid.opencv import cv2
-from fervid.timeline.schema import LOOKS
+from fervid.base.opencv import cv2
+from fervid.run.schema import LOOKS
 
 SIDE_PX = 24
 """Side of the picture in which the axis of a face is looked for: finer ones cost more and find no better."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fervid.errors import ModelError, OutputError
-from fervid.files import file_sha256
+from fervid.storage.files import file_sha256
 from fervid.storage.publish import write_whole
 
 SCHEMA_VERSION = 2

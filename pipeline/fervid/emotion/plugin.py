@@ -14,10 +14,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fervid import assets
+from fervid.base import assets
+from fervid.base.registry import CLASSIFIER_PLUGINS, load_plugin, origin, plugin_code, plugins
 from fervid.emotion.model import FER2013, Head, ModelInfo, load_model_info
 from fervid.errors import ModelError
-from fervid.registry import CLASSIFIER_PLUGINS, load_plugin, origin, plugin_code, plugins
 
 if TYPE_CHECKING:
     import numpy as np

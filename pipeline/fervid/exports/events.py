@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fervid.timeline.build import frame_spells
-from fervid.timeline.usable import UNSURE, is_usable
+from fervid.interpret.build import frame_spells
+from fervid.run.usable import UNSURE, is_usable
 
 LEAST_SECONDS = 0.4
 """A shorter expression cannot be read as a caption, and is most often noise."""

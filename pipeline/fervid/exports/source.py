@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from fervid.alerts.records import alerts_schema
+from fervid.alerts.find.records import alerts_schema
 from fervid.exports.events import Event, alert_events, expression_events
-from fervid.manifest import manifest_content
-from fervid.run_tables import read_table
+from fervid.run.manifest import manifest_content
+from fervid.run.tables import read_table
 
 TABLES = ("faces", "frames", "tracks", "timeline", "alerts")
 

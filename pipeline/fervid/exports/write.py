@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fervid.derived import note_derived
+from fervid.base.registry import EXPORTER_PLUGINS, origin, plugin_code, plugin_fault, plugins, resolve
 from fervid.errors import ConfigError, OutputError
 from fervid.exports import ENDINGS, FORMATS
 from fervid.exports.source import TABLES, RunTables, open_tables
-from fervid.registry import EXPORTER_PLUGINS, origin, plugin_code, plugin_fault, plugins, resolve
+from fervid.run.derived import note_derived
 from fervid.storage.publish import write_whole
 
 EXPORTS = "exports"

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from fervid.alerts.clock import seconds_of_day
-from fervid.alerts.find import Finder, Samples
-from fervid.alerts.machine import Alert
-from fervid.alerts.records import NEEDS_REVIEW
-from fervid.alerts.rules import BoundRule, RuleSet, bind
-from fervid.alerts.scan import names_of
+from fervid.alerts.find.clock import seconds_of_day
+from fervid.alerts.find.finder import Finder, Samples
+from fervid.alerts.find.machine import Alert
+from fervid.alerts.find.records import NEEDS_REVIEW
+from fervid.alerts.find.scan import names_of
+from fervid.alerts.language.rules import BoundRule, RuleSet, bind
 from fervid.errors import ConfigError
-from fervid.live.follow import LiveFace
-from fervid.timeline.schema import LOOKS
-from fervid.timeline.usable import is_usable
+from fervid.interpret.causal import LiveFace
+from fervid.run.schema import LOOKS
+from fervid.run.usable import is_usable
 
 USUAL_SPACING_SECONDS = 0.1
 

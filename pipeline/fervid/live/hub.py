@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
 
 JPEG_QUALITY = 80
 ALERTS_KEPT = 100

@@ -12,16 +12,16 @@ from typing import Literal
 
 import numpy as np
 
-from fervid.audit import note_open_faces
+from fervid.base.opencv import cv2
+from fervid.charts.palette import VERMILION
 from fervid.errors import OutputError
+from fervid.interpret.causal import LiveFace
 from fervid.live.alarms import LiveAlert
-from fervid.live.follow import LiveFace
 from fervid.live.session import Moment, Rates
-from fervid.opencv import cv2
 from fervid.overlay.faces import FaceDrawer, FaceMark, draw_note, text_size
 from fervid.overlay.strip import NOTICE
 from fervid.overlay.text import line_height, readable_on, rgb_of, shade, text_width, write
-from fervid.palette import VERMILION
+from fervid.privacy.audit import note_open_faces
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import FaceSearch
 

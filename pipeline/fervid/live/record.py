@@ -20,18 +20,18 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.analysis import draw_video, video_record, write_tables
-from fervid.batch.lock import Lock, locked
+from fervid.base.types import FaceScores, VideoInfo
+from fervid.batch.job import Method, VideoJob
 from fervid.errors import InputError, OutputError, OutputInUse
-from fervid.interpret import interpret
-from fervid.job import Method, VideoJob
+from fervid.interpret.whole import interpret
 from fervid.live.address import name_of
 from fervid.live.session import LiveSession, Moment
-from fervid.manifest import RunManifest, write_json
-from fervid.observe import read_observations, read_thumbnails, write_observations
-from fervid.run import Run, open_run, run_folder_name
-from fervid.run_folder import OBSERVATIONS
-from fervid.summary import results_in_numbers
-from fervid.types import FaceScores, VideoInfo
+from fervid.observe.observer import read_observations, read_thumbnails, write_observations
+from fervid.run.folder import OBSERVATIONS
+from fervid.run.handle import Run, open_run, run_folder_name
+from fervid.run.manifest import RunManifest, write_json
+from fervid.run.summary import results_in_numbers
+from fervid.storage.lock import Lock, locked
 from fervid.video.reader import Ledger
 
 log = logging.getLogger(__name__)

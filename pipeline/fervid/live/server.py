@@ -15,10 +15,9 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 
-from fervid.errors import ConfigError
-from fervid.extras import missing
+from fervid.charts.palette import label_colours
+from fervid.errors import ConfigError, missing
 from fervid.live.hub import Hub
-from fervid.palette import label_colours
 
 try:
     import uvicorn
@@ -28,7 +27,7 @@ try:
     from starlette.responses import JSONResponse, Response, StreamingResponse
     from starlette.routing import Route
 
-    from fervid.review.guard import Guard, allowed_names, is_loopback, make_token
+    from fervid.web.guard import Guard, allowed_names, is_loopback, make_token
 except ImportError as problem:
     raise missing("the browser view", str(problem.name), "web", problem) from problem
 

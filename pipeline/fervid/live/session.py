@@ -14,23 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from fervid.alerts.rules import RuleSet
+from fervid.alerts.language.rules import RuleSet
+from fervid.base.types import Detections, FaceScores, Frame
+from fervid.batch.job import Method
 from fervid.config import Settings, load_settings
 from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
-from fervid.device import choose_runner
 from fervid.emotion import make_classifier
 from fervid.emotion.heads import select_heads
 from fervid.emotion.plugin import find_model
-from fervid.emotion.scoring import cut_out_faces, measured
 from fervid.errors import ConfigError
-from fervid.job import Method
+from fervid.interpret.causal import LiveFace, LiveTracks
 from fervid.live.address import Address, parse_address
 from fervid.live.alarms import LiveAlert, LiveRules
-from fervid.live.follow import LiveFace, LiveTracks
 from fervid.live.source import Capture, Captured, Pace
-from fervid.types import Detections, FaceScores, Frame
+from fervid.observe.scoring import cut_out_faces, measured
+from fervid.runtime.device import choose_runner
 
 STATISTICS_SECONDS = 2.0
 """Rates and latencies are those of the last moments."""
@@ -280,7 +280,7 @@ def stream(
     for; theirs is the limit `video.fps`. `rules` names alert rules. With `pace` "unpaced" a file is read as fast as it
     can be, and no frame is dropped. Raises InputError when the source cannot be opened, ConfigError or ModelError.
     """
-    from fervid.alerts.rules import load_rules
+    from fervid.alerts.language.rules import load_rules
 
     rule_set = load_rules(rules) if isinstance(rules, str) else rules
     chosen = settings or load_settings(options={"video.fps": 0.0})

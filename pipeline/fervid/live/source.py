@@ -19,12 +19,12 @@ from typing import Any, Literal
 import av
 import numpy as np
 
+from fervid.base.opencv import cv2
+from fervid.base.types import Frame
 from fervid.errors import FervidError, InputError, NoVideoStream, TooDamaged, VideoUnreadable
 from fervid.live.address import Address
 from fervid.live.clock import StreamClock
 from fervid.live.slot import NewestSlot
-from fervid.opencv import cv2
-from fervid.types import Frame
 from fervid.video.container import as_fraction, open_container
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.probe import open_video

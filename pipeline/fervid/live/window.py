@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
 
 KEYS = {ord("q"): "quit", 27: "quit", ord("s"): "still"}
 PROBE_SECONDS = 20.0

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
+from fervid.charts.palette import GREY, label_colours
 from fervid.overlay.text import BLACK, WHITE, Colour, line_height, readable_on, rgb_of, shade, text_width, write
-from fervid.palette import GREY, label_colours
-from fervid.timeline.usable import UNSURE
+from fervid.run.usable import UNSURE
 
 LOOKS = {"angry": "angry", "disgust": "disgusted", "fear": "afraid", "happy": "happy", "sad": "sad"} | {
     "surprise": "surprised",

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
+from fervid.charts.palette import LIGHT_GREY, VERMILION, label_colours
 from fervid.overlay.text import Colour, line_height, rgb_of, text_width, write
-from fervid.palette import LIGHT_GREY, VERMILION, label_colours
 
 BACKGROUND: Colour = (24, 24, 24)
 EMPTY: Colour = (52, 52, 52)

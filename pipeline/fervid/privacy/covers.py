@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fervid.geometry import iou_matrix, pad_boxes
+from fervid.base.geometry import iou_matrix, pad_boxes
 
 HELD_SECONDS = 0.5
 """A face is covered for so long before it is first and after it is last seen."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fervid.geometry import clip_boxes
-from fervid.opencv import cv2
+from fervid.base.geometry import clip_boxes
+from fervid.base.opencv import cv2
 
 ELLIPSE = 1.4
 """A cover is an ellipse so many times as wide and high as the box: only the tips of its corners stay outside."""

@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.detect.centerface import CenterFaceDetector
 from fervid.detect.motion import changed_cells, is_new_shot, shot_thumbnail, shrunk, tiny
-from fervid.opencv import cv2
 from fervid.privacy.covers import FaceCovers
 
 SEARCH_HEIGHT_PX = 384

@@ -12,9 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from fervid.palette import BLUE, DARK_GREY, GREY, HATCHES, LIGHT_GREY, LINES, ORANGE, VERMILION, YELLOW, label_colours
+from fervid.charts.figures import make_figure
+from fervid.charts.palette import (
+    BLUE,
+    DARK_GREY,
+    GREY,
+    HATCHES,
+    LIGHT_GREY,
+    LINES,
+    ORANGE,
+    VERMILION,
+    YELLOW,
+    label_colours,
+)
 from fervid.profile.profile import NEUTRAL, Profile
-from fervid.train.charts import make_figure
 
 DPI = 110
 SHEET_INCHES = 10.0

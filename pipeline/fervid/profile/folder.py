@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from fervid.derived import note_derived
 from fervid.errors import InputError, OutputError
-from fervid.manifest import MANIFEST
 from fervid.profile.features import profile_features
 from fervid.profile.genre import Genres, TagScore, suggest_tags
 from fervid.profile.measure import profile_run
 from fervid.profile.profile import PROFILE_VERSION, Profile
 from fervid.profile.similarity import Match, in_a_row, place_on_map, rank_like, similarity_matrix
 from fervid.profile.stills import Blur, take_stills
+from fervid.run.derived import note_derived
+from fervid.run.io import write_table
+from fervid.run.manifest import MANIFEST
 from fervid.storage.publish import write_whole
-from fervid.timeline.io import write_table
 
 SHEET_PAGE, SHEET_PICTURE = "profile.html", "profile.png"
 PROFILES, COMPARISON = "profiles.parquet", "comparison.html"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fervid import assets
+from fervid.base import assets
 from fervid.errors import ConfigError
 from fervid.profile.features import (
     USUAL_LABELS,

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from fervid.errors import DatasetError
-from fervid.extras import missing
+from fervid.errors import DatasetError, missing
 from fervid.profile.features import feature_table, profile_features
 from fervid.profile.genre import CLIP, Evidence, Genres, Tag, Weight, missing_evidence, suggest_tags
 from fervid.profile.profile import Profile
-from fervid.train.ranking import average_precision
+from fervid.stats.ranking import average_precision
 
 LEAST_EXAMPLES = 30
 """Videos with a tag, and videos without it, below which nothing is learned of it."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fervid.manifest import manifest_content
+from fervid.interpret.build import Spells, frame_spells
 from fervid.profile.profile import (
     N_BINS,
     NEUTRAL,
@@ -25,9 +25,9 @@ from fervid.profile.profile import (
     Source,
     Transitions,
 )
-from fervid.run_tables import open_table
-from fervid.timeline.build import Spells, frame_spells
-from fervid.timeline.usable import usable_faces
+from fervid.run.manifest import manifest_content
+from fervid.run.tables import open_table
+from fervid.run.usable import usable_faces
 
 DARK_BELOW = 0.2
 """A picture of this mean level is dark: black bars and night scenes lie below it, lit rooms above."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fervid.errors import InputError
-from fervid.manifest import write_json
+from fervid.run.manifest import write_json
 
 PROFILE = "profile.json"
 PROFILE_VERSION = 1

@@ -7,15 +7,15 @@ from typing import Literal
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.errors import InputError
-from fervid.manifest import manifest_content
-from fervid.opencv import cv2
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import CoverSearch
 from fervid.profile.charts import Still
 from fervid.profile.profile import Peak, Profile
-from fervid.run_tables import read_table
+from fervid.run.manifest import manifest_content
+from fervid.run.tables import read_table
 from fervid.video.writer import Picture, read_pictures
 
 Blur = Literal["all", "none"]

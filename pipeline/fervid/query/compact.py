@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fervid.errors import InputError, OutputError
-from fervid.manifest import write_json
 from fervid.query.session import EMPTY
 from fervid.query.sources import COMPACTED, TABLES, Sources, videos_table
+from fervid.run.manifest import write_json
 from fervid.storage.publish import written_whole
 
 COMPACTED_VERSION = 1

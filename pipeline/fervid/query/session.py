@@ -12,11 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from fervid.alerts.records import alerts_schema
-from fervid.errors import ConfigError, InputError
-from fervid.extras import missing
+from fervid.alerts.find.records import alerts_schema
+from fervid.errors import ConfigError, InputError, missing
 from fervid.query.sources import Sources, videos_schema, videos_table
-from fervid.timeline.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 
 NO_LABELS: Sequence[str] = ()
 EMPTY = {

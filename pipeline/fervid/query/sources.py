@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from fervid.errors import InputError
-from fervid.manifest import MANIFEST, manifest_content
-from fervid.run_tables import check_table, open_table
+from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.tables import check_table, open_table
 from fervid.storage.copies import Copies
 from fervid.storage.place import Place, as_place, is_on_disk
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fervid.manifest import manifest_content, printable
 from fervid.review.columns import plain_bytes, quantise
-from fervid.run_tables import check_settings, read_table
+from fervid.run.manifest import manifest_content, printable
+from fervid.run.tables import check_settings, read_table
 
 STRIP_COLUMNS = 120
 """Of a strip, however long the video."""
@@ -58,9 +58,9 @@ def make_strip(folder: Path) -> dict[str, Any]:
 
     `fitness` is there too for a run whose rules were never run, since it takes a look at every face.
     """
-    from fervid.alerts.fitness import judge_fitness
-    from fervid.alerts.source import read_frame_times
-    from fervid.run import open_run
+    from fervid.alerts.find.fitness import judge_fitness
+    from fervid.alerts.find.samples import read_frame_times
+    from fervid.run.handle import open_run
 
     manifest = manifest_content(folder)
     labels = manifest["model"]["labels"]
@@ -154,7 +154,7 @@ def _marks(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
 def _reviewed(folder: Path, ids: list[str]) -> list[str]:
     if not ids or not (folder / REVIEWS_TABLE).is_file():
         return []
-    from fervid.alerts.reviews import read_verdicts
+    from fervid.alerts.review.reviews import read_verdicts
 
     known = {review.alert_id for review in read_verdicts(folder)}
     return [alert_id for alert_id in ids if alert_id in known]

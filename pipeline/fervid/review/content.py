@@ -13,17 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fervid.alerts.fitness import REASONS, judge_fitness
-from fervid.alerts.records import AlertRecord
-from fervid.alerts.reviews import read_verdicts, verdicts_of
-from fervid.alerts.scan import ALERTS_TABLE, video_name
-from fervid.alerts.source import FrameTimes, read_frame_times
+from fervid.alerts.find.fitness import REASONS, judge_fitness
+from fervid.alerts.find.records import AlertRecord
+from fervid.alerts.find.samples import FrameTimes, read_frame_times
+from fervid.alerts.find.scan import ALERTS_TABLE, video_name
+from fervid.alerts.review.reviews import read_verdicts, verdicts_of
+from fervid.charts.palette import label_colours
 from fervid.errors import InputError
-from fervid.palette import label_colours
 from fervid.review.columns import pack, pack_shares, pack_times
-from fervid.run import Run
-from fervid.run_tables import read_table
-from fervid.timeline.usable import usable_faces
+from fervid.run.handle import Run
+from fervid.run.tables import read_table
+from fervid.run.usable import usable_faces
 
 VERSION = 1
 MOST_FACES = 300_000

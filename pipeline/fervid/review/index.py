@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fervid.charts.palette import label_colours
 from fervid.errors import InputError
-from fervid.manifest import MANIFEST
-from fervid.palette import label_colours
 from fervid.review.cards import ALERTS_JSON, REVIEWS_TABLE, failures_below, make_card, make_strip, run_id
-from fervid.run import Run, open_run
+from fervid.run.handle import Run, open_run
+from fervid.run.manifest import MANIFEST
 
 
 class RunIndex:

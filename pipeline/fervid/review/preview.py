@@ -17,15 +17,15 @@ from typing import Literal
 
 import numpy as np
 
-from fervid.alerts.source import read_faces_between
-from fervid.audit import note_open_faces
-from fervid.derived import note_derived
+from fervid.alerts.find.samples import read_faces_between
+from fervid.base.opencv import cv2
 from fervid.errors import InputError, OutputError
-from fervid.opencv import cv2
+from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import HELD_SECONDS, FaceCovers
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
-from fervid.run import Run
+from fervid.run.derived import note_derived
+from fervid.run.handle import Run
 from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
 
 Blur = Literal["all", "none"]

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fervid.alerts.scan import find_runs, write_text
-from fervid.derived import note_derived
+from fervid.alerts.find.scan import find_runs, write_text
+from fervid.charts.palette import label_colours
 from fervid.errors import OutputError
-from fervid.manifest import printable
-from fervid.palette import label_colours
 from fervid.review.cards import failures_below, make_card, make_strip
 from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import single_file
-from fervid.run import Run
+from fervid.run.derived import note_derived
+from fervid.run.handle import Run
+from fervid.run.manifest import printable
 
 REPORT = "report.html"
 LARGEST_FILE_BYTES = 16_000_000

@@ -29,16 +29,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from fervid.alerts.reviews import write_verdict
-from fervid.alerts.scan import find_runs
+from fervid.alerts.find.scan import find_runs
+from fervid.alerts.review.reviews import write_verdict
 from fervid.errors import ConfigError, FervidError, InputError, OutputError
 from fervid.review.content import run_content
-from fervid.review.guard import Guard, allowed_names, is_loopback
 from fervid.review.index import RunIndex
 from fervid.review.media import browser_plays
 from fervid.review.page import STATIC, served_page, static_file
 from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
-from fervid.run import Run
+from fervid.run.handle import Run
+from fervid.web.guard import Guard, allowed_names, is_loopback
 
 LARGEST_BODY_BYTES = 16_384
 LOW_PRIORITY = 5

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from fervid.errors import ConfigError
-from fervid.extras import Extra, missing
+from fervid.errors import ConfigError, Extra, missing
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs

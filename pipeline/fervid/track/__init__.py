@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fervid.registry import resolve
+from fervid.base.registry import resolve
 
 TRACKERS = {
     "iou": "fervid.track.iou:IouTracker",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from fervid.geometry import iou_matrix
+from fervid.base.geometry import iou_matrix
 from fervid.track.matching import gap_limit, match
 from fervid.track.options import TrackerOptions
 

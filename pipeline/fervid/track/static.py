@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fervid.geometry import iou_matrix
+from fervid.base.geometry import iou_matrix
 
 SAME_PLACE_IOU = 0.7
 """Tracks whose middle boxes overlap so much are one place: a poster is lost and found again as people pass."""

@@ -20,14 +20,14 @@ import numpy as np
 
 from fervid import __version__
 from fervid.emotion.crops import as_network_input
+from fervid.emotion.networks.network import build_network, count_mmacs
 from fervid.errors import ConfigError, OutputError
-from fervid.manifest import write_json
-from fervid.train.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
-from fervid.train.fit import EpochRecord, StopTraining, fit
-from fervid.train.kfold import assign_folds
-from fervid.train.network import build_network, count_mmacs
-from fervid.train.recipe import Recipe, load_recipe
-from fervid.train.scores import score_truth
+from fervid.run.manifest import write_json
+from fervid.train.data.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
+from fervid.train.data.kfold import assign_folds
+from fervid.train.evaluate.scores import score_truth
+from fervid.train.fit.loop import EpochRecord, StopTraining, fit
+from fervid.train.fit.recipe import Recipe, load_recipe
 
 log = logging.getLogger(__name__)
 

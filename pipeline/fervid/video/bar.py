@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from fervid.progress import SECONDS_OF_VIDEO, make_bar
+from fervid.base.progress import SECONDS_OF_VIDEO, make_bar
 
 _Frame = TypeVar("_Frame")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fervid.opencv import cv2
+from fervid.base.opencv import cv2
 
 LEVELS = 256
 NEIGHBOURS = 2

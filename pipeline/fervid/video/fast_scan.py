@@ -14,8 +14,8 @@ from itertools import pairwise
 import av
 import numpy as np
 
+from fervid.base.types import Frame, Segment, VideoInfo
 from fervid.storage.place import Place
-from fervid.types import Frame, Segment, VideoInfo
 from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
 from fervid.video.probe import PacketPlan
 from fervid.video.reader import Ledger

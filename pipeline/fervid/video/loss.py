@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fervid.types import VideoInfo
+from fervid.base.types import VideoInfo
 from fervid.video.probe import PacketPlan
 from fervid.video.reader import Ledger
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import av
 
+from fervid.base.types import Frame, Segment, VideoInfo
 from fervid.storage.place import Place
-from fervid.types import Frame, Segment, VideoInfo
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.probe import open_video
 

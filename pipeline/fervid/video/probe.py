@@ -15,10 +15,10 @@ from typing import Any
 import av
 import numpy as np
 
+from fervid.base.types import VideoInfo
 from fervid.errors import NoVideoStream, TooDamaged, VideoUnreadable
-from fervid.files import check_regular_file
+from fervid.storage.files import check_regular_file
 from fervid.storage.place import Place, is_on_disk, open_for_reading
-from fervid.types import VideoInfo
 from fervid.video.container import as_fraction, open_container
 from fervid.video.transport import ends_within_a_packet
 from fervid.video.units import is_refresh

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fervid.types import Segment, VideoInfo
+from fervid.base.types import Segment, VideoInfo
 from fervid.video.probe import PacketPlan
 from fervid.video.sampling import SLOT_EPSILON, Sampling
 

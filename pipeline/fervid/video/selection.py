@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fervid.types import Segment, VideoInfo
+from fervid.base.types import Segment, VideoInfo
 from fervid.video.probe import PacketPlan
 from fervid.video.sampling import Sampling
 

@@ -1,0 +1,1 @@
+"""Rules on the tables of a run: when they fire, and what an alert is."""

@@ -1,0 +1,180 @@
+"""How far a video can be judged at all: the time in which a face is seen well enough, and why others are not.
+
+Without it "no alerts" would read like "nothing happened". Knows no rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fervid.alerts.find.samples import ROWS_AT_A_TIME, FrameTimes
+from fervid.interpret.build import frame_spells
+from fervid.run.handle import Run
+from fervid.run.schema import ABSTAIN_REASONS
+from fervid.run.tables import open_table
+from fervid.run.usable import UNSURE, usable_faces
+
+FIT_SHARE, LIMITED_SHARE = 0.5, 0.1
+"""Shares of the observed time with a usable face, from which a video counts as fit, and as fit in part."""
+
+LEAST_USABLE_SECONDS = 2.0
+"""Less of a usable face than this, altogether, is too short for an expression that lasts to be told from a moment."""
+
+Verdict = Literal["fit", "limited", "not_fit"]
+
+REASONS = {
+    "low_quality": "small or flat",
+    "too_small": "too small",
+    "blurred": "blurred",
+    "dark": "too dark",
+    "bright": "too bright",
+    "tilted": "tilted",
+    "static": "never moving, as on a poster",
+    UNSURE: "between two expressions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticBox:
+    """A place where a face stood for minutes without moving or changing, so that it is taken for a picture."""
+
+    track_id: int
+    start_s: float
+    end_s: float
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """What could be seen of faces in a video. Shares are of time; None where there is nothing to take a share of."""
+
+    verdict: Verdict
+    observed_seconds: float
+    face_seconds: float
+    """A second with two faces counts twice."""
+    seen_share: float
+    """Share of the observed time with a face, usable or not."""
+    usable_share: float
+    abstained_share: float | None
+    """Share of the face time in which no label is given, whatever the reason."""
+    abstained_by_reason: dict[str, float]
+    median_face_px: float | None
+    static_boxes: tuple[StaticBox, ...]
+
+    def text(self) -> str:
+        """The verdict as a sentence."""
+        judgement = {"fit": "fit for alerts", "limited": "fit for alerts in part", "not_fit": "not fit for alerts"}
+        if self.median_face_px is None:
+            return f"no face was seen in {self.observed_seconds:.0f} s: {judgement[self.verdict]}"
+        text = f"faces usable in {self.usable_share:.0%} of the time, median size {self.median_face_px:.0f} px"
+        usable_seconds = self.usable_share * self.observed_seconds
+        if 0 < usable_seconds < LEAST_USABLE_SECONDS:
+            text += f", only {usable_seconds:.1f} s in all"
+        # Rules judge a face that is between two expressions too.
+        unused = {reason: share for reason, share in self.abstained_by_reason.items() if reason != UNSURE}
+        if unused:
+            main = max(unused, key=lambda reason: unused[reason])
+            text += f", {sum(unused.values()):.0%} of the face time not used (mostly {REASONS.get(main, main)})"
+        if UNSURE in self.abstained_by_reason:
+            text += f", {self.abstained_by_reason[UNSURE]:.0%} {REASONS[UNSURE]}"
+        return f"{text}: {judgement[self.verdict]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the sentence."""
+        return {
+            "verdict": self.verdict,
+            "text": self.text(),
+            "observed_seconds": self.observed_seconds,
+            "face_seconds": self.face_seconds,
+            "seen_share": self.seen_share,
+            "usable_share": self.usable_share,
+            "abstained_share": self.abstained_share,
+            "abstained_by_reason": self.abstained_by_reason,
+            "median_face_px": self.median_face_px,
+            "static_boxes": [
+                {"track_id": box.track_id, "start_s": box.start_s, "end_s": box.end_s}
+                | {"x": box.x, "y": box.y, "w": box.w, "h": box.h}
+                for box in self.static_boxes
+            ],
+        }
+
+
+def seconds_of_frames(run: Run, frames: FrameTimes) -> np.ndarray:
+    """How many seconds each analysed frame stands for, float64 (F,)."""
+    settings = run.manifest.settings
+    duration = float(run.manifest.video["duration_seconds"])
+    start = min(float(settings["video"]["start_seconds"]), duration)
+    end = min(duration, settings["video"]["end_seconds"] or duration)
+    hold = float(settings["timeline"]["max_hold_seconds"])
+    return frame_spells(frames.seconds, start=start, end=end, max_hold_seconds=hold).seconds
+
+
+def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
+    """How far a run can be judged, from its tables."""
+    seconds = seconds_of_frames(run, frames)
+    is_seen, is_usable = np.zeros(len(seconds), bool), np.zeros(len(seconds), bool)
+    by_reason = dict.fromkeys(ABSTAIN_REASONS, 0.0)
+    sizes = []
+    face_seconds = 0.0
+    file = open_table(run.folder, run.manifest.settings_hash, "faces")
+    for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=["frame", "w", "h", "abstain"]):
+        row = np.searchsorted(frames.numbers, batch["frame"].to_numpy())
+        reason = batch["abstain"].cast(pa.string())
+        usable = usable_faces(reason)
+        is_seen[row] = True
+        is_usable[row[usable]] = True
+        face_seconds += float(seconds[row].sum())
+        for name in pc.unique(reason).to_pylist():
+            if name is not None:
+                is_it = pc.fill_null(pc.equal(reason, name), False).to_numpy(zero_copy_only=False)
+                by_reason[name] = by_reason.get(name, 0.0) + float(seconds[row[is_it]].sum())
+        sizes.append(np.minimum(batch["w"].to_numpy(), batch["h"].to_numpy()))
+    observed = float(seconds.sum())
+    usable_share = float(seconds[is_usable].sum()) / observed if observed else 0.0
+    seen_share = float(seconds[is_seen].sum()) / observed if observed else 0.0
+    n_faces = sum(map(len, sizes))
+    return Fitness(
+        verdict=_verdict(observed, seen_share, usable_share),
+        observed_seconds=observed,
+        face_seconds=face_seconds,
+        seen_share=seen_share,
+        usable_share=usable_share,
+        abstained_share=sum(by_reason.values()) / face_seconds if face_seconds else None,
+        abstained_by_reason={
+            name: value / face_seconds for name, value in by_reason.items() if value > 0 and face_seconds
+        },
+        median_face_px=float(np.median(np.concatenate(sizes))) if n_faces else None,
+        static_boxes=_static_boxes(file) if "static" in by_reason and by_reason["static"] > 0 else (),
+    )
+
+
+def _verdict(observed_seconds: float, seen_share: float, usable_share: float) -> Verdict:
+    """The verdict from shares of time. Few people pass some cameras: what counts there is how well those are seen."""
+    if usable_share * observed_seconds < LEAST_USABLE_SECONDS:
+        return "not_fit"
+    if usable_share >= FIT_SHARE:
+        return "fit"
+    return "limited" if usable_share >= LIMITED_SHARE or usable_share >= FIT_SHARE * seen_share else "not_fit"
+
+
+def _static_boxes(file: Any) -> tuple[StaticBox, ...]:
+    columns = ["track_id", "time_s", "x", "y", "w", "h", "abstain"]
+    batches = file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=columns)
+    found = [batch.filter(pc.equal(batch["abstain"].cast(pa.string()), "static")) for batch in batches]
+    table = pa.Table.from_batches(found)
+    ids, times = table["track_id"].to_numpy(), table["time_s"].to_numpy()
+    sides = np.stack([table[name].to_numpy() for name in ("x", "y", "w", "h")], axis=1)
+    boxes = []
+    for track_id in np.unique(ids).tolist():
+        own = ids == track_id
+        x, y, w, h = np.median(sides[own], axis=0).tolist()
+        boxes.append(StaticBox(track_id, float(times[own][0]), float(times[own][-1]), x, y, w, h))
+    return tuple(boxes)

@@ -1,0 +1,138 @@
+"""The samples that rules run on, read from the tables of a run a piece at a time. Knows no rule."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fervid.alerts.find.finder import Samples
+from fervid.run.handle import Run
+from fervid.run.tables import open_table, read_table
+from fervid.run.usable import usable_faces
+
+ROWS_AT_A_TIME = 262_144
+"""Bounds memory, whatever the length of the video: about 20 MB for a dozen columns."""
+
+_MADE_UP = {"track_seconds", "track_faces"}
+_STORED = {"margin", "confidence", "quality", "sharpness", "light", "det_score"}
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """The analysed frames of a run: their numbers int64 (F,) and their times float64 (F,), ascending."""
+
+    numbers: np.ndarray
+    seconds: np.ndarray
+
+    @property
+    def spacing_seconds(self) -> float:
+        """The usual time between two of them."""
+        return float(np.median(np.diff(self.seconds))) if len(self.seconds) > 1 else 0.0
+
+
+def read_frame_times(run: Run) -> FrameTimes:
+    """The frames of a run that were analysed; corrupt ones say nothing."""
+    table = read_table(run.folder, run.manifest.settings_hash, "frames", ["frame", "time_s", "status"])
+    table = table.filter(pc.equal(table["status"].cast(pa.string()), "analysed"))
+    return FrameTimes(table["frame"].to_numpy(), table["time_s"].to_numpy())
+
+
+def read_samples(
+    run: Run, frames: FrameTimes, names: Collection[str], *, rows_at_a_time: int = ROWS_AT_A_TIME
+) -> Iterator[Samples]:
+    """The frames of a run with their faces, in pieces of whole frames; `names` are those that expressions use.
+
+    A value that an older run did not store is missing (NaN), so that no comparison with it holds.
+    """
+    labels = run.manifest.model["labels"]
+    width, height = run.manifest.video["width_px"], run.manifest.video["height_px"]
+    file = open_table(run.folder, run.manifest.settings_hash, "faces")
+    there = set(file.schema_arrow.names)
+    behind = {name: column for name in names if (column := _column(name, labels, there)) is not None}
+    stored = {name: column for name, column in behind.items() if column in there}
+    wanted = ["frame", "track_id", "x", "y", "w", "h", "abstain", *sorted(set(stored.values()))]
+    done = 0
+    waiting: pa.Table | None = None
+    for batch in file.iter_batches(batch_size=rows_at_a_time, columns=wanted):
+        piece = pa.Table.from_batches([batch])
+        if waiting is not None:
+            # A frame may go on in the next batch: only what lies before that one's first frame is known to be whole.
+            begins = piece["frame"][0].as_py()
+            n_whole = int(np.searchsorted(waiting["frame"].to_numpy(), begins))
+            until = int(np.searchsorted(frames.numbers, begins))
+            if n_whole:
+                yield _samples(waiting.slice(0, n_whole), frames, done, until, names, stored, width, height)
+                done = until
+            piece = pa.concat_tables([waiting.slice(n_whole), piece])
+        waiting = piece
+    if done < len(frames.numbers):
+        rest = file.schema_arrow.empty_table().select(wanted) if waiting is None else waiting
+        yield _samples(rest, frames, done, len(frames.numbers), names, stored, width, height)
+
+
+def read_faces_at(run: Run, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    """Some faces of a run by their row numbers, in the order given. Reads the row groups that hold them, no others."""
+    file = open_table(run.folder, run.manifest.settings_hash, "faces")
+    sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    first_rows = np.concatenate([[0], np.cumsum(sizes)])
+    groups = sorted({int(np.searchsorted(first_rows, row, side="right")) - 1 for row in rows})
+    if not groups:
+        return file.schema_arrow.empty_table().select(list(columns))
+    table = file.read_row_groups(groups, columns=list(columns))
+    offsets = dict(zip(groups, np.concatenate([[0], np.cumsum([sizes[g] for g in groups])]).tolist(), strict=False))
+    group_of = [int(np.searchsorted(first_rows, row, side="right")) - 1 for row in rows]
+    return table.take([offsets[g] + row - int(first_rows[g]) for g, row in zip(group_of, rows, strict=True)])
+
+
+def read_faces_between(run: Run, start: float, end: float, columns: Sequence[str]) -> pa.Table:
+    """The faces of a run with start <= time_s <= end."""
+    return read_table(run.folder, run.manifest.settings_hash, "faces", columns, between=(start, end))
+
+
+def _column(name: str, labels: Sequence[str], there: Collection[str]) -> str | None:
+    """The stored column behind a name of the rule language; None where it is made from others."""
+    if name in labels:
+        return f"s_{name}"
+    if name.startswith("raw_") and name.removeprefix("raw_") in labels:
+        return f"p_{name.removeprefix('raw_')}"
+    if name.startswith("relative_") and (label := name.removeprefix("relative_")) in labels:
+        return f"b_{label}" if f"b_{label}" in there else f"s_{label}"
+    if name == "tilt_degrees":
+        return name
+    return name if name in _STORED else None
+
+
+def _samples(
+    rows: pa.Table,
+    frames: FrameTimes,
+    begin: int,
+    end: int,
+    names: Collection[str],
+    stored: dict[str, str],
+    width: int,
+    height: int,
+) -> Samples:
+    x, y, w, h = (rows[name].to_numpy() for name in ("x", "y", "w", "h"))
+    columns: dict[str, np.ndarray] = {}
+    for name in names:
+        if name in stored:
+            values = rows[stored[name]].to_numpy()
+            columns[name] = np.abs(values) if name == "tilt_degrees" else values
+        elif name == "face_px":
+            columns[name] = np.minimum(w, h)
+        elif name == "face_share":
+            columns[name] = h / height
+        elif name not in _MADE_UP:
+            columns[name] = np.full(rows.num_rows, np.nan, np.float32)
+    return Samples(
+        times=frames.seconds[begin:end],
+        frame_of_face=np.searchsorted(frames.numbers[begin:end], rows["frame"].to_numpy()),
+        track_ids=rows["track_id"].to_numpy(),
+        columns=columns,
+        is_usable=usable_faces(rows["abstain"]),
+        centres=np.stack([(x + w / 2) / width, (y + h / 2) / height], axis=1),
+    )

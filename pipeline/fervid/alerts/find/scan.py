@@ -1,0 +1,205 @@
+"""One run through the rules: its alerts, how far it can be judged, and files of both. Decodes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fervid.alerts.find.clock import seconds_of_day, start_time_in_name
+from fervid.alerts.find.finder import Finder
+from fervid.alerts.find.fitness import Fitness, judge_fitness
+from fervid.alerts.find.machine import Alert
+from fervid.alerts.find.records import DETAILS, AlertRecord, alerts_csv, alerts_table, make_record
+from fervid.alerts.find.samples import (
+    ROWS_AT_A_TIME,
+    FrameTimes,
+    read_faces_at,
+    read_faces_between,
+    read_frame_times,
+    read_samples,
+)
+from fervid.alerts.language.expression import names_in
+from fervid.alerts.language.rules import BoundRule, RuleSet, bind
+from fervid.errors import InputError, OutputError
+from fervid.run.derived import note_derived
+from fervid.run.handle import Run, open_run
+from fervid.run.io import write_table
+from fervid.run.manifest import MANIFEST
+from fervid.run.usable import usable_faces
+from fervid.storage.publish import write_whole
+
+ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV = "alerts.parquet", "alerts.json", "alerts.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class RunAlerts:
+    """What the rules found in one run, in order of start, and how far the run can be judged."""
+
+    run: Run
+    rules: RuleSet
+    records: tuple[AlertRecord, ...]
+    fitness: Fitness
+    recorded: datetime | None
+    """Local time at which the video begins, where it is known."""
+    silent_rules: tuple[str, ...]
+    """Rules with hours that could not be judged, because the time of recording is not known."""
+
+    @property
+    def video(self) -> str:
+        return video_name(self.run)
+
+    @property
+    def camera(self) -> str:
+        return camera_name(self.run)
+
+    def of_tier(self, tier: str) -> list[AlertRecord]:
+        """The records of one tier."""
+        return [record for record in self.records if record.tier == tier]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for alerts.json and for --json."""
+        return {
+            "video": self.video,
+            "video_id": self.run.manifest.video_id,
+            "camera": self.camera,
+            "recorded": None if self.recorded is None else self.recorded.isoformat(timespec="seconds"),
+            "rules": self.rules.source,
+            "rules_sha256": self.rules.sha256,
+            "model": self.run.manifest.model["name"],
+            "settings_hash": self.run.manifest.settings_hash,
+            "fitness": self.fitness.to_json(),
+            "rules_without_hours": list(self.silent_rules),
+            "alerts": [record.to_json() for record in self.records],
+        }
+
+
+def find_runs(named: Sequence[str | Path]) -> list[Run]:
+    """Runs from folders of runs and of folders of them. Raises InputError for one that holds no complete run."""
+    runs: dict[Path, Run] = {}
+    for name in named:
+        folder = Path(name)
+        if not folder.is_dir():
+            raise InputError(f"{folder} is no folder. Give a run folder of `fervid analyze`, or a folder of them.")
+        found = [folder] if (folder / MANIFEST).is_file() else sorted(p.parent for p in folder.rglob(MANIFEST))
+        if not found:
+            raise InputError(f"{folder} holds no complete run (no {MANIFEST} in it). Run `fervid analyze` first.")
+        for one in found:
+            runs.setdefault(one.resolve(), open_run(one))
+    return list(runs.values())
+
+
+def scan_run(
+    run: Run,
+    rules: RuleSet,
+    *,
+    recorded: datetime | None = None,
+    rows_at_a_time: int = ROWS_AT_A_TIME,
+) -> RunAlerts:
+    """Run rules over the stored tables of a run.
+
+    `recorded` is the local time at which the video begins; without it the file's name is asked. Memory does not grow
+    with the video beyond its list of frame times. Raises ConfigError for a rule that the run's labels do not fit.
+    """
+    bound = bind(rules, run.manifest.model["labels"])
+    recorded = recorded or start_time_in_name(video_name(run))
+    frames = read_frame_times(run)
+    finder = make_finder(bound, rules, frames, recorded)
+    for samples in read_samples(run, frames, names_of(bound), rows_at_a_time=rows_at_a_time):
+        finder.feed(samples)
+    found = [(b, alert) for b, alerts in zip(bound, finder.settled(), strict=True) for alert in alerts]
+    records = _records(run, found, frames, recorded)
+    silent = tuple(b.rule.name for b in bound if b.rule.hours and recorded is None)
+    return RunAlerts(run, rules, tuple(records), judge_fitness(run, frames), recorded, silent)
+
+
+def names_of(bound: Sequence[BoundRule]) -> list[str]:
+    """The names that the expressions of rules use."""
+    used: set[str] = set()
+    for b in bound:
+        used |= names_in(b.score) | (names_in(b.where) if b.where is not None else set())
+    return sorted(used)
+
+
+def make_finder(bound: Sequence[BoundRule], rules: RuleSet, frames: FrameTimes, recorded: datetime | None) -> Finder:
+    """A finder for the frames of one run."""
+    return Finder(
+        bound,
+        rules.zones,
+        spacing_seconds=frames.spacing_seconds,
+        clock_seconds=None if recorded is None else seconds_of_day(recorded),
+    )
+
+
+def video_name(run: Run) -> str:
+    """The name of the run's video, without its folder."""
+    return Path(run.manifest.video_path).name
+
+
+def camera_name(run: Run) -> str:
+    """The folder that the run's video lay in: recorders keep one a camera."""
+    return Path(run.manifest.video_path).parent.name or "."
+
+
+def write_alerts(found: RunAlerts) -> list[Path]:
+    """Write alerts.parquet, alerts.json and alerts.csv into the run folder, each in one atomic step."""
+    folder = found.run.folder
+    metadata = {
+        "schema_version": str(found.run.manifest.schema_version),
+        "video_id": found.run.manifest.video_id,
+        "model": found.run.manifest.model["name"],
+        "settings_hash": found.run.manifest.settings_hash,
+        "rules_sha256": found.rules.sha256,
+    }
+    try:
+        write_table(folder / ALERTS_TABLE, alerts_table(found.records), metadata)
+        write_text(folder / ALERTS_JSON, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
+        write_text(folder / ALERTS_CSV, alerts_csv(found.records))
+    except OSError as problem:
+        raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
+    written = [folder / name for name in (ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV)]
+    note_derived(folder, written)
+    return written
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one atomic step."""
+    write_whole(path, text.encode())
+
+
+def _records(
+    run: Run, found: Sequence[tuple[BoundRule, Alert]], frames: FrameTimes, recorded: datetime | None
+) -> list[AlertRecord]:
+    single = [(b, alert) for b, alert in found if b.rule.over == "face"]
+    rows = read_faces_at(run, [alert.peak.peak_row for _, alert in single], DETAILS).to_pylist()
+    details = {id(alert): row for (_, alert), row in zip(single, rows, strict=True)}
+    records = []
+    for b, alert in found:
+        if b.rule.over == "group":
+            tracks = _tracks_at(run, float(frames.seconds[alert.peak.peak_row]))
+        else:
+            tracks = sorted({event.track_id for event in alert.events})
+        records.append(
+            make_record(
+                b,
+                alert,
+                run,
+                video=video_name(run),
+                camera=camera_name(run),
+                details=details.get(id(alert)),
+                tracks=tracks,
+                recorded=recorded,
+            )
+        )
+    return sorted(records, key=lambda record: (record.start_s, record.rule))
+
+
+def _tracks_at(run: Run, seconds: float) -> list[int]:
+    """The tracks with a usable face at a moment."""
+    table = read_faces_between(run, seconds, seconds, ["track_id", "abstain"])
+    return sorted(np.unique(table["track_id"].to_numpy()[usable_faces(table["abstain"])]).tolist())

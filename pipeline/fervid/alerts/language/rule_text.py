@@ -1,0 +1,41 @@
+"""Rules written as the TOML that `load_rules` reads again. Knows no file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fervid.alerts.language.rules import Rule, Zone
+
+_TIMES = {"for", "keep_firing_for", "merge_gap", "cooldown", "pre_roll", "post_roll", "max_gap", "zone_inertia"}
+
+
+def rules_text(rules: Sequence[Rule], zones: Sequence[Zone], *, comment: str = "") -> str:
+    """Rules and zones as TOML; keys that hold their default are left out."""
+    lines = [f"# {line}" for line in comment.splitlines()]
+    for zone in zones:
+        lines += ["", "[[zone]]", f"name = {json.dumps(zone.name)}"]
+        lines.append(f"polygon = {json.dumps([list(corner) for corner in zone.polygon])}")
+    for rule in rules:
+        lines += ["", "[[rule]]"]
+        for key, value in rule.model_dump(by_alias=True, exclude_defaults=True).items():
+            lines.append(f"{key} = {_value(key, value)}")
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _value(key: str, value: Any) -> str:
+    if key == "hours":
+        return json.dumps([f"{_clock(begin)}-{_clock(end)}" for begin, end in value])
+    if key in _TIMES:
+        return json.dumps(f"{value:g}s")
+    if isinstance(value, tuple):
+        return json.dumps(list(value))
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return f"{value:.6g}"
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

@@ -1,0 +1,266 @@
+"""Alert rules as TOML files describe them: what to look at, when an event begins and ends, where and at what hours.
+
+Knows no table: `bind` turns a rule's expressions into trees once the labels of a model are known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from fervid.alerts.language.expression import UnknownName, parse
+from fervid.alerts.language.syntax import Node
+from fervid.base import assets
+from fervid.config import parse_time
+from fervid.emotion.model import load_model_info
+from fervid.errors import ConfigError
+
+FACE_NAMES = {
+    "margin": "distance between the two largest smoothed probabilities",
+    "confidence": "the largest smoothed probability",
+    "quality": "size and contrast together, 0..1",
+    "sharpness": "0 (blurred) to 1",
+    "light": "mean level of the face, 0 (black) to 1 (white)",
+    "tilt_degrees": "how far the head leans towards a shoulder, without its sign",
+    "face_px": "the shorter side of the box, in pixels",
+    "face_share": "height of the box as a share of the frame's",
+    "det_score": "the detector's confidence, 0..1",
+    "track_seconds": "how long the face has been followed by then",
+    "track_faces": "how often it was seen by then",
+}
+"""What an expression may use of a face, beside the model's labels (smoothed), `raw_<label>` and `relative_<label>`."""
+
+KINDS = ("raw", "relative")
+"""Before a label: of the frame alone, or less the usual look of the face where the run measured it."""
+
+FRAME_NAMES = {"n_faces": "usable faces in the frame"}
+"""What an expression over a whole frame may use, beside functions over its faces."""
+
+PRESET, TEMPLATE = "anger", "template"
+SECONDS_OF_A_DAY = 86_400.0
+
+
+def _seconds(value: Any) -> Any:
+    return parse_time(value) if isinstance(value, str) else value
+
+
+def _hours(value: Any) -> Any:
+    """ "22:00-06:00" to seconds of the day."""
+    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('expected a span of the day such as "22:00-06:00"')
+    h0, m0, h1, m1 = (int(part) for part in match.groups())
+    begin, end = h0 * 3600.0 + m0 * 60.0, h1 * 3600.0 + m1 * 60.0
+    if m0 > 59 or m1 > 59 or max(begin, end) > SECONDS_OF_A_DAY or begin == end:
+        raise ValueError('expected two different times of day, as in "22:00-06:00"')
+    return begin, end
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=86_400, allow_inf_nan=False)]
+Hours = Annotated[tuple[float, float], BeforeValidator(_hours)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class Zone(_Part):
+    """A named area of the picture: corners as shares of its width and height, from the top left."""
+
+    name: Name
+    polygon: tuple[tuple[float, float], ...] = Field(min_length=3, max_length=100)
+
+    @field_validator("polygon")
+    @classmethod
+    def _lies_in_the_picture(cls, polygon: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if any(not 0 <= value <= 1 for corner in polygon for value in corner):
+            raise ValueError("corners are shares of width and height, 0..1")
+        return polygon
+
+
+class Rule(_Part):
+    """One rule. Durations are seconds, or text such as "1.5s" and "00:01:00"."""
+
+    name: Name
+    wording: str = Field(max_length=100, description='what an event shows, such as "anger-like expression"')
+    tier: Literal["alert", "notice"] = "alert"
+    severity: Literal["low", "medium", "high"] = "medium"
+    over: Literal["face", "group"] = "face"
+    score: str = Field(description="a number for each face (or each frame, over = group) that enter and exit bound")
+    enter: float = Field(description="an event begins where the score is at or above this")
+    exit_: float | None = Field(default=None, alias="exit", description="and goes on down to this; default: enter")
+    where: str | None = Field(default=None, description="a condition that has to hold as well")
+    for_: Seconds = Field(default=1.0, alias="for", description="the score has to stay at or above enter this long")
+    keep_firing_for: Seconds = Field(default=1.0, description="an event outlasts a dip of this length")
+    merge_gap: Seconds = Field(default=3.0, description="events closer than this become one alert")
+    cooldown: Seconds = Field(default=0.0, description="for this long after an alert no new one is raised")
+    pre_roll: Seconds = Field(default=5.0, description="evidence begins this long before")
+    post_roll: Seconds = Field(default=5.0, description="and ends this long after")
+    max_gap: Seconds = Field(default=1.0, description="a face unseen for longer ends what was held until then")
+    zones: tuple[Name, ...] = Field(default=(), description="only faces in one of these; default: everywhere")
+    exclude_zones: tuple[Name, ...] = Field(default=(), description="never faces in one of these")
+    zone_inertia: Seconds = Field(default=0.5, description="a face counts as inside after this long inside")
+    hours: tuple[Hours, ...] = Field(default=(), description="only at these hours; needs the time of recording")
+    yields_to: tuple[Name, ...] = Field(default=(), description="dropped where an alert of these rules overlaps")
+
+    @model_validator(mode="after")
+    def _exit_is_not_above_enter(self) -> Rule:
+        if self.exit_ is not None and self.exit_ > self.enter:
+            raise ValueError(f"exit ({self.exit_:g}) lies above enter ({self.enter:g})")
+        return self
+
+    @property
+    def leave(self) -> float:
+        """The score below which an event no longer holds."""
+        return self.enter if self.exit_ is None else self.exit_
+
+    def joins_within(self, max_gap: float) -> float:
+        """Events this close are one alert: never less than what one event itself bridges."""
+        return max(self.merge_gap, self.keep_firing_for, max_gap)
+
+
+class RuleFile(_Part):
+    """The content of a file of rules."""
+
+    rule: tuple[Rule, ...] = Field(min_length=1, max_length=100)
+    zone: tuple[Zone, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> RuleFile:
+        for kind, names in (("rule", [r.name for r in self.rule]), ("zone", [z.name for z in self.zone])):
+            twice = {name for name in names if names.count(name) > 1}
+            if twice:
+                raise ValueError(f"{kind} {min(twice)!r} is defined twice")
+        known = {zone.name for zone in self.zone}
+        others = {rule.name for rule in self.rule}
+        for rule in self.rule:
+            for name in rule.yields_to:
+                if name not in others - {rule.name}:
+                    raise ValueError(f"rule {rule.name!r} yields to {name!r}, which is no other rule of the file")
+            for name in (*rule.zones, *rule.exclude_zones):
+                if name not in known:
+                    listed = ", ".join(sorted(known)) or "none"
+                    raise ValueError(f"rule {rule.name!r} uses zone {name!r}, which is not defined (zones: {listed})")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules and zones with where they came from; `sha256` is of the file's bytes."""
+
+    source: str
+    rules: tuple[Rule, ...]
+    zones: tuple[Zone, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A rule with its expressions parsed for the labels of one model."""
+
+    rule: Rule
+    score: Node
+    where: Node | None
+
+
+def rule_preset_names() -> list[str]:
+    """The rule files that come with fervid."""
+    return sorted(path.stem for path in (assets.configs_folder() / "rules").glob("*.toml"))
+
+
+def load_rules(name_or_path: str = PRESET) -> RuleSet:
+    """Rules by the name of a preset or by a path. Raises ConfigError naming the rule, the key and what was expected."""
+    path = Path(name_or_path)
+    if name_or_path in rule_preset_names():
+        path = assets.configs_folder() / "rules" / f"{name_or_path}.toml"
+    elif path.suffix != ".toml" and not path.exists():
+        raise ConfigError(
+            f"rules {name_or_path!r} do not exist. Use {', '.join(rule_preset_names())}, or the path of a TOML file."
+        )
+    try:
+        content = path.read_bytes()
+        described = tomllib.loads(content.decode("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"rule file {path} does not exist. Check the path.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
+    return parse_rules(described, source=name_or_path, sha256=hashlib.sha256(content).hexdigest())
+
+
+def parse_rules(described: dict[str, Any], *, source: str, sha256: str = "") -> RuleSet:
+    """Rules from the content of a TOML file. Raises ConfigError."""
+    try:
+        file = RuleFile.model_validate(described)
+    except ValidationError as problem:
+        raise ConfigError(f"{source}: {_explain(problem, described)}") from None
+    return RuleSet(source, file.rule, file.zone, sha256)
+
+
+def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
+    """The rules with their expressions parsed. Raises ConfigError for a label or a name that there is not."""
+    names = {*labels, *(f"{kind}_{label}" for kind in KINDS for label in labels), *FACE_NAMES}
+    bound = []
+    for rule in rules.rules:
+        frame_names = set(FRAME_NAMES) if rule.over == "group" else None
+        try:
+            score = parse(rule.score, wanted="number", names=names, frame_names=frame_names)
+            where = (
+                None
+                if rule.where is None
+                else parse(rule.where, wanted="condition", names=names, frame_names=frame_names)
+            )
+        except ConfigError as problem:
+            place = f"{rules.source}, rule {rule.name!r}"
+            if isinstance(problem, UnknownName) and label_of(problem.name) in _usual_labels():
+                raise ConfigError(
+                    f"{place} is about {problem.name!r}, but the model has no such label, only {', '.join(labels)}. "
+                    "Give rules for these labels with --rules FILE, or analyse again with a model that has it."
+                ) from None
+            raise ConfigError(f"{place}: {problem}") from None
+        bound.append(BoundRule(rule, score, where))
+    return tuple(bound)
+
+
+def label_of(name: str) -> str:
+    """The label in a name such as `raw_angry`; any other name as it is."""
+    kind, _, label = name.partition("_")
+    return label if kind in KINDS else name
+
+
+def _usual_labels() -> set[str]:
+    """The labels of the shipped models."""
+    return {label for folder in assets.shipped_models() for label in load_model_info(folder).labels}
+
+
+def _explain(problem: ValidationError, described: dict[str, Any]) -> str:
+    """The first problem in one line: which rule, which key, what it is and what it should be."""
+    error = problem.errors()[0]
+    location = list(error["loc"])
+    place = ""
+    if len(location) > 1 and location[0] in ("rule", "zone") and isinstance(location[1], int):
+        entry = described[location[0]][location[1]]
+        name = entry.get("name", location[1] + 1) if isinstance(entry, dict) else location[1] + 1
+        place, location = f"{location[0]} {name!r}: ", location[2:]
+    key = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        model = Zone if place.startswith("zone") else Rule if place else RuleFile
+        known = [info.alias or field for field, info in model.model_fields.items()]
+        nearest = difflib.get_close_matches(str(location[-1]), known, n=1)
+        return f"{place}key {key!r} does not exist. " + (
+            f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {', '.join(known)}."
+        )
+    if error["type"] == "missing":
+        return f"{place}key {key!r} is missing."
+    message = error["msg"].removeprefix("Value error, ")
+    if not key:
+        return f"{place}{message}."
+    return f"{place}{key} = {error['input']!r} is not valid: {message}."

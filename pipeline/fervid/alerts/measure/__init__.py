@@ -1,0 +1,1 @@
+"""Alerts against what is known to be true, and rules chosen by that."""

@@ -1,0 +1,104 @@
+"""What really happened in a video, as people wrote it down: a CSV file of events, matched to runs by name.
+
+    video,start,end,emotion
+    cam1/20261120_220000.mp4,00:12:31,00:12:40,angry
+    clip.mp4,,,happy
+
+Without a start and an end an event is the whole video. `file` may stand for `video`; other columns are left alone. A
+run that no row names is taken to hold no event, so give only footage that somebody looked through.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from fervid.config import parse_time
+from fervid.errors import ConfigError, InputError
+from fervid.run.handle import Run
+
+VIDEO_COLUMNS = ("video", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class TrueEvent:
+    """One event: seconds of the video, and what the face looked like where somebody said so."""
+
+    start: float
+    end: float
+    emotion: str | None
+
+    def is_for(self, labels: Collection[str]) -> bool:
+        """Whether a rule that looks at `labels` should find it."""
+        return self.emotion is None or self.emotion in labels
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The events of every run, in the order of the runs, and the rows that belong to none of them."""
+
+    events: tuple[tuple[TrueEvent, ...], ...]
+    unmatched: tuple[str, ...]
+
+
+def read_truth(path: Path, runs: Sequence[Run]) -> Truth:
+    """The events in a CSV file, matched to runs by file name (or its end with folders), run folder or video id.
+
+    Raises ConfigError for a file that is not like that, InputError when a name fits several runs or none fits any.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path} cannot be read ({problem}). Give a CSV file with video,start,end.") from None
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    columns = [name.strip() for name in reader.fieldnames or ()]
+    column = next((name for name in VIDEO_COLUMNS if name in columns), None)
+    if column is None:
+        raise ConfigError(f"{path} has no column 'video' (columns: {', '.join(columns)}). It needs video,start,end.")
+    by_run: list[list[TrueEvent]] = [[] for _ in runs]
+    unmatched = []
+    for row in reader:
+        cells = {(name or "").strip(): (cell or "").strip() for name, cell in row.items() if isinstance(cell, str)}
+        place = f"{path}, line {reader.line_num}"
+        name = cells.get(column, "")
+        if not name:
+            raise ConfigError(f"{place}: the name of the video is missing.")
+        fitting = [i for i, run in enumerate(runs) if _is_named(run, name)]
+        if len(fitting) > 1:
+            raise InputError(f"{place}: {name!r} fits {len(fitting)} runs. Write more of its path, or the run folder.")
+        if not fitting:
+            unmatched.append(name)
+            continue
+        event = _event(cells, runs[fitting[0]], place)
+        if event is not None:
+            by_run[fitting[0]].append(event)
+    if unmatched and not any(by_run):
+        raise InputError(f"{path}: none of its videos ({unmatched[0]!r} and others) is among {len(runs)} runs.")
+    return Truth(tuple(tuple(sorted(events, key=lambda e: e.start)) for events in by_run), tuple(unmatched))
+
+
+def _event(cells: dict[str, str], run: Run, place: str) -> TrueEvent | None:
+    """The event of a row; None for a row that only says that a video was looked through (emotion `none`)."""
+    emotion = cells.get("emotion", "").lower() or None
+    if emotion == "none":
+        return None
+    duration = float(run.manifest.video["duration_seconds"])
+    start, end = cells.get("start", ""), cells.get("end", "")
+    if bool(start) != bool(end):
+        raise ConfigError(f"{place}: start and end belong together. Leave both empty for the whole video.")
+    try:
+        event = TrueEvent(parse_time(start) if start else 0.0, parse_time(end) if end else duration, emotion)
+    except ConfigError as problem:
+        raise ConfigError(f"{place}: {problem}") from None
+    if event.end < event.start:
+        raise ConfigError(f"{place}: it ends ({end}) before it starts ({start}).")
+    return event
+
+
+def _is_named(run: Run, name: str) -> bool:
+    if name in (run.manifest.video_id, run.folder.name):
+        return True
+    wanted, path = PurePath(name).parts, PurePath(run.manifest.video_path).parts
+    return bool(wanted) and path[-len(wanted) :] == wanted

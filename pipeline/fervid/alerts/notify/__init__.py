@@ -1,0 +1,1 @@
+"""Alerts for webhooks and commands."""

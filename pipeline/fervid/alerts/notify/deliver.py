@@ -1,0 +1,289 @@
+"""Tell somebody of alerts: by webhook, by a program, or both, as a TOML file says; never more often than is bearable.
+
+    max_per_hour = 6
+    [webhook]
+    url = "https://example.org/hook"
+
+Every receiver has a spool of its own beside that file. What does not arrive waits there and is tried again; what comes
+faster than `max_per_hour` is told together in one digest. Knows no rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from fervid.alerts.find.records import AlertRecord
+from fervid.alerts.notify.hooks import NotSent, post, start
+from fervid.alerts.notify.spool import HOUR_SECONDS, Spool, Waiting
+from fervid.config import parse_time
+from fervid.errors import ConfigError, NotDelivered, OutputInUse
+from fervid.storage.lock import locked
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
+"""Between two attempts: doubled each time, up to the longest."""
+MOST_LISTED = 50
+"""Alerts that a digest lists; it counts all."""
+NOTICE = "The labels say how faces look, not what people feel. Every alert needs review."
+FROM_ENVIRONMENT = "env:"
+
+Send = Callable[[bytes, str], None]
+"""Sends the JSON of a message with its id, or raises NotSent."""
+
+
+def _seconds(value: Any) -> Any:
+    return parse_time(value) if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Webhook(_Part):
+    """An address that takes a POST of JSON. A header's value `env:NAME` is taken from the environment."""
+
+    url: str
+    headers: dict[str, str] = Field(default_factory=dict)
+    timeout: Seconds = 10.0
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an address that begins with https:// or http://")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _are_lines(cls, headers: dict[str, str]) -> dict[str, str]:
+        if any(sign in text for item in headers.items() for text in item for sign in "\r\n"):
+            raise ValueError("a header is one line")
+        return headers
+
+
+class Command(_Part):
+    """A program and its arguments. The message comes on its standard input."""
+
+    argv: tuple[str, ...] = Field(min_length=1)
+    timeout: Seconds = 30.0
+
+
+class NotifySettings(_Part):
+    """The content of a file for --notify."""
+
+    tiers: tuple[Literal["alert", "notice"], ...] = ("alert",)
+    max_per_hour: int = Field(default=12, ge=1, le=3600)
+    patience: Seconds = 30.0
+    webhook: Webhook | None = None
+    command: Command | None = None
+
+    @model_validator(mode="after")
+    def _tells_somebody(self) -> NotifySettings:
+        if self.webhook is None and self.command is None:
+            raise ValueError("there is neither a [webhook] nor a [command]")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of the waiting alerts of one receiver."""
+
+    receiver: str
+    n_messages: int
+    n_told: int
+    n_waiting: int
+    problem: str | None = None
+    """Why the rest waits, where it is not the limit alone."""
+    free_in_seconds: float | None = None
+    """When the limit lets the next message out, where it holds alerts back."""
+
+    def text(self) -> str:
+        """The delivery as a line."""
+        line = f"{self.receiver}: {self.n_told} alerts told in {self.n_messages} messages"
+        if self.problem is not None:
+            return f"{line}; {self.n_waiting} wait: {self.problem}"
+        if self.free_in_seconds is not None:
+            return f"{line}; {self.n_waiting} are held back by max_per_hour for {self.free_in_seconds / 60:.0f} min"
+        return line
+
+
+class Notifier:
+    """The receivers that a file names, with their spools. `tell` is all that most callers need."""
+
+    def __init__(self, settings: NotifySettings, spool_folder: Path) -> None:
+        """Raises ConfigError when a header needs a variable that is not set, OutputError without a place to write."""
+        self.settings = settings
+        self._sends: dict[str, Send] = {}
+        if settings.webhook is not None:
+            self._sends["webhook"] = partial(_post, settings.webhook, _headers(settings.webhook))
+        if settings.command is not None:
+            self._sends["command"] = partial(_start, settings.command)
+        self._spools = {name: Spool(spool_folder / name) for name in self._sends}
+
+    def tell(self, records: Iterable[AlertRecord]) -> list[Delivery]:
+        """Let the alerts of the chosen tiers wait, then deliver."""
+        self.add(records)
+        return self.deliver()
+
+    def add(self, records: Iterable[AlertRecord]) -> int:
+        """Let the alerts of the chosen tiers wait for every receiver; returns how many were new to one of them."""
+        alerts = [record.to_json() for record in records if record.tier in self.settings.tiers]
+        return max(spool.add(alerts) for spool in self._spools.values())
+
+    def deliver(self, *, patience_seconds: float | None = None) -> list[Delivery]:
+        """Send what waits, trying again for at most `patience_seconds`, and say what became of it."""
+        patience = self.settings.patience if patience_seconds is None else patience_seconds
+        return [self._deliver_to(name, send, patience) for name, send in self._sends.items()]
+
+    def send_test(self) -> None:
+        """Send one message without an alert to every receiver. Raises NotDelivered."""
+        body = _body("test", "test", "fervid: a test message, no alert", [])
+        for name, send in self._sends.items():
+            try:
+                send(body, "test")
+            except NotSent as problem:
+                raise NotDelivered(f"{name}: {problem}. Check the file of --notify.") from None
+
+    def _deliver_to(self, name: str, send: Send, patience: float) -> Delivery:
+        spool = self._spools[name]
+        try:
+            with locked(spool.folder / "delivery"):
+                return deliver(name, spool, send, max_per_hour=self.settings.max_per_hour, patience_seconds=patience)
+        except OutputInUse:
+            return Delivery(name, 0, 0, 0, None)  # whoever is at it tells these as well
+
+
+def load_notifier(path: Path) -> Notifier:
+    """The notifier that a TOML file describes; its spool lies beside the file. Raises ConfigError."""
+    try:
+        described = tomllib.loads(path.read_bytes().decode("utf-8"))
+        settings = NotifySettings.model_validate(described)
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist. Give a TOML file with [webhook] or [command].") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
+    except ValidationError as problem:
+        raise ConfigError(f"{path}: {_explain(problem)}") from None
+    return Notifier(settings, path.with_name(f"{path.stem}-spool"))
+
+
+def check_delivered(deliveries: Sequence[Delivery]) -> None:
+    """Raise NotDelivered if a receiver did not take what it should; alerts that only the limit holds back are fine."""
+    failed = [one for one in deliveries if one.problem is not None]
+    if failed:
+        lines = "; ".join(f"{one.receiver}: {one.problem}, {one.n_waiting} alerts wait" for one in failed)
+        raise NotDelivered(f"{lines}. Nothing is lost: `fervid alerts notify` tries again.")
+
+
+def deliver(
+    name: str,
+    spool: Spool,
+    send: Send,
+    *,
+    max_per_hour: int,
+    patience_seconds: float,
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Delivery:
+    """Send what waits in a spool, oldest first, with at most `max_per_hour` messages in any hour.
+
+    The last message that the limit allows tells all that still waits in one digest. What a receiver cannot take now is
+    tried again after pauses that double, until `patience_seconds` have passed; what it refuses is not. Only messages
+    that arrived count against the limit.
+    """
+    began, pause = now(), FIRST_PAUSE_SECONDS
+    told_at = spool.told_at()
+    n_messages = n_told = 0
+    while waiting := spool.waiting():
+        recent = sorted(moment for moment in told_at if 0 <= now() - moment < HOUR_SECONDS)
+        free = max_per_hour - len(recent)
+        if free <= 0:
+            until = recent[-max_per_hour] + HOUR_SECONDS - now()
+            return Delivery(name, n_messages, n_told, len(waiting), None, until)
+        together = waiting if free == 1 else waiting[:1]
+        message_id, kind, body = _message(together)
+        try:
+            send(body, message_id)
+        except NotSent as problem:
+            wait = max(pause, problem.wait_seconds)
+            if not problem.is_passing or now() + wait - began > patience_seconds:
+                return Delivery(name, n_messages, n_told, len(waiting), str(problem))
+            sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            continue
+        told_at.append(now())
+        spool.mark_told(together, message_id=message_id, kind=kind, unix=told_at[-1])
+        n_messages, n_told, pause = n_messages + 1, n_told + len(together), FIRST_PAUSE_SECONDS
+    return Delivery(name, n_messages, n_told, 0)
+
+
+def _message(waiting: Sequence[Waiting]) -> tuple[str, str, bytes]:
+    """Id, kind and JSON of a message. The same alerts have the same id, so that a receiver can drop a repeated one."""
+    message_id = hashlib.blake2b("/".join(one.alert_id for one in waiting).encode(), digest_size=8).hexdigest()
+    if len(waiting) == 1:
+        alert = waiting[0].alert
+        text = f"{alert['camera']}/{alert['video']}: {alert['text']}"
+        return message_id, "alert", _body(message_id, "alert", text, waiting)
+    cameras = sorted({str(one.alert["camera"]) for one in waiting})
+    shown = ", ".join(cameras[:3]) + (f" and {len(cameras) - 3} more" if len(cameras) > 3 else "")
+    text = f"{len(waiting)} alerts that need review, held back until now, on {shown}"
+    return message_id, "digest", _body(message_id, "digest", text, waiting)
+
+
+def _body(message_id: str, kind: str, text: str, waiting: Sequence[Waiting]) -> bytes:
+    content = {
+        "id": message_id,
+        "kind": kind,
+        "sent_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "text": text,
+        "notice": NOTICE,
+        "n_alerts": len(waiting),
+        "alerts": [dict(one.alert) for one in waiting[:MOST_LISTED]],
+    }
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def _post(webhook: Webhook, headers: Mapping[str, str], body: bytes, message_id: str) -> None:
+    post(webhook.url, body, message_id=message_id, headers=headers, timeout_seconds=webhook.timeout)
+
+
+def _start(command: Command, body: bytes, _message_id: str) -> None:
+    start(command.argv, body, timeout_seconds=command.timeout)
+
+
+def _headers(webhook: Webhook) -> dict[str, str]:
+    """Headers with those filled in that name a variable of the environment."""
+    headers = {}
+    for name, value in webhook.headers.items():
+        if value.startswith(FROM_ENVIRONMENT):
+            variable = value.removeprefix(FROM_ENVIRONMENT)
+            if variable not in os.environ:
+                raise ConfigError(f"header {name} needs the environment variable {variable}, which is not set.")
+            value = os.environ[variable]
+        headers[name] = value
+    return headers
+
+
+def _explain(problem: ValidationError) -> str:
+    error = problem.errors()[0]
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"key {key!r} does not exist. There are: {', '.join(NotifySettings.model_fields)}."
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}." if key else f"{message}."

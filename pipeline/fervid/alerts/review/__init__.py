@@ -1,0 +1,1 @@
+"""Alerts for people: evidence, pages, verdicts."""

@@ -1,0 +1,210 @@
+"""What a reviewer needs to judge an alert: a clip, three stills, the scores as a strip, and the rows behind them.
+
+Every face is covered unless asked otherwise, and every export with a face left open is written to an audit log.
+Knows no rule language.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from fervid import __version__
+from fervid.alerts.find.records import AlertRecord
+from fervid.alerts.find.samples import read_faces_between
+from fervid.alerts.find.scan import RunAlerts
+from fervid.alerts.review.bundle import write_bundle
+from fervid.alerts.review.strip import draw_strip
+from fervid.base.opencv import cv2
+from fervid.errors import OutputError
+from fervid.privacy.audit import note_open_faces
+from fervid.privacy.covers import FaceCovers
+from fervid.privacy.mosaic import CoveredArea, cover
+from fervid.privacy.search import search_for_covers
+from fervid.run.derived import note_derived
+from fervid.run.handle import Run
+from fervid.storage.files import file_sha256
+from fervid.video.bar import with_bar
+from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
+
+Blur = Literal["all", "others", "none"]
+
+EVIDENCE, BUNDLE = "evidence", "evidence.zip"
+LONGEST_CLIP_SECONDS = 120.0
+"""Of a longer alert the clip shows the beginning."""
+AROUND_SECONDS = 1.0
+"""Faces so long before and after a clip are known when its first and last pictures are covered."""
+JPEG_QUALITY = 90
+OUTLINE_RGB = (213, 94, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFiles:
+    """The evidence of one alert: the folder, and its files by name."""
+
+    record: AlertRecord
+    folder: Path
+    names: tuple[str, ...]
+
+
+def write_evidence(
+    found: RunAlerts, *, blur: Blur = "all", tiers: Sequence[str] = ("alert",), progress: bool = False
+) -> list[AlertFiles]:
+    """Write `evidence/` and `evidence.zip` for the alerts of the given tiers into the run folder.
+
+    `progress` shows on stderr which alert is written and how far it has come.
+
+    blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
+    are written to the audit log first. Raises VideoUnreadable when the video has gone, OutputError when nothing can be
+    written.
+    """
+    run = found.run
+    records = [record for record in found.records if record.tier in tiers]
+    video = Path(run.manifest.video_path)
+    if not records:
+        return []
+    check_is_there(video)
+    if blur != "all":
+        alert_ids = [record.alert_id for record in records]
+        note_open_faces(run.folder, "evidence with open faces", blur=blur, alerts=alert_ids)
+    rolls = {rule.name: (rule.pre_roll, rule.post_roll) for rule in found.rules.rules}
+    written = []
+    for number, record in enumerate(records, 1):
+        folder = run.folder / EVIDENCE / f"{record.rule}-{int(record.start_s):06d}s-{record.alert_id}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
+        bar = f"evidence {number} of {len(records)}" if progress else ""
+        files = _write_one(run, record, folder, video, rolls[record.rule], blur, bar)
+        note_derived(run.folder, [folder / name for name in files.names])
+        written.append(files)
+    contents = {f"{item.folder.name}/{name}": item.folder / name for item in written for name in item.names}
+    write_bundle(run.folder / BUNDLE, contents, _about(found, video, records, blur))
+    note_derived(run.folder, [run.folder / BUNDLE])
+    return written
+
+
+def _write_one(
+    run: Run, record: AlertRecord, folder: Path, video: Path, rolls: tuple[float, float], blur: Blur, bar: str
+) -> AlertFiles:
+    start = max(0.0, record.start_s - rolls[0])
+    duration = float(run.manifest.video["duration_seconds"])
+    end = min(record.end_s + rolls[1], start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
+    columns = _row_columns(run.manifest.model["labels"])
+    rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
+    covers = _covers(run, record, video, start, end, rows, blur, bar)
+    wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
+    stills: dict[str, Picture] = {}
+    area = CoveredArea()
+
+    def covered() -> Iterator[Picture]:
+        decoded = ((picture.seconds, picture) for picture in read_pictures(video, **_span(run, start, end)))
+        for picture in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar)):
+            if covers is not None:
+                rgb = cover(picture.rgb, covers.at(picture.seconds), area)
+                picture = Picture(picture.seconds, rgb, picture.pixel_aspect)
+            for name, moment in wanted.items():
+                if name not in stills or abs(picture.seconds - moment) < abs(stills[name].seconds - moment):
+                    stills[name] = picture
+            yield picture
+
+    write_clip(
+        folder / "clip.mp4",
+        covered(),
+        start_seconds=start,
+        end_seconds=end,
+        sound_from=video,
+        start_time_seconds=run.manifest.start_time_s,
+        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+    )
+    names = ["clip.mp4"]
+    for name, picture in stills.items():
+        file = folder / f"still-{name}.jpg"
+        _write_still(file, picture, _box_at(rows, record, picture.seconds))
+        names.append(file.name)
+    within = rows.filter(pc.and_(pc.greater_equal(rows["time_s"], start), pc.less(rows["time_s"], end)))
+    draw_strip(within, record, run.manifest.model["labels"], folder / "strip.png", start=start, end=end)
+    pa.csv.write_csv(within, folder / "faces.csv")
+    about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": blur}
+    about["covered_share"] = round(area.share, 4)
+    (folder / "alert.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return AlertFiles(record, folder, (*names, "strip.png", "faces.csv", "alert.json"))
+
+
+def _span(run: Run, start: float, end: float) -> dict[str, Any]:
+    """What the readers of a stretch of the run's video want to be told."""
+    return {
+        "start_seconds": start,
+        "end_seconds": end,
+        "start_time_seconds": run.manifest.start_time_s,
+        "max_pixels": int(run.manifest.settings["video"]["max_pixels"]),
+    }
+
+
+def _covers(
+    run: Run, record: AlertRecord, video: Path, start: float, end: float, rows: pa.Table, blur: Blur, bar: str
+) -> FaceCovers | None:
+    if blur == "none":
+        return None
+    ids, times = rows["track_id"].to_numpy(), rows["time_s"].to_numpy()
+    x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
+    boxes = np.stack([x, y, x + w, y + h], axis=1)
+    tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
+    covers = FaceCovers(tracks, spared=frozenset(record.track_ids) if blur == "others" else frozenset())
+    first, last = max(0.0, start - AROUND_SECONDS), end + AROUND_SECONDS
+    around = ((look[0], look) for look in read_gray(video, **_span(run, first, last)))
+    search_for_covers(with_bar(around, f"{bar}: looking for faces", first, last, is_shown=bool(bar)), covers)
+    return covers
+
+
+def _write_still(path: Path, picture: Picture, box: tuple[float, ...] | None) -> None:
+    rgb = picture.rgb.copy()
+    if box is not None:
+        x0, y0, x1, y1 = (round(side) for side in box)
+        thickness = max(1, round(min(rgb.shape[:2]) / 200))
+        cv2.rectangle(rgb, (x0, y0), (x1, y1), OUTLINE_RGB, thickness)
+    if picture.pixel_aspect != 1:
+        rgb = cv2.resize(rgb, (max(1, round(rgb.shape[1] * float(picture.pixel_aspect))), rgb.shape[0]))
+    encoded, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not encoded:
+        raise OutputError(f"{path} cannot be made from a picture of {rgb.shape[1]}x{rgb.shape[0]}.")
+    path.write_bytes(data.tobytes())
+
+
+def _box_at(rows: pa.Table, record: AlertRecord, seconds: float) -> tuple[float, ...] | None:
+    """The box of the alert's own face at the stored moment nearest to `seconds`."""
+    own = np.flatnonzero(rows["track_id"].to_numpy() == (-1 if record.track_id is None else record.track_id))
+    if not len(own):
+        return None
+    near = int(own[np.abs(rows["time_s"].to_numpy()[own] - seconds).argmin()])
+    x, y, w, h = (float(rows[name][near].as_py()) for name in ("x", "y", "w", "h"))
+    return x, y, x + w, y + h
+
+
+def _row_columns(labels: Sequence[str]) -> list[str]:
+    boxes = ["frame", "time_s", "track_id", "x", "y", "w", "h", "det_score", "quality"]
+    return [*boxes, *(f"s_{label}" for label in labels), "label", "margin", "abstain"]
+
+
+def _about(found: RunAlerts, video: Path, records: Sequence[AlertRecord], blur: Blur) -> dict[str, Any]:
+    manifest = found.run.manifest
+    return {
+        "made_by": f"fervid {__version__}",
+        "notice": "The labels say how faces look, not what people feel. Every alert needs review.",
+        "video": {"name": found.video, "bytes": manifest.video_bytes, "sha256": file_sha256(video)},
+        "model": manifest.model,
+        "settings_hash": manifest.settings_hash,
+        "rules": [rule.model_dump(mode="json", by_alias=True) for rule in found.rules.rules],
+        "fitness": found.fitness.to_json(),
+        "blur": blur,
+        "alerts": [record.alert_id for record in records],
+    }

@@ -1,0 +1,311 @@
+"""What people said of alerts: true, false or unsure, with a reason, kept in `reviews.parquet` beside the run's tables.
+
+    write_verdict(run_or_folder, alert_id, "false", "laughing", reviewer="AB")
+    read_verdicts(run_or_folder)            the newest verdict of every alert
+    verdicts_of(alerts, reviews)            which of them belong to alerts that were found again
+    precision_by_rule_and_camera(reviews)   how many alerts were worth it
+
+Verdicts are added and never changed, so that the file also says who thought what when. It knows what was said, not who
+was right.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fervid.alerts.find.records import AlertRecord
+from fervid.errors import InputError, OutputError, OutputInUse
+from fervid.run.handle import Run
+from fervid.run.io import write_table
+from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.tables import read_table
+from fervid.stats.metrics import wilson_interval
+from fervid.storage.lock import Lock
+
+Verdict = Literal["true", "false", "unsure"]
+VERDICTS: tuple[Verdict, ...] = ("true", "false", "unsure")
+
+REVIEWS_TABLE, ALERTS_TABLE = "reviews.parquet", "alerts.parquet"
+SCHEMA_VERSION = "1"
+LONGEST_REASON = 1000
+WAIT_SECONDS, RETRY_SECONDS = 10.0, 0.02
+"""How long a verdict waits while another one is written into the same run."""
+SAME_SPAN_SHARE = 0.5
+"""A verdict goes with an alert whose rule was changed if they share this much of the shorter of both spans."""
+
+_FROM_ALERT = ("alert_id", "video_id", "video", "camera", "rule", "tier", "start_s", "end_s", "peak_score")
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One verdict about one alert, with what is needed to know the alert again. None takes earlier verdicts back."""
+
+    alert_id: str
+    video_id: str
+    video: str
+    camera: str
+    rule: str
+    tier: str
+    start_s: float
+    end_s: float
+    peak_score: float
+    verdict: Verdict | None
+    reason: str
+    reviewer: str
+    time_utc: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Verdicts about the alerts of one rule on one camera (None: of all); a share is None where nobody decided."""
+
+    rule: str | None
+    camera: str | None
+    n_true: int
+    n_false: int
+    n_unsure: int
+
+    @property
+    def n_decided(self) -> int:
+        return self.n_true + self.n_false
+
+    @property
+    def precision(self) -> float | None:
+        """Share of true ones among those decided; unsure ones are no evidence."""
+        return self.n_true / self.n_decided if self.n_decided else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the precision."""
+        return wilson_interval(self.precision or 0.0, self.n_decided)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values with the share and its interval."""
+        return asdict(self) | {"precision": self.precision, "interval": list(self.interval)}
+
+
+def reviews_schema() -> pa.Schema:
+    """One row a verdict, in the order in which they were given."""
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in ("alert_id", "video_id", "video", "camera", "rule", "tier")),
+            *((name, pa.float64()) for name in ("start_s", "end_s")),
+            ("peak_score", pa.float32()),
+            *((name, pa.string()) for name in ("verdict", "reason", "reviewer", "time_utc")),
+        ]
+    )
+
+
+def write_verdict(
+    place: Run | str | Path | Sequence[Run | str | Path],
+    alert_id: str,
+    verdict: Verdict | None,
+    reason: str = "",
+    *,
+    reviewer: str | None = None,
+    time_utc: str | None = None,
+) -> Review:
+    """Add a verdict about an alert of a run, of one of several, or of any below a folder; None takes earlier ones back.
+
+    Safe for several writers at once, and the file is whole at every moment. `reviewer` is the account's name unless
+    given. Raises InputError for an unknown alert or verdict, OutputError when the run folder cannot be written.
+    """
+    if verdict is not None and verdict not in VERDICTS:
+        raise InputError(f"verdict {verdict!r} is unknown. Use {', '.join(VERDICTS)}.")
+    if len(reason) > LONGEST_REASON:
+        raise InputError(f"a reason of {len(reason)} characters is too long. Write at most {LONGEST_REASON}.")
+    folder, alert = _find_alert(place, alert_id)
+    review = Review(
+        **{name: alert[name] for name in _FROM_ALERT},
+        verdict=verdict,
+        reason=" ".join(reason.split()),
+        reviewer=reviewer or _account(),
+        time_utc=time_utc or datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    append_reviews(folder, [review])
+    return review
+
+
+def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
+    """Add verdicts to a run folder, those left out that stand in it already; returns how many were new."""
+    lock = _wait_for_lock(folder / REVIEWS_TABLE)
+    try:
+        before = read_history(folder)
+        known = set(before)
+        new = [review for review in reviews if review not in known]
+        if new:
+            table = pa.Table.from_pylist([asdict(review) for review in (*before, *new)], schema=reviews_schema())
+            write_table(folder / REVIEWS_TABLE, table, {"schema_version": SCHEMA_VERSION})
+    except OSError as problem:
+        raise OutputError(f"{folder / REVIEWS_TABLE} cannot be written ({problem.strerror}).") from None
+    finally:
+        lock.release()
+    return len(new)
+
+
+def read_history(folder: Path) -> list[Review]:
+    """Every verdict that was given about alerts of a run, oldest first."""
+    path = folder / REVIEWS_TABLE
+    if not path.is_file():
+        return []
+    try:
+        stored = pq.read_table(path, columns=reviews_schema().names)  # noqa: TID251 (verdicts outlast settings)
+        rows = stored.cast(reviews_schema()).to_pylist()
+    except (pa.ArrowException, OSError) as problem:
+        raise InputError(f"{path} is no table of verdicts ({str(problem).splitlines()[0]}).") from None
+    return [Review(**row) for row in rows]
+
+
+def read_verdicts(place: Run | str | Path | Sequence[Run | str | Path]) -> list[Review]:
+    """The newest verdict about every alert of a run, of several, or of all below a folder; none that was taken back."""
+    newest: dict[tuple[str, str], Review] = {}
+    for folder in _run_folders(place):
+        for review in read_history(folder):
+            newest[review.video_id, review.alert_id] = review
+    return [review for review in newest.values() if review.verdict is not None]
+
+
+def verdicts_of(alerts: Iterable[AlertRecord], reviews: Iterable[Review]) -> dict[str, Review]:
+    """Which verdict belongs to which alert, by `alert_id` of the alert.
+
+    An alert that starts where it did keeps its id. Where changed rules moved its edges, the verdict about an alert of
+    the same video and rule that overlaps with it most, by half of the shorter one or more, is taken.
+    """
+    alerts, reviews = list(alerts), list(reviews)
+    exact = {(review.video_id, review.alert_id): review for review in reviews}
+    present = {(alert.video_id, alert.alert_id) for alert in alerts}
+    left = [review for key, review in exact.items() if key not in present]
+    found: dict[str, Review] = {}
+    for alert in alerts:
+        own = exact.get((alert.video_id, alert.alert_id))
+        if own is None:
+            near = [(share, review) for review in left if (share := _shared_span(alert, review)) >= SAME_SPAN_SHARE]
+            own = max(near, key=lambda item: item[0])[1] if near else None
+        if own is not None:
+            found[alert.alert_id] = own
+    return found
+
+
+def precision_by_rule_and_camera(reviews: Iterable[Review]) -> list[Precision]:
+    """Verdicts counted by rule and camera, then by rule alone (camera None)."""
+    counts: dict[tuple[str, str | None], dict[str, int]] = {}
+    for review in reviews:
+        for key in ((review.rule, review.camera), (review.rule, None)):
+            counts.setdefault(key, dict.fromkeys(VERDICTS, 0))[review.verdict or "unsure"] += 1
+    ordered = sorted(counts.items(), key=lambda item: (item[0][1] is None, item[0][0], item[0][1] or ""))
+    return [Precision(rule, camera, n["true"], n["false"], n["unsure"]) for (rule, camera), n in ordered]
+
+
+def import_verdicts(runs: Sequence[Run], file: Path) -> tuple[int, int]:
+    """Take over the verdicts that a page without a server let a reviewer save; returns how many were new and known.
+
+    The file is a JSON list of objects with `alert_id`, `verdict`, and as they like `reason`, `reviewer`, `time_utc`.
+    Raises InputError for a file of another kind, or an alert that none of the runs has.
+    """
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{file} does not exist. Give the file that the review page saved.") from None
+    except (OSError, UnicodeDecodeError, ValueError) as problem:
+        raise InputError(f"{file} is no JSON ({problem}). Give the file that the review page saved.") from None
+    if isinstance(entries, dict):
+        entries = entries.get("verdicts")
+    if not isinstance(entries, list):
+        raise InputError(f'{file} is no list of verdicts. Expected [{{"alert_id": "...", "verdict": "false"}}].')
+    by_folder: dict[Path, list[Review]] = {}
+    for i, entry in enumerate(entries):
+        folder, review = _imported(runs, file, i, entry)
+        by_folder.setdefault(folder, []).append(review)
+    n_new = sum(append_reviews(folder, reviews) for folder, reviews in by_folder.items())
+    return n_new, len(entries) - n_new
+
+
+def _imported(runs: Sequence[Run], file: Path, position: int, entry: Any) -> tuple[Path, Review]:
+    place = f"{file}, entry {position + 1}"
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("alert_id"), str):
+        raise InputError(f'{place} has no "alert_id".')
+    verdict = entry.get("verdict")
+    if verdict is not None and verdict not in VERDICTS:
+        raise InputError(f"{place}: verdict {verdict!r} is unknown. Use {', '.join(VERDICTS)}.")
+    folder, alert = _find_alert(runs, entry["alert_id"])
+    texts = {name: str(entry.get(name) or "")[:LONGEST_REASON] for name in ("reason", "reviewer", "time_utc")}
+    return folder, Review(
+        **{name: alert[name] for name in _FROM_ALERT},
+        verdict=verdict,
+        reason=" ".join(texts["reason"].split()),
+        reviewer=texts["reviewer"] or _account(),
+        time_utc=texts["time_utc"] or datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _find_alert(place: Run | str | Path | Sequence[Run | str | Path], alert_id: str) -> tuple[Path, dict[str, Any]]:
+    """The run folder that has an alert, and the alert's row; one that only an earlier verdict knows counts too."""
+    folders = _run_folders(place)
+    for folder in folders:
+        if (folder / ALERTS_TABLE).is_file():
+            rows = read_table(folder, manifest_content(folder)["settings_hash"], "alerts", _FROM_ALERT)
+            rows = rows.filter(pc.equal(rows["alert_id"], alert_id))
+            if rows.num_rows:
+                return folder, rows.slice(0, 1).to_pylist()[0]
+    for folder in folders:
+        for review in reversed(read_history(folder)):
+            if review.alert_id == alert_id:
+                return folder, {name: getattr(review, name) for name in _FROM_ALERT}
+    raise InputError(f"alert {alert_id!r} is in none of {len(folders)} runs. Take the alert_id from alerts.csv.")
+
+
+def _run_folders(place: Run | str | Path | Sequence[Run | str | Path]) -> list[Path]:
+    if isinstance(place, Run):
+        return [place.folder]
+    if isinstance(place, str | Path):
+        folder = Path(place)
+        if (folder / MANIFEST).is_file():
+            return [folder]
+        if not folder.is_dir():
+            raise InputError(f"{folder} is no folder. Give a run folder, or a folder of them.")
+        return sorted(path.parent for path in folder.rglob(MANIFEST))
+    return [folder for one in place for folder in _run_folders(one)]
+
+
+def _shared_span(alert: AlertRecord, review: Review) -> float:
+    """How much of the shorter of two spans both have, 0..1; spans of one sample share all or nothing."""
+    if (alert.video_id, alert.rule) != (review.video_id, review.rule):
+        return 0.0
+    shared = min(alert.end_s, review.end_s) - max(alert.start_s, review.start_s)
+    shorter = min(alert.end_s - alert.start_s, review.end_s - review.start_s)
+    if shared < 0:
+        return 0.0
+    return shared / shorter if shorter > 0 else 1.0
+
+
+def _wait_for_lock(place: Path) -> Lock:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return Lock(place)
+        except OutputInUse:
+            if time.monotonic() > deadline:
+                raise OutputInUse(f"{place} is being written by another process. Try again.") from None
+            time.sleep(RETRY_SECONDS)
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

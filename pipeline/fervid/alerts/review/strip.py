@@ -1,0 +1,51 @@
+"""The scores around an alert as a picture: stacked expressions of its face over time. Shows no face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord
+from fervid.charts.palette import COLOURS, HATCHES, SPARE_COLOURS
+
+
+def draw_strip(
+    faces: pa.Table, record: AlertRecord, labels: Sequence[str], path: Path, *, start: float, end: float
+) -> None:
+    """Draw the smoothed probabilities of the alert's faces from `start` to `end` seconds to a PNG.
+
+    Of several faces at one moment the mean is drawn. The span of the alert is marked above.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    own = np.isin(faces["track_id"].to_numpy(), record.track_ids)
+    times, which = np.unique(faces["time_s"].to_numpy()[own], return_inverse=True)
+    count = np.maximum(1, np.bincount(which, minlength=len(times)))
+    figure = Figure(figsize=(9, 2.2), layout="constrained", dpi=100)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    width = float(np.median(np.diff(times))) if len(times) > 1 else 0.2
+    bottom = np.zeros(len(times))
+    spare = iter(SPARE_COLOURS)
+    for label in sorted(labels, key=lambda name: name == "neutral"):
+        sums = np.bincount(which, faces[f"s_{label}"].to_numpy()[own].astype(float), len(times))
+        colour = COLOURS.get(label) or next(spare, "#444444")
+        axes.bar(
+            times, sums / count, width, bottom, linewidth=0, color=colour, hatch=HATCHES.get(label),
+            edgecolor="#00000033", label=label,
+        )  # fmt: skip
+        bottom += sums / count
+    axes.plot([record.start_s, record.end_s], [1.04, 1.04], color="black", linewidth=3, clip_on=False)
+    axes.set_xlim(start, max(end, start + width))
+    axes.set_ylim(0, 1.08)
+    axes.set_ylabel("probability")
+    axes.set_xlabel("seconds of the video")
+    axes.set_title(f"{record.wording}: {NEEDS_REVIEW} (black: the alert)", loc="left", fontsize=10, parse_math=False)
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Software": None})

@@ -1,0 +1,56 @@
+"""Where shipped weights and presets lie: beside the package when installed, two folders up in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fervid.errors import ModelError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parents[1]
+
+DEFAULT_MODEL = "fer2013-res-s"
+
+
+def in_checkout() -> bool:
+    """Whether this code runs from a source checkout (where `outputs/` is the default place of results)."""
+    return not (_PACKAGE / "_data").is_dir() and (_CHECKOUT / "pyproject.toml").is_file()
+
+
+def models_folder() -> Path:
+    """The folder of the shipped models."""
+    return _data("models")
+
+
+def configs_folder() -> Path:
+    """The folder of the shipped presets and training recipes."""
+    return _data("configs")
+
+
+def default_output_folder() -> Path:
+    """`outputs/` of the checkout, or `outputs/` in the current folder when fervid is installed."""
+    return _CHECKOUT / "outputs" if in_checkout() else Path("outputs")
+
+
+def shipped_models() -> list[Path]:
+    """The folders of the models that come with fervid, in order of name."""
+    return sorted(path.parent for path in models_folder().glob("*/model.json"))
+
+
+def model_folder(name_or_path: str) -> Path:
+    """A model folder by the name of a shipped model or by its path. Raises ModelError naming what there is."""
+    path = Path(name_or_path)
+    for candidate in (models_folder() / name_or_path, path):
+        if (candidate / "model.json").is_file():
+            return candidate
+    if path.is_dir():
+        raise ModelError(f"{path} holds no model.json. Give a folder that `fervid train` wrote.")
+    shipped = [folder.name for folder in shipped_models()]
+    raise ModelError(
+        f"model {name_or_path!r} does not exist. Use {' or '.join([*shipped, 'the path of a model folder'])}."
+    )
+
+
+def _data(name: str) -> Path:
+    installed = _PACKAGE / "_data" / name
+    return installed if installed.is_dir() else _CHECKOUT / name

@@ -1,0 +1,189 @@
+"""From what a user names (files, folders, globs, lists) to the videos to analyse. Opens no video."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fervid.errors import ConfigError, VideoNotFound
+from fervid.run.handle import RUN_NAME
+from fervid.run.manifest import MANIFEST
+from fervid.storage.place import SCHEME_END, Place, as_place, is_on_disk, is_url
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+VIDEO_SUFFIXES = frozenset(
+    (
+        ".mp4 .m4v .mov .3gp .3g2 .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .wmv .asf .ogv .mxf .h264 .hevc .mjpeg"
+    ).split()
+)
+PATH_COLUMN = "path"
+OPTION_COLUMNS = (
+    "preset",
+    "fps",
+    "every",
+    "start",
+    "end",
+    "duration",
+    "fast_scan",
+    "bin",
+    "detector",
+    "min_face_px",
+    "model",
+    "labels",
+    "baseline",
+)
+"""What a CSV list may set for each of its videos: the options of `fervid analyze` of the same names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Videos in order, each once, and how many other files the named folders held.
+
+    `options` are those that a CSV list gave to single videos, by column. `is_many` says that a folder, pattern or list
+    was named, or several files.
+    """
+
+    videos: tuple[Place, ...]
+    n_ignored: int
+    options: Mapping[Place, Mapping[str, str]] = field(default_factory=dict)
+    is_many: bool = False
+
+
+def find_videos(names: Iterable[str]) -> Inputs:
+    """Files are taken as named, whatever their suffix; in folders (searched to the bottom, but for run folders) only
+    known video suffixes. Names may be those of object storage: `s3://bucket/folder`, `s3://bucket/*.mp4`.
+
+    `@list.txt` names a file with one path or pattern a line, `list.csv` or `@list.csv` one with a column `path` and any
+    of OPTION_COLUMNS; an empty cell leaves the option as it is. Raises VideoNotFound for a name that stands for
+    nothing, ConfigError for a CSV column that does not exist.
+    """
+    names = list(names)
+    videos: dict[Place, Mapping[str, str]] = {}
+    n_ignored = 0
+    is_many = len(names) > 1
+    for name in names:
+        for named, options in _entries(name):
+            entry = str(as_place(named)) if is_url(named) else named
+            for path in _expand(entry):
+                found = [path]
+                if path.is_dir():
+                    files = list(_walk(path))
+                    found = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".")]
+                    n_ignored += len(files) - len(found)
+                is_many |= path.is_dir() or named != name or str(path) != entry
+                for video in found:
+                    if videos.setdefault(video, options) != options:
+                        raise ConfigError(f"{name} lists {video} with two sets of options. Keep one row a video.")
+    if not videos:
+        raise VideoNotFound(
+            f"{', '.join(names)}: no video found ({n_ignored} other files). Name a video file or its folder."
+        )
+    own = {path: options for path, options in videos.items() if options}
+    return Inputs(tuple(videos), n_ignored, own, is_many)
+
+
+def _entries(name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """What an argument names, each with options of its own."""
+    path = as_place(name.removeprefix("@"))
+    if path.suffix.lower() == ".csv":
+        yield from _read_csv(path)
+    elif name.startswith("@"):
+        yield from ((entry, {}) for entry in _read_list(path))
+    else:
+        yield name, {}
+
+
+def _walk(folder: Place) -> Iterator[Place]:
+    """The files below a folder, in order of name. Links to folders are not followed: they may lead in circles."""
+    if not is_on_disk(folder):
+        yield from _walk_objects(folder)
+        return
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = folder / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                # A run's own folder may hold videos that were made from it.
+                if not (RUN_NAME.fullmatch(entry.name) and (path / MANIFEST).is_file()):
+                    yield from _walk(path)
+            elif not entry.is_symlink() or not path.is_dir():
+                yield path
+
+
+def _walk_objects(folder: UPath) -> Iterator[UPath]:
+    """The objects below a folder, in order of name, but for those of runs."""
+    base = folder.path.rstrip("/") + "/"
+    names = [name.removeprefix(base) for name in sorted(folder.fs.find(folder.path))]
+    runs = {
+        name.removesuffix(f"/{MANIFEST}")
+        for name in names
+        if name.endswith(f"/{MANIFEST}") and RUN_NAME.fullmatch(name.split("/")[-2])
+    }
+    for name in names:
+        parts = name.split("/")
+        if not any("/".join(parts[:n]) in runs for n in range(1, len(parts))):
+            yield folder / name
+
+
+def _expand(name: str) -> list[Place]:
+    """The places that a name or pattern stands for; a file whose name looks like a pattern is that file."""
+    if is_url(name):
+        return _expand_object(name)
+    if os.path.lexists(name) or not glob.has_magic(name):
+        return [Path(name)]
+    matches = sorted(glob.glob(name, recursive=True))
+    if not matches:
+        raise VideoNotFound(f"{name} matches no file. Check the pattern.")
+    return [Path(match) for match in matches]
+
+
+def _expand_object(name: str) -> list[Place]:
+    place = as_place(name)
+    if is_on_disk(place) or not glob.has_magic(name) or place.exists():
+        return [place]
+    matches = sorted(place.fs.glob(place.path))
+    if not matches:
+        raise VideoNotFound(f"{name} matches no object. Check the pattern.")
+    scheme = name.partition(SCHEME_END)[0]
+    return [as_place(f"{scheme}{SCHEME_END}{match}") for match in matches]
+
+
+def _read_list(path: Place) -> list[str]:
+    lines = _read_text(path, "one path a line").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _read_csv(path: Place) -> list[tuple[str, Mapping[str, str]]]:
+    reader = csv.DictReader(_read_text(path, "a column `path`").splitlines(), skipinitialspace=True)
+    columns = [column.strip() for column in reader.fieldnames or ()]
+    known = ", ".join((PATH_COLUMN, *OPTION_COLUMNS))
+    if PATH_COLUMN not in columns:
+        raise ConfigError(
+            f"{path} has no column {PATH_COLUMN!r} (columns: {', '.join(columns)}). There may be: {known}."
+        )
+    for column in columns:
+        if column not in (PATH_COLUMN, *OPTION_COLUMNS):
+            raise ConfigError(f"{path}: column {column!r} does not exist. There may be: {known}.")
+    rows: list[tuple[str, Mapping[str, str]]] = []
+    for row in reader:
+        if None in row:
+            raise ConfigError(f"{path}, line {reader.line_num}: more cells than columns. Quote cells with commas.")
+        cells = {name.strip(): (cell or "").strip() for name, cell in row.items()}
+        entry = cells.pop(PATH_COLUMN)
+        if not entry:
+            raise ConfigError(f"{path}, line {reader.line_num}: the path is empty. Name a video in every row.")
+        rows.append((entry, {name: cell for name, cell in cells.items() if cell}))
+    return rows
+
+
+def _read_text(path: Place, expected: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise VideoNotFound(f"list {path} cannot be read ({problem}). Give a text file with {expected}.") from None

@@ -1,0 +1,1 @@
+"""Figures for files, and the colours of everything that fervid draws."""

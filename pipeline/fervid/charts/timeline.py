@@ -1,0 +1,100 @@
+"""The timeline as a plot: stacked expressions over time above the number of faces. Knows nothing of runs.
+
+A plot is as wide as its image, so a long timeline is reduced to that many columns before anything is drawn: drawing
+costs the same for a minute of video as for a week.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from fervid.charts.palette import COLOURS, HATCHES, SPARE_COLOURS
+from fervid.storage.files import file_sha256
+from fervid.storage.place import Place
+from fervid.storage.publish import written_whole
+
+MAX_COLUMNS = 1000
+"""Columns of a plot, about as many as the axes have pixels: 11 inches at 110 dpi, less legend and margins."""
+
+
+def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Place, *, title: str) -> str:
+    """Draw a timeline table to a PNG; the SHA-256 of the file. Bins without a usable face stay empty."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = _columns(timeline, labels)
+    figure = Figure(figsize=(11, 5), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    emotions, faces = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+
+    bottom = np.zeros(len(columns.mean_faces))
+    spare = iter(SPARE_COLOURS)
+    for label in sorted(labels, key=lambda name: name == "neutral"):
+        top = bottom + columns.means[label]
+        emotions.stairs(
+            top,
+            columns.edges,
+            baseline=bottom,
+            fill=True,
+            linewidth=0,
+            label=label,
+            facecolor=COLOURS.get(label) or next(spare, "#444444"),
+            hatch=HATCHES.get(label),
+            edgecolor="#00000033",
+        )
+        bottom = top
+    emotions.set_ylim(0, 1)
+    emotions.set_ylabel("mean probability")
+    emotions.set_title(f"{title}: how faces look over time", loc="left", parse_math=False)
+    handles, names = emotions.get_legend_handles_labels()
+    emotions.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    if not bottom.any():
+        emotions.text(
+            0.5, 0.5, "no usable face", ha="center", va="center", transform=emotions.transAxes, color="#666666"
+        )
+
+    count = columns.mean_faces
+    faces.stairs(count, columns.edges, fill=True, color="#333333", linewidth=0)
+    faces.set_ylim(0, max(1.0, float(count.max(initial=0)) * 1.1))
+    faces.set_ylabel("faces")
+    faces.set_xlabel("time in seconds")
+    faces.set_xlim(float(columns.edges[0]), float(columns.edges[-1]))
+    for axes in (emotions, faces):
+        axes.spines[["top", "right"]].set_visible(False)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png")
+        return file_sha256(partial)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A timeline reduced to C <= MAX_COLUMNS columns between `edges` float64 (C + 1,), in seconds."""
+
+    edges: np.ndarray
+    means: dict[str, np.ndarray]
+    """Per label, the mean probability (C,) over the time with a usable face; 0 where there is none."""
+    mean_faces: np.ndarray
+
+
+def _columns(timeline: pa.Table, labels: tuple[str, ...]) -> _Columns:
+    """Neighbouring bins joined until they fit: means weighted by the seconds with a usable face, counts by time."""
+
+    def column(name: str) -> np.ndarray:
+        return np.asarray(np.nan_to_num(timeline[name].to_numpy().astype(float)))
+
+    start, end = timeline["start_s"].to_numpy(), timeline["end_s"].to_numpy()
+    first = np.arange(0, len(start), -(-len(start) // MAX_COLUMNS))
+    weight = column("observed_s") * column("coverage")
+    total = np.add.reduceat(weight, first)
+
+    def mean(values: np.ndarray, weights: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        return np.asarray(np.add.reduceat(values * weights, first) / np.where(totals > 0, totals, 1))
+
+    return _Columns(
+        edges=np.append(start[first], end[-1]),
+        means={label: mean(column(f"mean_{label}"), weight, total) for label in labels},
+        mean_faces=mean(column("mean_faces"), end - start, np.add.reduceat(end - start, first)),
+    )

@@ -1,0 +1,1 @@
+"""The networks that fervid trains and runs in Keras."""

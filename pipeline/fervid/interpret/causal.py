@@ -1,0 +1,141 @@
+"""Faces from frame to frame as they come: tracks, causal smoothing, the gate. Knows no picture and no source.
+
+What one frame says is judged by the same code as in files (`fervid.interpret.judge`); only what needs
+the future is left out: a face counts from the sample on with which its track is believed, and smoothing looks back
+alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fervid.base.types import FaceScores
+from fervid.config import Settings
+from fervid.emotion.model import ModelInfo
+from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
+from fervid.track.static import find_static
+
+REMEMBERED_HALF_LIVES = 16
+"""A sample this many half-lives ago counts for a 65,536th."""
+STILL_SPACING_SECONDS = 1.0
+"""Whether a face is a picture on a wall is judged from one sample a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFace:
+    """A face of one frame. `box` xyxy float32 in pixels of the displayed frame, `raw` and `smoothed` float32 (C,)."""
+
+    track_id: int
+    box: np.ndarray
+    det_score: float
+    quality: float
+    looks: np.ndarray
+    raw: np.ndarray
+    smoothed: np.ndarray
+    label: str
+    confidence: float
+    margin: float
+    abstain: str | None
+
+
+@dataclass(slots=True)
+class _Past:
+    """What is remembered of a track."""
+
+    times: deque[float] = field(default_factory=deque)
+    raw: deque[np.ndarray] = field(default_factory=deque)
+    last_seen: float = 0.0
+
+
+class LiveTracks:
+    """Follows the faces of one source. Memory is bounded by the faces of the last minutes."""
+
+    def __init__(self, settings: Settings, model: ModelInfo) -> None:
+        self._settings, self._model = settings, model
+        self._follower, self._smoother = FrameByFrame(settings), smoother_of(settings)
+        self._looks_back = REMEMBERED_HALF_LIVES * settings.smooth.half_life_seconds
+        self._past: dict[int, _Past] = {}
+        self._still = _StillFaces(settings.track.static_seconds)
+
+    def update(self, scores: FaceScores, *, is_cut: bool = False) -> list[LiveFace]:
+        """The believed faces of the next frame. `is_cut`: nothing before belongs to what is seen now."""
+        found = scores.detections
+        seconds = found.pts_seconds
+        track_ids, believed = self._follower.update(found.boxes, found.confidence, seconds, is_cut=is_cut)
+        ids = track_ids.tolist()
+        raw = probabilities(scores.logits, self._model, self._settings)
+        smoothed = np.empty_like(raw, dtype=np.float32)
+        for i, track_id in enumerate(ids):
+            smoothed[i] = self._smooth(track_id, seconds, raw[i])
+        still = self._still.update(seconds, ids, found.boxes, raw)
+        is_static = np.array([track_id in still for track_id in ids], bool)
+        verdicts = judge(scores.quality, scores.looks, found.boxes, smoothed, is_static, self._settings)
+        self._forget(seconds)
+        return [
+            LiveFace(
+                ids[i],
+                found.boxes[i],
+                float(found.confidence[i]),
+                float(scores.quality[i]),
+                scores.looks[i],
+                raw[i],
+                smoothed[i],
+                self._model.labels[int(smoothed[i].argmax())],
+                float(smoothed[i].max()),
+                float(verdicts.margin[i]),
+                verdicts.abstain[i],
+            )
+            for i in np.flatnonzero(believed).tolist()
+        ]
+
+    def _smooth(self, track_id: int, seconds: float, raw: np.ndarray) -> np.ndarray:
+        past = self._past.setdefault(track_id, _Past())
+        past.times.append(seconds)
+        past.raw.append(raw)
+        past.last_seen = seconds
+        while past.times[0] < seconds - self._looks_back:
+            past.times.popleft()
+            past.raw.popleft()
+        smoothed: np.ndarray = self._smoother.causal(np.array(past.times), np.stack(past.raw))[-1]
+        return smoothed
+
+    def _forget(self, seconds: float) -> None:
+        limit = seconds - self._follower.gap_seconds - 1
+        for track_id in [track_id for track_id, past in self._past.items() if past.last_seen < limit]:
+            del self._past[track_id]
+
+
+class _StillFaces:
+    """Which tracks are pictures on a wall, judged once a second over the time that this takes to tell."""
+
+    def __init__(self, static_seconds: float) -> None:
+        self._static_seconds = static_seconds
+        self._rows: deque[tuple[float, int, np.ndarray, np.ndarray]] = deque()
+        self._next = 0.0
+        self._still: frozenset[int] = frozenset()
+
+    def update(self, seconds: float, ids: list[int], boxes: np.ndarray, raw: np.ndarray) -> frozenset[int]:
+        if self._static_seconds <= 0 or seconds < self._next:
+            return self._still
+        self._next = seconds + STILL_SPACING_SECONDS
+        self._rows.extend(zip([seconds] * len(ids), ids, boxes, raw, strict=True))
+        while self._rows and self._rows[0][0] < seconds - self._static_seconds - 2 * STILL_SPACING_SECONDS:
+            self._rows.popleft()
+        if not self._rows or seconds - self._rows[0][0] < self._static_seconds:
+            self._still = frozenset()
+            return self._still
+        times, track_ids, all_boxes, all_raw = (np.array(column) for column in zip(*self._rows, strict=True))
+        _, from_zero = np.unique(track_ids, return_inverse=True)
+        is_static = find_static(
+            times,
+            all_boxes,
+            from_zero,
+            all_raw,
+            spacing_seconds=STILL_SPACING_SECONDS,
+            static_seconds=self._static_seconds,
+        )
+        self._still = frozenset(track_ids[is_static].tolist())
+        return self._still

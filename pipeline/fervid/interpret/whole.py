@@ -1,0 +1,310 @@
+"""The second half: observations to tables. Tracks, smooths, judges and sums up; milliseconds a minute of video.
+
+Knows nothing of pixels or decoders: it runs again over stored observations whenever its settings change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from fervid.config import Settings
+from fervid.emotion.model import ModelInfo
+from fervid.interpret.baseline import people, without_baseline
+from fervid.interpret.build import Spells, bin_edges, frame_spells, sum_bins, weighted_mean
+from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of, spacing
+from fervid.observe.observer import face_arrays
+from fervid.observe.scoring import THUMBNAIL_PX
+from fervid.run.schema import LOOKS, faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.track.static import find_static
+from fervid.video.cuts import Pictures, describe_pictures, find_shots
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The four tables of a run, and how many faces were dropped as too short-lived to be believed."""
+
+    frames: pa.Table
+    faces: pa.Table
+    tracks: pa.Table
+    timeline: pa.Table
+    n_unconfirmed_faces: int
+
+
+def interpret(
+    observations: pa.Table,
+    settings: Settings,
+    model: ModelInfo,
+    *,
+    video_id: str,
+    duration_seconds: float,
+    thumbnails: Iterator[pa.Array] | None = None,
+) -> Tables:
+    """Tables from the observations of a whole video (all segments, in order).
+
+    Thumbnails are looked at once, at the beginning; `thumbnails` gives them piece by piece where they are no column.
+    """
+    times = observations["time_s"].to_numpy()
+    sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
+    pictures = describe_pictures(
+        _pictures(thumbnails or iter(observations["thumbnail"].chunks)),
+        times,
+        threshold=settings.track.cut_threshold if settings.track.find_cuts else None,
+    )
+    shots = find_shots(pictures.is_cut, times, min_shot_seconds=settings.track.min_shot_seconds)
+    faces = face_arrays(observations)
+    observations = observations.select(["frame", "pts", "time_s"])  # the rest of hours of video is not held twice
+
+    track_ids, is_believed = _follow(faces, times, pictures.is_cut, settings)
+    confirmed = np.isin(track_ids, track_ids[is_believed])  # a track that is believed in the end counts from its start
+    faces = {name: values[confirmed] for name, values in faces.items()}
+    kept_ids, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
+    track_ids = track_ids.astype(np.int32)
+
+    raw = probabilities(faces["logits"], model, settings)
+    smoothed = _smooth(times[faces["row"]], raw, track_ids, len(kept_ids), settings)
+    is_static = find_static(
+        times[faces["row"]],
+        faces["boxes"],
+        track_ids,
+        raw,
+        spacing_seconds=spacing(times),
+        static_seconds=settings.track.static_seconds,
+    )
+    verdicts = judge(faces["quality"], faces["looks"], faces["boxes"], smoothed, is_static, settings)
+
+    start = settings.video.start_seconds
+    end = min(duration_seconds, settings.video.end_seconds or np.inf)
+    spells = frame_spells(times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds)
+
+    relative = None
+    if settings.baseline.scope != "off":
+        seconds = np.where(verdicts.is_poor, 0.0, spells.seconds[faces["row"]])
+        own = _relative(times, faces, seconds, track_ids, model, settings)
+        relative = _smooth(times[faces["row"]], own, track_ids, len(kept_ids), settings)
+
+    n_faces = np.bincount(faces["row"], minlength=len(times))
+    frames_table = _frames_table(observations, video_id, shots, pictures, n_faces, sound)
+    faces_table = _faces_table(
+        observations,
+        model.labels,
+        video_id,
+        faces,
+        track_ids,
+        raw,
+        smoothed,
+        relative,
+        verdicts.margin,
+        verdicts.abstain,
+    )
+    tracks_table = _tracks_table(
+        model.labels, video_id, times, spells, faces["row"], track_ids, smoothed, verdicts.is_poor
+    )
+    timeline_table = _timeline_table(
+        model.labels,
+        video_id,
+        settings.timeline.bin_seconds,
+        (min(start, end), end),
+        times,
+        spells,
+        shots,
+        sound,
+        faces["row"],
+        track_ids,
+        smoothed,
+        ~verdicts.is_poor,
+    )
+    return Tables(frames_table, faces_table, tracks_table, timeline_table, int((~confirmed).sum()))
+
+
+def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
+    """Thumbnails a piece at a time, uint8 (n, h, w): they are the one part of observations that is large."""
+    width, height = THUMBNAIL_PX
+    for piece in thumbnails:
+        yield np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
+
+
+def _follow(
+    faces: dict[str, np.ndarray], times: np.ndarray, cuts: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each face its track int32 (n,), and whether that was believed by then bool (n,)."""
+    follower = FrameByFrame(settings, spacing_seconds=spacing(times))
+    first = np.searchsorted(faces["row"], np.arange(len(times) + 1))
+    ids, believed = np.empty(len(faces["row"]), np.int32), np.zeros(len(faces["row"]), bool)
+    for i, time in enumerate(times.tolist()):
+        own = slice(first[i], first[i + 1])
+        ids[own], believed[own] = follower.update(
+            faces["boxes"][own], faces["confidence"][own], time, is_cut=bool(cuts[i])
+        )
+    return ids, believed
+
+
+def _relative(
+    times: np.ndarray,
+    faces: dict[str, np.ndarray],
+    seconds: np.ndarray,
+    track_ids: np.ndarray,
+    model: ModelInfo,
+    settings: Settings,
+) -> np.ndarray:
+    """Probabilities (n, C) less the usual look of each face; `seconds` (n,) is what each counts for in it."""
+    logits = without_baseline(
+        faces["logits"].reshape(-1, model.n_logits),
+        times[faces["row"]],
+        seconds,
+        people(faces["row"], track_ids, scope=settings.baseline.scope),
+        model,
+        settings.baseline,
+        source=settings.emotion.labels,
+        is_flipped=settings.emotion.flip,
+    )
+    return probabilities(logits, model, settings)
+
+
+def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, n_tracks: int, settings: Settings) -> np.ndarray:
+    smoother = smoother_of(settings)
+    smoothed = np.empty_like(raw, dtype=np.float32)
+    order = np.argsort(track_ids, kind="stable")
+    for rows in np.split(order, np.searchsorted(track_ids[order], np.arange(1, n_tracks))):
+        if len(rows):
+            smoothed[rows] = smoother.zero_phase(times[rows], raw[rows])
+    return smoothed
+
+
+def _words(values: Sequence[str | None] | np.ndarray) -> pa.Array:
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _repeat(text: str, n: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text], pa.string()))
+
+
+def _frames_table(
+    observations: pa.Table,
+    video_id: str,
+    shots: np.ndarray,
+    pictures: Pictures,
+    n_faces: np.ndarray,
+    sound: np.ndarray,
+) -> pa.Table:
+    columns = {
+        "video_id": _repeat(video_id, observations.num_rows),
+        "frame": observations["frame"],
+        "pts": observations["pts"],
+        "time_s": observations["time_s"],
+        "n_faces": n_faces.astype(np.int32),
+        "is_cut": shots,
+        "brightness": pictures.brightness,
+        "motion": _nullable(pictures.motion),
+        "status": _words(np.where(sound, "analysed", "corrupt")),
+    }
+    return pa.table(columns, schema=frames_schema())
+
+
+def _faces_table(
+    observations: pa.Table,
+    labels: tuple[str, ...],
+    video_id: str,
+    faces: dict[str, np.ndarray],
+    track_ids: np.ndarray,
+    raw: np.ndarray,
+    smoothed: np.ndarray,
+    relative: np.ndarray | None,
+    margin: np.ndarray,
+    abstain: list[str | None],
+) -> pa.Table:
+    of_frame = pa.array(faces["row"])
+    x0, y0, x1, y1 = faces["boxes"].T
+    columns = {
+        "video_id": _repeat(video_id, len(track_ids)),
+        **{name: observations[name].take(of_frame) for name in ("frame", "pts", "time_s")},
+        "track_id": track_ids,
+        **{"x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0, "det_score": faces["confidence"], "quality": faces["quality"]},
+        **{name: _nullable(values) for name, values in zip(LOOKS, faces["looks"].T, strict=True)},
+        **{f"p_{label}": raw[:, i] for i, label in enumerate(labels)},
+        **{f"s_{label}": smoothed[:, i] for i, label in enumerate(labels)},
+        **{f"b_{label}": relative[:, i] for i, label in enumerate(labels) if relative is not None},
+        "label": _words([labels[i] for i in smoothed.argmax(axis=1)]) if len(smoothed) else _words([]),
+        "confidence": smoothed.max(axis=1, initial=0).astype(np.float32),
+        "margin": margin.astype(np.float32),
+        "abstain": _words(abstain),
+    }
+    return pa.table(columns, schema=faces_schema(labels, has_baseline=relative is not None))
+
+
+def _tracks_table(
+    labels: tuple[str, ...],
+    video_id: str,
+    times: np.ndarray,
+    spells: Spells,
+    face_row: np.ndarray,
+    track_ids: np.ndarray,
+    smoothed: np.ndarray,
+    is_poor: np.ndarray,
+) -> pa.Table:
+    n_tracks = int(track_ids.max()) + 1 if len(track_ids) else 0
+    seconds = np.where(is_poor, 0.0, spells.seconds[face_row])
+    weight = np.bincount(track_ids, seconds, n_tracks)
+    sums = np.stack([np.bincount(track_ids, seconds * column, n_tracks) for column in smoothed.T], axis=1)
+    means = weighted_mean(sums, weight)
+    first, last = np.full(n_tracks, np.inf), np.full(n_tracks, -np.inf)
+    np.minimum.at(first, track_ids, times[face_row])
+    np.maximum.at(last, track_ids, times[face_row])
+    columns = {
+        "video_id": _repeat(video_id, n_tracks),
+        "track_id": np.arange(n_tracks, dtype=np.int32),
+        "start_s": first,
+        "end_s": last,
+        "n_faces": np.bincount(track_ids, minlength=n_tracks).astype(np.int32),
+        **{f"mean_{label}": _nullable(means[:, i]) for i, label in enumerate(labels)},
+    }
+    return pa.table(columns, schema=tracks_schema(labels))
+
+
+def _timeline_table(
+    labels: tuple[str, ...],
+    video_id: str,
+    bin_seconds: float,
+    span: tuple[float, float],
+    times: np.ndarray,
+    spells: Spells,
+    shots: np.ndarray,
+    sound: np.ndarray,
+    face_row: np.ndarray,
+    track_ids: np.ndarray,
+    smoothed: np.ndarray,
+    usable: np.ndarray,
+) -> pa.Table:
+    edges = np.union1d(bin_edges(*span, bin_seconds), spells.begin[shots])  # a bin never holds two shots
+    new_row = np.cumsum(sound) - 1
+    sums = sum_bins(
+        edges,
+        Spells(spells.begin[sound], spells.end[sound]),
+        times[sound],
+        new_row[face_row[usable]],
+        track_ids[usable],
+        smoothed[usable].astype(np.float64),
+    )
+    observed = sums.observed_seconds[:, None]
+    means = weighted_mean(sums.score_seconds, sums.face_seconds)
+    shares = weighted_mean(sums.label_seconds, sums.face_seconds)
+    columns = {
+        "video_id": _repeat(video_id, len(edges) - 1),
+        "start_s": np.maximum(edges[:-1], span[0]),
+        "end_s": np.minimum(edges[1:], max(span[1], edges[0])),
+        "n_analysed": sums.n_analysed.astype(np.int32),
+        "observed_s": sums.observed_seconds.astype(np.float32),
+        "coverage": _nullable(weighted_mean(sums.covered_seconds[:, None], observed[:, 0])[:, 0]),
+        "mean_faces": _nullable(weighted_mean(sums.face_seconds[:, None], observed[:, 0])[:, 0]),
+        "n_tracks": sums.n_tracks.astype(np.int32),
+        **{f"mean_{label}": _nullable(means[:, i]) for i, label in enumerate(labels)},
+        **{f"share_{label}": _nullable(shares[:, i]) for i, label in enumerate(labels)},
+    }
+    return pa.table(columns, schema=timeline_schema(labels))
+
+
+def _nullable(values: np.ndarray) -> pa.Array:
+    return pa.array(values.astype(np.float32), pa.float32(), from_pandas=True)

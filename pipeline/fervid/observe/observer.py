@@ -1,0 +1,274 @@
+"""The first half: one segment of a video to its observations. Knows nothing of tracks, smoothing or timelines.
+
+Observations are what decoding, detection and the CNN saw, one row a sampled frame, in one Parquet file a segment,
+published by one atomic rename. They depend on the segment and the settings of this half alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fervid.base.threads import ahead
+from fervid.base.types import Detections, FaceCrops, FaceScores, Frame, Segment, VideoInfo
+from fervid.config import Settings
+from fervid.detect import make_detector
+from fervid.detect.plan import SearchPlan, SearchWork
+from fervid.detect.stage import detect_faces
+from fervid.emotion import make_classifier
+from fervid.emotion.model import ModelInfo
+from fervid.observe.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
+from fervid.observe.stages import WAITING, StageClock
+from fervid.run.schema import LOOKS
+from fervid.storage.place import Place, open_for_reading
+from fervid.storage.publish import written_whole
+from fervid.video.fast_scan import scan, why_not_scanned
+from fervid.video.probe import PacketPlan
+from fervid.video.reader import Ledger, read_frames
+
+FRAMES_AHEAD, CROPS_AHEAD = 2, 32
+"""A waiting frame holds a whole picture of the decoder, a waiting crop a few kilobytes."""
+
+ROWS_PER_GROUP = 512
+LEDGER_KEY, OBSERVE_KEY = b"fervid.ledger", b"fervid.observe_key"
+
+THUMBNAIL = "thumbnail"
+
+SCHEMA = pa.schema(
+    [
+        ("frame", pa.int64()),
+        ("pts", pa.int64()),
+        ("time_s", pa.float64()),
+        ("is_corrupt", pa.bool_()),
+        ("boxes", pa.list_(pa.float32())),
+        ("confidence", pa.list_(pa.float32())),
+        ("quality", pa.list_(pa.float32())),
+        ("looks", pa.list_(pa.float32())),
+        ("logits", pa.list_(pa.float32())),
+        (THUMBNAIL, pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StageSeconds:
+    """Wall seconds that each stage of this half was at work, without the time that it waited for another."""
+
+    decode: float = 0.0
+    detect: float = 0.0
+    crop: float = 0.0
+    classify: float = 0.0
+
+    @property
+    def bottleneck(self) -> str:
+        """The stage that was busy longest: the stages run side by side, so it sets the pace."""
+        return max(self.__slots__, key=lambda name: float(getattr(self, name)))
+
+
+class Observer:
+    """Observes segments of one video, one after the other, with one detector and one classifier.
+
+    Decoding, and the search with the cropping after it, each run in a thread of their own, ahead of the classifier in
+    the caller's. Results do not depend on how far.
+    """
+
+    def __init__(
+        self,
+        info: VideoInfo,
+        plan: PacketPlan,
+        settings: Settings,
+        model: ModelInfo,
+        *,
+        runner: str,
+        frames_ahead: int = FRAMES_AHEAD,
+        crops_ahead: int = CROPS_AHEAD,
+    ) -> None:
+        """`frames_ahead` frames and the crops of `crops_ahead` frames may wait for the next stage; 0: no thread.
+
+        Raises ConfigError or ModelError when the detector or the classifier cannot be made.
+        """
+        self.work = SearchWork()
+        """What the face search did so far."""
+        self._clock = StageClock(stage.name for stage in fields(StageSeconds))
+        self._info, self._plan, self._settings = info, plan, settings
+        self._side_px = model.input_side_px
+        self._frames_ahead, self._crops_ahead = frames_ahead, crops_ahead
+        detect = settings.detect
+        # Made here, so that a wrong setting is said before anything is written.
+        self._detector = make_detector(detect.detector, detect.chosen_options)
+        self._search_plan = SearchPlan.of(detect)
+        self._classifier = make_classifier(
+            runner, model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip
+        )
+        self._is_scanned = settings.video.fast_scan and not why_not_scanned(info, plan, settings.video.sampling)
+
+    @property
+    def seconds(self) -> StageSeconds:
+        """How long each stage was at work so far."""
+        return StageSeconds(**self._clock.seconds)
+
+    def observe(self, segment: Segment, ledger: Ledger) -> Generator[FaceScores, None, None]:
+        """The scored faces of every sampled frame of a segment. `ledger` is complete when the last one has passed.
+
+        Leaving the stream early ends the threads; what fails in one of them is raised here.
+        """
+        timed = self._clock.timed
+        with closing(self.cut_out(segment, ledger)) as crops:
+            scored = score_faces(timed(crops, WAITING), self._classifier, batch_size=self._settings.emotion.batch_size)
+            yield from timed(scored, "classify")
+
+    def cut_out(self, segment: Segment, ledger: Ledger) -> Generator[FaceCrops, None, None]:
+        """The same up to the classifier: the crops of every sampled frame."""
+        timed, margin, shape = self._clock.timed, self._settings.emotion.crop_margin, self._detector.box_shape
+        found = timed(self._found(segment, ledger), "detect")
+        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin, box_shape=shape), "crop")
+        return ahead(cut, n_items=self._crops_ahead, name="detect")
+
+    def _found(self, segment: Segment, ledger: Ledger) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
+        """The frames of a segment with their faces; each piece of it is searched as if nothing came before."""
+        if not self._is_scanned:
+            yield from self._search(self._decoded(segment, ledger), self._search_plan)
+            return
+        pieces = scan(
+            self._info.path, self._info, self._plan, segment, ledger, self._has_face, **self._range(), **self._decoder()
+        )
+        for piece in pieces:
+            of_piece = Ledger()
+            yield from self._search(self._decoded(piece, of_piece), self._search_plan)
+            ledger.add(of_piece)
+
+    def _has_face(self, frame: Frame) -> bool:
+        """Whether a picture of its own shows a face, searched in full."""
+        return any(len(found.boxes) for _, found, _ in self._search(iter([frame]), SearchPlan(full_search_seconds=0)))
+
+    def _decoded(self, segment: Segment, ledger: Ledger) -> Iterator[Frame]:
+        frames = read_frames(
+            self._info.path, self._info, self._plan, segment, ledger, **self._range(), **self._decoder()
+        )
+        decoded = self._clock.timed(frames, "decode")
+        with closing(ahead(decoded, n_items=self._frames_ahead, name="decode")) as ready:
+            yield from self._clock.timed(ready, WAITING)
+
+    def _search(self, frames: Iterator[Frame], search: SearchPlan) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
+        detect = self._settings.detect
+        return detect_faces(
+            frames,
+            self._detector,
+            search=search,
+            work=self.work,
+            min_face_px=detect.min_face_px,
+            min_face_share=detect.min_face_share,
+            min_confidence=detect.min_confidence,
+            pixel_aspect=_displayed_pixel_aspect(self._info),
+        )
+
+    def _range(self) -> dict[str, Any]:
+        video = self._settings.video
+        return {
+            "fps": video.fps,
+            "every": video.every,
+            "start_seconds": video.start_seconds,
+            "end_seconds": video.end_seconds,
+        }
+
+    def _decoder(self) -> dict[str, int]:
+        video = self._settings.video
+        return {"decoder_threads": video.decoder_threads, "max_pixels": video.max_pixels}
+
+
+def write_observations(path: Place, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:
+    """Write a segment's observations to `path` in one atomic step; returns the rows written.
+
+    The ledger, complete only when the last frame has passed, goes into a footer of the file.
+    """
+    n_rows = 0
+    with written_whole(path) as partial, pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
+        rows: list[FaceScores] = []
+        for scores in scored:
+            rows.append(scores)
+            if len(rows) == ROWS_PER_GROUP:
+                n_rows += len(rows)
+                writer.write_table(_table(rows))
+                rows = []
+        n_rows += len(rows)
+        writer.write_table(_table(rows))
+        writer.add_key_value_metadata(
+            {LEDGER_KEY: json.dumps(asdict(ledger)).encode(), OBSERVE_KEY: observe_key.encode()}
+        )
+    return n_rows
+
+
+def read_observations(path: Place) -> tuple[pa.Table, Ledger]:
+    """The rows that `write_observations` stored, without their thumbnails, and the ledger."""
+    with open_for_reading(path) as file:
+        stored = pq.ParquetFile(file)  # noqa: TID251 (observations)
+        rows = stored.read([name for name in SCHEMA.names if name != THUMBNAIL], use_threads=False)
+        return rows, Ledger(**json.loads(stored.metadata.metadata[LEDGER_KEY]))
+
+
+def read_thumbnails(paths: Iterable[Place]) -> Iterator[pa.Array]:
+    """The thumbnails of observations, a file at a time: they are most of what those of a long video weigh."""
+    for path in paths:
+        with open_for_reading(path) as file:
+            yield from pq.ParquetFile(file).read([THUMBNAIL], use_threads=False)[THUMBNAIL].chunks  # noqa: TID251
+
+
+def is_observed(path: Place, observe_key: str) -> bool:
+    """Whether `path` holds complete observations made with the same video, settings and model."""
+    try:
+        with open_for_reading(path) as file:
+            stored = pq.read_metadata(file)  # noqa: TID251
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return False
+    is_of_this_version = stored.schema.to_arrow_schema().names == SCHEMA.names
+    return is_of_this_version and (stored.metadata or {}).get(OBSERVE_KEY) == observe_key.encode()
+
+
+def _table(rows: list[FaceScores]) -> pa.Table:
+    found = [scores.detections for scores in rows]
+    columns = {
+        "frame": [d.frame_index for d in found],
+        "pts": [d.pts for d in found],
+        "time_s": [d.pts_seconds for d in found],
+        "is_corrupt": [d.is_corrupt for d in found],
+        "boxes": [d.boxes.ravel() for d in found],
+        "confidence": [d.confidence for d in found],
+        "quality": [scores.quality for scores in rows],
+        "looks": [scores.looks.ravel() for scores in rows],
+        "logits": [scores.logits.ravel() for scores in rows],
+        THUMBNAIL: [scores.thumbnail.tobytes() for scores in rows],
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _displayed_pixel_aspect(info: VideoInfo) -> float:
+    """Width / height of a displayed pixel: a quarter turn turns the pixels too."""
+    ratio = float(info.sample_aspect_ratio)
+    return 1 / ratio if info.rotation_degrees % 180 else ratio
+
+
+def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
+    """The faces of observations as columns, one row a face; `row` is the row of its frame."""
+    counts = pc.list_value_length(table["confidence"]).to_numpy()
+    n = int(counts.sum())
+
+    def flat(name: str) -> np.ndarray:
+        pieces = [piece.flatten().to_numpy() for piece in table[name].chunks]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+    return {
+        "row": np.repeat(np.arange(table.num_rows), counts),
+        "boxes": flat("boxes").reshape(n, 4),
+        "confidence": flat("confidence"),
+        "quality": flat("quality"),
+        "looks": flat("looks").reshape(n, len(LOOKS)),
+        "logits": flat("logits").reshape(n, -1) if n else np.zeros((0, 0), np.float32),
+    }

@@ -1,0 +1,70 @@
+"""The folder of a run while it is made: getting it ready, what to do with remains, and giving it up.
+
+A folder without a manifest is not complete; observations in it are what an interrupted analysis goes on from.
+"""
+
+from __future__ import annotations
+
+from fervid.base.types import Segment
+from fervid.errors import OutputError, OutputInUse
+from fervid.run.derived import Outdated, remove_derived
+from fervid.run.handle import PLOT
+from fervid.run.manifest import MANIFEST
+from fervid.storage.place import Place, is_on_disk, make_folder, remove_file, remove_folder, remove_if_empty
+from fervid.storage.publish import PART
+
+OBSERVATIONS = "observations"
+HOLD = "HOLD.json"
+"""In the folder of a run that has to stay as it is, whatever retention says."""
+TABLES = ("frames", "faces", "tracks", "timeline")
+
+
+def observations_path(folder: Place, segment: Segment) -> Place:
+    """Where the observations of a segment are published."""
+    return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
+
+
+def check_not_on_hold(folder: Place) -> None:
+    """Raises OutputInUse for a run that must stay as it is, so that no other result takes its place."""
+    if is_on_disk(folder) and (folder / HOLD).is_file() and (folder / MANIFEST).is_file():
+        raise OutputInUse(
+            f"{folder} is on hold, so its result is not replaced. Give another folder with --out, or release it with "
+            f"`fervid purge --release {folder}`."
+        )
+
+
+def prepare(folder: Place, *, keep_observations: bool) -> Outdated:
+    """Make the folder incomplete before anything in it changes; what was made of the result before it goes with it.
+
+    Returns which files that were. Raises OutputError when the folder cannot be written.
+    """
+    try:
+        make_folder(folder)
+        remove_file(folder / MANIFEST)
+        outdated = remove_derived(folder)
+        remove_file(folder / PLOT)
+        if not keep_observations:
+            remove_folder(folder / OBSERVATIONS)
+        make_folder(folder / OBSERVATIONS)
+        sweep(folder)
+    except OSError as problem:
+        raise OutputError(f"{folder} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+    return outdated
+
+
+def sweep(folder: Place) -> None:
+    """Remove what processes that were killed left half written; no other one writes here now.
+
+    An object store shows nothing that is half written; what it keeps of it is found by `fervid doctor --storage`.
+    """
+    if is_on_disk(folder):
+        for torn in (*folder.glob(f"*{PART}*"), *folder.glob(f"{OBSERVATIONS}/*{PART}*")):
+            torn.unlink()
+
+
+def clear(folder: Place) -> None:
+    """Remove what an analysis wrote into a run folder, and the folder unless somebody else put something there."""
+    remove_folder(folder / OBSERVATIONS)
+    for name in (MANIFEST, PLOT, *(f"{table}.parquet" for table in TABLES)):
+        remove_file(folder / name)
+    remove_if_empty(folder)

@@ -1,0 +1,87 @@
+"""The tables of a run: their columns and types. Version 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from fervid.run.manifest import SCHEMA_VERSION as SCHEMA_VERSION
+from fervid.run.usable import UNSURE
+
+LOOKS = ("sharpness", "light", "tilt_degrees")
+FRAME_STATUSES = ("analysed", "corrupt")
+ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "tilted", "low_quality", "static", UNSURE)
+
+
+def frames_schema() -> pa.Schema:
+    """One row per sampled frame, faces or not."""
+    return pa.schema(
+        [
+            ("video_id", pa.dictionary(pa.int32(), pa.string())),
+            ("frame", pa.int64()),
+            ("pts", pa.int64()),
+            ("time_s", pa.float64()),
+            ("n_faces", pa.int32()),
+            ("is_cut", pa.bool_()),
+            ("brightness", pa.float32()),
+            ("motion", pa.float32()),
+            ("status", pa.dictionary(pa.int32(), pa.string())),
+        ]
+    )
+
+
+def faces_schema(labels: Sequence[str], *, has_baseline: bool = False) -> pa.Schema:
+    """One row per face: raw (p_) and smoothed (s_) probabilities, box in pixels of the displayed frame.
+
+    With a baseline also the smoothed ones less the face's usual look (b_).
+    """
+    return pa.schema(
+        [
+            ("video_id", pa.dictionary(pa.int32(), pa.string())),
+            ("frame", pa.int64()),
+            ("pts", pa.int64()),
+            ("time_s", pa.float64()),
+            ("track_id", pa.int32()),
+            *((name, pa.float32()) for name in ("x", "y", "w", "h", "det_score", "quality", *LOOKS)),
+            *((f"p_{label}", pa.float32()) for label in labels),
+            *((f"s_{label}", pa.float32()) for label in labels),
+            *((f"b_{label}", pa.float32()) for label in (labels if has_baseline else ())),
+            ("label", pa.dictionary(pa.int32(), pa.string())),
+            ("confidence", pa.float32()),
+            ("margin", pa.float32()),
+            ("abstain", pa.dictionary(pa.int32(), pa.string())),
+        ]
+    )
+
+
+def tracks_schema(labels: Sequence[str]) -> pa.Schema:
+    """One row per track; means are weighted by seconds."""
+    return pa.schema(
+        [
+            ("video_id", pa.dictionary(pa.int32(), pa.string())),
+            ("track_id", pa.int32()),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("n_faces", pa.int32()),
+            *((f"mean_{label}", pa.float32()) for label in labels),
+        ]
+    )
+
+
+def timeline_schema(labels: Sequence[str]) -> pa.Schema:
+    """One row per time bin. Means and shares are weighted by seconds, and null where no usable face was seen."""
+    return pa.schema(
+        [
+            ("video_id", pa.dictionary(pa.int32(), pa.string())),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("n_analysed", pa.int32()),
+            ("observed_s", pa.float32()),
+            ("coverage", pa.float32()),
+            ("mean_faces", pa.float32()),
+            ("n_tracks", pa.int32()),
+            *((f"mean_{label}", pa.float32()) for label in labels),
+            *((f"share_{label}", pa.float32()) for label in labels),
+        ]
+    )

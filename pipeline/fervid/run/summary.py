@@ -1,0 +1,99 @@
+"""A run in a few numbers. Knows no file: numbers from tables when a run is finished, and words from numbers later."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from fervid.run.usable import usable_faces
+from fervid.storage.place import Place
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABEL_OF_ALERTS = "angry"
+OBSERVE = "observe"
+"""Wall seconds of observing segments, summed over the workers that did: what the stages' own are a share of."""
+
+STAGES = ("decode", "detect", "crop", "classify")
+"""They run side by side, so the busiest one sets the pace."""
+
+
+def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, labels: list[str]) -> dict[str, Any]:
+    """What the tables of a run come to: counts, coverage, the share of each label, the peak of anger-like expressions.
+
+    `coverage` is the share of the observed time with a usable face; `shares` are of the time that faces are seen, empty
+    where none was.
+    """
+    import numpy as np
+
+    observed = timeline["observed_s"].to_numpy().astype(float)
+    coverage = np.nan_to_num(timeline["coverage"].to_numpy().astype(float))
+    face_seconds = np.nan_to_num(timeline["mean_faces"].to_numpy().astype(float)) * observed
+    shares = {
+        label: float(np.nansum(timeline[f"share_{label}"].to_numpy().astype(float) * face_seconds) / face_seconds.sum())
+        for label in labels
+        if face_seconds.sum() > 0
+    }
+    return {
+        "faces": faces.num_rows,
+        "tracks": tracks.num_rows,
+        "coverage": float((coverage * observed).sum() / observed.sum()) if observed.sum() else 0.0,
+        "shares": shares,
+        "dominant": max(shares, key=lambda label: shares[label]) if shares else None,
+        "peak_anger": _peak(faces, f"s_{LABEL_OF_ALERTS}") if LABEL_OF_ALERTS in labels else None,
+    }
+
+
+def summarise(
+    manifest: dict[str, Any], folder: Place, *, was_there: bool, to_come: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The content of a manifest as a summary for people and programs. `to_come` are files that will follow."""
+    ledger, duration = manifest["ledger"], manifest["video"]["duration_seconds"]
+    analysed = analysed_seconds(duration, manifest.get("settings", {}).get("video", {}))
+    return {
+        "video": PurePath(manifest["video_path"]).name,
+        "status": manifest["status"],
+        "duration_seconds": duration,
+        "frames": ledger.get("frames", ledger["decoded"]),
+        "frames_decoded": ledger["decoded"],
+        "frames_analysed": ledger["analysed"],
+        "frames_failed": ledger["failed"],
+        **manifest["results"],
+        "elapsed_seconds": manifest["elapsed_seconds"],
+        "times_real_time": analysed / max(1e-9, manifest["elapsed_seconds"]),
+        **_pace(manifest["stage_seconds"]),
+        "was_there": was_there,
+        "warnings": list(manifest["warnings"]),
+        "folder": str(folder),
+        "files": sorted({*manifest["outputs"], *to_come, "manifest.json"}),
+    }
+
+
+def analysed_seconds(duration: float, video: dict[str, Any]) -> float:
+    """The seconds of a video that were asked for, by the settings of the section `video`."""
+    end = min(duration, float(video.get("end_seconds") or duration))
+    return max(0.0, end - float(video.get("start_seconds") or 0.0))
+
+
+def _pace(seconds: dict[str, float]) -> dict[str, Any]:
+    """The share of the observing time that each stage was at work, and the busiest; none where nothing was observed."""
+    total = seconds.get(OBSERVE, 0.0)
+    busy = {name: min(1.0, seconds[name] / total) for name in STAGES if name in seconds} if total > 0 else {}
+    return {"busy_shares": busy, "bottleneck": max(busy, key=lambda name: busy[name]) if busy else None}
+
+
+def _peak(faces: pa.Table, column: str) -> dict[str, float] | None:
+    """The largest smoothed value among usable faces, and when."""
+    import numpy as np
+
+    usable = usable_faces(faces["abstain"])
+    if not usable.any():
+        return None
+    values = np.where(usable, faces[column].to_numpy(), -1)
+    row = int(values.argmax())
+    return {
+        "value": float(values[row]),
+        "time_s": faces["time_s"][row].as_py(),
+        "track_id": faces["track_id"][row].as_py(),
+    }

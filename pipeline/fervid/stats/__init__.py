@@ -1,0 +1,1 @@
+"""Numbers that say how good answers are, and how sure that is. Pure functions."""

@@ -1,0 +1,1 @@
+"""Training faces: read, cleaned, described, divided, varied."""

@@ -1,0 +1,73 @@
+"""Which emotion the voters of FER+ saw in a face of FER-2013. Knows no network.
+
+FER+ is another labelling of the same pictures, with other rules and other people. How often a head that learned
+FER-2013's labels gives the emotion that most voters named is an agreement across labellings, not its accuracy; the
+accuracy of a head that learned the votes is measured on the faces with a majority, over all eight emotions.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from fervid.errors import DatasetError
+from fervid.train.data.fer2013 import EMOTIONS, FaceDataset
+from fervid.train.data.ferplus import FERPLUS_EMOTIONS, FILE_NAME, load_votes
+
+log = logging.getLogger(__name__)
+
+NO_EMOTION = -1
+
+FER2013_NAMES = {
+    "neutral": "neutral",
+    "happiness": "happy",
+    "surprise": "surprise",
+    "sadness": "sad",
+    "anger": "angry",
+    "disgust": "disgust",
+    "fear": "fear",
+}
+"""FER+'s names of the emotions that both labellings have; contempt is FER+'s alone."""
+
+FERPLUS_LABELS = tuple(FER2013_NAMES.get(name, name) for name in FERPLUS_EMOTIONS)
+"""FER+'s eight emotions in the order of its votes, by FER-2013's names where it has them."""
+
+_CODES = np.array([EMOTIONS.index(name) if name in EMOTIONS else NO_EMOTION for name in FERPLUS_LABELS])
+
+
+def majority_emotions(votes: np.ndarray) -> np.ndarray:
+    """The emotion that most voters named, int (N,) into FERPLUS_LABELS, from votes (N, 10).
+
+    NO_EMOTION where there is none: a tie, unknown or not a face. Counted as in the majority mode of FER+'s reference
+    reader (Barsoum et al., 2016): single votes are dropped, and more than half of the rest must agree.
+    """
+    kept = np.where(votes > 1, votes, 0)
+    named = kept.argmax(axis=1)
+    has_majority = kept.max(axis=1, initial=0) > kept.sum(axis=1) / 2
+    return np.where(has_majority & (named < len(FERPLUS_LABELS)), named, NO_EMOTION)
+
+
+def majority_codes(votes: np.ndarray) -> np.ndarray:
+    """The same, int (N,) in the order of FER-2013's EMOTIONS; NO_EMOTION where the majority saw contempt too."""
+    emotions = majority_emotions(votes)
+    return np.where(emotions == NO_EMOTION, NO_EMOTION, _CODES[emotions])
+
+
+def find_votes(ferplus: Path | None, data: Path, dataset: FaceDataset) -> np.ndarray | None:
+    """Votes float32 (N, 10) of the file `ferplus`, else of the one that lies beside the data, else None.
+
+    Votes that were not asked for and do not belong to the data are left out with a warning. Raises DatasetError for a
+    given file that cannot be used.
+    """
+    if ferplus is not None:
+        return load_votes(ferplus, dataset)
+    beside = (data if data.is_dir() else data.parent) / FILE_NAME
+    if not beside.is_file():
+        return None
+    try:
+        return load_votes(beside, dataset)
+    except DatasetError as problem:
+        log.warning("FER+ votes are left out: %s", problem)
+        return None

@@ -1,0 +1,1 @@
+"""How good a model is on faces it has not seen."""

@@ -1,0 +1,228 @@
+"""One HTML page of an evaluation: numbers and pictures in a single file that asks for no other. Measures nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from fervid import __version__
+from fervid.train.evaluate.latency import Latency
+from fervid.train.evaluate.measure import HeadScores, Share
+from fervid.train.evaluate.model import CrossLabels, Evaluation, SingledOut
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8886; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1.25rem; }
+h1 { font-size: 1.6rem; margin-bottom: 0; }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; }
+p { max-width: 44rem; }
+.quiet, figcaption { opacity: .7; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
+th:first-child, td:first-child, td.text { text-align: left; }
+td.text { font-size: .9rem; }
+th { font-weight: 600; }
+figure { margin: .5rem 0 0; break-inside: avoid; }
+img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
+footer { margin: 3rem 0 1rem; border-top: 1px solid var(--line); font-size: .9rem; }
+@media print {
+  :root { color-scheme: light; }
+  body { margin: 0; max-width: none; font-size: 11pt; }
+  h2 { break-after: avoid; }
+  tr { break-inside: avoid; }
+  p { break-after: avoid; }
+}
+"""
+
+VIEWS = {
+    "none": "one view of each face",
+    "flip": "mean logits of each face and its mirror image",
+    "ten-crop": "mean logits of ten crops of each face",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG with the heading that it stands under and what it shows, in words."""
+
+    heading: str
+    description: str
+    png: bytes
+
+
+def make_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
+    """The page as text. It holds no script and no address, so it reads the same from a file, a mail or paper."""
+    title = f"{evaluation.model} on {evaluation.split}"
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="quiet">{evaluation.n:,} faces of FER-2013, {VIEWS[evaluation.tta]}, '
+        f"temperature {evaluation.temperature:.3f}</p>",
+        "<h2>In numbers</h2>",
+        _table(("", "value", ""), _main_rows(evaluation)),
+        "<h2>Each label</h2>",
+        _table(("label", "precision", "recall", "F1", "faces"), _label_rows(evaluation.per_class)),
+        f"<h2>The label {escape(evaluation.singled_out.label)} against all others</h2>",
+        _singled_out(evaluation.singled_out),
+    ]
+    if evaluation.ferplus is not None:
+        parts += ["<h2>Agreement with FER+</h2>", _cross_labels(evaluation.ferplus)]
+    if evaluation.ferplus_head is not None:
+        parts += ["<h2>The head that learned FER+</h2>", _ferplus_head(evaluation.ferplus_head)]
+    if evaluation.latency is not None:
+        parts += ["<h2>Time a face</h2>", _latency(evaluation.latency)]
+    parts += [_figure(picture) for picture in pictures]
+    parts.append(
+        "<footer><p>A label says how a face looks to people who sorted photographs, not what a person feels. The "
+        f"labels of FER-2013 are noisy themselves.</p><p>Made by fervid {escape(__version__)}. The same numbers, "
+        "unrounded, are in metrics.json.</p></footer>"
+    )
+    body = "\n".join(parts)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _main_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    copies = evaluation.without_copies
+    rows: list[tuple[str, ...]] = [
+        ("accuracy", f"{evaluation.accuracy:.2%}", _interval(evaluation.accuracy_interval)),
+        (
+            "accuracy without copies",
+            _percent(copies),
+            f"{copies.n:,} faces whose image is not also in Training; {_interval(copies.accuracy_interval)}"
+            if copies.n
+            else "every image is also in Training",
+        ),
+        ("balanced accuracy", f"{evaluation.balanced_accuracy:.2%}", "mean recall of the labels"),
+        ("top-2 accuracy", f"{evaluation.top2_accuracy:.2%}", "the label is among the two largest"),
+        ("macro F1", f"{evaluation.macro_f1:.4f}", "mean F1 of the labels"),
+        ("Brier score", f"{evaluation.brier:.4f}", "squared distance of the probabilities to the label, 0 to 2"),
+        (
+            "calibration error",
+            f"{evaluation.ece:.4f}",
+            f"over 15 bins, after temperature; {evaluation.ece_before_temperature:.4f} before",
+        ),
+        (
+            "negative log-likelihood",
+            f"{evaluation.nll:.4f}",
+            f"nats, after temperature; {evaluation.nll_before_temperature:.4f} before",
+        ),
+    ]
+    if evaluation.parameters is not None:
+        rows.append(("parameters", f"{evaluation.parameters:,}", "weights of the network"))
+    if evaluation.mmacs is not None:
+        rows.append(("MMACs", f"{evaluation.mmacs:.1f}", "millions of multiply-accumulates a view"))
+    return rows
+
+
+def _label_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+    return [
+        (label, f"{row['precision']:.1%}", f"{row['recall']:.1%}", f"{row['f1']:.3f}", f"{row['support']:,}")
+        for label, row in per_class.items()
+    ]
+
+
+def _singled_out(singled: SingledOut) -> str:
+    points = {
+        "precision of 0.8 or more": singled.at_precision_80,
+        "recall of 0.8 or more": singled.at_recall_80,
+        "best F1": singled.best_f1,
+    }
+    rows: list[tuple[str, ...]] = [
+        (name, "not reached", "", "", "")
+        if point is None
+        else (name, f"{point.threshold:.3f}", f"{point.precision:.1%}", f"{point.recall:.1%}", f"{point.f1:.3f}")
+        for name, point in points.items()
+    ]
+    areas = f"Average precision {_number(singled.average_precision)}, area under the ROC curve {_number(singled.auc)}"
+    return (
+        f"<p>{areas}, {singled.n:,} faces with this label. Thresholds are of the probability after temperature, of "
+        "single faces, not of smoothed tracks.</p>"
+        + _table(("threshold for", "threshold", "precision", "recall", "F1"), rows)
+    )
+
+
+def _cross_labels(found: CrossLabels) -> str:
+    rows = [
+        ("this model", _percent(found.model), _interval(found.model.accuracy_interval)),
+        ("FER-2013's own labels", _percent(found.labels), _interval(found.labels.accuracy_interval)),
+    ]
+    return (
+        f"<p>FER+ is another labelling of the same pictures. On {found.model.n:,} faces most of its voters named one "
+        "of the seven emotions that both have (ties, contempt, unknown and not-a-face left out). This is how often "
+        "that emotion is given; it is an agreement across labellings, not an accuracy on FER-2013.</p>"
+        + _table(("", "agrees", ""), rows)
+    )
+
+
+def _ferplus_head(scores: HeadScores) -> str:
+    rows: list[tuple[str, ...]] = [
+        ("accuracy", f"{scores.accuracy:.2%}", _interval(scores.accuracy_interval)),
+        ("macro F1", f"{scores.macro_f1:.4f}", "mean F1 of the labels"),
+        (
+            "calibration error",
+            f"{scores.ece:.4f}",
+            f"over 15 bins, after temperature {scores.temperature:.3f}; {scores.ece_before_temperature:.4f} before",
+        ),
+    ]
+    if scores.votes is not None:
+        rows.append(
+            (
+                "cross-entropy against the votes",
+                f"{scores.votes.cross_entropy:.4f}",
+                f"nats, all {scores.votes.n:,} faces whose most frequent vote is an emotion, after temperature; the "
+                f"votes' own entropy is {scores.votes.entropy:.4f}",
+            )
+        )
+    return (
+        f"<p>Accuracy over {len(scores.per_class)} emotions on the {scores.n:,} faces on which most voters agree: "
+        "single votes dropped, more than half of the rest.</p>"
+        + _table(("", "value", ""), rows)
+        + _table(("label", "precision", "recall", "F1", "faces"), _label_rows(scores.per_class))
+    )
+
+
+def _latency(latency: Latency) -> str:
+    rows = [(f"batch of {batch}", f"{ms:.2f} ms") for batch, ms in latency.cpu_ms_per_face.items()]
+    threads = "one thread" if latency.threads == 1 else f"{latency.threads} threads"
+    return f"<p>CPU time through LiteRT on {threads} of {escape(latency.cpu)}, one view.</p>" + _table(
+        ("", "a face"), rows
+    )
+
+
+def _figure(picture: Picture) -> str:
+    data = base64.b64encode(picture.png).decode("ascii")
+    alt = escape(picture.description)
+    return (
+        f"<h2>{escape(picture.heading)}</h2>\n"
+        f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{alt}</figcaption></figure>'
+    )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    lines = []
+    for row in rows:
+        cells = [
+            f'<td class="text">{escape(text)}</td>' if not name and i else f"<td>{escape(text)}</td>"
+            for i, (name, text) in enumerate(zip(heads, row, strict=True))
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _percent(share: Share) -> str:
+    return "none" if share.accuracy is None else f"{share.accuracy:.2%}"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"95 % interval {interval[0]:.2%} to {interval[1]:.2%}"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

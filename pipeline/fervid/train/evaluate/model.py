@@ -1,0 +1,249 @@
+"""How good a model folder is on one split of FER-2013, through the runner that analysis uses. Trains nothing.
+
+PrivateTest is for a last look: each reading of it is written into the model's own `model.json`, so that whoever sees
+the number also sees how often it was looked at. One reading measures every head with every kind of views, and the card
+is written anew from it: nothing is left to come back for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fervid import __version__
+from fervid.emotion import make_classifier
+from fervid.emotion.calibration import softmax
+from fervid.emotion.model import (
+    FER2013,
+    FERPLUS,
+    MODEL_JSON,
+    ModelInfo,
+    load_model_info,
+    read_model_json,
+    write_model_json,
+)
+from fervid.errors import ConfigError, ModelError, OutputError
+from fervid.runtime.device import RUNNERS, choose_runner
+from fervid.stats.metrics import reliability_bins
+from fervid.stats.ranking import (
+    OperatingPoint,
+    area_under_roc,
+    average_precision,
+    point_at_precision,
+    point_at_recall,
+    point_of_best_f1,
+)
+from fervid.train.data.agreement import majority_codes
+from fervid.train.data.fer2013 import FaceDataset
+from fervid.train.evaluate.card import write_card
+from fervid.train.evaluate.latency import Latency, measure_latency
+from fervid.train.evaluate.measure import (
+    VIEWS,
+    HeadScores,
+    Share,
+    SplitFaces,
+    measure_heads,
+    measure_views,
+    require_votes,
+)
+from fervid.train.evaluate.scores import Scores, label_indices
+from fervid.train.evaluate.tta import Tta, mean_logits
+
+SINGLED_OUT = "angry"
+"""The label that reviewers of footage look for, measured on its own over all thresholds."""
+
+TARGET_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The rows whose largest probability lies in `low` to `high`: mean confidence and accuracy, None for no rows."""
+
+    low: float
+    high: float
+    confidence: float | None
+    accuracy: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SingledOut:
+    """One label against all others, by its probability after temperature. None where the data cannot tell."""
+
+    label: str
+    n: int
+    average_precision: float | None
+    auc: float | None
+    at_precision_80: OperatingPoint | None
+    at_recall_80: OperatingPoint | None
+    best_f1: OperatingPoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class CrossLabels:
+    """How often FER-2013's head gives the emotion that most voters of FER+ named, where FER-2013 has it too.
+
+    `labels` is how often FER-2013's own labels agree with it on the same faces.
+    """
+
+    model: Share
+    labels: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation(Scores):
+    """All that is measured of one model on one split, beyond the `Scores` that are stored with a model.
+
+    The numbers are FER-2013's head's; `ferplus_head` are those of the head that learned the votes, None where the model
+    or the data has none. `without_copies` leaves out the rows whose image also stands in Training, pixel for pixel.
+    `mmacs` are millions of multiply-accumulates a view.
+    """
+
+    tta: Tta
+    temperature: float
+    without_copies: Share
+    reliability_before_temperature: tuple[ReliabilityBin, ...]
+    reliability: tuple[ReliabilityBin, ...]
+    singled_out: SingledOut
+    ferplus: CrossLabels | None
+    ferplus_head: HeadScores | None
+    parameters: int | None
+    mmacs: float | None
+    latency: Latency | None
+
+
+def evaluate_model(
+    model_folder: Path,
+    dataset: FaceDataset,
+    split: str,
+    out: Path | None = None,
+    *,
+    tta: Tta = "none",
+    votes: np.ndarray | None = None,
+    errors: bool = False,
+    latency: bool = False,
+    device: str = "cpu",
+) -> Evaluation:
+    """Classify one split with the model's LiteRT file; with `out`, write numbers, pictures and a page into it.
+
+    `device` is that of `analyze`: on a GPU Keras classifies, with the same weights in mixed precision.
+
+    `votes` (N, 10) are FER+'s for the rows of `dataset`. `errors` adds a picture of the most confident errors, which
+    shows faces of the data set, to what is written; `latency` measures the time a face.
+
+    A reading of PrivateTest measures all heads and views, and is added to the model's `model.json` and card before
+    anything is returned or written. Raises ModelError for a model that cannot name the data's emotions, DatasetError
+    for a split that is not there, ConfigError for a reading of PrivateTest without the votes that a head needs,
+    OutputError when a result or the reading cannot be written.
+    """
+    info = load_model_info(model_folder)
+    rows = dataset.split(split)
+    if rows.images.shape[1] != info.input_side_px:
+        raise ModelError(
+            f"model {info.name} takes faces of {info.input_side_px} px, the data has {rows.images.shape[1]} px. "
+            "Evaluate a model that was trained on FER-2013."
+        )
+    is_reading = split == "PrivateTest"
+    if is_reading:
+        require_votes(info, votes, "a reading of PrivateTest")
+    truth = label_indices(rows.labels, info.labels, info.name)
+    runner = choose_runner(device)
+    if is_reading and runner != RUNNERS["cpu"]:
+        raise ConfigError(
+            f"--device {device}: a reading of PrivateTest is of the model's LiteRT file, which runs on the CPU. "
+            "Use --device cpu."
+        )
+    predict = make_classifier(runner, info).predict
+    viewed = {kind: mean_logits(predict, rows.images, kind) for kind in (VIEWS if is_reading else (tta,))}
+    faces = SplitFaces.of(dataset, split, votes)
+    measured = measure_heads(info, faces, viewed[tta], tta)
+    scores = measured[FER2013]
+    logits = viewed[tta][:, : len(info.labels)]
+    probabilities = softmax(logits, scores.temperature)
+    stored = read_model_json(info.folder)
+    evaluation = Evaluation(
+        **{field.name: getattr(scores, field.name) for field in fields(Scores)},
+        tta=tta,
+        temperature=scores.temperature,
+        without_copies=scores.without_copies,
+        reliability_before_temperature=_reliability(softmax(logits), truth),
+        reliability=_reliability(probabilities, truth),
+        singled_out=single_out(SINGLED_OUT, probabilities, truth, info.labels),
+        ferplus=None if faces.votes is None else _cross_labels(faces.votes, logits, truth, info),
+        ferplus_head=measured.get(FERPLUS),
+        parameters=stored.get("parameters"),
+        mmacs=stored.get("mmacs"),
+        latency=measure_latency(info, rows.images) if latency else None,
+    )
+    if is_reading:
+        _log_reading(info.folder, evaluation, measure_views(info, faces, viewed))
+    if out is not None:
+        from fervid.train.evaluate.evaluation_files import write_evaluation
+
+        write_evaluation(evaluation, probabilities, truth, info, out, faces=rows.images if errors else None)
+    return evaluation
+
+
+def single_out(label: str, probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> SingledOut:
+    """One of `labels` against all others, from probabilities (N, C) and the labels' indices int (N,)."""
+    index = labels.index(label)
+    scores, is_positive = probabilities[:, index], truth == index
+    return SingledOut(
+        label=label,
+        n=int(is_positive.sum()),
+        average_precision=average_precision(scores, is_positive),
+        auc=area_under_roc(scores, is_positive),
+        at_precision_80=point_at_precision(scores, is_positive, TARGET_SHARE),
+        at_recall_80=point_at_recall(scores, is_positive, TARGET_SHARE),
+        best_f1=point_of_best_f1(scores, is_positive),
+    )
+
+
+def _reliability(probabilities: np.ndarray, truth: np.ndarray) -> tuple[ReliabilityBin, ...]:
+    confidence, accuracy, count = reliability_bins(probabilities, truth)
+    edges = np.linspace(0, 1, len(count) + 1)
+    return tuple(
+        ReliabilityBin(
+            low=float(edges[i]),
+            high=float(edges[i + 1]),
+            confidence=None if math.isnan(confidence[i]) else float(confidence[i]),
+            accuracy=None if math.isnan(accuracy[i]) else float(accuracy[i]),
+            count=int(count[i]),
+        )
+        for i in range(len(count))
+    )
+
+
+def _cross_labels(votes: np.ndarray, logits: np.ndarray, truth: np.ndarray, info: ModelInfo) -> CrossLabels:
+    codes = majority_codes(votes)
+    named = codes >= 0
+    majority = label_indices(codes[named], info.labels, info.name)
+    return CrossLabels(
+        model=Share.of(logits[named].argmax(axis=1) == majority), labels=Share.of(truth[named] == majority)
+    )
+
+
+def _log_reading(folder: Path, evaluation: Evaluation, metrics: dict[str, Any]) -> None:
+    content = read_model_json(folder)
+    reading: dict[str, Any] = {
+        "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "n": evaluation.n,
+        "accuracy": evaluation.accuracy,
+        "tta": evaluation.tta,
+        "fervid_version": __version__,
+    }
+    content["private_test_readings"] = [*content.get("private_test_readings", []), reading]
+    content["metrics"] = content.get("metrics", {}) | {evaluation.split: metrics}
+    try:
+        write_model_json(folder, content)
+    except OutputError:
+        raise OutputError(
+            f"{folder / MODEL_JSON} cannot be written, and each PrivateTest reading must be logged there. "
+            "Copy the model folder to a place that you may write to, and evaluate the copy."
+        ) from None
+    write_card(content, folder)

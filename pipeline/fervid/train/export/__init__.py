@@ -1,0 +1,1 @@
+"""From fitted weights to a model folder."""

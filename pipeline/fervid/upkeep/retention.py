@@ -1,0 +1,247 @@
+"""How long results are kept: remove old ones from an output folder, except those on hold, and note it in a log.
+
+Nothing outside the output folder is ever removed: only folders and files that fervid itself writes there, directly in
+it, are looked at, and a symbolic link is never followed and never removed. Knows nothing of what results hold.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fervid.batch.failures import FAILED
+from fervid.batch.report import BATCH_TABLE, FAILED_LIST
+from fervid.errors import ConfigError, InputError, OutputError, OutputInUse
+from fervid.run.folder import HOLD, OBSERVATIONS
+from fervid.run.handle import RUN_NAME
+from fervid.run.manifest import MANIFEST, write_json
+from fervid.storage.lock import Lock
+
+PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
+
+COPY = "compacted.json"
+"""In a folder of tables that `fervid compact` copied from many runs; what else is in the folder stays."""
+
+BATCH_FILES = frozenset((BATCH_TABLE, FAILED_LIST, ".ids.json"))
+PAGES = re.compile(r"(alerts|report|comparison)([-.].*)?\.(html|png)|profiles\.parquet|evidence.*\.zip")
+"""What commands write beside the runs that they are about, and so holds parts of them."""
+
+SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something in an output folder, its age, and why it stays (empty: it is old enough and goes)."""
+
+    path: Path
+    kind: str
+    age_seconds: float
+    n_bytes: int
+    kept_because: str = ""
+
+
+def parse_age(text: str) -> float:
+    """Seconds from `30d`, `12h`, `2w`, `90m` or `45s`. Raises ConfigError."""
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhdw])\s*", text)
+    if match is None:
+        raise ConfigError(f"age {text!r} is not understood. Write a number with s, m, h, d or w, as in 30d.")
+    return int(match[1]) * float(SECONDS_OF[match[2]])
+
+
+def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
+    """What is older in an output folder: runs (by when they were finished), records of failures, pages about runs, and
+    copies of their tables, which go with the first run that goes.
+
+    Those on hold, or in use, are listed with the reason why they stay. Raises InputError when `out` is no folder.
+    """
+    if not out.is_dir():
+        raise InputError(f"{out} is not a folder. Give the folder of results with --out.")
+    out, now = out.resolve(), time.time()
+    items, copies = [], []
+    for path, kind, written in _of_fervid(out):
+        age = now - written
+        item = Item(path, kind, age, _size(path), _why_kept(path) if kind == "run" else "")
+        if kind == "remains" or age > older_than_seconds:
+            items.append(item)
+        elif kind == "copy":
+            copies.append(item)
+    if any(item.kind == "run" and not item.kept_because for item in items):
+        items += copies  # young ones hold the rows of old runs too
+    return items
+
+
+def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False) -> list[Item]:
+    """Remove what is older; returns all that was found old, the held among it. A dry run removes and writes nothing.
+
+    Each removal is noted in `purge.jsonl` before it happens. A run goes by one rename, so that an interrupted removal
+    leaves no half of a run; the next purge removes what remains. Raises OutputError when something cannot be removed,
+    after trying the rest.
+    """
+    items = find_old(out, older_than_seconds=older_than_seconds)
+    if is_dry_run:
+        return items
+    stuck = []
+    for number, item in enumerate(items):
+        if item.kept_because:
+            continue
+        try:
+            items[number] = _remove(out.resolve(), item, older_than_seconds)
+        except OutputError:
+            raise
+        except OSError as problem:
+            stuck.append(f"{item.path.name} ({problem.strerror})")
+    if stuck:
+        raise OutputError(f"{out}: not removed: {', '.join(stuck)}. Check permissions, and run it again.")
+    return items
+
+
+def hold(run: Path, *, reason: str) -> None:
+    """Keep a run from being purged until it is released. Raises InputError when it is no run."""
+    _check_run(run)
+    write_json(run / HOLD, {"reason": reason, "user": _user(), "utc": _utc_now()})
+    _note(run.resolve().parent, "hold", run.name, reason=reason)
+
+
+def release(run: Path) -> None:
+    """Take a hold off a run. Raises InputError when it has none."""
+    _check_run(run)
+    if not (run / HOLD).is_file():
+        raise InputError(f"{run} is not on hold. Nothing was changed.")
+    _note(run.resolve().parent, "release", run.name)
+    (run / HOLD).unlink()
+
+
+def _of_fervid(out: Path) -> Iterator[tuple[Path, str, float]]:
+    """What fervid wrote into an output folder: path, kind, and when (seconds since 1970)."""
+    with os.scandir(out) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = out / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name.startswith(DOOMED):
+                    yield path, "remains", _written(path)
+                elif RUN_NAME.fullmatch(entry.name) and _is_run(path):
+                    yield path, "run", _finished(path)
+                elif (path / COPY).is_file() and not (path / COPY).is_symlink():
+                    yield path, "copy", _written(path / COPY)
+                elif entry.name == FAILED:
+                    for record in sorted(path.glob("*.json")):
+                        if record.is_file() and not record.is_symlink():
+                            yield record, "record", _written(record)
+            elif entry.is_file(follow_symlinks=False) and (entry.name in BATCH_FILES or PAGES.fullmatch(entry.name)):
+                yield path, "page", _written(path)
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder holds a run, complete or begun. Its name alone is not enough to remove it."""
+    try:
+        content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        return isinstance(content, dict) and str(content.get("video_id", "")).startswith(path.name[-8:])
+    except FileNotFoundError:
+        names = {name for name in os.listdir(path) if name != HOLD}
+        return OBSERVATIONS in names and (path / OBSERVATIONS).is_dir() and not (path / OBSERVATIONS).is_symlink()
+    except (OSError, ValueError):
+        return False
+
+
+def _finished(path: Path) -> float:
+    """When a run was finished; of one that never was, when anything in it was written last."""
+    try:
+        content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        return datetime.fromisoformat(content["finished_utc"]).timestamp()
+    except (OSError, ValueError, KeyError, TypeError):
+        return max([_written(path), *(_written(child) for child in path.rglob("*"))])
+
+
+def _why_kept(path: Path) -> str:
+    with suppress(OSError):
+        if stat.S_ISREG((path / HOLD).lstat().st_mode):
+            reason = ""
+            with suppress(ValueError, AttributeError):
+                reason = str(json.loads((path / HOLD).read_text(encoding="utf-8")).get("reason") or "")
+            return f"on hold: {reason}" if reason else "on hold"
+    return ""
+
+
+def _remove(out: Path, item: Item, older_than_seconds: float) -> Item:
+    """Remove one thing, or say why it stays after all."""
+    details: dict[str, Any] = {"age_days": round(item.age_seconds / 86_400, 1), "bytes": item.n_bytes}
+    details["older_than_days"] = round(older_than_seconds / 86_400, 3)
+    name = str(item.path.relative_to(out))
+    if item.kind != "run":
+        _note(out, "remove", name, **details)
+        if item.kind == "remains":
+            shutil.rmtree(item.path)
+        elif item.kind == "copy":
+            for file in (*item.path.glob("*.parquet"), item.path / COPY):
+                file.unlink()
+            with suppress(OSError):
+                item.path.rmdir()
+        else:
+            item.path.unlink()
+        return item
+    try:
+        lock = Lock(item.path)
+    except OutputInUse:
+        return Item(item.path, item.kind, item.age_seconds, item.n_bytes, "in use by a run of fervid")
+    try:
+        _note(out, "remove", name, **details)
+        doomed = item.path.with_name(DOOMED + item.path.name)
+        if doomed.exists():
+            shutil.rmtree(doomed)
+        item.path.rename(doomed)
+        shutil.rmtree(doomed)
+    finally:
+        lock.release()
+    return item
+
+
+def _note(out: Path, action: str, name: str, **details: Any) -> None:
+    """Append to the log of an output folder. Raises OutputError; then nothing must be removed."""
+    entry = {"utc": _utc_now(), "user": _user(), "action": action, "what": name, **details}
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(out / PURGE_LOG, flags, 0o644)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as log:
+            log.write(json.dumps(entry) + "\n")
+    except OSError as problem:
+        raise OutputError(
+            f"{out / PURGE_LOG} cannot be written ({problem.strerror}), so nothing more is removed. Make it writable."
+        ) from None
+
+
+def _check_run(run: Path) -> None:
+    if not run.is_dir() or not _is_run(run.resolve()):
+        raise InputError(f"{run} is no run folder. Give one that `fervid analyze` wrote.")
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+
+def _written(path: Path) -> float:
+    with suppress(OSError):
+        return path.lstat().st_mtime
+    return time.time()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

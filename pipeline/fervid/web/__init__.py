@@ -1,0 +1,1 @@
+"""What the pages that fervid serves have in common."""

@@ -1,0 +1,55 @@
+"""The plot of a timeline: long ones are reduced to the columns of the image, with means that still weigh time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fervid.charts.timeline import MAX_COLUMNS, _columns, plot_timeline
+
+LABELS = ("angry", "happy", "neutral")
+
+
+def timeline(n_bins: int, *, happy: np.ndarray, coverage: np.ndarray) -> pa.Table:
+    start = np.arange(n_bins, dtype=float)
+    none = coverage == 0
+    means = {"angry": np.zeros(n_bins), "happy": happy, "neutral": 1 - happy}
+    return pa.table(
+        {
+            "start_s": start,
+            "end_s": start + 1,
+            "observed_s": np.ones(n_bins, np.float32),
+            "coverage": coverage.astype(np.float32),
+            "mean_faces": coverage.astype(np.float32),
+            **{f"mean_{name}": pa.array(values, mask=none, type=pa.float32()) for name, values in means.items()},
+        }
+    )
+
+
+@pytest.mark.parametrize("n_bins", [1, 7, MAX_COLUMNS, MAX_COLUMNS + 1, 3 * 3600, 1_000_003])
+def test_columns_keep_the_weighted_mean_and_the_whole_time(n_bins: int) -> None:
+    rng = np.random.default_rng(n_bins)
+    happy, coverage = rng.random(n_bins), rng.choice([0.0, 0.4, 1.0], n_bins)
+    columns = _columns(timeline(n_bins, happy=happy, coverage=coverage), LABELS)
+    assert len(columns.mean_faces) <= MAX_COLUMNS
+    assert (columns.edges[0], columns.edges[-1]) == (0, n_bins)
+    assert np.all(np.diff(columns.edges) > 0)
+    per_column = np.diff(columns.edges)
+    assert columns.mean_faces @ per_column == pytest.approx(coverage.sum(), rel=1e-5, abs=1e-6)
+    size = -(-n_bins // MAX_COLUMNS)
+    for column in (0, len(columns.mean_faces) - 1):
+        part = slice(column * size, (column + 1) * size)
+        weight = coverage[part].sum()
+        expected = (happy[part] * coverage[part]).sum() / weight if weight else 0.0
+        assert columns.means["happy"][column] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("coverage", [0.0, 1.0])
+def test_a_week_is_drawn_with_and_without_faces(tmp_path: Path, coverage: float) -> None:
+    n_bins = 7 * 24 * 3600
+    table = timeline(n_bins, happy=np.full(n_bins, 0.5), coverage=np.full(n_bins, coverage))
+    assert len(plot_timeline(table, LABELS, tmp_path / "timeline.png", title="camera.mp4")) == 64
+    assert (tmp_path / "timeline.png").read_bytes().startswith(b"\x89PNG")
