@@ -1,4 +1,4 @@
-"""`fervid evaluate`: how good a model is on one split of FER-2013."""
+"""`fervid evaluate`: how good a model is on one split of FER-2013, or which of several is better."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from fervid.base import assets
 
 if TYPE_CHECKING:
+    from fervid.train.evaluate.compare import Comparison
     from fervid.train.evaluate.model import Evaluation
 
 
@@ -18,7 +19,14 @@ def evaluate(
     data: Annotated[
         Path, typer.Option(help="FER-2013: the CSV file, or the folder that holds it or train/ and test/.")
     ],
-    model: Annotated[str, typer.Argument(help="Name of a shipped model, or a model folder.")] = assets.DEFAULT_MODEL,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="Names of shipped models, or model folders. Several are compared on the same faces.",
+            show_default=assets.DEFAULT_MODEL,
+        ),
+    ] = None,
     split: Annotated[
         Literal["Training", "PublicTest", "PrivateTest"],
         typer.Option(
@@ -44,7 +52,7 @@ def evaluate(
         typer.Option(
             "-o",
             "--out",
-            help="Folder for metrics.json, evaluation.html and the pictures.",
+            help="Folder for metrics.json, evaluation.html and the pictures; for several models, comparison.html too.",
             show_default="evaluation/MODEL-SPLIT in outputs/",
         ),
     ] = None,
@@ -53,23 +61,63 @@ def evaluate(
         bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
     ] = False,
 ) -> None:
-    """Measure a model on FER-2013: accuracy, calibration, recall of each label, confusions, anger over thresholds."""
-    folder = assets.model_folder(model)
+    """Measure a model on FER-2013: accuracy, calibration, recall of each label, confusions, anger over thresholds.
+
+    Several models are compared on the same faces with McNemar's exact test.
+    Example: fervid evaluate fer2013-res-s outputs/training/mine --data fer2013.csv
+    """
+    folders = [assets.model_folder(model) for model in models or [assets.DEFAULT_MODEL]]
     from fervid.train.data.agreement import find_votes
     from fervid.train.data.fer2013 import load_fer2013
+    from fervid.train.evaluate.compare import compare_models
     from fervid.train.evaluate.model import evaluate_model
 
     dataset = load_fer2013(data, require_official=not allow_unofficial)
     votes = find_votes(ferplus, data, dataset)
-    name = f"{folder.name}-{split}" if tta == "none" else f"{folder.name}-{split}-{tta}"
+    name = "-vs-".join(folder.name for folder in folders) + f"-{split}" + (f"-{tta}" if tta != "none" else "")
     results = out or assets.default_output_folder() / "evaluation" / name
-    evaluation = evaluate_model(
-        folder, dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency, device=device
-    )
-    if as_json:
-        typer.echo(json.dumps(evaluation.to_json()))
+    found: Evaluation | Comparison
+    if len(folders) == 1:
+        found = evaluate_model(
+            folders[0], dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency, device=device
+        )
     else:
-        typer.echo(f"{_table(evaluation)}\n\nevaluation.html, metrics.json and the pictures are in {results}")
+        found = compare_models(
+            folders, dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency, device=device
+        )
+    if as_json:
+        typer.echo(json.dumps(found.to_json()))
+    else:
+        typer.echo(f"{_text(found)}\n\n{_written(found)} are in {results}")
+
+
+def _text(found: Evaluation | Comparison) -> str:
+    from fervid.train.evaluate.model import Evaluation
+
+    return _table(found) if isinstance(found, Evaluation) else _comparison_table(found)
+
+
+def _written(found: Evaluation | Comparison) -> str:
+    from fervid.train.evaluate.model import Evaluation
+
+    if isinstance(found, Evaluation):
+        return "evaluation.html, metrics.json and the pictures"
+    return "comparison.html, comparison.json and a folder for each model"
+
+
+def _comparison_table(comparison: Comparison) -> str:
+    from fervid.train.evaluate.comparison_page import pair_text
+
+    wide = max(map(len, comparison.models)) + 2
+    lines = [
+        f"{comparison.split}, the same {comparison.n:,} faces for each model",
+        "",
+        f"{'':<{wide}}{'accuracy':>10}{'balanced':>10}{'macro F1':>10}{'ECE':>10}{'NLL':>10}",
+    ]
+    for name, one in comparison.models.items():
+        shares = f"{one.accuracy:>10.2%}{one.balanced_accuracy:>10.2%}"
+        lines.append(f"{name:<{wide}}{shares}{one.macro_f1:>10.4f}{one.ece:>10.4f}{one.nll:>10.4f}")
+    return "\n".join([*lines, "", *(pair_text(pair) for pair in comparison.pairs)])
 
 
 def _table(evaluation: Evaluation) -> str:

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,11 @@ from fervid.stats.metrics import (
     brier_score,
     confusion_matrix,
     expected_calibration_error,
+    holm_adjusted,
     macro_f1,
+    mcnemar_p,
     negative_log_likelihood,
+    paired_difference_interval,
     precision_recall_f1,
     reliability_bins,
     top_k_accuracy,
@@ -147,3 +152,41 @@ def test_no_rows_fill_no_bin_and_have_no_calibration_error() -> None:
     assert np.isnan(confidence).all()
     assert np.isnan(hits).all()
     assert expected_calibration_error(np.empty((0, 7)), NONE) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"), [(0, 0, 1.0), (5, 5, 1.0), (0, 6, 2 / 64), (1, 7, 18 / 256), (7, 1, 18 / 256)]
+)
+def test_mcnemars_exact_test_is_the_binomial_one(first: int, second: int, expected: float) -> None:
+    assert mcnemar_p(first, second) == pytest.approx(expected, abs=1e-15)
+
+
+def test_mcnemars_test_takes_thousands_of_cases() -> None:
+    # The normal approximation with continuity correction: (|b - c| - 1) / sqrt(b + c).
+    z = (2100 - 1900 - 1) / math.sqrt(4000)
+    assert mcnemar_p(1900, 2100) == pytest.approx(math.erfc(z / math.sqrt(2)), rel=5e-3)
+    assert 0 <= mcnemar_p(0, 4000) < 1e-300
+
+
+def test_mcnemars_test_keeps_its_level_on_equal_models() -> None:
+    random = np.random.default_rng(0)
+    found = [mcnemar_p(int(first), 40 - int(first)) for first in random.binomial(40, 0.5, 4000)]
+    assert np.mean(np.array(found) < 0.05) <= 0.05
+
+
+def test_the_interval_of_a_paired_difference_covers_it() -> None:
+    random, n = np.random.default_rng(1), 400
+    covered = 0
+    for _ in range(1000):
+        first, second, _ = random.multinomial(n, [0.06, 0.1, 0.84])
+        low, high = paired_difference_interval(int(first), int(second), n)
+        covered += low <= 0.04 <= high
+    assert 0.93 <= covered / 1000 <= 0.98
+    low, high = paired_difference_interval(0, 0, 20)
+    assert low < 0 < high  # no difference seen among twenty is no proof that there is none
+
+
+def test_holms_adjustment_keeps_the_order_given() -> None:
+    assert holm_adjusted([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm_adjusted([0.7, 0.8]) == [1.0, 1.0]
+    assert holm_adjusted([0.2]) == [0.2]

@@ -61,9 +61,9 @@ def make_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
         f'<p class="quiet">{evaluation.n:,} faces of FER-2013, {VIEWS[evaluation.tta]}, '
         f"temperature {evaluation.temperature:.3f}</p>",
         "<h2>In numbers</h2>",
-        _table(("", "value", ""), _main_rows(evaluation)),
+        html_table(("", "value", ""), _main_rows(evaluation)),
         "<h2>Each label</h2>",
-        _table(("label", "precision", "recall", "F1", "faces"), _label_rows(evaluation.per_class)),
+        html_table(("label", "precision", "recall", "F1", "faces"), _label_rows(evaluation.per_class)),
         f"<h2>The label {escape(evaluation.singled_out.label)} against all others</h2>",
         _singled_out(evaluation.singled_out),
     ]
@@ -79,6 +79,11 @@ def make_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
         f"labels of FER-2013 are noisy themselves.</p><p>Made by fervid {escape(__version__)}. The same numbers, "
         "unrounded, are in metrics.json.</p></footer>"
     )
+    return html_page(title, parts)
+
+
+def html_page(title: str, parts: Iterable[str]) -> str:
+    """A whole page of HTML from its pieces."""
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -90,11 +95,11 @@ def make_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
 def _main_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     copies = evaluation.without_copies
     rows: list[tuple[str, ...]] = [
-        ("accuracy", f"{evaluation.accuracy:.2%}", _interval(evaluation.accuracy_interval)),
+        ("accuracy", f"{evaluation.accuracy:.2%}", interval_text(evaluation.accuracy_interval)),
         (
             "accuracy without copies",
             _percent(copies),
-            f"{copies.n:,} faces whose image is not also in Training; {_interval(copies.accuracy_interval)}"
+            f"{copies.n:,} faces whose image is not also in Training; {interval_text(copies.accuracy_interval)}"
             if copies.n
             else "every image is also in Training",
         ),
@@ -143,26 +148,26 @@ def _singled_out(singled: SingledOut) -> str:
     return (
         f"<p>{areas}, {singled.n:,} faces with this label. Thresholds are of the probability after temperature, of "
         "single faces, not of smoothed tracks.</p>"
-        + _table(("threshold for", "threshold", "precision", "recall", "F1"), rows)
+        + html_table(("threshold for", "threshold", "precision", "recall", "F1"), rows)
     )
 
 
 def _cross_labels(found: CrossLabels) -> str:
     rows = [
-        ("this model", _percent(found.model), _interval(found.model.accuracy_interval)),
-        ("FER-2013's own labels", _percent(found.labels), _interval(found.labels.accuracy_interval)),
+        ("this model", _percent(found.model), interval_text(found.model.accuracy_interval)),
+        ("FER-2013's own labels", _percent(found.labels), interval_text(found.labels.accuracy_interval)),
     ]
     return (
         f"<p>FER+ is another labelling of the same pictures. On {found.model.n:,} faces most of its voters named one "
         "of the seven emotions that both have (ties, contempt, unknown and not-a-face left out). This is how often "
         "that emotion is given; it is an agreement across labellings, not an accuracy on FER-2013.</p>"
-        + _table(("", "agrees", ""), rows)
+        + html_table(("", "agrees", ""), rows)
     )
 
 
 def _ferplus_head(scores: HeadScores) -> str:
     rows: list[tuple[str, ...]] = [
-        ("accuracy", f"{scores.accuracy:.2%}", _interval(scores.accuracy_interval)),
+        ("accuracy", f"{scores.accuracy:.2%}", interval_text(scores.accuracy_interval)),
         ("macro F1", f"{scores.macro_f1:.4f}", "mean F1 of the labels"),
         (
             "calibration error",
@@ -182,15 +187,15 @@ def _ferplus_head(scores: HeadScores) -> str:
     return (
         f"<p>Accuracy over {len(scores.per_class)} emotions on the {scores.n:,} faces on which most voters agree: "
         "single votes dropped, more than half of the rest.</p>"
-        + _table(("", "value", ""), rows)
-        + _table(("label", "precision", "recall", "F1", "faces"), _label_rows(scores.per_class))
+        + html_table(("", "value", ""), rows)
+        + html_table(("label", "precision", "recall", "F1", "faces"), _label_rows(scores.per_class))
     )
 
 
 def _latency(latency: Latency) -> str:
     rows = [(f"batch of {batch}", f"{ms:.2f} ms") for batch, ms in latency.cpu_ms_per_face.items()]
     threads = "one thread" if latency.threads == 1 else f"{latency.threads} threads"
-    return f"<p>CPU time through LiteRT on {threads} of {escape(latency.cpu)}, one view.</p>" + _table(
+    return f"<p>CPU time through LiteRT on {threads} of {escape(latency.cpu)}, one view.</p>" + html_table(
         ("", "a face"), rows
     )
 
@@ -204,7 +209,8 @@ def _figure(picture: Picture) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; the cells of columns without a heading are text, all others numbers."""
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     lines = []
     for row in rows:
@@ -220,7 +226,7 @@ def _percent(share: Share) -> str:
     return "none" if share.accuracy is None else f"{share.accuracy:.2%}"
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
+def interval_text(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else f"95 % interval {interval[0]:.2%} to {interval[1]:.2%}"
 
 

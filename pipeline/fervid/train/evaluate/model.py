@@ -58,6 +58,7 @@ SINGLED_OUT = "angry"
 """The label that reviewers of footage look for, measured on its own over all thresholds."""
 
 TARGET_SHARE = 0.8
+PRIVATE_TEST = "PrivateTest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,20 @@ class Evaluation(Scores):
     latency: Latency | None
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An evaluation with what it was made of: probabilities (N, C) after temperature, truth int (N,) into the labels.
+
+    `is_right` bool (N,) says of which faces the largest score is the label's.
+    """
+
+    evaluation: Evaluation
+    info: ModelInfo
+    probabilities: np.ndarray
+    truth: np.ndarray
+    is_right: np.ndarray
+
+
 def evaluate_model(
     model_folder: Path,
     dataset: FaceDataset,
@@ -141,24 +156,52 @@ def evaluate_model(
     for a split that is not there, ConfigError for a reading of PrivateTest without the votes that a head needs,
     OutputError when a result or the reading cannot be written.
     """
-    info = load_model_info(model_folder)
+    measured = measure_model(model_folder, dataset, split, tta=tta, votes=votes, latency=latency, device=device)
+    if out is not None:
+        from fervid.train.evaluate.evaluation_files import write_evaluation
+
+        faces = dataset.split(split).images if errors else None
+        write_evaluation(measured.evaluation, measured.probabilities, measured.truth, measured.info, out, faces=faces)
+    return measured.evaluation
+
+
+def check_measurable(
+    info: ModelInfo, dataset: FaceDataset, split: str, *, votes: np.ndarray | None, device: str
+) -> None:
+    """Raises ModelError or ConfigError where `measure_model` would, before anything is read or logged."""
     rows = dataset.split(split)
     if rows.images.shape[1] != info.input_side_px:
         raise ModelError(
             f"model {info.name} takes faces of {info.input_side_px} px, the data has {rows.images.shape[1]} px. "
             "Evaluate a model that was trained on FER-2013."
         )
-    is_reading = split == "PrivateTest"
-    if is_reading:
-        require_votes(info, votes, "a reading of PrivateTest")
-    truth = label_indices(rows.labels, info.labels, info.name)
-    runner = choose_runner(device)
-    if is_reading and runner != RUNNERS["cpu"]:
+    label_indices(rows.labels[:0], info.labels, info.name)
+    if split != PRIVATE_TEST:
+        return
+    require_votes(info, votes, "a reading of PrivateTest")
+    if choose_runner(device) != RUNNERS["cpu"]:
         raise ConfigError(
             f"--device {device}: a reading of PrivateTest is of the model's LiteRT file, which runs on the CPU. "
             "Use --device cpu."
         )
-    predict = make_classifier(runner, info).predict
+
+
+def measure_model(
+    model_folder: Path,
+    dataset: FaceDataset,
+    split: str,
+    *,
+    tta: Tta = "none",
+    votes: np.ndarray | None = None,
+    latency: bool = False,
+    device: str = "cpu",
+) -> Measured:
+    """As `evaluate_model`, with the answer to each face, and without files of results."""
+    info = load_model_info(model_folder)
+    check_measurable(info, dataset, split, votes=votes, device=device)
+    rows, is_reading = dataset.split(split), split == PRIVATE_TEST
+    truth = label_indices(rows.labels, info.labels, info.name)
+    predict = make_classifier(choose_runner(device), info).predict
     viewed = {kind: mean_logits(predict, rows.images, kind) for kind in (VIEWS if is_reading else (tta,))}
     faces = SplitFaces.of(dataset, split, votes)
     measured = measure_heads(info, faces, viewed[tta], tta)
@@ -182,11 +225,7 @@ def evaluate_model(
     )
     if is_reading:
         _log_reading(info.folder, evaluation, measure_views(info, faces, viewed))
-    if out is not None:
-        from fervid.train.evaluate.evaluation_files import write_evaluation
-
-        write_evaluation(evaluation, probabilities, truth, info, out, faces=rows.images if errors else None)
-    return evaluation
+    return Measured(evaluation, info, probabilities, truth, logits.argmax(axis=1) == truth)
 
 
 def single_out(label: str, probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> SingledOut:
