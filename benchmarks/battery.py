@@ -1,7 +1,7 @@
 """Every part on which a model, a preset or a rule has to stand before it ships, in one table.
 
     python benchmarks/battery.py [MODEL ...] --data FER2013 --clips FOLDER --stills FOLDER
-        [--presets default accurate] [--set detect.detector=centerface ...] [--fer-python FER_VENV/bin/python]
+        [--presets default fast] [--set detect.detector=centerface ...] [--fer-python FER_VENV/bin/python]
 
 MODEL is a shipped model's name or a folder; without one each preset's own is measured. FER2013 is the CSV file of that
 set. The folders hold clips, or photographs, and `labels.csv` (columns file, emotion, and for clips confidence; the sure

@@ -23,7 +23,7 @@ def test_the_bench_measures_every_stage_and_recommends_what_exists(tmp_path: Pat
     assert set(found["stages"]) == {"decode", "detect", "classify"}
     assert all(stage["cpu_ms_each"] > 0 for stage in found["stages"].values())
     assert all(times > 0 for times in found["times_real_time"].values())
-    assert found["preset"] == "accurate"  # a target of 0 is reached by the most thorough one
+    assert found["preset"] == "default"  # a target of 0 is reached by the most thorough one
     assert found["preset"] in preset_names()
     assert found["workers"] >= 1
     assert list(tmp_path.iterdir()) == [video]

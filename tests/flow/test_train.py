@@ -17,6 +17,7 @@ import fervid
 from drawn_faces import draw_dataset, write_csv
 from fervid.cli.evaluate import evaluate
 from fervid.cli.train import train
+from fervid.emotion.keras import load_network
 from fervid.emotion.model import load_model_info, read_model_json, stored_metrics
 from fervid.emotion.networks.network import build_network
 from fervid.errors import ConfigError, ModelError, OutputError
@@ -281,6 +282,24 @@ def test_other_objectives_train_and_differ_from_the_plain_one(
     record = fitted.history[0]
     assert np.isfinite(record.train_loss)
     assert record.val_loss != float(plain["val_loss"])
+
+
+def test_training_starts_from_the_weights_of_the_initial_model(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 1, "initial_model": str(tiny_model), "peak_learning_rate": 1e-9})
+    fitted = fit(tmp_path, recipe)
+    trained = load_network(load_model_info(tiny_model)).trainable_weights
+    for ours, theirs in zip(fitted.model.trainable_weights, trained, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-6)
+    another = tmp_path / "another"
+    fit(another, recipe.model_copy(update={"initial_model": None}))
+    with pytest.raises(ConfigError, match="belongs to another recipe"):
+        fit(another, recipe)
+
+
+def test_an_initial_model_of_another_network_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"network": "res-xs", "initial_model": str(tiny_model)})
+    with pytest.raises(ConfigError, match="is res-nano with 7 logits, expected res-xs with 7"):
+        fit(tmp_path, recipe)
 
 
 def test_a_network_without_a_dense_head_takes_no_votes(tmp_path: Path) -> None:

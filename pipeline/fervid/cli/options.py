@@ -35,7 +35,7 @@ def _models(incomplete: str) -> list[str]:
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders, or folders of them.", show_default=False)]
 Preset = Annotated[
     str,
-    typer.Option("--preset", help="Named settings: default, fast, accurate, cctv, trailer.", autocompletion=_presets),
+    typer.Option("--preset", help="Named settings: default, fast, cctv, trailer.", autocompletion=_presets),
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="One setting, as in --set track.gap_seconds=2.")]

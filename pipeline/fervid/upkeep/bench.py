@@ -47,7 +47,7 @@ DEMO_CLIPS = 30
 WORTH_IT = 1.15
 """More workers are recommended where they are at least this many times as fast."""
 
-PRESETS = ("accurate", "default", "fast")
+PRESETS = ("default", "fast")
 """From the most thorough to the quickest."""
 
 

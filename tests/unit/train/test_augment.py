@@ -52,6 +52,13 @@ def test_a_shift_moves_the_picture_by_that_many_pixels() -> None:
     np.testing.assert_allclose(seen(images, views)[0, :-1, :40], images[0, :-1, 3:43], atol=1e-5)
 
 
+def test_zooming_out_widens_the_range_of_scales_on_one_side() -> None:
+    strength = AugmentStrength(scale=0.1, zoom_out=0.4, angle_degrees=0.0)
+    scales = np.log(np.abs(draw_views(2000, 48, strength, (1,))["matrix"][:, 0, 0]))
+    assert scales.min() == pytest.approx(-0.1, abs=0.01)
+    assert scales.max() == pytest.approx(0.5, abs=0.01)
+
+
 def test_gain_keeps_the_mean_and_offset_moves_it() -> None:
     images = 0.4 + 0.2 * faces(2)
     views = draw_views(2, SIDE_PX, OFF, (0,))

@@ -134,6 +134,20 @@ def load_backbone_weights(model: Any, path: Path) -> None:
         ) from None
 
 
+def load_initial_weights(model: Any, trained: Any, name: str) -> None:
+    """Give `model` the weights of `trained`, the network of the model `name`.
+
+    Raises ConfigError when the two are not of the same shape.
+    """
+    expected = [tuple(weight.shape) for weight in model.weights]
+    if [tuple(weight.shape) for weight in trained.weights] != expected:
+        raise ConfigError(
+            f"initial_model {name!r} is {trained.name} with {trained.output_shape[-1]} logits, expected "
+            f"{model.name} with {model.output_shape[-1]}. Use the same network and the same heads."
+        )
+    model.set_weights(trained.get_weights())
+
+
 def count_mmacs(model: Any) -> float:
     """Millions of multiply-accumulates of one forward pass (convolutions and dense layers)."""
     import keras

@@ -18,11 +18,14 @@ BLUR_REACH = 4
 class AugmentStrength:
     """Ranges of the random views; 0 switches a part off. Angles in degrees, shifts in pixels of the crop.
 
+    Scales are natural logarithms: a view shows the face exp(-`scale`) to exp(`scale` + `zoom_out`) times further away.
+    Crops from video are looser than FER-2013's faces, so `zoom_out` widens the range on one side.
     Blur (standard deviation in pixels) and noise (in 0..1) are what video does to faces: few pixels, compression.
     """
 
     angle_degrees: float = 10.0
     scale: float = 0.12
+    zoom_out: float = 0.0
     shift_px: float = 3.0
     contrast: float = 0.3
     brightness: float = 0.15
@@ -44,7 +47,7 @@ def draw_views(n: int, side_px: int, strength: AugmentStrength, seed: tuple[int,
     """
     rng = np.random.default_rng(seed)
     angle = np.deg2rad(rng.uniform(-strength.angle_degrees, strength.angle_degrees, n))
-    scale = np.exp(rng.uniform(-strength.scale, strength.scale, n))
+    scale = np.exp(rng.uniform(-strength.scale, strength.scale + strength.zoom_out, n))
     flip = np.where(rng.random(n) < 0.5, -1.0, 1.0)
     centre = (side_px - 1) / 2
     shift = rng.uniform(-strength.shift_px, strength.shift_px, (n, 2))

@@ -17,10 +17,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from fervid.base import assets
 from fervid.base.progress import make_bar
 from fervid.base.threads import map_in_order
-from fervid.emotion.model import FER2013, FERPLUS
-from fervid.emotion.networks.network import add_ferplus_head, build_network, load_backbone_weights
+from fervid.emotion.keras import load_network
+from fervid.emotion.model import FER2013, FERPLUS, load_model_info
+from fervid.emotion.networks.network import (
+    add_ferplus_head,
+    build_network,
+    load_backbone_weights,
+    load_initial_weights,
+)
 from fervid.errors import ConfigError, OutputError
 from fervid.runtime.backend import describe_backend, quiet
 from fervid.stats.metrics import accuracy, negative_log_likelihood
@@ -113,6 +120,7 @@ def fit(
             )
         targets = vote_targets(votes[dataset.usage == "Training"])
     teaching = prepare_teaching(recipe, training)
+    initial = None if recipe.initial_model is None else load_model_info(assets.model_folder(recipe.initial_model))
 
     mean, std = float(training.images.mean() / 255), float(training.images.std() / 255)
 
@@ -120,7 +128,10 @@ def fit(
         model = build_network(recipe.network, n_classes=len(EMOTIONS), side_px=SIDE_PX, mean=mean, std=std)
         if recipe.backbone_weights:
             load_backbone_weights(model, Path(recipe.backbone_weights))
-        return add_ferplus_head(model) if recipe.ferplus_weight else model
+        model = add_ferplus_head(model) if recipe.ferplus_weight else model
+        if initial is not None:
+            load_initial_weights(model, load_network(initial), initial.name)
+        return model
 
     with quiet():  # it seeds every backend that is installed, and imports it for that
         keras.utils.set_random_seed(recipe.seed)
@@ -133,7 +144,8 @@ def fit(
         raise OutputError(f"{out} cannot be made ({problem.strerror}). Give another folder with --out.") from None
     used_votes = votes if recipe.ferplus_weight else None
     training_votes = None if used_votes is None else used_votes[dataset.usage == "Training"]
-    identity = run_identity(recipe, training, validation, training_votes, teaching.hashes)
+    hashes = [*teaching.hashes, *([] if initial is None else [initial.weights_sha256])]
+    identity = run_identity(recipe, training, validation, training_votes, hashes)
     history: list[EpochRecord] = []
     best: dict[str, np.ndarray] = {}
     if resume and (out / CHECKPOINT).is_file():

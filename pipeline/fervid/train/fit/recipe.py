@@ -21,6 +21,7 @@ class AugmentSettings(BaseModel):
 
     angle_degrees: float = Field(default=10.0, ge=0, le=180)
     scale: float = Field(default=0.12, ge=0, lt=1)
+    zoom_out: float = Field(default=0.0, ge=0, lt=1, description="how much further than `scale` a face may shrink")
     shift_px: float = Field(default=3.0, ge=0)
     contrast: float = Field(default=0.3, ge=0, lt=1)
     brightness: float = Field(default=0.15, ge=0, lt=1)
@@ -60,6 +61,7 @@ class Recipe(BaseModel):
 
     network: str
     backbone_weights: str | None = Field(default=None, description="weights for a transfer network")
+    initial_model: str | None = Field(default=None, description="start from a model of the same network and heads")
     epochs: int = Field(gt=0)
     batch_size: int = Field(default=128, gt=1)
     peak_learning_rate: float = Field(default=0.05, gt=0)
