@@ -150,7 +150,7 @@ def scored_again(clip: Clip, classifier: Classifier, info: ModelInfo, margin: fl
     found = {
         "logits": classifier.predict(crops),
         "quality": crop_quality(crops, faces["boxes"]),
-        "looks": measure_looks(crops),
+        "looks": measure_looks(crops, faces["looks"][:, 2:]),
     }
     observations = clip.observations
     for name, values in found.items():

@@ -141,7 +141,8 @@ def wandering_faces(frames: pd.DataFrame, labels: list[str], number: int, random
     faces = frames[["video_id", "frame", "pts", "time_s"]].assign(track_id=track, det_score=0.9)
     for i, side in enumerate("xywh"):
         faces[side] = place[:, i] + (60.0 if side in "wh" else 20.0 + 100 * number)
-    looks = {"quality": random.uniform(0.5, 1, n), "sharpness": 0.8, "light": 0.5, "tilt_degrees": 0.0}
+    looks = {"quality": random.uniform(0.5, 1, n), "sharpness": 0.8, "light": 0.5}
+    looks |= {"roll_degrees": 0.0, "yaw_degrees": 0.0, "pitch_degrees": 0.0}
     faces = faces.assign(**looks)
     for i, label in enumerate(labels):
         faces[f"p_{label}"] = faces[f"s_{label}"] = scores[:, i]

@@ -27,7 +27,8 @@ def face(seconds: float, track: int, angry: float, **other: Any) -> dict[str, An
     scores = dict.fromkeys(LABELS, 0.0) | {"angry": angry, "happy": rest, "neutral": rest}
     named = {f"{kind}_{label}": value for kind in "ps" for label, value in scores.items()}
     box = {"x": 100.0, "y": 100.0, "w": 80.0, "h": 80.0}
-    looks = {"det_score": 0.9, "quality": 0.9, "sharpness": 0.8, "light": 0.5, "tilt_degrees": 0.0}
+    looks = {"det_score": 0.9, "quality": 0.9, "sharpness": 0.8, "light": 0.5}
+    looks |= {"roll_degrees": 0.0, "yaw_degrees": 0.0, "pitch_degrees": 0.0}
     judged = {"label": "angry", "confidence": angry, "margin": 0.5, "abstain": None}
     return {"time_s": seconds, "track_id": track} | box | looks | named | judged | other
 

@@ -96,3 +96,8 @@ def variable_rate(seconds: float, *, seed: int = 7) -> list[float]:
     gaps = rng.choice([0.02, 0.033, 0.04, 0.08, 0.16], size=int(seconds / 0.02))
     times = np.concatenate([[0.0], np.cumsum(gaps)])
     return [float(t) for t in times[times < seconds]]
+
+
+def without_landmarks(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks float32 (n, 5, 2) and pose float32 (n, 3) of faces whose detector finds none."""
+    return np.full((n, 5, 2), np.nan, np.float32), np.full((n, 3), np.nan, np.float32)

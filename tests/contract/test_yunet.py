@@ -26,7 +26,7 @@ def detector(model_path: Path) -> Detector:
 
 @pytest.mark.parametrize("shape", [(250, 444), (64, 64), (33, 97), (5, 5)])
 def test_a_dark_picture_has_no_faces(detector: Detector, shape: tuple[int, int]) -> None:
-    boxes, confidence = detector.detect(np.full(shape, 30, np.uint8))
+    boxes, confidence, _ = detector.detect(np.full(shape, 30, np.uint8))
     assert boxes.shape == (0, 4)
     assert boxes.dtype == confidence.dtype == np.float32
 
@@ -35,18 +35,19 @@ def test_boxes_are_corners_in_pixels_whatever_the_size_before(detector: Detector
     for height, width, x, y in ((250, 444, 192, 96), (128, 128, 32, 64), (250, 444, 320, 160)):
         picture = np.full((height, width), 30, np.uint8)
         picture[y : y + 32, x : x + 32] = 250
-        boxes, confidence = detector.detect(picture)
+        boxes, confidence, landmarks = detector.detect(picture)
         centre_x, centre_y, half = x + 16, y + 16, FACE_PX / 2
         np.testing.assert_allclose(
             boxes, [[centre_x - half, centre_y - half, centre_x + half, centre_y + half]], atol=0.01
         )
         assert confidence == pytest.approx([1.0], abs=1e-3)
+        assert landmarks.shape == (1, 5, 2)
 
 
 def test_two_squares_are_two_faces(detector: Detector) -> None:
     picture = np.full((256, 448), 30, np.uint8)
     picture[64:96, 64:96] = picture[128:160, 320:352] = 250
-    boxes, _ = detector.detect(picture)
+    boxes, *_ = detector.detect(picture)
     assert sorted(boxes[:, 0].tolist()) == pytest.approx([48, 304], abs=0.01)
 
 

@@ -93,7 +93,11 @@ class Frame(_ShapeRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Detections(_ShapeRepr):
-    """The faces of one frame: boxes float32 (n, 4), confidence float32 (n,) in 0..1. No face is n = 0."""
+    """The faces of one frame: boxes float32 (n, 4), confidence float32 (n,) in 0..1. No face is n = 0.
+
+    `landmarks` float32 (n, 5, 2) are in pixels, `pose` float32 (n, 3) is roll, yaw and pitch in degrees; both are NaN
+    for a detector that finds none.
+    """
 
     frame_index: int
     pts: int
@@ -101,10 +105,14 @@ class Detections(_ShapeRepr):
     is_corrupt: bool
     boxes: np.ndarray
     confidence: np.ndarray
+    landmarks: np.ndarray
+    pose: np.ndarray
 
     def __post_init__(self) -> None:
         _check("boxes", self.boxes, np.float32, (None, 4))
         _check("confidence", self.confidence, np.float32, (len(self.boxes),))
+        _check("landmarks", self.landmarks, np.float32, (len(self.boxes), 5, 2))
+        _check("pose", self.pose, np.float32, (len(self.boxes), 3))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -128,7 +136,7 @@ class FaceCrops(_ShapeRepr):
 class FaceScores(_ShapeRepr):
     """The scored faces of one frame: logits float32 (n, C), quality float32 (n,) in 0..1.
 
-    `looks` float32 (n, 3): sharpness, light, tilt in degrees (NaN where it cannot be told).
+    `looks` float32 (n, 5): sharpness, light, and roll, yaw and pitch in degrees (NaN where they cannot be told).
     """
 
     detections: Detections
@@ -141,4 +149,4 @@ class FaceScores(_ShapeRepr):
         n = len(self.detections.boxes)
         _check("logits", self.logits, np.float32, (n, None))
         _check("quality", self.quality, np.float32, (n,))
-        _check("looks", self.looks, np.float32, (n, 3))
+        _check("looks", self.looks, np.float32, (n, 5))

@@ -267,7 +267,8 @@ class GateSettings(_Section):
     min_sharpness: float = Field(default=0.18, ge=0, le=1, description="0 is blurred, 1 sharp")
     min_light: float = Field(default=0.1, ge=0, le=1, description="mean level of the face; dark ones look angry")
     max_light: float = Field(default=0.95, ge=0, le=1, description="mean level of the face; above it is overexposed")
-    max_tilt_degrees: float = Field(default=25, ge=0, le=90, description="lean of the head towards a shoulder")
+    max_roll_degrees: float = Field(default=25, ge=0, le=90, description="lean of the head towards a shoulder")
+    max_yaw_degrees: float = Field(default=50, ge=0, le=90, description="turn of the head to a side; 90 is a profile")
 
 
 class BatchSettings(_Section):

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
+
+LANDMARKS_SHAPE = 5, 2
+NO_POINTS = ((float("nan"),) * 2,) * 5
 
 SAME_FACE_IOU = 0.3
 """Two boxes of a frame that overlap more are one face; the surer one stays."""
@@ -15,11 +20,17 @@ NESTED_SHARE = 0.6
 """A box whose centre lies in a larger one, and of which more than this share does, is a part of the same face."""
 
 
+Points = tuple[tuple[float, float], ...]
+"""Five landmarks as x and y: the eye on the left of the picture, the other eye, the tip of the nose, and the corners of
+the mouth, left and right."""
+
+
 class Face(NamedTuple):
-    """A box and how sure the detector is of it, 0..1."""
+    """A box, how sure the detector is of it, 0..1, and its landmarks where the detector gives them."""
 
     box: Box
     confidence: float
+    points: Points | None = None
 
 
 def is_same_face(one: Box, other: Box) -> bool:
@@ -42,6 +53,24 @@ def is_part_of(small: Box, large: Box) -> bool:
     width = min(small[2], large[2]) - max(small[0], large[0])
     height = min(small[3], large[3]) - max(small[1], large[1])
     return area <= (large[2] - large[0]) * (large[3] - large[1]) and width * height > NESTED_SHARE * area
+
+
+def faces_of(boxes: np.ndarray, confidence: np.ndarray, landmarks: np.ndarray | None = None) -> list[Face]:
+    """What a detector gives: boxes (n, 4), confidence (n,) and, from some, landmarks (n, 5, 2)."""
+    if not len(boxes):
+        return []
+    points = [None] * len(boxes) if landmarks is None else [tuple(map(tuple, own)) for own in landmarks.tolist()]
+    return [
+        Face(tuple(box), sure, own) for box, sure, own in zip(boxes.tolist(), confidence.tolist(), points, strict=True)
+    ]
+
+
+def face_arrays(faces: list[Face]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes float32 (n, 4), confidence float32 (n,) and landmarks float32 (n, 5, 2), NaN where a face has none."""
+    boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
+    confidence = np.array([face.confidence for face in faces], np.float32)
+    landmarks = [NO_POINTS if face.points is None else face.points for face in faces]
+    return boxes, confidence, np.array(landmarks, np.float32).reshape(-1, *LANDMARKS_SHAPE)
 
 
 def one_box_a_face(faces: list[Face]) -> list[Face]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fervid.base.opencv import cv2
 from fervid.detect.effort import Effort
-from fervid.detect.faces import Box, Face, is_same_face, one_box_a_face
+from fervid.detect.faces import Box, Face, face_arrays, faces_of, is_same_face, one_box_a_face
 from fervid.detect.motion import FACE_STILL_SHARE, Rectangle, ShotWatch, cells_of, changed_cells, tiny
 from fervid.detect.plan import SearchPlan, SearchWork
 
@@ -65,9 +65,10 @@ class NetworkSearch:
         self._scanned_tiny: np.ndarray | None = None
         self._delay = 1.0
 
-    def find(self, picture: np.ndarray, frame: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-        """The faces of the next frame: boxes float32 (n, 4) in `picture`, confidence float32 (n,).
+    def find(self, picture: np.ndarray, frame: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The faces of the next frame: boxes float32 (n, 4) and landmarks (n, 5, 2) in `picture`, confidence (n,).
 
+        They come in the order boxes, confidence, landmarks; landmarks are NaN where the detector gives none.
         `picture` uint8 (H, W) is the `frame` (h, w) shrunk until the smallest wanted face is as small as the detector
         finds; crops of small faces are taken from the frame itself.
         """
@@ -79,8 +80,7 @@ class NetworkSearch:
             found = one_box_a_face(self._scan(picture))
         self._work.still_frames += self._work.pixels == before
         self._work.faces += len(found)
-        boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
-        return boxes, np.array([face.confidence for face in found], np.float32)
+        return face_arrays(found)
 
     def _find_where_needed(self, picture: np.ndarray, frame: np.ndarray, seconds: float) -> list[Face]:
         now = tiny(picture)
@@ -156,15 +156,15 @@ class NetworkSearch:
         self._work.pixels += crop.size
         scale = size * FACES_A_CROP / CROP_PX
         best: Face | None = None
-        for (x0, y0, x1, y1), confidence in self._detect(crop, "lenient"):
-            face = Face((x0 * scale + left, y0 * scale + top, x1 * scale + left, y1 * scale + top), confidence)
+        for (x0, y0, x1, y1), confidence, points in self._detect(crop, "lenient"):
+            own = None if points is None else tuple((x * scale + left, y * scale + top) for x, y in points)
+            face = Face((x0 * scale + left, y0 * scale + top, x1 * scale + left, y1 * scale + top), confidence, own)
             if _follows(face.box, box) and (best is None or confidence > best.confidence):
                 best = face
         return best
 
     def _detect(self, area: np.ndarray, effort: Effort) -> list[Face]:
-        boxes, confidence, *_ = self._detector.detect(area, effort=effort)
-        return [Face(tuple(box), sure) for box, sure in zip(boxes.tolist(), confidence.tolist(), strict=True)]
+        return faces_of(*self._detector.detect(area, effort=effort))
 
     def _remember(self, found: list[Face], scanned: list[Face], now: np.ndarray, seconds: float) -> None:
         """Places for the next frame: the faces of this one, and those lost not long ago.

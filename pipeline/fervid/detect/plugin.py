@@ -11,6 +11,7 @@ import numpy as np
 
 from fervid.base.registry import plugin_code, plugin_fault
 from fervid.detect.effort import Effort
+from fervid.detect.faces import LANDMARKS_SHAPE
 from fervid.errors import ConfigError
 
 KIND = "detector"
@@ -59,4 +60,8 @@ class PluginDetector:
                 f"gave boxes {boxes.shape} and confidence {confidence.shape}, expected finite (n, 4) and (n,)",
                 kind=KIND,
             )
-        return boxes, confidence, *rest
+        if rest and not (rest[0].shape == (n, *LANDMARKS_SHAPE) and np.isfinite(rest[0]).all()):
+            raise plugin_fault(
+                self._entry, f"gave landmarks {rest[0].shape}, expected finite (n, 5, 2) or none", kind=KIND
+            )
+        return boxes, confidence, *rest[:1]

@@ -15,7 +15,7 @@ import numpy as np
 
 from fervid.base.opencv import cv2
 from fervid.detect.effort import Effort
-from fervid.detect.faces import Box, Face, is_same_face, one_box_a_face
+from fervid.detect.faces import Box, Face, face_arrays, faces_of, is_same_face, one_box_a_face
 from fervid.detect.motion import (
     FACE_STILL_SHARE,
     Halves,
@@ -90,8 +90,11 @@ class FaceSearch:
         self._shots = ShotWatch(plan.new_shot_threshold)
         self._shape: tuple[int, int] = (0, 0)
 
-    def find(self, picture: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-        """The faces of the next frame's picture uint8 (H, W): boxes float32 (n, 4), confidence float32 (n,)."""
+    def find(self, picture: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The faces of the next frame's picture uint8 (H, W): boxes float32 (n, 4), confidence float32 (n,).
+
+        And landmarks float32 (n, 5, 2), NaN: what is searched in windows has none.
+        """
         self._work.frames += 1
         if self._plan.full_search_seconds and self._detector.searches_windows:
             found = self._find_where_needed(picture, seconds)
@@ -100,8 +103,7 @@ class FaceSearch:
             self._work.pixels += picture.size
             found = one_box_a_face(self._detect(picture))
         self._work.faces += len(found)
-        boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
-        return boxes, np.array([face.confidence for face in found], np.float32)
+        return face_arrays(found)
 
     def _find_where_needed(self, picture: np.ndarray, seconds: float) -> list[Face]:
         now = tiny(picture)
@@ -198,7 +200,7 @@ class FaceSearch:
         largest = size * reach.size_range * (1 - SIZE_EDGE_SHARE)
         return any(
             x0 < low_x or y0 < low_y or x1 > high_x or y1 > high_y or not smallest <= x1 - x0 <= largest
-            for (x0, y0, x1, y1), _ in faces
+            for (x0, y0, x1, y1), *_ in faces
         )
 
     def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Box]:
@@ -229,14 +231,12 @@ class FaceSearch:
         found = one_box_a_face(self._detect(picture[inside], max_face_px=largest, effort="rough"))
         return [
             ((x0 + left) / across, (y0 + top) / down, (x1 + left) / across, (y1 + top) / down)
-            for (x0, y0, x1, y1), _ in found
+            for (x0, y0, x1, y1), _, _ in found
         ]
 
     def _detect(self, area: np.ndarray, *, max_face_px: float | None = None, effort: Effort = "normal") -> list[Face]:
         boxes, confidence, *_ = self._detector.detect(area, max_face_px=max_face_px, effort=effort)
-        if not len(boxes):
-            return []
-        return [Face(tuple(box), sure) for box, sure in zip(boxes.tolist(), confidence.tolist(), strict=True)]
+        return faces_of(boxes, confidence)
 
     def _region(self, box: Box, margin_share: float = WIDE.margin_share) -> Rectangle:
         left, top, right, bottom = box

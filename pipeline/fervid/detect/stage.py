@@ -9,9 +9,11 @@ import numpy as np
 from fervid.base.opencv import cv2
 from fervid.base.types import Detections, Frame
 from fervid.detect import Detector
+from fervid.detect.faces import face_arrays
 from fervid.detect.motion import shrunk
 from fervid.detect.network_search import NetworkSearch
 from fervid.detect.plan import SearchPlan, SearchWork
+from fervid.detect.pose import head_pose
 from fervid.detect.search import FaceSearch
 
 
@@ -30,8 +32,8 @@ def detect_faces(
 
     The picture is shrunk (never enlarged) until the smallest wanted face, `min_face_px` or `min_face_share` of the
     frame's height, is as small as the detector can find: the cost of a search hardly depends on the source's size.
-    Non-square pixels (`pixel_aspect` = width / height of one) are made square on the way. Boxes are in frame pixels,
-    in order of x, then y; the confidence is the detector's.
+    Non-square pixels (`pixel_aspect` = width / height of one) are made square on the way. Boxes and landmarks are in
+    frame pixels, in order of x, then y; the confidence is the detector's, the pose comes from the landmarks.
     What is known from the frames before decides where to look (`search`), so a segment is searched from its first
     frame on, in order, by one call. A corrupt frame has no faces and leaves that knowledge as it is. `work` is counted
     up as frames pass.
@@ -43,17 +45,19 @@ def detect_faces(
         shrink = min(1.0, detector.smallest_face_px / max(1.0, min_face_px or min_face_share * height))
         size = max(1, round(width * shrink * pixel_aspect)), max(1, round(height * shrink))
         small = _resized(frame.gray, size, is_quick=search.full_search_seconds > 0)
-        boxes, confidence = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        boxes, confidence, landmarks = face_arrays([])
         if not frame.is_corrupt:
             if windows is not None:
-                boxes, confidence = windows.find(small, frame.pts_seconds)
+                boxes, confidence, landmarks = windows.find(small, frame.pts_seconds)
             else:
-                boxes, confidence = network.find(small, frame.gray, frame.pts_seconds)
+                boxes, confidence, landmarks = network.find(small, frame.gray, frame.pts_seconds)
             keep = np.flatnonzero(confidence >= min_confidence)
             keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
-            to_frame = np.array([width / size[0], height / size[1]] * 2, np.float32)
-            boxes, confidence = boxes[keep] * to_frame, confidence[keep]
-        yield frame, Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, boxes, confidence), small
+            boxes, confidence, landmarks = boxes[keep], confidence[keep], landmarks[keep]
+        pose = head_pose(landmarks)  # the searched picture has square pixels
+        to_frame = np.array([width / size[0], height / size[1]], np.float32)
+        faces = boxes * np.tile(to_frame, 2), confidence, landmarks * to_frame, pose
+        yield frame, Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, *faces), small
 
 
 def _resized(gray: np.ndarray, size: tuple[int, int], *, is_quick: bool) -> np.ndarray:

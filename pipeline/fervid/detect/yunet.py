@@ -58,13 +58,17 @@ class YuNetDetector:
         *,
         max_face_px: float | None = None,  # noqa: ARG002 (one pass finds every size)
         effort: Effort = "normal",  # noqa: ARG002
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,): the network's own score."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,), landmarks float32 (n, 5, 2).
+
+        The confidence is the network's own score; its landmarks are in the order that `Detector` asks for.
+        """
         height, width = gray.shape
         self._network.setInputSize((width, height))
         _, found = self._network.detect(self._cv2.cvtColor(gray, self._cv2.COLOR_GRAY2BGR))
         if found is None:
-            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
         boxes = np.asarray(found[:, :4], np.float32).copy()
         boxes[:, 2:] += boxes[:, :2]
-        return boxes, np.clip(found[:, -1], 0, 1).astype(np.float32)
+        landmarks = np.asarray(found[:, 4:14], np.float32).reshape(-1, 5, 2)
+        return boxes, np.clip(found[:, -1], 0, 1).astype(np.float32), landmarks

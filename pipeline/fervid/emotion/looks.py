@@ -25,16 +25,20 @@ GRADIENT_OF_A_SHARP_FACE = 1.05
 _NO_SECOND_MAP = np.empty(0, np.float32)
 
 
-def measure_looks(crops: np.ndarray) -> np.ndarray:
-    """Crops uint8 (n, S, S) -> float32 (n, 3): the LOOKS of each.
+def measure_looks(crops: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Crops uint8 (n, S, S) and their pose float32 (n, 3), NaN where it is not known -> float32 (n, 5): the LOOKS.
 
-    `sharpness` 0..1 compares fine detail with contrast, so that it does not hang on light; `light` 0..1 is the mean
-    level; `tilt_degrees` is how far the head leans (positive: clockwise in the picture), NaN where that cannot be told.
+    `sharpness` 0..1 compares fine detail with contrast, so that it does not depend on light; `light` 0..1 is the mean
+    level; roll, yaw and pitch in degrees are those of the pose. Where it has no roll, the symmetry of the crop tells
+    how far the head leans (positive: clockwise in the image), or NaN where that cannot be told either.
     """
     looks = np.empty((len(crops), len(LOOKS)), np.float32)
+    looks[:, 2:] = pose
     for row, crop in zip(looks, crops, strict=True):
         mean, deviation = (values.item() for values in cv2.meanStdDev(crop))
-        row[:] = _sharpness(crop, deviation), mean / 255, _tilt_degrees(crop) if deviation else np.nan
+        row[:2] = _sharpness(crop, deviation), mean / 255
+        if deviation and np.isnan(row[2]):
+            row[2] = _roll_degrees(crop)
     return looks
 
 
@@ -46,7 +50,7 @@ def _sharpness(crop: np.ndarray, deviation: float) -> float:
     return min(1.0, gradient / deviation / GRADIENT_OF_A_SHARP_FACE)
 
 
-def _tilt_degrees(crop: np.ndarray) -> float:
+def _roll_degrees(crop: np.ndarray) -> float:
     """The angle about which the face is most like its mirror image.
 
     A face turned by an angle and its mirror image are twice that angle apart, so one of the two is turned by twice each

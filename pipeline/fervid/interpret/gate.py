@@ -12,9 +12,9 @@ def gate_reasons(
 ) -> np.ndarray:
     """Why each face should not be used, the first reason that applies, or "": str (n,).
 
-    `quality` (n,), `looks` (n, 3) as `measure_looks` gives them, `boxes` (n, 4). What could not be measured passes.
+    `quality` (n,), `looks` (n, 5) as `measure_looks` gives them, `boxes` (n, 4). What could not be measured passes.
     """
-    sharpness, light, tilt = looks.T
+    sharpness, light, roll, yaw, _ = looks.T
     side = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0)
     return np.select(
         [
@@ -22,9 +22,10 @@ def gate_reasons(
             light < gate.min_light,
             light > gate.max_light,
             sharpness < gate.min_sharpness,
-            np.abs(tilt) > gate.max_tilt_degrees,
+            np.abs(yaw) > gate.max_yaw_degrees,
+            np.abs(roll) > gate.max_roll_degrees,
             quality < min_quality,
         ],
-        ["too_small", "dark", "bright", "blurred", "tilted", "low_quality"],
+        ["too_small", "dark", "bright", "blurred", "turned", "tilted", "low_quality"],
         default="",
     )

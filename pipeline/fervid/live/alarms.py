@@ -14,7 +14,7 @@ from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.machine import Alert
 from fervid.alerts.find.records import NEEDS_REVIEW
 from fervid.alerts.find.scan import names_of
-from fervid.alerts.language.rules import BoundRule, RuleSet, bind
+from fervid.alerts.language.rules import WITHOUT_SIGN, BoundRule, RuleSet, bind
 from fervid.errors import ConfigError
 from fervid.interpret.causal import LiveFace
 from fervid.run.schema import LOOKS
@@ -77,7 +77,8 @@ class LiveRules:
             known[f"relative_{label}"] = known[label]  # a live view knows too little of a face for a baseline
             known[f"raw_{label}"] = [float(face.raw[i]) for face in faces]
         for i, name in enumerate(LOOKS):
-            known[name] = [abs(float(face.looks[i])) for face in faces]  # a lean counts without its sign
+            values = [float(face.looks[i]) for face in faces]
+            known[name] = [abs(value) for value in values] if name in WITHOUT_SIGN else values
         sides = boxes[:, 2:] - boxes[:, :2]
         columns = {"face_px": sides.min(axis=1) if len(sides) else np.zeros(0), "face_share": sides[:, 1] / height}
         columns |= {name: np.array(values, np.float32) for name, values in known.items()}

@@ -52,6 +52,7 @@ SCHEMA = pa.schema(
         ("confidence", pa.list_(pa.float32())),
         ("quality", pa.list_(pa.float32())),
         ("looks", pa.list_(pa.float32())),
+        ("landmarks", pa.list_(pa.float16())),
         ("logits", pa.list_(pa.float32())),
         (THUMBNAIL, pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
     ]
@@ -243,10 +244,18 @@ def _table(rows: list[FaceScores]) -> pa.Table:
         "confidence": [d.confidence for d in found],
         "quality": [scores.quality for scores in rows],
         "looks": [scores.looks.ravel() for scores in rows],
+        "landmarks": [_shares_of_box(d.landmarks, d.boxes) for d in found],
         "logits": [scores.logits.ravel() for scores in rows],
         THUMBNAIL: [scores.thumbnail.tobytes() for scores in rows],
     }
     return pa.table(columns, schema=SCHEMA)
+
+
+def _shares_of_box(landmarks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Landmarks (n, 5, 2) as shares of their boxes (n, 4), float16 (n * 10,): exact to a thousandth of a face."""
+    sides = boxes[:, None, 2:] - boxes[:, None, :2]
+    shares: np.ndarray = ((landmarks - boxes[:, None, :2]) / sides).astype(np.float16)
+    return shares.ravel()
 
 
 def _displayed_pixel_aspect(info: VideoInfo) -> float:
@@ -264,11 +273,14 @@ def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
         pieces = [piece.flatten().to_numpy() for piece in table[name].chunks]
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
+    boxes = flat("boxes").reshape(n, 4)
+    sides = boxes[:, None, 2:] - boxes[:, None, :2]
     return {
         "row": np.repeat(np.arange(table.num_rows), counts),
-        "boxes": flat("boxes").reshape(n, 4),
+        "boxes": boxes,
         "confidence": flat("confidence"),
         "quality": flat("quality"),
         "looks": flat("looks").reshape(n, len(LOOKS)),
+        "landmarks": boxes[:, None, :2] + sides * flat("landmarks").reshape(n, 5, 2),
         "logits": flat("logits").reshape(n, -1) if n else np.zeros((0, 0), np.float32),
     }

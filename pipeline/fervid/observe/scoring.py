@@ -59,7 +59,7 @@ def measured(cut: list[FaceCrops], logits: np.ndarray) -> Iterator[FaceScores]:
     """
     crops = np.concatenate([item.crops for item in cut])
     quality = crop_quality(crops, np.concatenate([item.detections.boxes for item in cut]))
-    looks = measure_looks(crops)
+    looks = measure_looks(crops, np.concatenate([item.detections.pose for item in cut]))
     first = 0
     for item in cut:
         own = slice(first, first + len(item.crops))

@@ -24,6 +24,7 @@ REASONS = {
     "dark": "too dark to tell",
     "bright": "too bright to tell",
     "blurred": "too blurred to tell",
+    "turned": "turned too far to tell",
     "tilted": "tilted too far to tell",
     "low_quality": "too poor to tell",
     "static": "never moves: a picture?",

@@ -9,9 +9,9 @@ import pyarrow as pa
 from fervid.run.manifest import SCHEMA_VERSION as SCHEMA_VERSION
 from fervid.run.usable import UNSURE
 
-LOOKS = ("sharpness", "light", "tilt_degrees")
+LOOKS = ("sharpness", "light", "roll_degrees", "yaw_degrees", "pitch_degrees")
 FRAME_STATUSES = ("analysed", "corrupt")
-ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "tilted", "low_quality", "static", UNSURE)
+ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "turned", "tilted", "low_quality", "static", UNSURE)
 
 
 def frames_schema() -> pa.Schema:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fervid.base.types import Detections, FaceCrops, FaceScores, Frame
+from synthetic import without_landmarks
 
 
 def frame(gray: np.ndarray) -> Frame:
@@ -18,7 +19,7 @@ def frame(gray: np.ndarray) -> Frame:
 
 
 def detections(boxes: np.ndarray, confidence: np.ndarray) -> Detections:
-    return Detections(0, 0, 0.0, False, boxes, confidence)
+    return Detections(0, 0, 0.0, False, boxes, confidence, *without_landmarks(len(boxes)))
 
 
 def found(n: int) -> Detections:
@@ -33,7 +34,7 @@ def crops(n: int, crops: np.ndarray, thumbnail: np.ndarray = THUMBNAIL) -> FaceC
 
 
 def scores(n: int, logits: np.ndarray, quality: np.ndarray) -> FaceScores:
-    return FaceScores(found(n), logits, quality, THUMBNAIL, np.zeros((n, 3), np.float32))
+    return FaceScores(found(n), logits, quality, THUMBNAIL, np.zeros((n, 5), np.float32))
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])

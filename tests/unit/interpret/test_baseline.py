@@ -134,7 +134,8 @@ def tables(*faces: np.ndarray, scope: str) -> Tables:
                 "boxes": [side for box, _ in found for side in box],
                 "confidence": [0.9 for _ in found],
                 "quality": [1.0 for _ in found],
-                "looks": [value for _ in found for value in (0.8, 0.5, 0.0)],
+                "looks": [value for _ in found for value in (0.8, 0.5, 0.0, 0.0, 0.0)],
+                "landmarks": np.full(10 * len(found), np.nan, np.float16),
                 "logits": [float(value) for _, own in found for value in own],
                 "thumbnail": bytes(THUMBNAIL_PX[0] * THUMBNAIL_PX[1]),
             }

@@ -16,13 +16,18 @@ FACE = np.asarray(cv2.resize(face_patch()[15:125, 20:130], (48, 48), interpolati
 
 
 def looks(crop: np.ndarray) -> tuple[float, float, float]:
-    sharpness, light, tilt = measure_looks(crop[None])[0].tolist()
-    return sharpness, light, tilt
+    sharpness, light, roll, *_ = measure_looks(crop[None], np.full((1, 3), np.nan, np.float32))[0].tolist()
+    return sharpness, light, roll
 
 
 def test_no_crops_have_no_looks() -> None:
-    measured = measure_looks(np.zeros((0, 48, 48), np.uint8))
-    assert (measured.shape, measured.dtype) == ((0, 3), np.float32)
+    measured = measure_looks(np.zeros((0, 48, 48), np.uint8), np.zeros((0, 3), np.float32))
+    assert (measured.shape, measured.dtype) == ((0, 5), np.float32)
+
+
+def test_a_pose_that_is_known_is_not_measured_again() -> None:
+    pose = np.array([[-12.0, 40.0, 3.0]], np.float32)
+    np.testing.assert_array_equal(measure_looks(FACE[None], pose)[:, 2:], pose)
 
 
 def test_blur_lowers_sharpness_and_light_does_not() -> None:
@@ -35,9 +40,9 @@ def test_blur_lowers_sharpness_and_light_does_not() -> None:
 
 @pytest.mark.parametrize(("level", "expected"), [(0, 0.0), (51, 0.2), (255, 1.0)])
 def test_a_flat_crop_has_its_level_no_sharpness_and_no_axis(level: int, expected: float) -> None:
-    sharpness, light, tilt = looks(np.full((48, 48), level, np.uint8))
+    sharpness, light, roll = looks(np.full((48, 48), level, np.uint8))
     assert (sharpness, light) == (0, pytest.approx(expected))
-    assert np.isnan(tilt)
+    assert np.isnan(roll)
 
 
 @pytest.mark.parametrize("degrees", [-20, -10, 0, 10, 20])
@@ -50,21 +55,23 @@ def test_a_symmetric_face_turned_by_an_angle_leans_by_it(degrees: float) -> None
 
 
 def test_each_limit_has_its_reason_and_the_first_one_counts() -> None:
-    fine = {"side": 100, "sharpness": 0.6, "light": 0.5, "tilt": 5.0, "quality": 0.9}
+    fine = {"side": 100, "sharpness": 0.6, "light": 0.5, "roll": 5.0, "yaw": 20.0, "quality": 0.9}
     cases = [
         ({}, ""),
         ({"side": 20}, "too_small"),
         ({"light": 0.05}, "dark"),
         ({"light": 0.99}, "bright"),
         ({"sharpness": 0.1}, "blurred"),
-        ({"tilt": -40}, "tilted"),
-        ({"tilt": np.nan}, ""),
+        ({"roll": -40}, "tilted"),
+        ({"roll": np.nan, "yaw": np.nan}, ""),
+        ({"yaw": -70}, "turned"),
+        ({"yaw": 70, "roll": 40}, "turned"),
         ({"quality": 0.1}, "low_quality"),
         ({"side": 20, "light": 0.05, "quality": 0.1}, "too_small"),
     ]
     rows = [fine | change for change, _ in cases]
     boxes = np.array([[10, 10, 10 + row["side"], 200] for row in rows], np.float32)
-    measured = np.array([[row["sharpness"], row["light"], row["tilt"]] for row in rows], np.float32)
+    measured = np.array([[row["sharpness"], row["light"], row["roll"], row["yaw"], 0.0] for row in rows], np.float32)
     quality = np.array([row["quality"] for row in rows], np.float32)
     found = gate_reasons(quality, measured, boxes, GateSettings(), min_quality=0.2)
     assert found.tolist() == [reason for _, reason in cases]

@@ -51,7 +51,8 @@ def observed(
             "boxes": [side for box, _, _ in found for side in box],
             "confidence": [0.9 for _ in found],
             "quality": [quality for _, _, quality in found],
-            "looks": [value for _ in found for value in (0.8, 0.5, 0.0)],
+            "looks": [value for _ in found for value in (0.8, 0.5, 0.0, 0.0, 0.0)],
+            "landmarks": np.full(10 * len(found), np.nan, np.float16),
             "logits": [float(np.log(p)) for _, probabilities, _ in found for p in probabilities],
             "thumbnail": shot.tobytes(),
         }

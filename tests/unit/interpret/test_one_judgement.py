@@ -13,6 +13,7 @@ from fervid.emotion.model import Head, Member, ModelInfo
 from fervid.interpret.causal import LiveFace, LiveTracks
 from fervid.interpret.whole import Tables, interpret
 from fervid.observe.observer import _table
+from synthetic import without_landmarks
 
 LABELS = ("angry", "happy", "neutral")
 WIDE, HIGH = 640, 360
@@ -37,9 +38,15 @@ def seen(times: np.ndarray, *, seed: int, n_people: int = 2, missed: float = 0.1
         ]
         n = len(own)
         found = Detections(
-            i, i, seconds, False, np.array(boxes, np.float32).reshape(-1, 4), rng.uniform(0.3, 1, n).astype(np.float32)
+            i,
+            i,
+            seconds,
+            False,
+            np.array(boxes, np.float32).reshape(-1, 4),
+            rng.uniform(0.3, 1, n).astype(np.float32),
+            *without_landmarks(n),
         )
-        looks = rng.uniform(0.1, 1, (n, 3)).astype(np.float32)
+        looks = (rng.uniform(0.1, 1, (n, 5)) * [1, 1, 30, 60, 10]).astype(np.float32)
         logits = rng.normal(0, 2, (n, 3)).astype(np.float32)
         quality = rng.uniform(0.1, 1, n).astype(np.float32)
         frames.append(FaceScores(found, logits, quality, np.full((18, 32), 128, np.uint8), looks))

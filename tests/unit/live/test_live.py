@@ -26,7 +26,9 @@ from fervid.live.alarms import LiveRules
 from fervid.live.clock import StreamClock
 from fervid.live.slot import NewestSlot
 from fervid.live.source import open_stream
+from fervid.run.schema import LOOKS
 from fervid.track.smoothing import ExponentialSmoother
+from synthetic import without_landmarks
 
 
 @pytest.mark.parametrize(
@@ -149,8 +151,9 @@ def scores(seconds: float, boxes: list[list[float]], logits: list[list[float]]) 
         False,
         np.array(boxes, np.float32).reshape(-1, 4),
         np.ones(n, np.float32),
+        *without_landmarks(n),
     )
-    looks = np.tile(np.array([0.8, 0.5, 0.0], np.float32), (n, 1))
+    looks = np.tile(np.array([0.8, 0.5, 0.0, 0.0, 0.0], np.float32), (n, 1))
     return FaceScores(
         found,
         np.array(logits, np.float32).reshape(-1, len(LABELS)),
@@ -223,7 +226,7 @@ def live_face(seconds_row: dict[str, Any]) -> LiveFace:
     row = seconds_row
     values = np.array([row[f"s_{label}"] for label in RUN_LABELS], np.float32)
     box = np.array([row["x"], row["y"], row["x"] + row["w"], row["y"] + row["h"]], np.float32)
-    looks = np.array([row["sharpness"], row["light"], row["tilt_degrees"]], np.float32)
+    looks = np.array([row[name] for name in LOOKS], np.float32)
     return LiveFace(
         row["track_id"],
         box,

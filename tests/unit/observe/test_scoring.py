@@ -10,6 +10,7 @@ import pytest
 
 from fervid.base.types import Detections, FaceCrops, Frame
 from fervid.observe.scoring import MAX_WAITING_FRAMES, THUMBNAIL_PX, cut_out_faces, score_faces
+from synthetic import without_landmarks
 
 SIDE_PX = 4
 
@@ -27,7 +28,8 @@ class RecordingClassifier:
 
 
 def found(index: int, n: int) -> Detections:
-    return Detections(index, index * 40, index / 25, False, np.zeros((n, 4), np.float32), np.ones(n, np.float32))
+    boxes, scores = np.zeros((n, 4), np.float32), np.ones(n, np.float32)
+    return Detections(index, index * 40, index / 25, False, boxes, scores, *without_landmarks(n))
 
 
 def frames_of(counts: list[int]) -> Iterator[FaceCrops]:
@@ -95,8 +97,8 @@ def test_faces_are_cut_from_the_frame_and_the_thumbnail_from_the_small_picture()
     gray = np.arange(100, dtype=np.uint8).reshape(10, 10)
     frame = Frame(3, 120, Fraction(1, 1000), 0.12, gray, False, True)
     boxes = np.array([(2, 3, 6, 7)], np.float32)
-    detections = Detections(3, 120, 0.12, False, boxes, np.ones(1, np.float32))
-    nothing = Detections(4, 160, 0.16, False, boxes[:0], np.ones(0, np.float32))
+    detections = Detections(3, 120, 0.12, False, boxes, np.ones(1, np.float32), *without_landmarks(1))
+    nothing = Detections(4, 160, 0.16, False, boxes[:0], np.ones(0, np.float32), *without_landmarks(0))
     small = np.full((90, 160), 55, np.uint8)
     one, none = cut_out_faces(
         iter([(frame, detections, small), (frame, nothing, small)]), side_px=4, margin=0.0, box_shape=1.0

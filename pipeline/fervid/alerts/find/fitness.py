@@ -33,6 +33,7 @@ REASONS = {
     "blurred": "blurred",
     "dark": "too dark",
     "bright": "too bright",
+    "turned": "turned away",
     "tilted": "tilted",
     "static": "never moving, as on a poster",
     UNSURE: "between two expressions",

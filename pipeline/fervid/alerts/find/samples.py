@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fervid.alerts.find.finder import Samples
+from fervid.alerts.language.rules import WITHOUT_SIGN
 from fervid.run.handle import Run
+from fervid.run.schema import LOOKS
 from fervid.run.tables import open_table, read_table
 from fervid.run.usable import usable_faces
 
@@ -18,7 +20,7 @@ ROWS_AT_A_TIME = 262_144
 """Bounds memory, whatever the length of the video: about 20 MB for a dozen columns."""
 
 _MADE_UP = {"track_seconds", "track_faces"}
-_STORED = {"margin", "confidence", "quality", "sharpness", "light", "det_score"}
+_STORED = {"margin", "confidence", "quality", "det_score", *LOOKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,6 @@ def _column(name: str, labels: Sequence[str], there: Collection[str]) -> str | N
         return f"p_{name.removeprefix('raw_')}"
     if name.startswith("relative_") and (label := name.removeprefix("relative_")) in labels:
         return f"b_{label}" if f"b_{label}" in there else f"s_{label}"
-    if name == "tilt_degrees":
-        return name
     return name if name in _STORED else None
 
 
@@ -121,7 +121,7 @@ def _samples(
     for name in names:
         if name in stored:
             values = rows[stored[name]].to_numpy()
-            columns[name] = np.abs(values) if name == "tilt_degrees" else values
+            columns[name] = np.abs(values) if name in WITHOUT_SIGN else values
         elif name == "face_px":
             columns[name] = np.minimum(w, h)
         elif name == "face_share":

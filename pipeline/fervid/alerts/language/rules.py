@@ -29,7 +29,9 @@ FACE_NAMES = {
     "quality": "size and contrast together, 0..1",
     "sharpness": "0 (blurred) to 1",
     "light": "mean level of the face, 0 (black) to 1 (white)",
-    "tilt_degrees": "how far the head leans towards a shoulder, without its sign",
+    "roll_degrees": "how far the head leans towards a shoulder, without its sign",
+    "yaw_degrees": "how far the head is turned to a side, roughly, without its sign",
+    "pitch_degrees": "how far the head looks up (below 0: down), roughly",
     "face_px": "the shorter side of the box, in pixels",
     "face_share": "height of the box as a share of the frame's",
     "det_score": "the detector's confidence, 0..1",
@@ -37,6 +39,8 @@ FACE_NAMES = {
     "track_faces": "how often it was seen by then",
 }
 """What an expression may use of a face, beside the model's labels (smoothed), `raw_<label>` and `relative_<label>`."""
+
+WITHOUT_SIGN = ("roll_degrees", "yaw_degrees")
 
 KINDS = ("raw", "relative")
 """Before a label: of the frame alone, or less the usual look of the face where the run measured it."""
