@@ -7,10 +7,25 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from pathlib import Path
 
-from labelled import peer_answers
+CLIPS = """
+import json, sys, tempfile
+from collections import Counter
+from fer.fer import FER
+from fer.classes import Video
 
+detector = FER()
+for path in sys.argv[1:]:
+    with tempfile.TemporaryDirectory() as folder:
+        video = Video(path, outdir=folder)
+        rows = video.analyze(detector, display=False, save_frames=False, save_video=False, annotate_frames=False,
+                             zip_images=False, output="pandas")
+        found = video.get_emotions(video.get_first_face(video.to_pandas(rows))).dropna()
+    leads = Counter(found.idxmax(axis=1))
+    print("ANSWER " + (leads.most_common(1)[0][0] if leads else "none"), flush=True)
+"""
 STILLS = """
 import sys, cv2
 from fer.fer import FER
@@ -24,25 +39,23 @@ for path in sys.argv[1:]:
 
 
 def peer_on_clips(python: Path, paths: list[Path], cache: Path) -> list[str | None]:
-    """The emotion that leads in most frames of each clip."""
-    kept = cache / "fer-clips.json"
-    known: dict[str, str | None] = json.loads(kept.read_text()) if kept.is_file() else {}
-    missing = [path for path in paths if path.name not in known]
-    if missing:
-        found = peer_answers(python, missing)
-        known |= {path.name: answer["share"] for path, answer in zip(missing, found, strict=True)}
-        kept.write_text(json.dumps(known))
-    return [known[path.name] for path in paths]
+    """The emotion that leads in most frames of each clip, by the package's own video analysis."""
+    return _answers(python, CLIPS, paths, cache / "fer-clips.json")
 
 
 def peer_on_stills(python: Path, paths: list[Path], cache: Path) -> list[str | None]:
     """The emotion of the largest face in each photograph."""
-    kept = cache / "fer-stills.json"
+    return _answers(python, STILLS, paths, cache / "fer-stills.json")
+
+
+def _answers(python: Path, program: str, paths: list[Path], kept: Path) -> list[str | None]:
+    """What the program prints for each file, asked for once."""
     known: dict[str, str | None] = json.loads(kept.read_text()) if kept.is_file() else {}
     missing = [path for path in paths if path.name not in known]
     if missing:
-        command = [str(python.absolute()), "-c", STILLS, *(str(path.absolute()) for path in missing)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [str(python.absolute()), "-c", program, *(str(path.absolute()) for path in missing)]
+        with tempfile.TemporaryDirectory() as folder:  # `fer` leaves files in the current one
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         found = [line.removeprefix("ANSWER ") for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
         if done.returncode or len(found) != len(missing):
             raise SystemExit(f"{python} did not finish: {done.stderr[-2000:]}")
