@@ -123,6 +123,12 @@ class _DetectSettings(_Section):
         own = getattr(self, self.detector, None)
         return own.model_dump() if isinstance(own, DetectorOptions) else dict(self.options)
 
+    @property
+    def confirm_score(self) -> float:
+        """The best score that a track needs with the detector in use; 0 for those of other packages."""
+        own = getattr(self, self.detector, None)
+        return own.confirm_score if isinstance(own, DetectorOptions) else 0.0
+
     def results_depend_on(self) -> dict[str, Any]:
         """All of it but the options of detectors that are not in use."""
         own = getattr(self, self.detector, None)
@@ -173,6 +179,12 @@ class _TrackSettings(_Section):
         le=1,
         description="and tracks whose detection scores sum to less than this share of min_faces; "
         "more sightings make up for lower scores",
+    )
+    min_best_score: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="and tracks that never reach this detection score; default: what the detector asks for",
     )
     static_seconds: float = Field(
         default=120.0, ge=0, description="a face that neither moves nor changes for so long is a picture; 0: none is"
