@@ -21,6 +21,7 @@ from fervid.cli.demo import demo
 from fervid.cli.doctor import doctor
 from fervid.cli.evaluate import evaluate
 from fervid.cli.evidence import app as evidence
+from fervid.cli.explain import explain
 from fervid.cli.export import export
 from fervid.cli.genres import app as genres
 from fervid.cli.live import live
@@ -46,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
+    *(analyze, profile, report, serve, annotate, explain, live, demo, data, train, targets, tune, evaluate),
     *(query, compact, export, config, bench, doctor, purge),
 ):
     app.command()(command)

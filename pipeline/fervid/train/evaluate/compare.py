@@ -15,7 +15,7 @@ from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError
 from fervid.stats.metrics import holm_adjusted, mcnemar_p, paired_difference_interval
 from fervid.train.data.fer2013 import FaceDataset
-from fervid.train.evaluate.model import Evaluation, check_measurable, measure_model
+from fervid.train.evaluate.model import Evaluation, check_measurable, measure_model, write_measured
 from fervid.train.evaluate.tta import Tta
 
 
@@ -85,11 +85,9 @@ def compare_models(
     comparison = Comparison(split, tta, measured[0].evaluation.n, evaluations, compare_answers(is_right))
     if out is not None:
         from fervid.train.evaluate.comparison_page import write_comparison
-        from fervid.train.evaluate.evaluation_files import write_evaluation
 
-        faces = dataset.split(split).images if errors else None
         for name, one in zip(names, measured, strict=True):
-            write_evaluation(one.evaluation, one.probabilities, one.truth, one.info, out / name, faces=faces)
+            write_measured(one, dataset, out / name, errors=errors, device=device)
         write_comparison(comparison, out)
     return comparison
 

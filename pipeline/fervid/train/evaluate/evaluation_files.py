@@ -14,7 +14,7 @@ from fervid.charts.figures import draw_confusion, draw_curves, draw_ranking, dra
 from fervid.emotion.model import ModelInfo, read_model_json
 from fervid.errors import OutputError
 from fervid.stats.ranking import precision_recall_curve, roc_curve
-from fervid.train.evaluate.contact_sheet import CAPTION, draw_contact_sheet, most_confident_errors
+from fervid.train.evaluate.contact_sheet import CAPTION, HEAT_CAPTION, ErrorFaces, draw_contact_sheet
 from fervid.train.evaluate.evaluation_page import Picture, make_page
 from fervid.train.evaluate.model import Evaluation
 
@@ -32,23 +32,22 @@ def write_evaluation(
     info: ModelInfo,
     out: Path,
     *,
-    faces: np.ndarray | None = None,
+    errors: ErrorFaces | None = None,
 ) -> None:
     """Write metrics.json, confusion.csv, the pictures and evaluation.html into `out`.
 
-    Probabilities (N, C) after temperature and truth int (N,) are those that `evaluation` was made of. Only with `faces`
-    uint8 (N, S, S) is a picture of the most confident errors drawn. Raises OutputError.
+    Probabilities (N, C) after temperature and truth int (N,) are those that `evaluation` was made of. The most
+    confident errors are drawn only with `errors`, since that shows faces of the data set. Raises OutputError.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / METRICS).write_text(json.dumps(evaluation.to_json(), indent=2) + "\n", encoding="utf-8")
         _write_confusion(evaluation, out / CONFUSION_CSV)
         _draw(evaluation, probabilities, truth, out)
-        if faces is not None:
-            shown = most_confident_errors(probabilities, truth)
-            title = f"{evaluation.model} on {evaluation.split}: the {len(shown)} most confident errors"
-            draw_contact_sheet(faces[shown], probabilities[shown], truth[shown], info.labels, title, out / ERRORS)
-        pictures = _pictures(evaluation, out, with_errors=faces is not None)
+        if errors is not None:
+            title = f"{evaluation.model} on {evaluation.split}: the {len(errors.faces)} most confident errors"
+            draw_contact_sheet(errors, info.labels, title, out / ERRORS)
+        pictures = _pictures(evaluation, out, with_errors=errors is not None)
         curves = _learning_curves(info)
         if curves is not None:
             pictures.append(Picture("Training", "Learning curves of the model", curves))
@@ -106,7 +105,7 @@ def _pictures(evaluation: Evaluation, out: Path, *, with_errors: bool) -> list[P
         (f"{singled}.png", f"The label {singled} over all thresholds", "Precision-recall and ROC curves"),
     ]
     if with_errors:
-        drawn.append((ERRORS, "Most confident errors", f"Faces with label and prediction. {CAPTION}"))
+        drawn.append((ERRORS, "Most confident errors", f"Faces with label and prediction. {HEAT_CAPTION} {CAPTION}"))
     return [Picture(heading, description, (out / name).read_bytes()) for name, heading, description in drawn]
 
 

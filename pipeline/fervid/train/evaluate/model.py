@@ -158,11 +158,28 @@ def evaluate_model(
     """
     measured = measure_model(model_folder, dataset, split, tta=tta, votes=votes, latency=latency, device=device)
     if out is not None:
-        from fervid.train.evaluate.evaluation_files import write_evaluation
-
-        faces = dataset.split(split).images if errors else None
-        write_evaluation(measured.evaluation, measured.probabilities, measured.truth, measured.info, out, faces=faces)
+        write_measured(measured, dataset, out, errors=errors, device=device)
     return measured.evaluation
+
+
+def write_measured(
+    measured: Measured, dataset: FaceDataset, out: Path, *, errors: bool = False, device: str = "cpu"
+) -> None:
+    """Write numbers, pictures and a page into `out`, with the most confident errors of `errors`. Raises OutputError."""
+    from fervid.train.evaluate.contact_sheet import explain_errors
+    from fervid.train.evaluate.evaluation_files import write_evaluation
+
+    evaluation, info = measured.evaluation, measured.info
+    shown = None
+    if errors:
+        predict = make_classifier(choose_runner(device), info).predict
+
+        def score(crops: np.ndarray) -> np.ndarray:
+            logits = mean_logits(predict, crops, evaluation.tta)[:, : len(info.labels)]
+            return softmax(logits, evaluation.temperature)
+
+        shown = explain_errors(dataset.split(evaluation.split).images, measured.probabilities, measured.truth, score)
+    write_evaluation(evaluation, measured.probabilities, measured.truth, info, out, errors=shown)
 
 
 def check_measurable(
