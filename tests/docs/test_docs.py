@@ -21,7 +21,7 @@ from fervid.run.handle import open_run
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.runtime.device import RUNNERS
 from fervid.train.fit.recipe import load_recipe, recipe_names
-from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

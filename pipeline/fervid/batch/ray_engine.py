@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.batch.engine import Outcome, Progress, Report, Task
 from fervid.batch.job import Cluster, Method
 from fervid.batch.ray_parcels import Parcels, unpack_report

@@ -21,7 +21,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fervid.base.log import start_logging
-from fervid.batch.engine import Beat, Reading, Report, Task, run_step
+from fervid.batch.context import Beat, Context, Reading
+from fervid.batch.engine import Report, Task, run_step
 
 STALLED_EXIT_CODE = 1
 """faulthandler ends the process with this code; nothing else here does."""
@@ -98,13 +99,14 @@ def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNI
     sys.meta_path.insert(0, _NoPandas())
     sending = threading.Lock()
     watchdog = Watchdog(connection.send, sending)
+    context = Context(watchdog)
     while True:
         try:
             task: Task = connection.recv()
         except (EOFError, OSError):
             os._exit(0)
         watchdog.begin(task.stall_seconds)
-        report = run_step(task, watchdog, memory_mib=memory_mib)
+        report = run_step(task, context, memory_mib=memory_mib)
         with sending:
             watchdog.end()
             _send(connection, report)
@@ -158,7 +160,13 @@ def _cap_memory(memory_mib: int) -> None:
 
 def preload() -> None:
     """Import what every task needs, once for all workers. What is missing is said by the first task that needs it."""
-    modules: tuple[str, ...] = ("fervid.analysis", "fervid.emotion.litert", "fervid.detect.haar", "ctypes", "resource")
+    modules = (
+        "fervid.batch.whole",
+        "fervid.emotion.litert",
+        "fervid.detect.haar",
+        "ctypes",
+        "resource",
+    )
     from importlib import import_module
 
     for name in modules:

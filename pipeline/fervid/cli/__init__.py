@@ -10,7 +10,8 @@ import traceback
 import typer
 
 from fervid.base.interrupt import command_of
-from fervid.base.log import one_line, start_logging
+from fervid.base.log import start_logging
+from fervid.base.printable import one_line
 from fervid.cli.alerts import app as alerts
 from fervid.cli.analyze import analyze
 from fervid.cli.annotate import annotate
@@ -64,7 +65,7 @@ GENERAL_OPTIONS = ("--debug", "-v", "--verbose")
 
 def _print_version(value: bool) -> None:
     if value:
-        from fervid import __version__
+        from fervid.base.version import __version__
 
         print(f"fervid {__version__}")
         raise typer.Exit

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fervid import __version__
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
+from fervid.base.version import __version__
 from fervid.config.describe import Setting, describe_sections
 from fervid.config.load import SourcedSettings
 from fervid.config.settings import REPLACED_BY

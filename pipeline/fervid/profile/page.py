@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.profile.genre import INSUFFICIENT, REFERENCE, TagScore
 from fervid.profile.profile import Profile
 

@@ -15,7 +15,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from fervid import __version__
+from fervid.base.version import __version__
 
 _MODULES = "alerts carrier columns dom listview main paint player recording runview timeline".split()
 STATIC = ("app.css", *(f"{name}.js" for name in _MODULES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -87,6 +88,17 @@ def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """
     truth = np.eye(probabilities.shape[1])[labels]
     return float(((probabilities - truth) ** 2).sum() / max(len(labels), 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The rows whose largest probability lies in `low` to `high`: mean confidence and accuracy, None for no rows."""
+
+    low: float
+    high: float
+    confidence: float | None
+    accuracy: float | None
+    count: int
 
 
 def reliability_bins(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.networks.network import build_network, count_mmacs
 from fervid.errors import ConfigError, OutputError

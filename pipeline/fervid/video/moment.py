@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fervid.base.types import Frame
 from fervid.errors import VideoUnreadable
+from fervid.video.ledger import Ledger
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 
 WINDOW_SECONDS = 1e-3

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.agreement import NO_EMOTION, find_votes, majority_codes
 from fervid.train.data.fer2013 import EMOTIONS
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS
+from fervid.train.data.ferplus import FILE_NAME, NOT_EMOTIONS
 
 DATASET = draw_dataset(n_training=14, n_public=7, n_private=7)
 COLUMNS = (*FERPLUS_EMOTIONS, *NOT_EMOTIONS)

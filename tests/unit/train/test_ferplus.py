@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset, write_folders
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.fer2013 import FaceDataset, load_fer2013
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, NOT_EMOTIONS, load_votes, vote_targets
+from fervid.train.data.ferplus import NOT_EMOTIONS, load_votes, vote_targets
 
 DATASET = draw_dataset(n_training=14, n_public=7, n_private=7)
 HEADER = ",".join(["Usage", "Image name", *FERPLUS_EMOTIONS, *NOT_EMOTIONS])

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, FILE_NAME, load_votes
+from fervid.train.data.ferplus import FILE_NAME, load_votes
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.fer2013 import FaceDataset
 
-FERPLUS_EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 NOT_EMOTIONS = ("unknown", "NF")
 FILE_NAME = "fer2013new.csv"
 

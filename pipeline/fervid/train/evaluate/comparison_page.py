@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.train.evaluate.compare import Comparison, Pair
 from fervid.train.evaluate.evaluation_files import PAGE

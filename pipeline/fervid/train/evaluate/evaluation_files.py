@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fervid.charts.figures import draw_confusion, draw_curves, draw_ranking, draw_reliability
 from fervid.emotion.model import ModelInfo, read_model_json
 from fervid.errors import OutputError
 from fervid.stats.ranking import precision_recall_curve, roc_curve
+from fervid.train.charts import draw_confusion, draw_curves, draw_ranking, draw_reliability
 from fervid.train.evaluate.contact_sheet import CAPTION, HEAT_CAPTION, ErrorFaces, draw_contact_sheet
 from fervid.train.evaluate.evaluation_page import Picture, make_page
 from fervid.train.evaluate.model import Evaluation

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.train.evaluate.latency import Latency
 from fervid.train.evaluate.measure import HeadScores, Share
 from fervid.train.evaluate.model import CrossLabels, Evaluation, SingledOut

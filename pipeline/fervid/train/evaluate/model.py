@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.emotion import make_classifier
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import (
@@ -29,7 +29,7 @@ from fervid.emotion.model import (
 )
 from fervid.errors import ConfigError, ModelError, OutputError
 from fervid.runtime.device import RUNNERS, choose_runner
-from fervid.stats.metrics import reliability_bins
+from fervid.stats.metrics import ReliabilityBin, reliability_bins
 from fervid.stats.ranking import (
     OperatingPoint,
     area_under_roc,
@@ -59,17 +59,6 @@ SINGLED_OUT = "angry"
 
 TARGET_SHARE = 0.8
 PRIVATE_TEST = "PrivateTest"
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """The rows whose largest probability lies in `low` to `high`: mean confidence and accuracy, None for no rows."""
-
-    low: float
-    high: float
-    confidence: float | None
-    accuracy: float | None
-    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid import __version__
-from fervid.charts.figures import draw_curves
+from fervid.base.version import __version__
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import (
@@ -39,6 +38,7 @@ from fervid.errors import ModelError, OutputError
 from fervid.runtime.backend import load_tensorflow, quiet
 from fervid.storage.files import file_sha256
 from fervid.storage.publish import write_whole
+from fervid.train.charts import draw_curves
 from fervid.train.data.agreement import FERPLUS_LABELS
 from fervid.train.data.fer2013 import EMOTIONS, OFFICIAL_COUNTS, SIDE_PX, FaceDataset
 from fervid.train.evaluate.card import write_card

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fervid.charts.figures import BEST_COLOUR, DPI, TRAIN_COLOUR, VALIDATION_COLOUR, make_figure
+from fervid.charts.figures import DPI, make_figure
 from fervid.errors import OutputError
 from fervid.storage.publish import write_whole
+from fervid.train.charts import BEST_COLOUR, TRAIN_COLOUR, VALIDATION_COLOUR
 from fervid.train.tune.search import Search, TrialResult
 from fervid.train.tune.space import Range, SearchSpace, Value, apply_values, recipe_as_toml
 
