@@ -171,7 +171,7 @@ def test_the_command_writes_errors_latency_and_views_when_asked(
     assert stored["ferplus"]["model"]["n"] == 34
     page = read_page(out)
     assert "Most confident errors" in page.headings
-    assert "Time a face" in page.headings
+    assert "Time per face" in page.headings
     assert (out / "errors.png").read_bytes() in page.pictures
     assert "do not publish it" in page.text
 

@@ -70,6 +70,6 @@ def test_votes_of_other_rows_are_left_out_unless_they_were_asked_for(
 ) -> None:
     path = write_votes(tmp_path / FILE_NAME, DATASET.usage.tolist()[:-1])
     assert find_votes(None, tmp_path, DATASET) is None
-    assert "FER+ votes are left out" in caplog.text
+    assert "FER+ votes are ignored" in caplog.text
     with pytest.raises(DatasetError, match="votes join row by row"):
         find_votes(path, tmp_path, DATASET)

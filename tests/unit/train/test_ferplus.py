@@ -42,7 +42,7 @@ def test_votes_join_folders_by_the_row_in_the_file_name(tmp_path: Path) -> None:
 
 def test_votes_are_not_joined_where_nothing_tells_the_row(tmp_path: Path) -> None:
     unknown = FaceDataset(DATASET.images, DATASET.labels, DATASET.usage, "folders")
-    with pytest.raises(DatasetError, match="file names of folders do not tell the row of each face"):
+    with pytest.raises(DatasetError, match="file names of folders do not give the row number of each face"):
         load_votes(write_votes(tmp_path / "votes.csv"), unknown)
 
 

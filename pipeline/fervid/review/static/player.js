@@ -8,7 +8,7 @@ const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
 const END_MARGIN_SECONDS = 0.02;
 
 export class Player {
-  /** `media`: `{file, plays, clips: {url, seconds}}`, each part null when there is none. */
+  /** `media`: `{file, plays, clips: {url, seconds}}`, each part null when there are none. */
   constructor(recording, media, { onTime }) {
     this.recording = recording;
     this.media = media;

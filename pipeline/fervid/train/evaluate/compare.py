@@ -1,4 +1,4 @@
-"""Two or more models on the same faces: which one is better, and whether the faces are enough to say so."""
+"""Compares two or more models on the same faces, with a test of significance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fervid.train.evaluate.tta import Tta
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two models on the same faces. `difference` is the accuracy of `second` less that of `first`, with its interval.
+    """Two models on the same faces. `difference` is the accuracy of `second` minus that of `first`, with its interval.
 
     `p` is that of McNemar's exact test, two-sided; `p_holm` is the same adjusted for all pairs of the comparison.
     """
@@ -93,7 +93,7 @@ def compare_models(
 
 
 def compare_answers(is_right: dict[str, np.ndarray]) -> tuple[Pair, ...]:
-    """Every pair of models, given by name which faces bool (N,) each has right; the same N faces in the same order."""
+    """Every pair of models, from the correct faces bool (N,) of each; the same N faces in the same order."""
     named = list(combinations(is_right, 2))
     counts = [_counts(is_right[first], is_right[second]) for first, second in named]
     p_values = [mcnemar_p(first_alone, second_alone) for _, first_alone, second_alone, _ in counts]
@@ -111,7 +111,7 @@ def compare_answers(is_right: dict[str, np.ndarray]) -> tuple[Pair, ...]:
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:
-    """The folders' own names; those that come again get a number."""
+    """The folder names; repeated ones get a number."""
     names: list[str] = []
     for folder in folders:
         plain = folder.resolve().name
@@ -124,7 +124,7 @@ def names_of(folders: Sequence[Path]) -> list[str]:
 
 
 def _counts(first: np.ndarray, second: np.ndarray) -> tuple[int, int, int, int]:
-    """Faces that both, only the first, only the second, and neither have right."""
+    """Faces that both, only the first, only the second, and neither classify correctly."""
     return (
         int((first & second).sum()),
         int((first & ~second).sum()),

@@ -1,4 +1,4 @@
-"""The most confident errors of a model as one picture. It shows faces of the data set: drawn only when asked for."""
+"""Draws the most confident errors of a model as one image. It shows faces of the data set: only made on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAT_CAPTION = (
     "speak for it, and raises it at blue ones."
 )
 CAPTION = (
-    "This picture holds images of the data set, which show real people and were published for research: keep it with "
+    "This figure contains images of the data set, which show real people and were published for research: keep it with "
     "the data and do not publish it."
 )
 
