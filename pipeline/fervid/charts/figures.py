@@ -8,7 +8,7 @@ DPI = 130
 
 
 def make_figure(width_inches: float, height_inches: float) -> Any:
-    """An empty `matplotlib` figure that is drawn by Agg, with its parts laid out so that none overlap."""
+    """An empty `matplotlib` figure drawn by Agg, with a layout without overlaps."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
