@@ -156,3 +156,20 @@ def test_links_of_the_documents_lead_somewhere() -> None:
     for document in PAGES:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_every_decision_has_an_id_and_a_date_and_is_named_where_it_takes_effect() -> None:
+    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^### ([A-Z]{3}-\d+): .+\n\n(\d{4}-\d\d-\d\d)\. Chose ", page, re.MULTILINE)
+    ids = [one for one, _ in entries]
+    assert len(ids) == len(set(ids)) == page.count("\n### ")
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("pipeline", "configs", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".js", ".toml")
+    ]
+    sources.append((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    notes = " ".join(" ".join(re.findall(r"(?:#|//) Decisions? ([^.]+)\.$", text, re.MULTILINE)) for text in sources)
+    named = set(re.findall(r"[A-Z]{3}-\d+", notes))
+    assert named == set(ids)

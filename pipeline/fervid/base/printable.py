@@ -16,6 +16,7 @@ def printable(path: Place | str) -> str:
     return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
 
 
+# Decision STO-7.
 def one_line(text: object) -> str:
     """The text of a path, an error or a message on one line: whatever is not printable becomes an escape."""
     return "".join(char if char.isprintable() else _escaped(char) for char in printable(str(text)))

@@ -3,6 +3,8 @@
 One small file each, `OUT/failed/<run folder>.json`. It counts for the same content, settings and version of fervid.
 """
 
+# Decision BAT-6.
+
 from __future__ import annotations
 
 import json

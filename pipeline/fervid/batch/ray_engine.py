@@ -58,6 +58,7 @@ class _Running:
     reference: Any = None
 
 
+# Decision CLU-1.
 class RayEngine:
     """As many tasks on the nodes of a Ray cluster as it has processors, and a few that wait there."""
 

@@ -33,6 +33,7 @@ PR_SET_PDEATHSIG = 1
 MIB = 1 << 20
 
 
+# Decision BAT-3.
 class Watchdog(Beat):
     """Ends this process when a task makes no progress; tells `send` of progress once a second.
 
@@ -158,6 +159,7 @@ def _cap_memory(memory_mib: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
+# Decision BAT-2.
 def preload() -> None:
     """Import what every task needs, once for all workers. What is missing is said by the first task that needs it."""
     modules = (

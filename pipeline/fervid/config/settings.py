@@ -314,6 +314,7 @@ class Settings(_Section):
     gate: GateSettings = GateSettings()
     batch: BatchSettings = BatchSettings()
 
+    # Decision STO-1.
     def hash(self, *, model_sha256: str, sections: tuple[str, ...] = ()) -> str:
         """A short hash of the settings that affect results (in `sections`, or in all) and of the model.
 

@@ -49,6 +49,7 @@ class CenterFaceOptions(DetectorOptions):
         return super().results_depend_on() | {"weights_sha256": WEIGHTS_SHA256}
 
 
+# Decision DET-1.
 class CenterFaceDetector:
     """Faces of any pose and their landmarks, by a small convolutional network. Not for two threads at once."""
 

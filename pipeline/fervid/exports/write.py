@@ -18,6 +18,7 @@ EXPORTS = "exports"
 KIND = "format"
 
 
+# Decision QUE-2.
 def export_runs(
     folders: Sequence[Path], forms: Iterable[str], *, table: str = "faces", out: Path | None = None
 ) -> list[Path]:

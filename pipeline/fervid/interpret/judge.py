@@ -84,6 +84,7 @@ def smoother_of(settings: Settings) -> Smoother:
     return make_smoother(settings.smooth.smoother, half_life_seconds=settings.smooth.half_life_seconds)
 
 
+# Decision INT-1.
 def judge(
     quality: np.ndarray,
     looks: np.ndarray,

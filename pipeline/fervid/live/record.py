@@ -179,6 +179,7 @@ def finish_left_over(out: Path, method: Method) -> list[Run]:
     return finished
 
 
+# Decision LIV-2.
 def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     """Write tables and manifest of a recording from the stretches that it published.
 

@@ -72,6 +72,7 @@ class Evidence(_Section):
     min_face_share: float = Field(ge=0, le=1)
 
 
+# Decision PRO-3.
 class Genres(_Section):
     """A set of tags. `learned` has the cross-validation results of a fitted set, by tag; empty for a hand-made one."""
 

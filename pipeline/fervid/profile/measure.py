@@ -112,6 +112,7 @@ def measure_profile(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any])
     )
 
 
+# Decision PRO-1.
 def integrate(edges: np.ndarray, spells: Spells, values: np.ndarray) -> np.ndarray:
     """The integral over each bin between `edges` (B + 1,) of values (F,) or (F, K), each constant during its interval.
 

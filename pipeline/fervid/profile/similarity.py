@@ -52,6 +52,7 @@ class Match:
         return "; ".join(words for words in (close and f"close: {close}", apart and f"apart: {apart}") if words)
 
 
+# Decision PRO-2.
 def profile_vector(profile: Profile) -> Vector:
     """The parts of a profile as vectors of length 1.
 

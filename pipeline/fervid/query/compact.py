@@ -32,6 +32,7 @@ class Compacted:
     rows: dict[str, int]
 
 
+# Decision STO-6.
 def compact_runs(sources: Sources, out: Path) -> Compacted:
     """Write frames, faces, tracks, timeline, alerts and videos of all runs, one Parquet file each, into `out`.
 

@@ -101,6 +101,7 @@ def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
     return allowed
 
 
+# Decision QUE-1.
 def _lock(db: Any, paths: list[str]) -> None:
     """From here on only `paths` can be opened, nothing can be loaded, and this cannot be undone."""
     patterns = [_literal(path) for path in paths]

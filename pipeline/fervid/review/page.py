@@ -81,6 +81,7 @@ def single_file(title: str, data: Mapping[str, Any], runs: Iterable[tuple[str, M
     return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
 
 
+# Decision REV-1.
 def bundle(entry: str) -> str:
     """A module and all that it imports as one script, each after those that it needs."""
     ordered: list[str] = []

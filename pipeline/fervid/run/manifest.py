@@ -129,6 +129,7 @@ def manifest_content(folder: Place) -> dict[str, Any]:
     return content
 
 
+# Decision BAT-7.
 def done_before(folder: Place, video_id: str, method: MadeBy, *, wanted: Iterable[str] = ()) -> dict[str, Any] | None:
     """The manifest of a run folder that holds this video's complete result by this method, with the `wanted` files."""
     try:

@@ -25,6 +25,7 @@ class _Seen:
     best: float = 0.0
 
 
+# Decisions TRK-1, TRK-2.
 class Confirmation:
     """Tells from which sighting on a track is believed. Once believed, a track stays so."""
 

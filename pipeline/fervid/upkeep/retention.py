@@ -81,6 +81,7 @@ def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
     return items
 
 
+# Decision STO-3.
 def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False) -> list[Item]:
     """Remove what is older; returns all that was found old, the held among it. A dry run removes and writes nothing.
 

@@ -189,6 +189,7 @@ export class Player {
     new ResizeObserver(() => this.drawOverlay()).observe(this.stage);
   }
 
+  // Decision REV-5.
   /**
    * Where the browser's clock stands when the run's clock is at zero. A file may begin late; browsers that keep its own
    * times then state a length that includes the start.

@@ -28,6 +28,7 @@ class Cleaned:
     relabelled: int
 
 
+# Decision TRA-10.
 def clean_training(dataset: FaceDataset, votes: np.ndarray | None = None) -> Cleaned:
     """Drop the Training rows without a face (according to the FER+ `votes` (N, 10)) and all but one of equal images.
 

@@ -58,6 +58,7 @@ SINGLED_OUT = "angry"
 """The label that matters most in footage review; measured on its own over all thresholds."""
 
 TARGET_SHARE = 0.8
+# Decision TRA-9.
 PRIVATE_TEST = "PrivateTest"
 
 

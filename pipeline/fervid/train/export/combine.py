@@ -20,6 +20,7 @@ from fervid.train.data.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
 from fervid.train.export.folder import draft_info, export_model
 
 
+# Decision TRA-8.
 def combine_models(
     folders: Sequence[Path], dataset: FaceDataset, out: Path, name: str, *, votes: np.ndarray | None = None
 ) -> ModelInfo:

@@ -95,6 +95,7 @@ def load_teachers(names: Sequence[str]) -> tuple[tuple[ModelInfo, ...], tuple[An
     return infos, tuple(KerasClassifier(info).network for info in infos)
 
 
+# Decision TRA-5.
 def draw_fixed_views(n: int, augment: AugmentSettings, seed: int, view: int) -> dict[str, np.ndarray]:
     """Parameters of one view of each of n images. Without noise, which only the student gets, drawn each time."""
     quiet = augment.model_copy(update={"noise_share": 0.0})

@@ -82,6 +82,7 @@ class Fitted:
     heads: tuple[str, ...] = (FER2013,)
 
 
+# Decision TRA-1.
 def fit(
     dataset: FaceDataset,
     recipe: Recipe,

@@ -88,6 +88,7 @@ def take_batch(data: dict[str, Any], rows: Any, views: dict[str, Any]) -> Batch:
     return Batch(faces, labels, shares, votes, weights)
 
 
+# Decision TRA-2.
 def batch_losses(outputs: Any, batch: Batch, data: dict[str, Any], recipe: Recipe, taught: Any = None) -> Losses:
     """Losses of a network's `outputs` (n, C) or (n, C + V) on a batch.
 

@@ -20,6 +20,7 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 INFERENCE_BATCH = 256
 
 
+# Decisions TRA-3, TRA-4.
 class Stepper(ABC):
     """A network in training: its variables, its optimiser, and an exponential moving average (EMA) of its state.
 

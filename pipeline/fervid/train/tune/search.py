@@ -86,6 +86,7 @@ class Search:
         return max((trial for trial in self.trials if not trial.is_pruned), key=lambda trial: trial.accuracy)
 
 
+# Decision TRA-11.
 def tune(
     dataset: FaceDataset,
     space: SearchSpace,
