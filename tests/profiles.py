@@ -30,6 +30,11 @@ def manifest(
         "start_time_s": 0.0,
         "status": status,
         "settings_hash": "0123",
+        "runner": "litert",
+        "ledger": {},
+        "warnings": [],
+        "finished_utc": "",
+        "outputs": {},
         "model": {"name": "made-up", "weights_sha256": "", "labels": list(LABELS)},
         "settings": {
             "video": {"start_seconds": 0.0, "end_seconds": None, "max_pixels": 10_000},

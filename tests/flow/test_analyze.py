@@ -209,9 +209,10 @@ def test_a_finished_run_is_returned_unless_overwrite(tmp_path: Path) -> None:
 def test_a_picture_asked_for_later_is_drawn_from_what_is_there(tmp_path: Path) -> None:
     video = write_video(tmp_path / "v.mp4", constant_rate(1), lambda _: square_picture(180))
     first = fervid.analyze(video, out=tmp_path, settings=fake_settings(), device="cpu", plot=False)
+    assert "timeline.png" not in first.summary()["files"]
     second = fervid.analyze(video, out=tmp_path, settings=fake_settings(), device="cpu")
-    assert "timeline.png" not in first.manifest.outputs
-    assert "timeline.png" in second.manifest.outputs
+    assert "timeline.png" in second.summary()["files"]
+    assert "<img" in second._repr_html_()
     assert second.manifest.segments_reused == 1
 
 

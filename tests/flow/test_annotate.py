@@ -18,6 +18,7 @@ from fervid.base.geometry import iou_matrix
 from fervid.detect.centerface import SCORE_THRESHOLD as ANALYSIS_THRESHOLD
 from fervid.errors import InputError, VideoUnreadable
 from fervid.privacy.search import FaceSearch
+from manifests import change_manifest
 from runner import run_fervid
 from synthetic import FACE_PX, face_until, variable_rate, write_video
 
@@ -58,8 +59,7 @@ def test_a_run_whose_video_has_gone_does_not_stop_those_after_it(run: fervid.Run
     gone, whole = tmp_path / "runs" / "a", tmp_path / "runs" / "b"
     for folder in (gone, whole):
         shutil.copytree(run.folder, folder)
-    manifest = gone / "manifest.json"
-    manifest.write_text(manifest.read_text().replace(run.manifest.video_path, str(tmp_path / "gone.mp4")))
+    change_manifest(gone, video_path=str(tmp_path / "gone.mp4"))
     done = run_fervid("annotate", str(tmp_path / "runs"), "--end", "0.5", "--quiet")
     assert done.returncode == 3
     assert "gone.mp4 is not there any more" in done.stderr
@@ -116,8 +116,7 @@ def test_a_run_whose_video_has_gone_and_an_empty_stretch_are_refused(run: fervid
     with pytest.raises(InputError, match="lasts 2.*nothing from 9 to"):
         annotate_run(run, start_seconds=9)
     copy = Path(shutil.copytree(run.folder, tmp_path / "copy"))
-    manifest = json.loads((copy / "manifest.json").read_text())
-    (copy / "manifest.json").write_text(json.dumps(manifest | {"video_path": str(tmp_path / "gone.mp4")}))
+    change_manifest(copy, video_path=str(tmp_path / "gone.mp4"))
     with pytest.raises(VideoUnreadable, match=r"gone.mp4 is not there any more"):
         annotate_run(fervid.open_run(copy))
 

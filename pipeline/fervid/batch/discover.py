@@ -34,6 +34,8 @@ class Handling:
     retry_failed: bool = False
     plot: bool = True
     settle_seconds: float = 0.0
+    verify: bool = False
+    """Whether the files of results that are there are read, and compared by their hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,10 @@ class Discovery:
         folder, method = self._folders.of(path, video_id), self._method_of(path)
         job = VideoJob(path, video_id, folder, method, how.resume and not how.overwrite, how.plot)
         if not how.overwrite:
-            done = done_before(folder, video_id, method, wanted=[PLOT] if how.plot else [])
+            wanted = (PLOT,) if how.plot else ()
+            done = done_before(folder, video_id, method, wanted=wanted, is_read=how.verify)
             if done is not None:
-                summary = summarise(done, folder, was_there=True)
+                summary = summarise(done, folder, was_there=True, others=wanted)
                 self.on_result(Result(path, done["status"], summary, was_there=True))
                 return None
             if not how.retry_failed and (failed := recall(job)) is not None:

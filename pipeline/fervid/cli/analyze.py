@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fervid.base.interrupt import STARTED
-from fervid.base.printable import one_line
+from fervid.__main__ import STARTED
+from fervid.base.log import one_line
 from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
@@ -104,6 +104,9 @@ def analyze(
     settle: Annotated[
         str | None, typer.Option(help="Leave files to the end that were written to in this time, such as 10s.")
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read results that are there, and make again what is damaged.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     plot: Annotated[bool, typer.Option(help="Write timeline.png.")] = True,
     alerts: Annotated[
@@ -167,6 +170,7 @@ def analyze(
             retry_failed=retry_failed,
             plot=plot,
             settle_seconds=parse_time(settle) if settle is not None else 0.0,
+            verify=verify,
         ),
     )
     if dry_run:

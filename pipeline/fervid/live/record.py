@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fervid.analysis import draw_video, read_all, video_record, write_tables
 from fervid.base.types import FaceScores, VideoInfo
 from fervid.batch.job import Method, VideoJob
-from fervid.batch.steps import draw_video, write_tables
 from fervid.errors import InputError, OutputError, OutputInUse
 from fervid.interpret.whole import interpret
 from fervid.live.address import name_of
 from fervid.live.session import LiveSession, Moment
-from fervid.observe.observer import read_observations, read_thumbnails, write_observations
+from fervid.observe.observer import read_thumbnails, write_observations
 from fervid.run.folder import OBSERVATIONS
 from fervid.run.handle import Run, open_run, run_folder_name
-from fervid.run.manifest import RunManifest, video_record, write_json
+from fervid.run.manifest import RunManifest, write_json
 from fervid.run.summary import results_in_numbers
 from fervid.storage.lock import Lock, locked
-from fervid.video.ledger import Ledger
+from fervid.video.reader import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,6 @@ def finish_left_over(out: Path, method: Method) -> list[Run]:
     return finished
 
 
-# Decision LIV-2.
 def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     """Write tables and manifest of a recording from the stretches that it published.
 
@@ -195,12 +194,8 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     pieces = sorted((folder / OBSERVATIONS).glob("*.parquet"))
     if not pieces:
         raise InputError(f"{folder} holds no complete stretch of a recording, so nothing can be finished. Remove it.")
-    tables, ledger = [], Ledger()
-    for piece in pieces:
-        table, part = read_observations(piece)
-        tables.append(table)
-        ledger.add(part)
-    observations = _from_zero(pa.concat_tables(tables))
+    recorded, ledger, hashes = read_all(list(pieces))
+    observations = _from_zero(recorded)
     info = _video_info(notes, observations)
     model, labels = method.model, list(method.model.labels)
     job = VideoJob(Path(notes["source"]), notes["video_id"], folder, method)
@@ -234,7 +229,9 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
         elapsed_seconds=info.duration_seconds,
         stage_seconds={"interpret": perf_counter() - started},
         segments_reused=0,
-        outputs=outputs,
+        outputs={name: file.sha256 for name, file in outputs.items()},
+        output_bytes={name: file.n_bytes for name, file in outputs.items()},
+        observations=hashes,
         results=results_in_numbers(made.timeline, made.faces, made.tracks, labels),
     )
     manifest.write(folder)

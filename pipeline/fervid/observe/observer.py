@@ -6,7 +6,9 @@ published by one atomic rename. They depend on the segment and the settings of t
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
@@ -18,21 +20,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fervid.base.threads import ahead
-from fervid.base.types import LOOKS, Detections, FaceCrops, FaceScores, Frame, Segment, VideoInfo
+from fervid.base.types import Detections, FaceCrops, FaceScores, Frame, Segment, VideoInfo
 from fervid.config import Settings
 from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
-from fervid.emotion import Classifier, make_classifier
+from fervid.emotion import make_classifier
 from fervid.emotion.model import ModelInfo
+from fervid.errors import InputError
+from fervid.observe.digest import RowsDigest
 from fervid.observe.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
 from fervid.observe.stages import WAITING, StageClock
-from fervid.storage.place import Place, open_for_reading
+from fervid.run.schema import LOOKS
+from fervid.storage.place import Place, read_bytes
 from fervid.storage.publish import written_whole
 from fervid.video.fast_scan import scan, why_not_scanned
-from fervid.video.ledger import Ledger
 from fervid.video.probe import PacketPlan
-from fervid.video.reader import read_frames
+from fervid.video.reader import Ledger, read_frames
+
+log = logging.getLogger(__name__)
 
 FRAMES_AHEAD, CROPS_AHEAD = 2, 32
 """A waiting frame holds a whole picture of the decoder, a waiting crop a few kilobytes."""
@@ -41,6 +47,7 @@ ROWS_PER_GROUP = 512
 LEDGER_KEY, OBSERVE_KEY = b"fervid.ledger", b"fervid.observe_key"
 
 THUMBNAIL = "thumbnail"
+ROWS_KEY, THUMBNAILS_KEY = b"fervid.rows_sha256", b"fervid.thumbnails_sha256"
 
 SCHEMA = pa.schema(
     [
@@ -57,6 +64,7 @@ SCHEMA = pa.schema(
         (THUMBNAIL, pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
     ]
 )
+ROWS = [name for name in SCHEMA.names if name != THUMBNAIL]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +97,10 @@ class Observer:
         model: ModelInfo,
         *,
         runner: str,
-        classifier: Classifier | None = None,
         frames_ahead: int = FRAMES_AHEAD,
         crops_ahead: int = CROPS_AHEAD,
     ) -> None:
-        """`classifier` scores in place of one that is made here: one that another process runs.
-
-        `frames_ahead` frames and the crops of `crops_ahead` frames may wait for the next stage; 0: no thread.
+        """`frames_ahead` frames and the crops of `crops_ahead` frames may wait for the next stage; 0: no thread.
 
         Raises ConfigError or ModelError when the detector or the classifier cannot be made.
         """
@@ -109,7 +114,7 @@ class Observer:
         # Made here, so that a wrong setting is said before anything is written.
         self._detector = make_detector(detect.detector, detect.chosen_options)
         self._search_plan = SearchPlan.of(detect)
-        self._classifier = classifier or make_classifier(
+        self._classifier = make_classifier(
             runner, model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip
         )
         self._is_scanned = settings.video.fast_scan and not why_not_scanned(info, plan, settings.video.sampling)
@@ -194,46 +199,86 @@ def write_observations(path: Place, scored: Iterator[FaceScores], ledger: Ledger
     The ledger, complete only when the last frame has passed, goes into a footer of the file.
     """
     n_rows = 0
-    with written_whole(path) as partial, pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
+    rows_digest, thumbnails_digest = RowsDigest(SCHEMA, ROWS), RowsDigest(SCHEMA, [THUMBNAIL])
+    with (
+        written_whole(path) as partial,
+        pq.ParquetWriter(partial, SCHEMA, compression="zstd", write_page_checksum=True) as writer,
+    ):
+
+        def write(rows: list[FaceScores]) -> None:
+            table = _table(rows)
+            rows_digest.add(table)
+            thumbnails_digest.add(table)
+            writer.write_table(table)
+
         rows: list[FaceScores] = []
         for scores in scored:
             rows.append(scores)
             if len(rows) == ROWS_PER_GROUP:
                 n_rows += len(rows)
-                writer.write_table(_table(rows))
+                write(rows)
                 rows = []
         n_rows += len(rows)
-        writer.write_table(_table(rows))
-        writer.add_key_value_metadata(
-            {LEDGER_KEY: json.dumps(asdict(ledger)).encode(), OBSERVE_KEY: observe_key.encode()}
-        )
+        write(rows)
+        about = {LEDGER_KEY: json.dumps(asdict(ledger)).encode(), OBSERVE_KEY: observe_key.encode()}
+        hashes = {ROWS_KEY: rows_digest.hexdigest(*about.values()), THUMBNAILS_KEY: thumbnails_digest.hexdigest()}
+        writer.add_key_value_metadata(about | {key: value.encode() for key, value in hashes.items()})
     return n_rows
 
 
-def read_observations(path: Place) -> tuple[pa.Table, Ledger]:
-    """The rows that `write_observations` stored, without their thumbnails, and the ledger."""
-    with open_for_reading(path) as file:
-        stored = pq.ParquetFile(file)  # noqa: TID251 (observations)
-        rows = stored.read([name for name in SCHEMA.names if name != THUMBNAIL], use_threads=False)
-        return rows, Ledger(**json.loads(stored.metadata.metadata[LEDGER_KEY]))
+def read_observations(path: Place) -> tuple[pa.Table, Ledger, str]:
+    """The rows that `write_observations` stored, without their thumbnails, the ledger, and the file's SHA-256.
+
+    Raises InputError for a file that does not hold what was written.
+    """
+    content = read_bytes(path)
+    rows, about = _checked(path, content, ROWS, ROWS_KEY)
+    return rows, Ledger(**json.loads(about[LEDGER_KEY])), hashlib.sha256(content).hexdigest()
 
 
 def read_thumbnails(paths: Iterable[Place]) -> Iterator[pa.Array]:
-    """The thumbnails of observations, a file at a time: they are most of what those of a long video weigh."""
+    """The thumbnails of observations, a file at a time: they are most of what those of a long video weigh.
+
+    Raises InputError as `read_observations`.
+    """
     for path in paths:
-        with open_for_reading(path) as file:
-            yield from pq.ParquetFile(file).read([THUMBNAIL], use_threads=False)[THUMBNAIL].chunks  # noqa: TID251
+        yield from _checked(path, read_bytes(path), [THUMBNAIL], THUMBNAILS_KEY)[0][THUMBNAIL].chunks
 
 
 def is_observed(path: Place, observe_key: str) -> bool:
-    """Whether `path` holds complete observations made with the same video, settings and model."""
+    """Whether `path` holds observations made with the same video, settings and model, complete and as they were."""
     try:
-        with open_for_reading(path) as file:
-            stored = pq.read_metadata(file)  # noqa: TID251
-    except (FileNotFoundError, pa.ArrowInvalid):
+        content = read_bytes(path)
+        _, about = _checked(path, content, ROWS, ROWS_KEY)
+        _checked(path, content, [THUMBNAIL], THUMBNAILS_KEY)
+    except FileNotFoundError:
         return False
-    is_of_this_version = stored.schema.to_arrow_schema().names == SCHEMA.names
-    return is_of_this_version and (stored.metadata or {}).get(OBSERVE_KEY) == observe_key.encode()
+    except InputError as problem:
+        log.info("observed again: %s", problem)
+        return False
+    return ROWS_KEY in about and about[OBSERVE_KEY] == observe_key.encode()
+
+
+def _checked(path: Place, content: bytes, columns: list[str], key: bytes) -> tuple[pa.Table, dict[bytes, bytes]]:
+    """Columns of observations and what the footer says; files of earlier versions name no hash of them."""
+    try:
+        stored = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)  # noqa: TID251 (observations)
+        rows, about = stored.read(columns, use_threads=False), dict(stored.metadata.metadata or {})
+        digest = RowsDigest(SCHEMA, columns)
+        digest.add(rows)
+        others = (about[LEDGER_KEY], about[OBSERVE_KEY]) if key == ROWS_KEY else ()
+        is_as_written = rows.schema.remove_metadata() == pa.schema([SCHEMA.field(name) for name in columns])
+        is_as_written &= about.get(key, digest.hexdigest(*others).encode()) == digest.hexdigest(*others).encode()
+    except (OSError, ValueError, KeyError, pa.ArrowException) as problem:
+        raise _not_as_written(path, str(problem)) from None
+    if not is_as_written:
+        raise _not_as_written(path, "it holds other values than were written")
+    return rows, about
+
+
+def _not_as_written(path: Place, fault: str) -> InputError:
+    reason = fault.partition("\n")[0]
+    return InputError(f"{path} is damaged ({reason}). Analyse its video again: what is damaged is observed anew.")
 
 
 def _table(rows: list[FaceScores]) -> pa.Table:

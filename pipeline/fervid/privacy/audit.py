@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fervid.errors import OutputError
+from fervid.storage.publish import append_synced
 
 AUDIT_LOG = "evidence-audit.jsonl"
 
 
 def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> None:
-    """Append a line to the log of a run folder, before anything with open faces is written.
+    """Append a line to the log of a run folder, on disk before anything with open faces is written.
 
     Raises OutputError where it cannot be written: then no face may be left open.
     """
@@ -26,11 +27,10 @@ def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> No
         **details,
     }
     try:
-        with (folder / AUDIT_LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        append_synced(folder / AUDIT_LOG, json.dumps(entry, ensure_ascii=False) + "\n")
     except OSError as problem:
         raise OutputError(
-            f"{folder / AUDIT_LOG} cannot be written ({problem.strerror}), so no face is left open. Check permissions."
+            f"{folder / AUDIT_LOG} cannot be written ({problem.strerror}), so no face is left open. Use --blur all."
         ) from None
 
 

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fervid.alerts.find.scan import find_runs, write_text
-from fervid.base.printable import printable
+from fervid.alerts.find.scan import find_runs
 from fervid.charts.palette import label_colours
 from fervid.errors import OutputError
 from fervid.review.cards import failures_below, make_card, make_strip
 from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import single_file
-from fervid.run.derived import note_derived
+from fervid.run.derived import publish_derived
 from fervid.run.handle import Run
+from fervid.run.manifest import printable
 
 REPORT = "report.html"
 LARGEST_FILE_BYTES = 16_000_000
@@ -105,8 +105,7 @@ def _name(run: Run) -> str:
 def _write(path: Path, text: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
+        publish_derived(path.parent, {path.name: text.encode()})
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Give another folder with --out.") from None
-    note_derived(path.parent, [path])
     return path

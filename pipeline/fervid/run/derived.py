@@ -7,15 +7,17 @@ listed, or was changed since, is not fervid's and stays. Knows no form of these 
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fervid.errors import OutputError
 from fervid.run.manifest import MANIFEST
 from fervid.storage.files import file_sha256
-from fervid.storage.place import Place, is_on_disk, read_text, remove_file, remove_if_empty
+from fervid.storage.place import Place, is_on_disk, read_bytes, remove_file, remove_if_empty
+from fervid.storage.publish import append_synced, write_whole
 
 NOTES = "derived.jsonl"
 
@@ -29,21 +31,47 @@ class Outdated:
 
 
 def note_derived(folder: Path, paths: Iterable[Path]) -> None:
-    """Note files just written into a run folder; those outside of it, and other folders, need no note.
+    """Note files that were just written into a run folder; those outside of it, and other folders, need no note.
 
     Raises OutputError when the note cannot be written.
     """
     root = folder.resolve()
     own = [path.resolve() for path in paths if path.resolve().is_relative_to(root)]
-    if not own or not (folder / MANIFEST).is_file():
+    note_hashes(folder, {path.relative_to(root).as_posix(): file_sha256(path) for path in own})
+
+
+def note_hashes(folder: Place, hashes: Mapping[str, str]) -> None:
+    """Note files by their names within a run folder and their SHA-256; before they are written is soonest.
+
+    A note about a file that was never written does no harm, a file without a note would outlive its result.
+    Raises OutputError when the note cannot be written.
+    """
+    if not hashes or not (folder / MANIFEST).is_file():
         return
-    lines = [json.dumps({"file": path.relative_to(root).as_posix(), "sha256": file_sha256(path)}) for path in own]
+    lines = "".join(json.dumps({"file": name, "sha256": sha256}) + "\n" for name, sha256 in hashes.items())
     try:
-        # One write per call: lines of two commands at once do not mix.
-        with (folder / NOTES).open("ab", buffering=0) as notes:
-            notes.write("".join(f"{line}\n" for line in lines).encode())
+        if is_on_disk(folder):
+            append_synced(folder / NOTES, lines)
+        else:
+            write_whole(folder / NOTES, (_text(folder) + lines).encode())
     except OSError as problem:
         raise OutputError(f"{folder / NOTES} cannot be written ({problem.strerror}). Check its permissions.") from None
+
+
+def publish_derived(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Note files of a run folder by the content that they get, then write each in one atomic step; their paths.
+
+    However it ends, no file is there that is not noted. Raises OutputError or OSError.
+    """
+    note_hashes(folder, {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+    for name, content in contents.items():
+        write_whole(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def noted_hashes(folder: Place, name: str) -> set[str]:
+    """The SHA-256 of each content that fervid wrote into a file of a run folder; empty for one that is not noted."""
+    return _notes(folder).get(name, set())
 
 
 def remove_derived(folder: Place) -> Outdated:
@@ -69,21 +97,24 @@ def remove_derived(folder: Place) -> Outdated:
 
 def _notes(folder: Place) -> dict[str, set[str]]:
     """Each noted name with every hash that it was written with; a line cut off by a crash counts for nothing."""
-    try:
-        lines = read_text(folder / NOTES).splitlines()
-    except (FileNotFoundError, UnicodeDecodeError):
-        return {}
     notes: dict[str, set[str]] = {}
-    for line in lines:
+    for line in _text(folder).splitlines():
         try:
             entry = json.loads(line)
             name, sha256 = entry["file"], entry["sha256"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
         # A folder may come from elsewhere: its notes must not reach out of it, nor through a link.
         if isinstance(name, str) and isinstance(sha256, str) and _is_within(folder, name):
             notes.setdefault(name, set()).add(sha256)
     return notes
+
+
+def _text(folder: Place) -> str:
+    try:
+        return read_bytes(folder / NOTES).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _is_within(folder: Place, name: str) -> bool:

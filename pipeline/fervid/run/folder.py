@@ -41,8 +41,8 @@ def prepare(folder: Place, *, keep_observations: bool) -> Outdated:
     try:
         make_folder(folder)
         remove_file(folder / MANIFEST)
-        outdated = remove_derived(folder)
         remove_file(folder / PLOT)
+        outdated = remove_derived(folder)
         if not keep_observations:
             remove_folder(folder / OBSERVATIONS)
         make_folder(folder / OBSERVATIONS)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
+from fervid.run.derived import NOTES, noted_hashes
 from fervid.run.manifest import MANIFEST, RunManifest, manifest_content, read_manifest
 from fervid.run.summary import results_in_numbers, summarise
 from fervid.run.tables import read_table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 PLOT = "timeline.png"
 ID_DIGITS = 8
-MADE_LATER = ("alerts.parquet",)
+MADE_LATER = ("alerts.parquet", PLOT, NOTES)
 """What other commands than `analyze` put beside the tables of a run, and others read."""
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
 """What `run_folder_name` makes."""
@@ -75,7 +76,8 @@ class Run:
             content["results"] = results_in_numbers(
                 self.timeline, self.faces, self.tracks, self.manifest.model["labels"]
             )
-        return summarise(content, self.folder, was_there=self.was_there)
+        plot = (PLOT,) if (self.folder / PLOT).is_file() else ()
+        return summarise(content, self.folder, was_there=self.was_there, others=plot)
 
     def _plot(self) -> bytes | None:
         """The plot of this run; None where none was drawn, or where another run has replaced it."""
@@ -83,7 +85,8 @@ class Run:
             content = (self.folder / PLOT).read_bytes()
         except OSError:
             return None
-        return content if hashlib.sha256(content).hexdigest() == self.manifest.outputs.get(PLOT) else None
+        known = {self.manifest.outputs.get(PLOT), *noted_hashes(self.folder, PLOT)}  # earlier versions: the manifest
+        return content if hashlib.sha256(content).hexdigest() in known else None
 
     def _table(self, name: str) -> pa.Table:
         return read_table(self.folder, self.manifest.settings_hash, name)

@@ -5,23 +5,31 @@ It is written last; its presence means that the run is complete.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from fervid.base.types import VideoInfo
 from fervid.errors import InputError, OutputInUse
-from fervid.storage.place import Place, is_on_disk, names_in, read_text
+from fervid.run.shape import KNOWN, fault_of
+from fervid.storage.files import file_sha256
+from fervid.storage.place import Place, is_on_disk, read_text, sizes_in
 from fervid.storage.publish import write_new, write_whole
-from fervid.video.ledger import Ledger
+
+if TYPE_CHECKING:
+    from fervid.batch.job import Method
+    from fervid.video.reader import Ledger
 
 SCHEMA_VERSION = 1
 """Of the files of a run. A later version reads earlier ones."""
 
-MANIFEST = "manifest.json"
+MANIFEST, SEAL = "manifest.json", "sha256"
+OF_EARLIER_VERSIONS = KNOWN - {"output_bytes", "observations"}
+"""What a manifest without a hash of its own may hold."""
 LIBRARIES = (
     "fervid",
     "numpy",
@@ -61,52 +69,59 @@ class RunManifest:
     segments_reused: int
     outputs: dict[str, str]
     """File name to SHA-256."""
+    output_bytes: dict[str, int] = field(default_factory=dict)
+    """File name to size, by which a file that was torn is known without reading it."""
+    observations: dict[str, str] = field(default_factory=dict)
+    """File name to SHA-256 of what the tables were made of; it may have been deleted since."""
     results: dict[str, Any] = field(default_factory=dict)
     """What the tables come to; see `summary.results_in_numbers`."""
     schema_version: int = SCHEMA_VERSION
     versions: dict[str, str] = field(default_factory=lambda: library_versions())
 
     def write(self, folder: Place) -> None:
-        """Write `manifest.json` in one atomic step. The ledger must balance: an imbalance is a bug."""
+        """Write `manifest.json` in one atomic step, once. The ledger must balance: an imbalance is a bug."""
         assert self.ledger.balance(), f"the frame ledger does not balance: {self.ledger}"
+        sealed = seal(asdict(self))
         if is_on_disk(folder):
-            write_json(folder / MANIFEST, asdict(self))
-        elif not write_new(folder / MANIFEST, _as_json(asdict(self))):
+            write_json(folder / MANIFEST, sealed)
+        elif not write_new(folder / MANIFEST, json_bytes(sealed)):
             # A task that was given up for lost may have come to its end: by the same method it has the same result.
             stored = manifest_content(folder)
             if (stored["video_id"], stored["settings_hash"]) != (self.video_id, self.settings_hash):
                 raise OutputInUse(f"{folder} was written by another run meanwhile. Give another folder with --out.")
 
 
-class MadeBy(Protocol):
-    """By what a result was made: two of the same video, settings and runner are the same."""
-
-    @property
-    def settings_hash(self) -> str:
-        """Of the settings and of what else decides a result."""
-        ...
-
-    @property
-    def runner(self) -> str:
-        """What ran the network."""
-        ...
-
-
 def write_json(path: Place, content: dict[str, Any]) -> None:
     """Write a JSON file in one atomic step."""
-    write_whole(path, _as_json(content))
+    write_whole(path, json_bytes(content))
 
 
-def _as_json(content: dict[str, Any]) -> bytes:
+def json_bytes(content: dict[str, Any]) -> bytes:
+    """JSON as files of a run hold it."""
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def seal(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a manifest with a hash of its own, by which a changed character of it is noticed."""
+    return {name: value for name, value in content.items() if name != SEAL} | {SEAL: _own_hash(content)}
+
+
+def _own_hash(content: dict[str, Any]) -> str:
+    plain = {name: value for name, value in content.items() if name != SEAL}
+    return hashlib.sha256(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_manifest(folder: Place) -> RunManifest:
     """The manifest of a run folder. Raises InputError when there is none, or one of a later version."""
+    from fervid.video.reader import Ledger
+
     content = manifest_content(folder)
-    content["ledger"] = Ledger(**content["ledger"])
+    content["ledger"] = Ledger(**{name: content["ledger"].get(name, 0) for name in Ledger.__slots__})
     content["warnings"] = tuple(content["warnings"])
-    return RunManifest(**content)
+    try:
+        return RunManifest(**{name: value for name, value in content.items() if name in RunManifest.__slots__})
+    except TypeError as problem:
+        raise _damaged(folder, str(problem)) from None
 
 
 def manifest_content(folder: Place) -> dict[str, Any]:
@@ -117,35 +132,70 @@ def manifest_content(folder: Place) -> dict[str, Any]:
         raise InputError(
             f"{folder} holds no {MANIFEST}, so it is no complete run. Run `fervid analyze` first."
         ) from None
-    except (OSError, ValueError) as problem:
-        raise InputError(f"{folder / MANIFEST} cannot be read ({problem}). Run `fervid analyze --overwrite`.") from None
+    except (OSError, ValueError, RecursionError) as problem:
+        raise _damaged(folder, f"it cannot be read: {problem}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{folder / MANIFEST} holds no manifest. Run `fervid analyze --overwrite`.")
+        raise _damaged(folder, "it is no JSON object")
     if content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
-            f"{folder} has schema version {content.get('schema_version')}, this fervid reads {SCHEMA_VERSION}. "
-            "Use the version of fervid that wrote it."
+            f"{folder} has schema version {str(content.get('schema_version'))[:20]}, this fervid reads "
+            f"{SCHEMA_VERSION}. Use the version of fervid that wrote it."
         )
-    return content
+    if fault := fault_of(content) or _seal_fault(content):
+        raise _damaged(folder, fault)
+    return {"results": {}} | content
 
 
-# Decision BAT-7.
-def done_before(folder: Place, video_id: str, method: MadeBy, *, wanted: Iterable[str] = ()) -> dict[str, Any] | None:
-    """The manifest of a run folder that holds this video's complete result by this method, with the `wanted` files."""
+def _seal_fault(content: dict[str, Any]) -> str:
+    """What is wrong with the hash of a manifest; one of an earlier version has none, and nothing that came with it."""
+    try:
+        found = _own_hash(content)
+    except ValueError as problem:  # a lone surrogate, which no name of a file comes to
+        return str(problem)
+    if SEAL in content:
+        return "" if content[SEAL] == found else "its content does not fit its own hash"
+    later = sorted(set(content) - OF_EARLIER_VERSIONS)
+    return f"it holds {later[0]!r} and no hash of its own" if later else ""
+
+
+def _damaged(folder: Place, fault: str) -> InputError:
+    return InputError(
+        f"{folder / MANIFEST} is damaged or was changed ({fault}). Run `fervid analyze --overwrite` on its video."
+    )
+
+
+def done_before(
+    folder: Place, video_id: str, method: Method, *, wanted: Iterable[str] = (), is_read: bool = False
+) -> dict[str, Any] | None:
+    """The manifest of a run folder that holds this video's complete result by this method, with the `wanted` files.
+
+    A file of another size than was written is torn, and the result not complete. With `is_read` every file is read and
+    compared by its hash too.
+    """
     try:
         content = manifest_content(folder)
     except InputError:
         return None
     asked = video_id, method.settings_hash, method.runner
-    same = tuple(content.get(key) for key in ("video_id", "settings_hash", "runner")) == asked
-    whole = same and {*content["outputs"], *wanted} <= set(names_in(folder))
-    return content if whole else None
+    if tuple(content.get(key) for key in ("video_id", "settings_hash", "runner")) != asked:
+        return None
+    found = sizes_in(folder)
+    if not all(found.get(name) for name in wanted) or misfits(content, found):
+        return None
+    if is_read and any(file_sha256(folder / name) != sha256 for name, sha256 in content["outputs"].items()):
+        return None
+    return content
 
 
-def video_record(info: VideoInfo) -> dict[str, object]:
-    """What a manifest says of a video."""
-    record = {key: value for key, value in asdict(info).items() if key != "path"}
-    return record | {"time_base": str(info.time_base), "sample_aspect_ratio": str(info.sample_aspect_ratio)}
+def misfits(content: dict[str, Any], found: Mapping[str, int]) -> list[str]:
+    """Files that a manifest lists which are missing, empty, or of another size than was written (where it is noted)."""
+    sizes: dict[str, int] = content.get("output_bytes") or {}
+    return [name for name in content["outputs"] if not found.get(name) or found[name] != sizes.get(name, found[name])]
+
+
+def printable(path: Place | str) -> str:
+    """A path, or a text with paths in it, as text that every encoder takes: bytes that are not UTF-8 become escapes."""
+    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
 
 
 def library_versions() -> dict[str, str]:

@@ -46,9 +46,9 @@ def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, la
 
 
 def summarise(
-    manifest: dict[str, Any], folder: Place, *, was_there: bool, to_come: tuple[str, ...] = ()
+    manifest: dict[str, Any], folder: Place, *, was_there: bool, others: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The content of a manifest as a summary for people and programs. `to_come` are files that will follow."""
+    """The content of a manifest as a summary for people and programs. `others` are files that it does not list."""
     ledger, duration = manifest["ledger"], manifest["video"]["duration_seconds"]
     analysed = analysed_seconds(duration, manifest.get("settings", {}).get("video", {}))
     return {
@@ -66,7 +66,7 @@ def summarise(
         "was_there": was_there,
         "warnings": list(manifest["warnings"]),
         "folder": str(folder),
-        "files": sorted({*manifest["outputs"], *to_come, "manifest.json"}),
+        "files": sorted({*manifest["outputs"], *others, "manifest.json"}),
     }
 
 

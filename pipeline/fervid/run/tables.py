@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
+from fervid.run.intact import check_file
 from fervid.storage.place import Place, is_on_disk, open_for_reading
 
 if TYPE_CHECKING:
@@ -23,21 +24,23 @@ SETTINGS_HASH = b"fervid.settings_hash"
 def open_table(folder: Place, settings_hash: str, name: str) -> pq.ParquetFile:
     """A table of the run in `folder`, opened; `settings_hash` is that of the run's manifest.
 
-    Raises InputError for a table of other settings, or one that cannot be read. One that does not name its settings,
-    as before there were any in footers, is taken as it is.
+    Raises InputError for a table of other settings, one that cannot be read, or one that was changed or damaged since
+    it was written. One that does not name its settings, as before there were any in footers, is taken as it is.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / f"{name}.parquet"
     try:
-        file = pq.ParquetFile(path if is_on_disk(path) else open_for_reading(path))
+        file = pq.ParquetFile(path if is_on_disk(path) else open_for_reading(path), page_checksum_verification=True)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist. Analyse its video again.") from None
-    except (OSError, pa.ArrowInvalid) as problem:
+    except (OSError, pa.ArrowException, ValueError) as problem:
         raise InputError(f"{path} cannot be read ({problem}). Analyse its video again.") from None
     found = (file.metadata.metadata or {}).get(SETTINGS_HASH)
-    check_settings(path, None if found is None else found.decode(), settings_hash)
+    check_settings(path, None if found is None else found.decode(errors="replace"), settings_hash)
+    if is_on_disk(folder):
+        check_file(folder, path.name)
     return file
 
 
@@ -63,7 +66,7 @@ def read_table(
             return file.read(wanted, use_threads=False)
         read = wanted if wanted is None or "time_s" in wanted else [*wanted, "time_s"]
         table = file.read_row_groups(_groups_between(file, *between), read, use_threads=False)
-    except (OSError, pa.ArrowInvalid) as problem:
+    except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
         raise InputError(f"{folder / name}.parquet cannot be read ({problem}). Analyse its video again.") from None
     times = table["time_s"]
     table = table.filter(pc.and_(pc.greater_equal(times, between[0]), pc.less_equal(times, between[1])))
@@ -75,7 +78,6 @@ def check_table(folder: Place, settings_hash: str, name: str) -> None:
     open_table(folder, settings_hash, name).close()
 
 
-# Decision STO-4.
 def check_settings(path: Place, found: str | None, settings_hash: str) -> None:
     """Raises InputError when a file that was made of a run names other settings than those of the run."""
     if found is not None and found != settings_hash:

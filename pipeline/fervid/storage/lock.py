@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from fervid.errors import OutputError, OutputInUse
 from fervid.storage.place import Place, is_on_disk
+
+WAIT_SECONDS, RETRY_SECONDS = 10.0, 0.02
+"""How long a short work waits for another one in the same place."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -24,7 +28,6 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-# Decision STO-2.
 class Lock:
     """Keeps other runs out of `place` until released. The file beside it, `.<name>.lock`, names the owner's process.
 
@@ -100,3 +103,15 @@ def locked(place: Place) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def wait_for_lock(place: Path) -> Lock:
+    """The lock of a place on disk, waited for while another process writes there. Raises OutputInUse or OutputError."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return Lock(place)
+        except OutputInUse:
+            if time.monotonic() > deadline:
+                raise OutputInUse(f"{place} is being written by another process. Try again.") from None
+            time.sleep(RETRY_SECONDS)

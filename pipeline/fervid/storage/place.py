@@ -3,8 +3,6 @@
 The libraries of object stores are imported only when a name asks for one.
 """
 
-# Decision STO-5.
-
 from __future__ import annotations
 
 import os
@@ -83,9 +81,12 @@ def open_for_reading(place: Place, *, is_all_wanted: bool = True, n_bytes: int |
 
 def read_text(place: Place) -> str:
     """The text of a small file, which is UTF-8. Raises OSError or UnicodeDecodeError."""
-    if is_on_disk(place):
-        return place.read_text(encoding="utf-8")
-    return bytes(place.fs.cat_file(place.path)).decode()
+    return read_bytes(place).decode()
+
+
+def read_bytes(place: Place) -> bytes:
+    """The content of a small file. Raises OSError."""
+    return place.read_bytes() if is_on_disk(place) else bytes(place.fs.cat_file(place.path))
 
 
 def make_folder(place: Place) -> None:
@@ -127,3 +128,18 @@ def names_in(folder: Place) -> list[str]:
         return sorted(entry.rstrip("/").rsplit("/", 1)[-1] for entry in folder.fs.ls(folder.path, detail=False))
     except FileNotFoundError:
         return []
+
+
+def sizes_in(folder: Place) -> dict[str, int]:
+    """The files in a folder with their sizes in bytes; none where there is no such folder."""
+    if is_on_disk(folder):
+        try:
+            with os.scandir(folder) as entries:
+                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        except OSError:
+            return {}
+    try:
+        found = folder.fs.ls(folder.path, detail=True)
+    except FileNotFoundError:
+        return {}
+    return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"] or 0) for entry in found if entry["type"] == "file"}

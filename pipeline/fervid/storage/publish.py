@@ -36,9 +36,9 @@ def written_whole(target: Place) -> Iterator[Path]:
         partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
         try:
             yield partial
-            _sync(partial)
+            sync(partial)
             os.replace(partial, target)
-            _sync(target.parent)
+            sync(target.parent)
         except BaseException:
             with suppress(OSError):
                 partial.unlink()
@@ -59,12 +59,27 @@ def write_whole(target: Place, content: bytes) -> None:
         target.fs.pipe_file(target.path, content)
 
 
-def write_private(target: Path, content: bytes) -> None:
-    """Write `content` to a file on disk that its owner alone may read (mode 0600), in one step. Raises OSError."""
-    with written_whole(target) as partial:
-        partial.touch(mode=0o600)
-        partial.chmod(0o600)  # before anything is in it, also where one was left by a process that was killed
-        partial.write_bytes(content)
+def append_synced(path: Path, text: str) -> None:
+    """Add lines to a log on disk, which only its owner can read; they are on the disk when this returns.
+
+    One write per call: lines of two processes at once do not mix. Raises OSError, also for a link, which could lead out
+    of the folder.
+    """
+    is_new = not path.exists()
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        n_bytes = os.fstat(descriptor).st_size
+        os.lseek(descriptor, max(0, n_bytes - 1), os.SEEK_SET)
+        is_cut_off = n_bytes > 0 and os.read(descriptor, 1) != b"\n"
+        content = ("\n" * is_cut_off + text).encode()  # what a crash cut off must not spoil the next line
+        if os.write(descriptor, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if is_new:
+        sync(path.parent)
 
 
 def write_new(target: UPath, content: bytes) -> bool:
@@ -98,7 +113,7 @@ def write_over(target: UPath, content: bytes, known: dict[str, Any]) -> bool:
     return write_new(target, content)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Have a file's content or a folder's entries written to the disk.
 
     Windows cannot open a folder, and some network file systems refuse to sync one: there the rename alone must do.

@@ -27,6 +27,7 @@ from fervid.run.folder import HOLD, OBSERVATIONS
 from fervid.run.handle import RUN_NAME
 from fervid.run.manifest import MANIFEST, write_json
 from fervid.storage.lock import Lock
+from fervid.storage.publish import append_synced
 
 PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
 
@@ -55,7 +56,7 @@ def parse_age(text: str) -> float:
     """Seconds from `30d`, `12h`, `2w`, `90m` or `45s`. Raises ConfigError."""
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhdw])\s*", text)
     if match is None:
-        raise ConfigError(f"age {text!r} is not valid. Write a number with s, m, h, d or w, as in 30d.")
+        raise ConfigError(f"age {text!r} is not understood. Write a number with s, m, h, d or w, as in 30d.")
     return int(match[1]) * float(SECONDS_OF[match[2]])
 
 
@@ -81,7 +82,6 @@ def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
     return items
 
 
-# Decision STO-3.
 def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False) -> list[Item]:
     """Remove what is older; returns all that was found old, the held among it. A dry run removes and writes nothing.
 
@@ -210,11 +210,8 @@ def _remove(out: Path, item: Item, older_than_seconds: float) -> Item:
 def _note(out: Path, action: str, name: str, **details: Any) -> None:
     """Append to the log of an output folder. Raises OutputError; then nothing must be removed."""
     entry = {"utc": _utc_now(), "user": _user(), "action": action, "what": name, **details}
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     try:
-        descriptor = os.open(out / PURGE_LOG, flags, 0o644)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as log:
-            log.write(json.dumps(entry) + "\n")
+        append_synced(out / PURGE_LOG, json.dumps(entry) + "\n")
     except OSError as problem:
         raise OutputError(
             f"{out / PURGE_LOG} cannot be written ({problem.strerror}), so nothing more is removed. Make it writable."

@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from fervid.errors import OutputError, VideoUnreadable
+from fervid.storage.publish import sync
 from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.probe import open_video
@@ -126,7 +127,9 @@ def write_clip(
                     sound.copy()
         if n == 0:
             raise OutputError(f"{target.name}: no picture of {start_seconds:.1f} to {end_seconds:.1f} s could be read.")
+        sync(partial)
         os.replace(partial, target)
+        sync(target.parent)
     except (av.FFmpegError, OSError) as problem:
         raise OutputError(
             f"{target} cannot be written ({getattr(problem, 'strerror', None) or problem}). Give another folder."

@@ -93,12 +93,24 @@ def test_what_is_no_verdict_is_refused(
     assert not (tmp_path / "reviews.parquet").exists()
 
 
-def test_a_table_of_another_kind_is_refused_and_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["empty", "other", "bit"])
+def test_a_damaged_table_is_put_aside_and_in_nobodys_way(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     found = found_in(tmp_path)
-    (tmp_path / "reviews.parquet").write_bytes(b"something else")
-    with pytest.raises(InputError, match="is no table of verdicts"):
-        write_verdict(tmp_path, found.records[0].alert_id, "true")
-    assert (tmp_path / "reviews.parquet").read_bytes() == b"something else"
+    first, second = (record.alert_id for record in found.records)
+    write_verdict(tmp_path, first, "true", "x" * 500)
+    path = tmp_path / "reviews.parquet"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"fervid.rows_sha256") + 30] ^= 1
+    path.write_bytes({"empty": b"", "other": b"something else", "bit": bytes(content)}[damage])
+    damaged = path.read_bytes()
+    assert read_verdicts(tmp_path) == []
+    assert "the next verdict puts it aside" in caplog.text
+    write_verdict(tmp_path, second, "false")
+    assert [review.alert_id for review in read_history(tmp_path)] == [second]
+    assert "it was put aside as reviews.damaged-" in caplog.text
+    assert [one.read_bytes() for one in tmp_path.glob("reviews.damaged-*.parquet")] == [damaged]
 
 
 def test_verdicts_survive_new_rules_and_go_with_the_alert_that_overlaps(tmp_path: Path) -> None:

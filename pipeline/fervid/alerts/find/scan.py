@@ -27,9 +27,9 @@ from fervid.alerts.find.samples import (
 from fervid.alerts.language.expression import names_in
 from fervid.alerts.language.rules import BoundRule, RuleSet, bind
 from fervid.errors import InputError, OutputError
-from fervid.run.derived import note_derived
+from fervid.run.derived import publish_derived
 from fervid.run.handle import Run, open_run
-from fervid.run.io import write_table
+from fervid.run.io import table_bytes
 from fervid.run.manifest import MANIFEST
 from fervid.run.usable import usable_faces
 from fervid.storage.publish import write_whole
@@ -156,15 +156,15 @@ def write_alerts(found: RunAlerts) -> list[Path]:
         "settings_hash": found.run.manifest.settings_hash,
         "rules_sha256": found.rules.sha256,
     }
+    contents = {
+        ALERTS_TABLE: table_bytes(alerts_table(found.records), metadata),
+        ALERTS_JSON: (json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n").encode(),
+        ALERTS_CSV: alerts_csv(found.records).encode(),
+    }
     try:
-        write_table(folder / ALERTS_TABLE, alerts_table(found.records), metadata)
-        write_text(folder / ALERTS_JSON, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
-        write_text(folder / ALERTS_CSV, alerts_csv(found.records))
+        return publish_derived(folder, contents)
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
-    written = [folder / name for name in (ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV)]
-    note_derived(folder, written)
-    return written
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,13 +11,13 @@ from datetime import date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
+from fervid import __version__
 from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord, clock
-from fervid.alerts.find.scan import RunAlerts, write_text
+from fervid.alerts.find.scan import RunAlerts
 from fervid.alerts.review.report_pictures import pictures
 from fervid.alerts.review.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
-from fervid.base.version import __version__
 from fervid.errors import OutputError
-from fervid.run.derived import note_derived
+from fervid.run.derived import publish_derived
 
 REPORT = "alerts.html"
 HOURS = 24
@@ -62,10 +62,9 @@ def write_report(found: Sequence[RunAlerts], folder: Path) -> Path:
     """Write `alerts.html` into a folder in one atomic step and return its path."""
     page = folder / REPORT
     try:
-        write_text(page, make_report(found, folder))
+        publish_derived(folder, {REPORT: make_report(found, folder).encode()})
     except OSError as problem:
         raise OutputError(f"{page} cannot be written ({problem.strerror}). Check its folder.") from None
-    note_derived(folder, [page])
     return page
 
 

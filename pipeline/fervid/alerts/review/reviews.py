@@ -12,8 +12,11 @@ was right.
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
-import time
+import logging
+import os
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,22 +28,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fervid.alerts.find.records import AlertRecord
-from fervid.errors import InputError, OutputError, OutputInUse
+from fervid.errors import InputError, OutputError
 from fervid.run.handle import Run
 from fervid.run.io import write_table
 from fervid.run.manifest import MANIFEST, manifest_content
 from fervid.run.tables import read_table
 from fervid.stats.metrics import wilson_interval
-from fervid.storage.lock import Lock
+from fervid.storage.lock import wait_for_lock
+from fervid.storage.publish import sync
+
+log = logging.getLogger(__name__)
 
 Verdict = Literal["true", "false", "unsure"]
 VERDICTS: tuple[Verdict, ...] = ("true", "false", "unsure")
 
 REVIEWS_TABLE, ALERTS_TABLE = "reviews.parquet", "alerts.parquet"
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION, ROWS_SHA256 = "1", "rows_sha256"
 LONGEST_REASON = 1000
-WAIT_SECONDS, RETRY_SECONDS = 10.0, 0.02
-"""How long a verdict waits while another one is written into the same run."""
 SAME_SPAN_SHARE = 0.5
 """A verdict goes with an alert whose rule was changed if they share this much of the shorter of both spans."""
 
@@ -141,17 +145,17 @@ def write_verdict(
     return review
 
 
-# Decision ALE-8.
 def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
     """Add verdicts to a run folder, those left out that stand in it already; returns how many were new."""
-    lock = _wait_for_lock(folder / REVIEWS_TABLE)
+    lock = wait_for_lock(folder / REVIEWS_TABLE)
     try:
-        before = read_history(folder)
+        before = _history_or_set_aside(folder)
         known = set(before)
         new = [review for review in reviews if review not in known]
         if new:
-            table = pa.Table.from_pylist([asdict(review) for review in (*before, *new)], schema=reviews_schema())
-            write_table(folder / REVIEWS_TABLE, table, {"schema_version": SCHEMA_VERSION})
+            rows = [asdict(review) for review in (*before, *new)]
+            about = {"schema_version": SCHEMA_VERSION, ROWS_SHA256: _rows_sha256(rows)}
+            write_table(folder / REVIEWS_TABLE, pa.Table.from_pylist(rows, schema=reviews_schema()), about)
     except OSError as problem:
         raise OutputError(f"{folder / REVIEWS_TABLE} cannot be written ({problem.strerror}).") from None
     finally:
@@ -160,16 +164,53 @@ def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
 
 
 def read_history(folder: Path) -> list[Review]:
-    """Every verdict that was given about alerts of a run, oldest first."""
+    """Every verdict that was given about alerts of a run, oldest first.
+
+    A table that is damaged is in nobody's way: it is reported, and counts as none.
+    """
+    try:
+        return _stored_history(folder)
+    except InputError as problem:
+        log.warning("%s; the next verdict puts it aside", str(problem).rstrip("."))
+        return []
+
+
+def check_history(folder: Path) -> None:
+    """Raises InputError when the verdicts of a run are damaged."""
+    _stored_history(folder)
+
+
+def _history_or_set_aside(folder: Path) -> list[Review]:
+    """The verdicts of a run, whose lock is held; a damaged table gets another name, so that a new one can be begun."""
+    try:
+        return _stored_history(folder)
+    except InputError as problem:
+        aside = folder / f"{Path(REVIEWS_TABLE).stem}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.parquet"
+        os.replace(folder / REVIEWS_TABLE, aside)
+        sync(folder)
+        log.warning("%s; it was put aside as %s", str(problem).rstrip("."), aside.name)
+        return []
+
+
+def _stored_history(folder: Path) -> list[Review]:
     path = folder / REVIEWS_TABLE
     if not path.is_file():
         return []
     try:
-        stored = pq.read_table(path, columns=reviews_schema().names)  # noqa: TID251 (verdicts outlast settings)
-        rows = stored.cast(reviews_schema()).to_pylist()
-    except (pa.ArrowException, OSError) as problem:
-        raise InputError(f"{path} is no table of verdicts ({str(problem).splitlines()[0]}).") from None
+        file = pq.ParquetFile(path, page_checksum_verification=True)  # noqa: TID251 (verdicts outlast settings)
+        rows = file.read(reviews_schema().names, use_threads=False).cast(reviews_schema()).to_pylist()
+        written = (file.metadata.metadata or {}).get(f"fervid.{ROWS_SHA256}".encode())
+    except (pa.ArrowException, OSError, ValueError, KeyError) as problem:
+        raise InputError(f"{path} is no table of verdicts ({str(problem).partition(chr(10))[0]}).") from None
+    if written is not None and written.decode(errors="replace") != _rows_sha256(rows):
+        raise InputError(f"{path} is damaged: it holds other verdicts than were written.")
     return [Review(**row) for row in rows]
+
+
+def _rows_sha256(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A hash of verdicts as they are read back: `peak_score` has four bytes in the table."""
+    plain = [dict(row) | {"peak_score": struct.pack("<f", row["peak_score"] or 0.0).hex()} for row in rows]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def read_verdicts(place: Run | str | Path | Sequence[Run | str | Path]) -> list[Review]:
@@ -292,17 +333,6 @@ def _shared_span(alert: AlertRecord, review: Review) -> float:
     if shared < 0:
         return 0.0
     return shared / shorter if shorter > 0 else 1.0
-
-
-def _wait_for_lock(place: Path) -> Lock:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            return Lock(place)
-        except OutputInUse:
-            if time.monotonic() > deadline:
-                raise OutputInUse(f"{place} is being written by another process. Try again.") from None
-            time.sleep(RETRY_SECONDS)
 
 
 def _account() -> str:
