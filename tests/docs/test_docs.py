@@ -21,33 +21,41 @@ from fervid.run.handle import open_run
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.runtime.device import RUNNERS
 from fervid.train.fit.recipe import load_recipe, recipe_names
-from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 ALERTS = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
-def test_every_command_is_in_the_readme_and_has_help() -> None:
+def test_the_readme_is_a_short_door() -> None:
+    assert len(README.splitlines()) <= 130
+    assert len(README.split()) <= 1100
+
+
+def test_every_command_is_in_the_overview_and_has_help() -> None:
     for command in app.registered_commands:
         assert command.callback is not None
-        assert f"`fervid {command.callback.__name__}" in README
+        assert f"`fervid {command.callback.__name__}" in COMMANDS
         assert command.callback.__doc__
     for group in app.registered_groups:
-        assert f"`fervid {group.name}`" in README
+        assert f"`fervid {group.name}`" in COMMANDS
         for command in group.typer_instance.registered_commands:
             assert command.callback is not None
-            assert f"`{group.name} {command.callback.__name__}`" in README
+            assert f"`{group.name} {command.callback.__name__}`" in COMMANDS
             assert command.callback.__doc__
 
 
 def test_every_preset_and_recipe_is_named_and_loads() -> None:
     for name in preset_names():
-        assert f"`{name}`" in README
+        assert f"`{name}`" in COMMANDS
     for name in recipe_names():
         assert load_recipe(name).network in NETWORKS
-        assert f"`{name}`" in README
+        assert f"`{name}`" in MODELS
 
 
 @pytest.mark.parametrize("schema", [frames_schema(), faces_schema(["x"]), tracks_schema(["x"]), timeline_schema(["x"])])
@@ -82,8 +90,8 @@ def test_every_entry_of_the_ledger_is_described() -> None:
         assert f"`{name}`" in FORMATS, name
 
 
-def test_every_exit_code_of_an_error_is_in_the_readme() -> None:
-    paragraph = README[README.index("Exit codes:") :].split("\n\n")[0]
+def test_every_exit_code_of_an_error_is_in_the_overview() -> None:
+    paragraph = COMMANDS[COMMANDS.index("Exit codes:") :].split("\n\n")[0]
     codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type)}
     for code in codes:
         assert re.search(rf"\b{code}\b", paragraph), code
@@ -96,11 +104,14 @@ def test_every_error_stands_in_the_tree_with_its_code() -> None:
             assert name in errors.__doc__
 
 
-def test_settings_that_the_readme_sets_exist() -> None:
-    for section, key in re.findall(r"--set (\w+)\.(\w+)", README):
-        assert key in Settings.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
-    for section, key in re.findall(r"FERVID_(\w+)__(\w+)=", README):
-        assert key.lower() in Settings.model_fields[section.lower()].annotation.model_fields  # type: ignore[union-attr]
+def test_settings_that_the_pages_set_exist() -> None:
+    for text in (page.read_text(encoding="utf-8") for page in PAGES):
+        for section, key in re.findall(r"(?:--set |\[\")(\w+)\.(\w+)=", text):
+            kind = Settings.model_fields[section].annotation
+            assert key in kind.model_fields or key == "options", (section, key)  # type: ignore[union-attr]
+        for section, key in re.findall(r"FERVID_(\w+)__(\w+)=", text):
+            kind = Settings.model_fields[section.lower()].annotation
+            assert key.lower() in kind.model_fields  # type: ignore[union-attr]
 
 
 def test_the_public_names_are_those_listed() -> None:
@@ -142,6 +153,23 @@ def test_what_a_package_index_shows_links_to_no_file_beside_it() -> None:
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for document in PAGES:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_every_decision_has_an_id_and_a_date_and_is_named_where_it_takes_effect() -> None:
+    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^### ([A-Z]{3}-\d+): .+\n\n(\d{4}-\d\d-\d\d)\. Chose ", page, re.MULTILINE)
+    ids = [one for one, _ in entries]
+    assert len(ids) == len(set(ids)) == page.count("\n### ")
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("pipeline", "configs", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".js", ".toml")
+    ]
+    sources.append((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    notes = " ".join(" ".join(re.findall(r"(?:#|//) Decisions? ([^.]+)\.$", text, re.MULTILINE)) for text in sources)
+    named = set(re.findall(r"[A-Z]{3}-\d+", notes))
+    assert named == set(ids)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
 from fervid.errors import InputError
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid.alerts.find.scan import find_runs
+from fervid.base.printable import printable
 from fervid.charts.palette import label_colours
 from fervid.errors import OutputError
 from fervid.review.cards import failures_below, make_card, make_strip
@@ -21,7 +22,6 @@ from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import single_file
 from fervid.run.derived import publish_derived
 from fervid.run.handle import Run
-from fervid.run.manifest import printable
 
 REPORT = "report.html"
 LARGEST_FILE_BYTES = 16_000_000

@@ -24,6 +24,7 @@ DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest that the format knows; the real dates stand in the contents."""
 
 
+# Decision PRI-3.
 def write_bundle(path: Path, contents: Mapping[str, Path], about: Mapping[str, Any]) -> str:
     """Write files by their names in the archive and a list of their hashes, in one atomic step; returns its digest."""
     try:
