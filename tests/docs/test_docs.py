@@ -14,6 +14,7 @@ from fervid.alerts.find.records import alerts_schema
 from fervid.alerts.language.rules import Rule
 from fervid.alerts.notify.deliver import Command, NotifySettings, Webhook
 from fervid.alerts.review.reviews import reviews_schema
+from fervid.batch.inputs import OPTION_COLUMNS, PATH_COLUMN
 from fervid.cli import app
 from fervid.config import Settings, preset_names
 from fervid.emotion.networks.network import NETWORKS
@@ -29,7 +30,8 @@ COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 ALERTS = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
-FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+FORMATS = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "formats").glob("*.md")))
+ALERT_FILES = (ROOT / "docs" / "formats" / "alerts.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_is_a_short_door() -> None:
@@ -68,7 +70,7 @@ def test_every_column_is_described(schema: object) -> None:
 @pytest.mark.parametrize("schema", [alerts_schema(), reviews_schema()])
 def test_every_column_about_alerts_is_described(schema: object) -> None:
     for name in schema.names:  # type: ignore[attr-defined]
-        assert f"`{name}`" in ALERTS, name
+        assert f"`{name}`" in ALERT_FILES, name
 
 
 def test_every_key_of_rules_and_of_receivers_is_described() -> None:
@@ -173,3 +175,10 @@ def test_every_decision_has_an_id_and_a_date_and_is_named_where_it_takes_effect(
     notes = " ".join(" ".join(re.findall(r"(?:#|//) Decisions? ([^.]+)\.$", text, re.MULTILINE)) for text in sources)
     named = set(re.findall(r"[A-Z]{3}-\d+", notes))
     assert named == set(ids)
+
+
+@pytest.mark.parametrize("page", ["batches.md", "formats/batch.md"])
+def test_every_column_of_a_list_of_videos_is_described(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for name in (PATH_COLUMN, *OPTION_COLUMNS):
+        assert f"`{name}`" in text, name
