@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -182,3 +183,42 @@ def test_every_column_of_a_list_of_videos_is_described(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     for name in (PATH_COLUMN, *OPTION_COLUMNS):
         assert f"`{name}`" in text, name
+
+
+def test_every_room_is_on_the_page_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert named == {folder.parent.name for folder in (ROOT / "pipeline" / "fervid").glob("*/__init__.py")}
+    for module in re.findall(r"`((?:\w+\.)+\w+)`", page):
+        path = ROOT / "pipeline" / "fervid" / Path(*module.removeprefix("fervid.").split("."))
+        known = path.is_dir() or path.with_suffix(".py").is_file() or hasattr(fervid, module.removeprefix("fervid."))
+        assert known or module.endswith((".json", ".parquet", ".py", ".md")), module
+
+
+VALUE = "\0"
+
+
+def _texts_of_the_code() -> str:
+    """Every text in the source, one a line, with `VALUE` for each value that is put in."""
+    texts = []
+    for path in sorted((ROOT / "pipeline").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else VALUE for part in node.values)
+                texts.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value.replace("%s", VALUE))
+    return "\n".join(text.replace("\n", " ") for text in texts)
+
+
+def test_every_message_on_the_page_of_troubles_is_one_that_fervid_prints() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `([^`]* [^`]*…[^`]*)` \|", page, re.MULTILINE)
+    assert len(messages) > 25
+    code = _texts_of_the_code()
+    missing = [
+        message
+        for message in messages
+        if not re.search(r"[^\n]*?".join(re.escape(part.strip()) for part in message.split("…") if part.strip()), code)
+    ]
+    assert missing == []
