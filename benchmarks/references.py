@@ -9,8 +9,6 @@ and the result of benchmarks/validation_generator.py. PrivateTest is read only w
 reading is logged in the row.
 """
 
-# Decision TRA-12.
-
 from __future__ import annotations
 
 import argparse

@@ -21,11 +21,9 @@ def environment(folder: Path) -> dict[str, str]:
     """An environment whose Python processes know the steps and detectors of this module."""
     (folder / "sitecustomize.py").write_text(
         "try:\n"
-        "    from fervid.batch.step_table import STEPS\n"
+        "    from fervid.batch.engine import STEPS\n"
         "    names = 'value crash sleep spin hog refuse fail'.split()\n"
-        "    def step(name):\n"
-        "        return lambda _, *given: getattr(__import__('hostile'), name)(*given)\n"
-        "    STEPS |= {name: step(name) for name in names}\n"
+        "    STEPS |= {name: f'hostile:{name}' for name in names}\n"
         "    if __import__('os').environ.get('FERVID_TEST_DETECTOR'):\n"
         "        from fervid.detect import DETECTORS\n"
         "        DETECTORS['hostile'] = 'hostile:HostileDetector'\n"
@@ -37,33 +35,33 @@ def environment(folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 
-def value(x: object) -> tuple[object, int]:
+def value(x: object, *, beat: object) -> tuple[object, int]:  # noqa: ARG001
     return x, os.getpid()
 
 
-def crash(number: int) -> None:
+def crash(number: int, *, beat: object) -> None:  # noqa: ARG001
     os.kill(os.getpid(), number)
     time.sleep(10)
 
 
-def sleep(seconds: float) -> int:
+def sleep(seconds: float, *, beat: object) -> int:  # noqa: ARG001
     time.sleep(seconds)
     return os.getpid()
 
 
-def spin() -> None:
+def spin(*, beat: object) -> None:  # noqa: ARG001
     re.match(r"(a+)+$", "a" * 60 + "b")  # centuries inside one call of C, with the interpreter locked
 
 
-def hog(mib: int) -> int:
+def hog(mib: int, *, beat: object) -> int:  # noqa: ARG001
     return len(bytearray(mib << 20))
 
 
-def refuse() -> None:
+def refuse(*, beat: object) -> None:  # noqa: ARG001
     raise InputError("this is no video. Give one.")
 
 
-def fail() -> None:
+def fail(*, beat: object) -> None:  # noqa: ARG001
     raise ZeroDivisionError("a bug")
 
 
@@ -85,6 +83,6 @@ class HostileDetector:
 
 HOW = {
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
-    "hang": spin,
+    "hang": lambda: spin(beat=None),
     "hog": lambda: [bytearray(64 << 20) for _ in range(1000)],
 }

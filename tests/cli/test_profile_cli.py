@@ -42,7 +42,7 @@ def test_a_run_without_faces_says_that_the_evidence_is_insufficient(runs: Path) 
     done = run_fervid("profile", str(runs / "title"), "--no-sheet")
     assert done.returncode == 0, done.stderr
     assert "tags: insufficient evidence: a usable face in 0.0 s (0%) of 8.0 s" in done.stdout
-    assert "No usable face was found" in done.stdout
+    assert "No usable face was seen" in done.stdout
     assert not (runs / "title" / "profile.html").exists()
 
 
@@ -77,7 +77,7 @@ def test_runs_are_ranked_by_likeness_with_the_reason(runs: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["profile", "nowhere"], 3, "nowhere is not a run folder and contains none"),
+        (["profile", "nowhere"], 3, "nowhere is no folder. Give a run folder"),
         (["profile", "RUNS", "--genres", "none.toml"], 2, "none.toml does not exist"),
         (["profile", "RUNS", "--like", "nowhere"], 3, "nowhere holds no manifest.json"),
         (["genres", "fit", "RUNS", "--labels", "none.csv"], 3, "labels none.csv cannot be read"),

@@ -6,6 +6,7 @@ Times, sound and the spacing of frames stay those of the video. Faces are covere
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from fervid.privacy.search import search_for_covers
 from fervid.run.derived import note_derived
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
+from fervid.run.writing import writing
 from fervid.video.bar import with_bar
 from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
 
@@ -65,14 +67,25 @@ def annotate_run(
             "Give another --start or --end."
         )
     target = target or run.folder / ANNOTATED
+    is_within = target.resolve().is_relative_to(run.folder.resolve())
+    with writing(run.folder, run.manifest.settings_hash) if is_within else nullcontext():
+        _annotate(run, target, (start_seconds, end), blur=blur, bars=bars, strip=strip, progress=progress)
+    return target
+
+
+def _annotate(
+    run: Run, target: Path, span: tuple[float, float], *, blur: Blur, bars: bool, strip: bool, progress: bool
+) -> None:
+    video, duration = Path(run.manifest.video_path), float(run.manifest.video["duration_seconds"])
+    start_seconds, end = span
     if blur == "none":
         note_open_faces(run.folder, "annotated video with open faces", blur=blur, start_s=start_seconds, end_s=end)
     faces = StoredFaces(run)
     covers = None
     if blur == "all":
         covers = FaceCovers(faces.tracks)
-        span = _span(run, max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS)
-        around = ((look[0], look) for look in read_gray(video, **span))
+        around_it = _span(run, max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS)
+        around = ((look[0], look) for look in read_gray(video, **around_it))
         what = "looking for faces to cover"
         search_for_covers(with_bar(around, what, start_seconds, end, is_shown=progress), covers)
     # The last frame lies before the end of the video; a clip to the very end must not lose it to rounding.
@@ -81,15 +94,15 @@ def annotate_run(
     pictures = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress)
     write_clip(
         target,
-        _drawn(run, pictures, faces, covers, (start_seconds, end), bars=bars, strip=strip),
+        _drawn(run, pictures, faces, covers, span, bars=bars, strip=strip),
         start_seconds=start_seconds,
         end_seconds=until,
         sound_from=video,
         start_time_seconds=run.manifest.start_time_s,
         max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+        is_private=blur == "none",
     )
     note_derived(run.folder, [target])
-    return target
 
 
 def _drawn(

@@ -51,7 +51,6 @@ def model_folder(name_or_path: str) -> Path:
     )
 
 
-# Decision PAC-1.
 def _data(name: str) -> Path:
     installed = _PACKAGE / "_data" / name
     return installed if installed.is_dir() else _CHECKOUT / name

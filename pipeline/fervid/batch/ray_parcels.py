@@ -26,7 +26,6 @@ class _Parcel:
     n_users: int = 0
 
 
-# Decision CLU-2.
 class Parcels:
     """The arguments of the tasks in flight. `put` takes bytes into the object store and gives what stands for them."""
 

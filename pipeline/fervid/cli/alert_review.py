@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fervid.cli.options import Runs
+from fervid.cli.several import Refusals
 
 if TYPE_CHECKING:
     from fervid.alerts.review.reviews import Precision, Review
@@ -31,13 +32,15 @@ def review(
 
     Example: fervid alerts review outputs --alert 9f3c51d0a2b4 --verdict false --reason "laughing"
     """
-    from fervid.alerts.find.scan import find_runs
     from fervid.alerts.review.reviews import import_verdicts, precision_by_rule_and_camera, read_verdicts, write_verdict
     from fervid.errors import ConfigError
+    from fervid.run.find import find_run_folders
 
     if (alert_id is None) != (verdict is None):
         raise ConfigError("--alert and --verdict belong together: which alert, and true, false, unsure or none.")
-    found = find_runs(runs)
+    folders = find_run_folders(runs)
+    refusals = Refusals(len(folders))
+    found = refusals.opened(folders)
     if alert_id is not None and verdict is not None:
         write_verdict(found, alert_id, None if verdict == "none" else verdict, reason, reviewer=reviewer)
     if take_over is not None:
@@ -50,6 +53,7 @@ def review(
         print(json.dumps(content, ensure_ascii=False))
     else:
         print(describe_reviews(reviews, table))
+    refusals.check()
 
 
 def describe_reviews(reviews: list[Review], table: list[Precision]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from fervid.base.printable import one_line
+from fervid.base.log import one_line
 from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
@@ -87,42 +87,45 @@ def find(
     Nothing is decoded, so rules can be tried on old footage at once. Example: fervid alerts outputs --rules my.toml
     """
     from fervid.alerts.find.clock import parse_start_time
-    from fervid.alerts.find.scan import find_runs, scan_run, write_alerts
+    from fervid.alerts.find.scan import scan_run, write_alerts
     from fervid.alerts.language.rules import load_rules
     from fervid.config import parse_time
     from fervid.errors import ConfigError
+    from fervid.run.find import find_run_folders
+    from fervid.run.writing import writing
 
     rule_set = load_rules(rules)
     notifier = open_notifier(tell)
-    found_runs = find_runs(runs)
+    folders = find_run_folders(runs)
     recorded = parse_start_time(start_time) if start_time is not None else None
-    if recorded is not None and len(found_runs) > 1:
-        raise ConfigError(f"--start-time is of one video, but {len(found_runs)} runs were given. Name one run.")
-    if explain is not None:
+    if recorded is not None and len(folders) > 1:
+        raise ConfigError(f"--start-time is of one video, but {len(folders)} runs were given. Name one run.")
+    refusals = Refusals(len(folders))
+    if explain is not None or diff is not None:
         from fervid.alerts.find.explain import explain as explain_run
 
-        for run in found_runs:
-            print(explain_run(run, rule_set, parse_time(explain), recorded=recorded), flush=True)
-        return
-    if diff is not None:
-        other = load_rules(diff)
-        for run in found_runs:
-            before = scan_run(run, other, recorded=recorded)
-            print(_describe_change(before, scan_run(run, rule_set, recorded=recorded)), flush=True)
+        other = load_rules(diff) if diff is not None else rule_set
+        for run in refusals.opened(folders):
+            with refusals.noted(run.folder):
+                if explain is not None:
+                    print(explain_run(run, rule_set, parse_time(explain), recorded=recorded), flush=True)
+                    continue
+                before = scan_run(run, other, recorded=recorded)
+                print(_describe_change(before, scan_run(run, rule_set, recorded=recorded)), flush=True)
+        refusals.check()
         return
     results = []
-    refusals = Refusals(len(found_runs))
-    for run in found_runs:
-        found = scan_run(run, rule_set, recorded=recorded)
-        write_alerts(found)
-        if evidence:
-            from fervid.alerts.review.evidence import write_evidence
+    for run in refusals.opened(folders):
+        with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
+            found = scan_run(run, rule_set, recorded=recorded)
+            write_alerts(found)
+            results.append(found)
+            print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
+            if evidence:
+                from fervid.alerts.review.evidence import write_evidence
 
-            with refusals.noted():
                 write_evidence(found, blur=blur, progress=sys.stderr.isatty())
-        results.append(found)
-        print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
-    if report:
+    if report and results:
         from fervid.alerts.review.report import write_report
         from fervid.review.report import report_folder
 
@@ -137,16 +140,21 @@ def find(
     refusals.check()
 
 
-def alerts_of_run(folder: Place, rules: RuleSet) -> RunAlerts:
-    """Scan a run that was just analysed, write its alerts and their page beside its tables."""
+def alerts_of_run(folder: Place, rules: RuleSet, *, is_held: bool) -> RunAlerts:
+    """Scan a run of a batch, write its alerts and their page beside its tables.
+
+    `is_held` says that the batch has the lock of the run, as it has until the plot is drawn.
+    """
     from fervid.alerts.find.scan import scan_run, write_alerts
     from fervid.alerts.review.report import write_report
     from fervid.run.derived import NOTES as DERIVED_NOTES
     from fervid.run.handle import open_run
+    from fervid.run.writing import writing
 
     run = open_run(folder)
-    found = scan_run(run, rules)
-    written = [*write_alerts(found), write_report([found], run.folder)]
+    with writing(run.folder, run.manifest.settings_hash, is_held=is_held or not is_on_disk(folder)):
+        found = scan_run(run, rules)
+        written = [*write_alerts(found), write_report([found], run.folder, is_held=True)]
     if not is_on_disk(folder):
         for file in (*written, run.folder / DERIVED_NOTES):
             write_whole(folder / file.name, file.read_bytes())

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fervid.base.interrupt import STARTED
-from fervid.base.printable import one_line
+from fervid.__main__ import STARTED
+from fervid.base.log import one_line
 from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alerts import ALERTS_FOUND, alerts_of_run, describe_alerts
@@ -231,7 +231,7 @@ class _Outcome:
             self._counts[result.status] += 1
         found = None
         if result.summary is not None and self._alert_rules is not None:
-            found = alerts_of_run(as_place(result.summary["folder"]), self._alert_rules)
+            found = alerts_of_run(as_place(result.summary["folder"]), self._alert_rules, is_held=not result.was_there)
             self.n_alerts += len(found.of_tier("alert"))
             if self._notifier is not None and self._notifier.add(found.records):
                 self._notifier.deliver(patience_seconds=0)  # what fails now is tried again at the end

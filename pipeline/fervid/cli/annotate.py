@@ -30,17 +30,18 @@ def annotate(
 
     Times and sound are the video's own; faces are covered. Example: fervid annotate outputs/interview-1a2b3c4d
     """
-    from fervid.alerts.find.scan import find_runs
     from fervid.annotate.video import annotate_run
     from fervid.config import parse_time
+    from fervid.run.find import find_run_folders
 
-    found = find_runs(runs)
+    folders = find_run_folders(runs)
+    refusals = Refusals(len(folders))
+    found = refusals.opened(folders)
     targets = _targets(out, [run.folder.name for run in found])
     start_seconds = parse_time(start) if start is not None else 0.0
     end_seconds = parse_time(end) if end is not None else None
-    refusals = Refusals(len(found))
     for run, target in zip(found, targets, strict=True):
-        with refusals.noted():
+        with refusals.noted(run.folder):
             path = annotate_run(
                 run,
                 blur=blur,

@@ -20,7 +20,7 @@ def demo(out: Out = None, quiet: Quiet = False) -> None:
     folder = Path(out or assets.default_output_folder())
     clip = make_demo_scenes(folder / "demo.mp4")
     run = analyze(clip, out=folder, progress=not quiet, overwrite=True)
-    found = alerts_of_run(run.folder, load_rules("anger"))
+    found = alerts_of_run(run.folder, load_rules("anger"), is_held=False)
     page = write_reports([run.folder])[0]
     print(f"A clip of drawn people was made: {clip}")
     print(describe(run.summary()))

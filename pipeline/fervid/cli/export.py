@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fervid.base.registry import EXPORTER_PLUGINS, names
+from fervid.cli.several import Refusals
 from fervid.cli.terminal import print_rows
 from fervid.errors import ConfigError
 from fervid.exports import FORMATS
@@ -43,12 +44,15 @@ def export(
     Example: fervid export outputs/interview-1a2b3c4d --format vtt --format eaf
     """
     from fervid.exports.write import export_runs, format_rows
-    from fervid.profile.folder import find_runs
+    from fervid.run.find import find_run_folders
 
     if not forms:
         print_rows(("format", "ending", "what it is"), format_rows(), plain="\t".join)
         return
     if not runs:
         raise ConfigError(f"no run is named for --format {forms[0]}. Name run folders, or folders of them.")
-    for path in export_runs(find_runs(runs), forms, table=table, out=out):
+    folders = find_run_folders(runs)
+    refusals = Refusals(len(folders))
+    for path in export_runs(folders, forms, table=table, out=out, guarded=refusals.noted):
         typer.echo(path)
+    refusals.check()

@@ -62,12 +62,12 @@ def evaluate(
 
 
 def _labelled(runs: list[str], labels: Path) -> tuple[list[Profile], list[frozenset[str]]]:
-    from fervid.profile.folder import find_runs
     from fervid.profile.learn import match_labels, read_labels
     from fervid.profile.measure import profile_run
+    from fervid.run.find import find_run_folders
 
     read = read_labels(labels)
-    profiles, tags, missing = match_labels(read, [(folder, profile_run(folder)) for folder in find_runs(runs)])
+    profiles, tags, missing = match_labels(read, [(folder, profile_run(folder)) for folder in find_run_folders(runs)])
     if missing:
         named = ", ".join(missing[:5])
         print(f"fervid: {len(missing)} labels without a run: {named}", file=sys.stderr)

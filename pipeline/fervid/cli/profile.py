@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid.base.printable import one_line
+from fervid.base.log import one_line
 from fervid.cli.options import Runs
+from fervid.cli.several import Refusals
 
 if TYPE_CHECKING:
     from fervid.profile.folder import Profiled
@@ -39,17 +40,20 @@ def profile(
     Nothing is decoded but the stills of a sheet. Several runs also give profiles.parquet and comparison.html.
     Example: fervid profile outputs --like outputs/teaser-1a2b3c4d
     """
-    from fervid.profile.folder import find_runs, profile_runs, rank_runs, write_comparison, write_sheet
+    from fervid.profile.folder import profile_runs, rank_runs, write_comparison, write_sheet
     from fervid.profile.genre import load_genres
     from fervid.profile.measure import profile_run
+    from fervid.run.find import find_run_folders
 
     weights = load_genres(genres)
-    folders = find_runs(runs)
-    profiled = profile_runs(folders, weights)
+    folders = find_run_folders(runs)
+    refusals = Refusals(len(folders))
+    profiled = profile_runs(folders, weights, guarded=refusals.noted)
     written: list[Path] = []
     for done in profiled:
-        if sheet or (sheet is None and len(profiled) == 1):
-            written += write_sheet(done, blur=blur)
+        if sheet or (sheet is None and len(folders) == 1):
+            with refusals.noted(done.folder):
+                written += write_sheet(done, blur=blur)
         if like is None:
             typer.echo(json.dumps(_as_json(done)) if as_json else describe(done))
     if len(profiled) > 1:
@@ -62,6 +66,7 @@ def profile(
             typer.echo(describe_matches(matches))
     for path in written:
         print(path, file=sys.stderr)
+    refusals.check()
 
 
 def describe(done: Profiled) -> str:

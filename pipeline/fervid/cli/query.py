@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from fervid.cli.several import Refusals
+
 Runs = Annotated[
     list[str] | None,
     typer.Argument(metavar="RUN", help="Run folders, or folders of them; also s3://, gs://. [outputs]"),
@@ -32,12 +34,15 @@ def query(
     from fervid.base import assets
     from fervid.errors import ConfigError
     from fervid.query.results import write_result
-    from fervid.query.session import run_query
-    from fervid.query.sources import find_sources
+    from fervid.query.session import run_query, tables_named
+    from fervid.query.sources import find_sources, sound_sources
 
     if form == "parquet" and out is None and sys.stdout.isatty():
         raise ConfigError("Parquet is no text for a terminal. Name a file with --out, or redirect the output.")
-    write_result(run_query(sql, find_sources(runs or [assets.default_output_folder()])), form, out)
+    found = find_sources(runs or [assets.default_output_folder()])
+    refusals = Refusals(len(found.runs))
+    write_result(run_query(sql, sound_sources(found, tables_named(sql), refusals.noted)), form, out)
+    refusals.check()
 
 
 def compact(
@@ -50,9 +55,11 @@ def compact(
     """
     from fervid.base import assets
     from fervid.query.compact import compact_runs
-    from fervid.query.sources import Sources, find_sources
+    from fervid.query.sources import TABLES, Sources, find_sources, sound_sources
 
     found = find_sources(runs or [assets.default_output_folder()])
-    done = compact_runs(Sources(found.runs), out)
+    refusals = Refusals(len(found.runs))
+    done = compact_runs(sound_sources(Sources(found.runs, copies=found.copies), TABLES, refusals.noted), out)
     counts = ", ".join(f"{n:,} {name}" for name, n in done.rows.items())
     typer.echo(f"{done.runs} runs: {counts}\n  {done.folder}")
+    refusals.check()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fervid.cli.options import Runs
+from fervid.cli.several import Refusals
 
 
 def report(
@@ -22,8 +23,11 @@ def report(
     Example: fervid report outputs
     """
     from fervid.review.report import write_reports
+    from fervid.run.find import find_run_folders
 
-    pages = write_reports(runs, out=out)
+    refusals = Refusals(len(find_run_folders(runs)))
+    pages = write_reports(runs, out=out, guarded=refusals.noted)
     print(pages[0], flush=True)
     if len(pages) > 1:
         typer.echo(f"{len(pages) - 1} pages of single runs beside it, in their folders", err=True)
+    refusals.check()

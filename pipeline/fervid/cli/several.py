@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fervid.base.printable import one_line
-from fervid.errors import InputError
+from fervid.base.log import one_line
+from fervid.errors import InputError, OutputInUse
+from fervid.run.bad_values import BAD_VALUES, bad_values
+
+if TYPE_CHECKING:
+    from fervid.run.handle import Run
 
 
 class Refusals:
     """Prints at once what is wrong with one of several runs, and lets the command fail at its end."""
 
     def __init__(self, n_runs: int) -> None:
-        self._n_runs, self._n_refused = n_runs, 0
+        self._n_runs, self._n_refused, self._n_in_use = n_runs, 0, 0
+        self._last: Path | None = None
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Wraps the work on one run: an InputError is printed and counted; with a single run it is raised."""
+    def noted(self, folder: Path) -> Iterator[None]:
+        """Wraps the work on one run: what is wrong with it is printed and counted; with a single run it is raised."""
         try:
             yield
-        except InputError as problem:
+        except (InputError, OutputInUse, *BAD_VALUES) as problem:
+            error = problem if isinstance(problem, InputError | OutputInUse) else bad_values(folder, problem)
             if self._n_runs == 1:
-                raise
-            self._n_refused += 1
-            print(f"fervid: {one_line(str(problem))}", file=sys.stderr)
+                raise error from None
+            self._n_refused += folder != self._last
+            self._n_in_use += isinstance(error, OutputInUse)
+            self._last = folder
+            print(f"fervid: {one_line(str(error))}", file=sys.stderr)
+
+    def opened(self, folders: Sequence[Path]) -> list[Run]:
+        """The runs in some folders, without those that cannot be opened."""
+        from fervid.run.handle import open_run
+
+        runs = []
+        for folder in folders:
+            with self.noted(folder):
+                runs.append(open_run(folder))
+        return runs
 
     def check(self) -> None:
-        """At the end. Raises InputError when any run was refused."""
-        if self._n_refused:
-            raise InputError(f"{self._n_refused} of {self._n_runs} runs could not be used; the lines above say why.")
+        """At the end. Raises InputError when any run was refused, OutputInUse when all of those were only in use."""
+        if not self._n_refused:
+            return
+        kind = OutputInUse if self._n_in_use == self._n_refused else InputError
+        raise kind(f"{self._n_refused} of {self._n_runs} runs could not be used; the lines above say why.")

@@ -1,10 +1,12 @@
-"""Combines the tables of many runs into one file per table, for tens of thousands of runs. The runs stay unchanged.
+"""The tables of many runs in one file each, for tens of thousands of runs. A copy: the runs stay as they are.
 
-Later changes to the runs are not in this copy; compact again to include them.
+What changes in the runs later is not in the copy; compact again then.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,9 @@ from fervid.errors import InputError, OutputError
 from fervid.query.session import EMPTY
 from fervid.query.sources import COMPACTED, TABLES, Sources, videos_table
 from fervid.run.manifest import write_json
-from fervid.storage.publish import written_whole
+from fervid.storage.lock import wait_for_lock
+from fervid.storage.place import remove_folder
+from fervid.storage.publish import PART, sync, written_whole
 
 COMPACTED_VERSION = 1
 ROWS_PER_GROUP = 131_072
@@ -32,7 +36,6 @@ class Compacted:
     rows: dict[str, int]
 
 
-# Decision STO-6.
 def compact_runs(sources: Sources, out: Path) -> Compacted:
     """Write frames, faces, tracks, timeline, alerts and videos of all runs, one Parquet file each, into `out`.
 
@@ -40,21 +43,37 @@ def compact_runs(sources: Sources, out: Path) -> Compacted:
     Raises InputError for a table that cannot be read, OutputError for a folder that cannot be written.
     """
     if not sources.runs:
-        raise InputError("no run to compact was found. Give folders that `fervid analyze` wrote.")
-    marker = out / COMPACTED
+        raise InputError("there is no run to compact. Give folders that `fervid analyze` wrote.")
+    lock = wait_for_lock(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        marker.unlink(missing_ok=True)  # while tables are being replaced they are inconsistent
-        rows = {}
-        for name in TABLES:
-            rows[name] = _write(out / f"{name}.parquet", name, sources)
-        videos = videos_table(sources)
-        _replace(out / "videos.parquet", videos.schema, [videos])
-        rows["videos"] = len(videos)
-        write_json(marker, {"schema_version": COMPACTED_VERSION, "runs": len(sources.runs), "rows": rows})
+        rows = _write_all(sources, out)
     except OSError as problem:
         raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
+    finally:
+        lock.release()
     return Compacted(out, len(sources.runs), rows)
+
+
+def _write_all(sources: Sources, out: Path) -> dict[str, int]:
+    """One snapshot into a folder whose lock is held: all tables beside it first, then in their places."""
+    marker = out / COMPACTED
+    out.mkdir(parents=True, exist_ok=True)
+    for left in out.glob(f".*{PART}"):
+        remove_folder(left) if left.is_dir() else left.unlink()  # of one that was killed: the lock is ours now
+    with tempfile.TemporaryDirectory(prefix=".compacting-", suffix=PART, dir=out) as scratch:
+        fresh = Path(scratch)
+        rows = {name: _write(fresh / f"{name}.parquet", name, sources) for name in TABLES}
+        videos = videos_table(sources)
+        rows["videos"] = _replace(fresh / "videos.parquet", videos.schema, [videos])
+        marker.unlink(missing_ok=True)  # while tables are replaced they do not belong together
+        sync(out)
+        for name in rows:
+            os.replace(fresh / f"{name}.parquet", out / f"{name}.parquet")
+        sync(out)
+    sizes = {f"{name}.parquet": (out / f"{name}.parquet").stat().st_size for name in rows}
+    about = {"schema_version": COMPACTED_VERSION, "runs": len(sources.runs), "rows": rows, "bytes": sizes}
+    write_json(marker, about)
+    return rows
 
 
 def _write(path: Path, name: str, sources: Sources) -> int:
@@ -66,10 +85,10 @@ def _write(path: Path, name: str, sources: Sources) -> int:
 
 
 def _with_run(sources: Sources, run: Path, name: str, schema: pa.Schema) -> pa.Table:
-    """A table of a run with all columns of `schema`; missing ones are null."""
+    """A table of a run with all columns of `schema`; those that it lacks are null."""
     try:
         table = sources.open(run, name).read(use_threads=False)
-    except (OSError, pa.ArrowInvalid) as problem:
+    except (OSError, pa.ArrowException, ValueError) as problem:
         raise InputError(f"{run / name}.parquet cannot be read ({problem}). Analyse its video again.") from None
     columns = []
     for column in schema:
@@ -82,9 +101,12 @@ def _with_run(sources: Sources, run: Path, name: str, schema: pa.Schema) -> pa.T
 
 
 def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    """Write tables into one file with large row groups, atomically; returns the number of rows."""
+    """Write tables into one file in row groups of a fair size, in one atomic step; the number of rows."""
     n = 0
-    with written_whole(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    with (
+        written_whole(path) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
         for group in _groups(tables):
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)
             n += len(group)
@@ -105,7 +127,7 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:
-    """The schema without provenance, dictionaries as strings: each file has its own dictionary."""
+    """The schema without provenance, dictionaries as words: each file has a dictionary of its own."""
     return pa.schema(
         [
             pa.field(column.name, column.type.value_type if pa.types.is_dictionary(column.type) else column.type)

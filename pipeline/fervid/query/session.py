@@ -1,37 +1,26 @@
-"""One SQL query over runs, with DuckDB. It reads only the tables of the runs and writes nothing.
+"""One SQL query over runs, with DuckDB. It reads the tables of the runs and nothing else, and writes nothing.
 
-The database is in memory and accepts one SELECT. Before it runs, DuckDB's file access is limited to the tables of the
-runs, extensions and Python variables are disabled, and its settings are locked.
+The connection lives in memory, one SELECT is taken, and before it runs DuckDB's own access to files is limited to the
+tables of the runs, extensions and Python variables are out of reach, and its settings are locked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from fervid.alerts.find.records import alerts_schema
 from fervid.errors import ConfigError, InputError, missing
-from fervid.query.sources import Sources, videos_schema, videos_table
-from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.query.sources import SCHEMAS, Sources, videos_schema, videos_table
 
-NO_LABELS: Sequence[str] = ()
-EMPTY = {
-    "frames": frames_schema(),
-    "faces": faces_schema(NO_LABELS),
-    "tracks": tracks_schema(NO_LABELS),
-    "timeline": timeline_schema(NO_LABELS),
-    "alerts": alerts_schema(),
-    "videos": videos_schema(),
-}
-"""The schema of a view when no run has its table."""
+EMPTY = SCHEMAS | {"videos": videos_schema()}
+"""What a view looks like when no run has its table."""
 OWN_NAME = frozenset({"alerts", "videos"})
-"""Tables that already have a column `video`."""
+"""Tables that name their video already."""
 MEMORY_LIMIT = "2GB"
 HINTS_OF_NO_USE = re.compile(r' ?Did you mean "(pg_|duckdb_|sqlite_|_)[^"]*"\?')
-"""DuckDB suggests its internal tables for a mistyped view name."""
+"""DuckDB suggests its own tables to who mistypes a view."""
 
 
 def run_query(sql: str, sources: Sources) -> pa.Table:
@@ -62,10 +51,15 @@ def run_query(sql: str, sources: Sources) -> pa.Table:
             raise ConfigError(_in_words(problem)) from None
 
 
-def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
-    """Create the views that the query can use, and return the files behind them."""
+def tables_named(sql: str) -> list[str]:
+    """The views that a query may name."""
     words = sql.casefold()
-    wanted = [name for name in EMPTY if name in words]
+    return [name for name in EMPTY if name in words]
+
+
+def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
+    """Make the views that the query may name, and return the files behind them."""
+    wanted = tables_named(sql)
     allowed: list[str] = []
     for name in wanted:
         parts = []
@@ -101,9 +95,8 @@ def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
     return allowed
 
 
-# Decision QUE-1.
 def _lock(db: Any, paths: list[str]) -> None:
-    """From here on only `paths` can be opened, nothing can be loaded, and this cannot be undone."""
+    """From here on nothing but `paths` can be opened, nothing loaded, and none of this undone."""
     patterns = [_literal(path) for path in paths]
     db.execute(f"SET allowed_paths = {_sql_list(dict.fromkeys([*paths, *patterns]))}")
     db.execute("SET temp_directory = ''")
@@ -112,7 +105,7 @@ def _lock(db: Any, paths: list[str]) -> None:
 
 
 def _literal(path: str) -> str:
-    """A path with DuckDB's glob characters escaped."""
+    """A path in which no character stands for others, as DuckDB reads file names."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 

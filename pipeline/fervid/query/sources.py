@@ -1,25 +1,41 @@
-"""Finds the files with the tables of many runs: in their folders, or compacted. Reads manifests, runs no query."""
+"""Which files hold the tables of many runs: in their folders, or compacted. Reads manifests, runs no query."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from fervid.alerts.find.records import alerts_schema
 from fervid.errors import InputError
+from fervid.run.find import Guard
 from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.run.tables import check_table, open_table
 from fervid.storage.copies import Copies
 from fervid.storage.place import Place, as_place, is_on_disk
 
 COMPACTED = "compacted.json"
+LABEL_PREFIXES = ("p_", "s_", "b_", "mean_", "share_")
 TABLES = ("frames", "faces", "tracks", "timeline", "alerts")
 VIEWS = (*TABLES, "videos")
+
+
+NO_LABELS: Sequence[str] = ()
+SCHEMAS = {
+    "frames": frames_schema(),
+    "faces": faces_schema(NO_LABELS),
+    "tracks": tracks_schema(NO_LABELS),
+    "timeline": timeline_schema(NO_LABELS),
+    "alerts": alerts_schema(),
+}
+"""What each table has in every run, whatever its model."""
+KNOWN_COLUMNS = {name: {column.name: column.type for column in schema} for name, schema in SCHEMAS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +45,13 @@ class Sources:
     runs: tuple[Path, ...] = ()
     compacted: tuple[Path, ...] = ()
     copies: tuple[Copies, ...] = ()
-    """Local copies from object storage, made on demand."""
+    """What of them is copied from object storage, as far as it is asked for."""
     _manifests: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     def files(self, table: str) -> list[tuple[Path, Path]]:
         """The Parquet files of a table in run folders, each with its run; a run without alerts has none.
 
-        Raises InputError for a file that cannot be read, or does not match its run's settings.
+        Raises InputError for one that cannot be read, or is not of its run's settings.
         """
         runs = self.runs_with(table)
         for run in runs:
@@ -43,12 +59,12 @@ class Sources:
         return [(run / f"{table}.parquet", run) for run in runs]
 
     def runs_with(self, table: str) -> list[Path]:
-        """The runs that have a table: all runs, or for alerts those with evaluated rules."""
+        """The runs that have a table: all, but for alerts those whose rules were run."""
         self._fetch(table)
         return [run for run in self.runs if table != "alerts" or (run / f"{table}.parquet").is_file()]
 
     def open(self, run: Path, table: str) -> Any:
-        """A table of a run, as a ParquetFile. Raises InputError like `files`."""
+        """A table of a run, as a ParquetFile. Raises InputError as `files`."""
         return open_table(run, self.manifest(run)["settings_hash"], table)
 
     def compacted_files(self, table: str) -> list[Path]:
@@ -58,7 +74,7 @@ class Sources:
         return [path for path in files if path.is_file()]
 
     def place(self, run: Path) -> str:
-        """The location of a run as the user gave it."""
+        """Where a run is, by the name that its user knows."""
         return next((str(copies.places[run]) for copies in self.copies if run in copies.places), str(run))
 
     def _fetch(self, table: str) -> None:
@@ -77,9 +93,9 @@ class Sources:
 
 
 def find_sources(names: Iterable[str | Path]) -> Sources:
-    """Runs and compacted folders in `names` or below them, on disk or in object storage.
+    """Runs and compacted folders that are named or lie below, on disk or in object storage.
 
-    Raises InputError for a name that has none.
+    Raises InputError for a name without any.
     """
     runs: dict[Path, None] = {}
     compacted: dict[Path, None] = {}
@@ -87,10 +103,53 @@ def find_sources(names: Iterable[str | Path]) -> Sources:
     for name in names:
         found = [(folder.resolve(), kind) for folder, kind in _look_into(as_place(name), copies)]
         if not found:
-            raise InputError(f"{name} is not a run folder and contains none. Give one written by `fervid analyze`.")
+            raise InputError(f"{name} is no run and holds none. Give a folder that `fervid analyze` wrote.")
         for folder, kind in found:
             (runs if kind == MANIFEST else compacted)[folder] = None
     return Sources(tuple(sorted(runs)), tuple(sorted(compacted)), tuple(copies))
+
+
+def sound_sources(sources: Sources, tables: Iterable[str], guarded: Guard) -> Sources:
+    """The same without the runs that cannot be read, or whose `tables` are not what their columns say.
+
+    `guarded` is told what is wrong with each. Raises InputError when no run is left of some.
+    """
+    tables = [name for name in tables if name in TABLES]
+    sound = []
+    for run in sources.runs:
+        with guarded(run):
+            check_manifest = _video_row(run, sources.manifest(run), sources.place(run))
+            pa.Table.from_pylist([check_manifest], schema=videos_schema())
+            for name in tables:
+                if run in sources.runs_with(name):
+                    _check_columns(run, name, sources.open(run, name).schema_arrow)
+            sound.append(run)
+    if sources.runs and not sound:
+        raise InputError(f"none of {len(sources.runs)} runs can be read. Run `fervid verify` on them.")
+    return replace(sources, runs=tuple(sound))
+
+
+def _check_columns(run: Path, name: str, found: pa.Schema) -> None:
+    """Raises InputError for a table whose columns are of other types than every version of fervid writes."""
+    if len(set(found.names)) < len(found.names):
+        raise InputError(f"{run / name}.parquet has two columns of one name. Analyse its video again.")
+    for column in found:
+        expected = KNOWN_COLUMNS[name].get(column.name)
+        if expected is None and column.name.startswith(LABEL_PREFIXES):
+            expected = pa.float32()
+        if expected is not None and not _is_like(column.type, expected):
+            raise InputError(f"{run / name}.parquet: {column.name} is {column.type}. Analyse its video again.")
+
+
+def _is_like(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether values of one type are of the kind of the other: numbers, texts, truths or lists."""
+    kinds = (
+        lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
+        lambda kind: pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind),
+        pa.types.is_boolean,
+        pa.types.is_list,
+    )
+    return pa.types.is_null(found) or any(is_kind(found) and is_kind(expected) for is_kind in kinds)
 
 
 def _look_into(place: Place, copies: list[Copies]) -> Iterator[tuple[Path, str]]:
@@ -103,7 +162,7 @@ def _look_into(place: Place, copies: list[Copies]) -> Iterator[tuple[Path, str]]
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Folders with a manifest, or with compacted tables; not searched further below."""
+    """Folders with a manifest, or with compacted tables; nothing is looked for below them."""
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
@@ -120,7 +179,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def videos_table(sources: Sources) -> pa.Table:
-    """One row per run: the video, how it was analysed, and a summary of the results."""
+    """One row a run: the video, how it was analysed, and what came out."""
     rows = [_video_row(run, sources.manifest(run), sources.place(run)) for run in sources.runs]
     return pa.Table.from_pylist(rows, schema=videos_schema())
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fervid.base.printable import printable
 from fervid.review.columns import plain_bytes, quantise
-from fervid.run.manifest import manifest_content
+from fervid.run.intact import check_file
+from fervid.run.manifest import manifest_content, printable
 from fervid.run.tables import check_settings, read_table
 
 STRIP_COLUMNS = 120
@@ -129,11 +129,15 @@ def failures_below(folder: Path) -> list[dict[str, str]]:
 def _stored_alerts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any] | None:
     try:
         content = json.loads((folder / ALERTS_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if content is None:
+        check_file(folder, ALERTS_JSON)
         return None
     if not isinstance(content, dict) or not isinstance(content.get("alerts"), list):
         return None
     check_settings(folder / ALERTS_JSON, content.get("settings_hash"), manifest["settings_hash"])
+    check_file(folder, ALERTS_JSON)
     return content
 
 

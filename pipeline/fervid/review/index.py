@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
 from typing import Any
 
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
 from fervid.review.cards import ALERTS_JSON, REVIEWS_TABLE, failures_below, make_card, make_strip, run_id
+from fervid.run.bad_values import BAD_VALUES, bad_values
+from fervid.run.find import folders_below
 from fervid.run.handle import Run, open_run
-from fervid.run.manifest import MANIFEST
+from fervid.run.manifest import MANIFEST, printable
+
+
+class UnknownRun(KeyError):
+    """No run has this name in addresses."""
 
 
 class RunIndex:
@@ -24,14 +30,15 @@ class RunIndex:
 
     def listing(self) -> dict[str, Any]:
         """All runs and what the last batch could not analyse, ready for JSON."""
-        folders = [folder for root in self._roots for folder in _run_folders(root)]
+        folders = [folder for root in self._roots for folder in folders_below(root)]
         self._folders = {run_id(folder): folder for folder in folders}
         cards, failures = [], [one for root in self._roots for one in failures_below(root)]
         for name, folder in self._folders.items():
             try:
                 cards.append(self._card(name, folder))
-            except (InputError, KeyError, TypeError) as problem:
-                failures.append({"name": folder.name, "status": "unreadable", "reason": str(problem)})
+            except (InputError, OSError, *BAD_VALUES) as problem:
+                reason = str(problem) if isinstance(problem, InputError) else str(bad_values(folder, problem))
+                failures.append({"name": printable(folder.name), "status": "unreadable", "reason": printable(reason)})
         labels = dict.fromkeys(label for card in cards for label in card["labels"])
         title = self._roots[0].resolve().name if len(self._roots) == 1 else f"{len(self._roots)} folders"
         colours = label_colours(list(labels))
@@ -47,35 +54,35 @@ class RunIndex:
             stamp = _stamp(folder)
             if self._strips.get(name, (None,))[0] != stamp:
                 try:
-                    self._strips[name] = stamp, make_strip(folder)
-                except (InputError, OSError, KeyError, ValueError):
+                    self._strips[name] = stamp, _sendable(make_strip(folder))
+                except (InputError, OSError, *BAD_VALUES):
                     continue
             strips[name] = self._strips[name][1]
         return strips
 
     def run(self, name: str) -> Run:
-        """A run by its name in addresses: looked up, never made into a path. Raises KeyError or InputError."""
+        """A run by its name in addresses: looked up, never made into a path. Raises UnknownRun or InputError."""
+        return open_run(self.folder(name))
+
+    def folder(self, name: str) -> Path:
+        """The folder of a run by its name in addresses. Raises UnknownRun."""
         if name not in self._folders:
             self.listing()
-        return open_run(self._folders[name])
+        if name not in self._folders:
+            raise UnknownRun(name)
+        return self._folders[name]
 
     def _card(self, name: str, folder: Path) -> dict[str, Any]:
         stamp = _stamp(folder)
         if self._cards.get(name, (None,))[0] != stamp:
-            self._cards[name] = stamp, make_card(folder)
+            self._cards[name] = stamp, _sendable(make_card(folder))
         return self._cards[name][1]
 
 
-def _run_folders(root: Path) -> list[Path]:
-    if (root / MANIFEST).is_file():
-        return [root]
-    found = []
-    for folder, names, files in os.walk(root):
-        if MANIFEST in files:
-            found.append(Path(folder))
-            names.clear()  # a run holds no runs
-        names[:] = sorted(name for name in names if not name.startswith("."))
-    return found
+def _sendable(content: dict[str, Any]) -> dict[str, Any]:
+    """The content, if JSON has all of it. Raises ValueError, so that one run does not spoil the list of all."""
+    json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+    return content
 
 
 def _stamp(folder: Path) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import HELD_SECONDS, FaceCovers
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
-from fervid.run.derived import note_derived
+from fervid.run.derived import note_derived, publish_derived
 from fervid.run.handle import Run
 from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
 
@@ -35,7 +35,6 @@ OWN_FILES = re.compile(r"(?:clip-\d{5,}\.mp4|clip-\d{5,}-open\.mp4|thumbnail\.jp
 """Names of the files that previews write: nothing else in such a folder is ever removed."""
 MARKER = ".fervid-previews"
 """Only a folder that holds this file, which is written when the folder is made, belongs to the cache."""
-# Decision REV-4.
 CLIP_SECONDS = 6.0
 CLIP_HEIGHT_PX, THUMBNAIL_WIDTH_PX = 360, 192
 CACHE_BYTES = 2_000_000_000
@@ -78,6 +77,7 @@ class Previews:
             sound_from=Path(run.manifest.video_path),
             start_time_seconds=run.manifest.start_time_s,
             max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+            is_private=self._blur == "none",
         )
         note_derived(run.folder, [target])
         return target
@@ -98,10 +98,10 @@ class Previews:
         small = cv2.resize(rgb, (THUMBNAIL_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         _, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-        partial.write_bytes(data.tobytes())
-        partial.replace(target)
-        note_derived(run.folder, [target])
+        try:
+            publish_derived(run.folder, {f"{FOLDER}/{target.name}": data.tobytes()}, is_private=self._blur == "none")
+        except OSError as problem:
+            raise OutputError(f"{target} cannot be written ({problem.strerror}). Check its folder.") from None
         return target
 
     def _place(self, run: Run, name: str, suffix: str) -> Path:

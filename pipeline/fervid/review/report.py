@@ -9,49 +9,63 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from fervid.alerts.find.scan import find_runs
-from fervid.base.printable import printable
 from fervid.charts.palette import label_colours
-from fervid.errors import OutputError
+from fervid.errors import InputError, OutputError
 from fervid.review.cards import failures_below, make_card, make_strip
 from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import single_file
 from fervid.run.derived import publish_derived
-from fervid.run.handle import Run
+from fervid.run.find import Guard, find_run_folders, unguarded
+from fervid.run.handle import Run, open_run
+from fervid.run.manifest import printable
+from fervid.run.writing import writing
 
 REPORT = "report.html"
 LARGEST_FILE_BYTES = 16_000_000
 """Of the contents of runs in one page: a browser opens it within a second."""
 
 
-def write_reports(named: Sequence[str | Path], *, out: Path | None = None) -> list[Path]:
+def write_reports(named: Sequence[str | Path], *, out: Path | None = None, guarded: Guard = unguarded) -> list[Path]:
     """Write `report.html` for runs: into the run folder, or into the folder that several runs share (or `out`).
 
     Returns the pages, the one to open first. Raises InputError for a folder without runs, OutputError for one that
     cannot be written.
     """
-    runs = find_runs(named)
+    folders = find_run_folders(named)
+    runs: list[Run] = []
+    contents: dict[Path, dict[str, Any]] = {}
+    cards: dict[Path, dict[str, Any]] = {}
+    for place in folders:
+        with guarded(place):
+            run = open_run(place)
+            content, card = run_content(run), _card(run)
+            runs.append(run)
+            contents[run.folder], cards[run.folder] = content, card
+    if not runs:
+        raise InputError(f"none of {len(folders)} runs can be shown. Run `fervid verify` on them.")
     folder = out or report_folder([run.folder for run in runs])
     failures = failures_below(folder) if len(runs) > 1 else []
     title = printable(folder.resolve().name or "runs") if len(runs) > 1 else _name(runs[0])
-    contents = {run.folder: run_content(run) for run in runs}
     is_one_file = sum(len(json.dumps(content)) for content in contents.values()) <= LARGEST_FILE_BYTES
     pages = []
     if not is_one_file and len(runs) > 1:
         for run in runs:
-            page = make_page([run], {run.folder: contents[run.folder]}, run.folder, _name(run), [])
-            pages.append(_write(run.folder / REPORT, page))
+            page = make_page([run], {run.folder: contents[run.folder]}, cards, run.folder, _name(run), [])
+            pages.append(_write(run.folder / REPORT, page, run))
     shown = contents if is_one_file or len(runs) == 1 else {}
-    return [_write(folder / REPORT, make_page(runs, shown, folder, title, failures)), *pages]
+    own = next((run for run in runs if run.folder == folder), None)
+    return [_write(folder / REPORT, make_page(runs, shown, cards, folder, title, failures), own), *pages]
 
 
 def make_page(
     runs: Sequence[Run],
     contents: dict[Path, dict[str, Any]],
+    known: dict[Path, dict[str, Any]],
     folder: Path,
     title: str,
     failures: list[dict[str, str]],
@@ -60,9 +74,7 @@ def make_page(
     cards, embedded = [], []
     labels: dict[str, None] = {}
     for run in runs:
-        strip = make_strip(run.folder)
-        card = make_card(run.folder)
-        card |= {"strip": strip, "fitness": card["fitness"] or strip.get("fitness")}
+        card = dict(known[run.folder])
         labels.update(dict.fromkeys(card["labels"]))
         if run.folder in contents:
             embedded.append((card["id"], contents[run.folder] | {"media": _media(run, folder)}))
@@ -77,6 +89,12 @@ def make_page(
         "colours": label_colours(list(labels)),
     }
     return single_file(f"{title} - fervid", data, embedded)
+
+
+def _card(run: Run) -> dict[str, Any]:
+    """What the list shows of a run, with its strip."""
+    strip, card = make_strip(run.folder), make_card(run.folder)
+    return card | {"strip": strip, "fitness": card["fitness"] or strip.get("fitness")}
 
 
 def _media(run: Run, folder: Path) -> dict[str, Any]:
@@ -102,10 +120,12 @@ def _name(run: Run) -> str:
     return printable(Path(run.manifest.video_path).name)
 
 
-def _write(path: Path, text: str) -> Path:
+def _write(path: Path, text: str, run: Run | None) -> Path:
+    """Write a page; `run` is the one whose folder it goes into. Raises OutputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        publish_derived(path.parent, {path.name: text.encode()})
+        with nullcontext() if run is None else writing(run.folder, run.manifest.settings_hash):
+            publish_derived(path.parent, {path.name: text.encode()})
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Give another folder with --out.") from None
     return path

@@ -29,14 +29,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from fervid.alerts.find.scan import find_runs
 from fervid.alerts.review.reviews import write_verdict
 from fervid.errors import ConfigError, FervidError, InputError, OutputError
 from fervid.review.content import run_content
-from fervid.review.index import RunIndex
+from fervid.review.index import RunIndex, UnknownRun
 from fervid.review.media import browser_plays
 from fervid.review.page import STATIC, served_page, static_file
 from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
+from fervid.run.bad_values import BAD_VALUES, bad_values
+from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
 from fervid.web.guard import Guard, allowed_names, is_loopback
 
@@ -59,7 +60,7 @@ def make_app(
     cache_bytes: int = CACHE_BYTES,
 ) -> Starlette:
     """The application for the runs in some folders. Raises InputError for a folder without runs."""
-    find_runs(folders)
+    find_run_folders(folders)
     roots = tuple(Path(folder) for folder in folders)
     pages = _Pages(RunIndex(roots), *(_Maker(Previews(roots, blur=blur, cache_bytes=cache_bytes)) for _ in range(2)))
     routes = [
@@ -111,13 +112,17 @@ def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable
     async def handled(self: Any, request: Request) -> Response:
         try:
             return await function(self, request)
-        except KeyError:
+        except UnknownRun:
             return JSONResponse({"error": "This run is not among those that are served."}, 404)
         except InputError as problem:
             return JSONResponse({"error": str(problem)}, 404)
         except FervidError as problem:
             log.warning("%s", problem)
             return JSONResponse({"error": str(problem)}, 500)
+        except (OSError, *BAD_VALUES) as problem:
+            error = bad_values(Path(request.path_params.get("run", "the answer")), problem)
+            log.warning("%s", error)
+            return JSONResponse({"error": str(error)}, 404)
 
     return handled
 
@@ -144,7 +149,6 @@ class _Maker:
         return FileResponse(path, media_type=media_type)
 
 
-# Decision REV-3.
 class _Pages:
     """The answers. Whatever reads tables or videos runs in threads; pictures and clips do not wait for each other."""
 
@@ -193,7 +197,8 @@ class _Pages:
         try:
             said = json.loads(body)
             alert, verdict, reason = str(said["alert_id"]), said["verdict"], str(said.get("reason") or "")
-        except (ValueError, KeyError, TypeError):
+            f"{alert}{reason}{verdict}".encode()  # half a character pair is no text that can be kept
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return JSONResponse({"error": "Expected alert_id, verdict and reason."}, 400)
         run = await to_thread.run_sync(self._index.run, request.path_params["run"])
         async with self._one_verdict:

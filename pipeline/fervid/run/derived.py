@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,14 +58,14 @@ def note_hashes(folder: Place, hashes: Mapping[str, str]) -> None:
         raise OutputError(f"{folder / NOTES} cannot be written ({problem.strerror}). Check its permissions.") from None
 
 
-def publish_derived(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+def publish_derived(folder: Path, contents: Mapping[str, bytes], *, is_private: bool = False) -> list[Path]:
     """Note files of a run folder by the content that they get, then write each in one atomic step; their paths.
 
     However it ends, no file is there that is not noted. Raises OutputError or OSError.
     """
     note_hashes(folder, {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
     for name, content in contents.items():
-        write_whole(folder / name, content)
+        write_whole(folder / name, content, is_private=is_private)
     return [folder / name for name in contents]
 
 
@@ -74,11 +74,25 @@ def noted_hashes(folder: Place, name: str) -> set[str]:
     return _notes(folder).get(name, set())
 
 
+def all_noted(folder: Place) -> dict[str, set[str]]:
+    """Each noted name with the SHA-256 of every content that fervid wrote into it."""
+    return _notes(folder)
+
+
 def remove_derived(folder: Place) -> Outdated:
     """Remove the noted files of a run folder, folders that are empty then, and the notes. Raises OSError."""
+    outdated = remove_noted(folder, lambda _name: True)
+    remove_file(folder / NOTES)
+    return outdated
+
+
+def remove_noted(folder: Place, is_wanted: Callable[[str], bool]) -> Outdated:
+    """Remove noted files of a run folder, of the wanted names, and folders that are empty then. Raises OSError."""
     removed, changed = [], []
     for name, hashes in _notes(folder).items():
         path = folder / name
+        if not is_wanted(name):
+            continue
         try:
             found = file_sha256(path)
         except OSError:
@@ -91,7 +105,6 @@ def remove_derived(folder: Place) -> Outdated:
         parts = name.split("/")
         for depth in range(len(parts) - 1, 0, -1):
             remove_if_empty(folder.joinpath(*parts[:depth]))
-    remove_file(folder / NOTES)
     return Outdated(tuple(removed), tuple(changed))
 
 

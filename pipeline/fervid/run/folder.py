@@ -59,7 +59,7 @@ def sweep(folder: Place) -> None:
     """
     if is_on_disk(folder):
         for torn in (*folder.glob(f"*{PART}*"), *folder.glob(f"{OBSERVATIONS}/*{PART}*")):
-            torn.unlink()
+            remove_folder(torn) if torn.is_dir() and not torn.is_symlink() else torn.unlink()
 
 
 def clear(folder: Place) -> None:

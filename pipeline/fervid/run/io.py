@@ -23,14 +23,14 @@ class Written(NamedTuple):
     n_bytes: int
 
 
-def write_table(path: Place, table: pa.Table, metadata: Mapping[str, str]) -> Written:
+def write_table(path: Place, table: pa.Table, metadata: Mapping[str, str], *, is_private: bool = False) -> Written:
     """Write `table` to `path` in one atomic step, with `metadata` under the prefix `fervid.` in its footer.
 
     Each page carries a checksum, so that other readers of Parquet can notice damage too.
 
     Byte-stream split halves what zstd makes of float32 scores, without loss (1.0 against 2.0 MB a face-hour).
     """
-    with written_whole(path) as partial:
+    with written_whole(path, is_private=is_private) as partial:
         _write(partial, table, metadata)
         return Written(file_sha256(partial), partial.stat().st_size)
 

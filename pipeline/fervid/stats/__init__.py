@@ -1,1 +1,1 @@
-"""Quality metrics and their uncertainty. Pure functions."""
+"""Numbers that say how good answers are, and how sure that is. Pure functions."""

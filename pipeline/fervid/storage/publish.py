@@ -27,14 +27,16 @@ CONFLICTS = frozenset(("PreconditionFailed", "ConditionalRequestConflict", "412"
 
 
 @contextmanager
-def written_whole(target: Place) -> Iterator[Path]:
+def written_whole(target: Place, *, is_private: bool = False) -> Iterator[Path]:
     """A path on disk to write to; `target` holds all of it when the block ends well.
 
-    When it does not, nothing has changed.
+    When it does not, nothing has changed. A private file is readable for its owner alone, from its first byte on.
     """
     if is_on_disk(target):
         partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
         try:
+            if is_private:
+                os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
             yield partial
             sync(partial)
             os.replace(partial, target)
@@ -50,21 +52,13 @@ def written_whole(target: Place) -> Iterator[Path]:
         target.fs.put_file(str(local), target.path)
 
 
-def write_whole(target: Place, content: bytes) -> None:
+def write_whole(target: Place, content: bytes, *, is_private: bool = False) -> None:
     """Write `content` to `target` in one step."""
     if is_on_disk(target):
-        with written_whole(target) as partial:
+        with written_whole(target, is_private=is_private) as partial:
             partial.write_bytes(content)
     else:
         target.fs.pipe_file(target.path, content)
-
-
-def write_private(target: Path, content: bytes) -> None:
-    """Write `content` to a file on disk that its owner alone may read (mode 0600), in one step. Raises OSError."""
-    with written_whole(target) as partial:
-        partial.touch(mode=0o600)
-        partial.chmod(0o600)  # before anything is in it, also where one was left by a process that was killed
-        partial.write_bytes(content)
 
 
 def append_synced(path: Path, text: str) -> None:

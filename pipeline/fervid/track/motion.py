@@ -51,7 +51,6 @@ class _Track:
     covariance: tuple[float, float, float]
 
 
-# Decision TRK-3.
 class MotionTracker:
     """A face belongs to the track that expects it most."""
 

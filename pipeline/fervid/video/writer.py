@@ -5,7 +5,6 @@ Times are seconds on the video's timeline, as everywhere; a clip keeps the spaci
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +15,7 @@ import av
 import numpy as np
 
 from fervid.errors import OutputError, VideoUnreadable
-from fervid.storage.publish import sync
+from fervid.storage.publish import written_whole
 from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.probe import open_video
@@ -95,47 +94,61 @@ def write_clip(
     sound_from: Path | None,
     start_time_seconds: float,
     max_pixels: int,
+    is_private: bool = False,
 ) -> int:
     """Write pictures as an MP4 in one atomic step; returns how many. With `sound_from` its sound of that time is kept.
+
+    A private clip, with faces left open, is readable for its owner alone.
 
     Sound that an MP4 takes is copied bit by bit; other sound becomes AAC. An odd last row or column is left out: H.264
     stores colour for every second one. Raises OutputError when no picture came or the disk refuses.
     """
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    n = 0
     try:
-        with av.open(str(partial), "w", options={"movflags": "+faststart"}) as out:
-            video: Any = None
-            sound: _Sound | None = None
-            last = -1
-            for picture in pictures:
-                height, width = (side - side % 2 for side in picture.rgb.shape[:2])
-                if video is None:
-                    video = _video_stream(out, width, height, picture.pixel_aspect)
-                    if sound_from is not None:
-                        sound = _Sound(out, sound_from, start_seconds, end_seconds, start_time_seconds, max_pixels)
-                if (height, width) != (video.height, video.width):
-                    continue  # a stream that changes its size in the middle: the rest does not fit into this clip
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.rgb[:height, :width]), format="rgb24")
-                frame.pts = max(last + 1, round((picture.seconds - start_seconds) / CLIP_TIME_BASE))
-                frame.time_base, last = CLIP_TIME_BASE, frame.pts
-                out.mux(video.encode(frame))
-                n += 1
-            if video is not None:
-                out.mux(video.encode())
-                if sound is not None:
-                    sound.copy()
-        if n == 0:
-            raise OutputError(f"{target.name}: no picture of {start_seconds:.1f} to {end_seconds:.1f} s could be read.")
-        sync(partial)
-        os.replace(partial, target)
-        sync(target.parent)
+        with written_whole(target, is_private=is_private) as partial:
+            n = _write_pictures(
+                partial, pictures, start_seconds, end_seconds, sound_from, start_time_seconds, max_pixels
+            )
+            if n == 0:
+                span = f"{start_seconds:.1f} to {end_seconds:.1f} s"
+                raise OutputError(f"{target.name}: no picture of {span} could be read.")
     except (av.FFmpegError, OSError) as problem:
         raise OutputError(
             f"{target} cannot be written ({getattr(problem, 'strerror', None) or problem}). Give another folder."
         ) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    return n
+
+
+def _write_pictures(
+    path: Path,
+    pictures: Iterable[Picture],
+    start_seconds: float,
+    end_seconds: float,
+    sound_from: Path | None,
+    start_time_seconds: float,
+    max_pixels: int,
+) -> int:
+    n = 0
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+        video: Any = None
+        sound: _Sound | None = None
+        last = -1
+        for picture in pictures:
+            height, width = (side - side % 2 for side in picture.rgb.shape[:2])
+            if video is None:
+                video = _video_stream(out, width, height, picture.pixel_aspect)
+                if sound_from is not None:
+                    sound = _Sound(out, sound_from, start_seconds, end_seconds, start_time_seconds, max_pixels)
+            if (height, width) != (video.height, video.width):
+                continue  # a stream that changes its size in the middle: the rest does not fit into this clip
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.rgb[:height, :width]), format="rgb24")
+            frame.pts = max(last + 1, round((picture.seconds - start_seconds) / CLIP_TIME_BASE))
+            frame.time_base, last = CLIP_TIME_BASE, frame.pts
+            out.mux(video.encode(frame))
+            n += 1
+        if video is not None:
+            out.mux(video.encode())
+            if sound is not None:
+                sound.copy()
     return n
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from fervid.video.ledger import Ledger
-from fervid.video.reader import _Clock
+from fervid.video.reader import Ledger, _Clock
 from paper import paper_info
 
 STEP = 40

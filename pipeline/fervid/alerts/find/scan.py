@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,14 +27,17 @@ from fervid.alerts.find.samples import (
 )
 from fervid.alerts.language.expression import names_in
 from fervid.alerts.language.rules import BoundRule, RuleSet, bind
-from fervid.errors import InputError, OutputError
-from fervid.run.derived import publish_derived
+from fervid.errors import OutputError
+from fervid.run.derived import publish_derived, remove_noted
+from fervid.run.find import find_run_folders
 from fervid.run.handle import Run, open_run
 from fervid.run.io import table_bytes
-from fervid.run.manifest import MANIFEST
 from fervid.run.usable import usable_faces
 from fervid.storage.publish import write_whole
 
+log = logging.getLogger(__name__)
+
+EVIDENCE, BUNDLE = "evidence", "evidence.zip"
 ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV = "alerts.parquet", "alerts.json", "alerts.csv"
 
 
@@ -81,17 +85,7 @@ class RunAlerts:
 
 def find_runs(named: Sequence[str | Path]) -> list[Run]:
     """Runs from folders of runs and of folders of them. Raises InputError for one that holds no complete run."""
-    runs: dict[Path, Run] = {}
-    for name in named:
-        folder = Path(name)
-        if not folder.is_dir():
-            raise InputError(f"{folder} is no folder. Give a run folder of `fervid analyze`, or a folder of them.")
-        found = [folder] if (folder / MANIFEST).is_file() else sorted(p.parent for p in folder.rglob(MANIFEST))
-        if not found:
-            raise InputError(f"{folder} holds no complete run (no {MANIFEST} in it). Run `fervid analyze` first.")
-        for one in found:
-            runs.setdefault(one.resolve(), open_run(one))
-    return list(runs.values())
+    return [open_run(folder) for folder in find_run_folders(named)]
 
 
 def scan_run(
@@ -162,9 +156,25 @@ def write_alerts(found: RunAlerts) -> list[Path]:
         ALERTS_CSV: alerts_csv(found.records).encode(),
     }
     try:
+        if _differs(folder / ALERTS_JSON, contents[ALERTS_JSON]):
+            remove_evidence(folder)  # clips of other alerts must not pass for those of these
         return publish_derived(folder, contents)
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
+
+
+def remove_evidence(folder: Path) -> None:
+    """Remove the evidence that fervid wrote into a run folder; what was changed since stays, with a warning."""
+    kept = remove_noted(folder, lambda name: name == BUNDLE or name.startswith(f"{EVIDENCE}/")).changed
+    if kept:
+        log.warning("%s: changed since it was written, and kept beside newer alerts: %s", folder, ", ".join(kept[:3]))
+
+
+def _differs(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() != content
+    except OSError:
+        return True
 
 
 def write_text(path: Path, text: str) -> None:

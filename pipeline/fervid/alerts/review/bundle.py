@@ -24,16 +24,21 @@ DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest that the format knows; the real dates stand in the contents."""
 
 
-# Decision PRI-3.
+def make_bundle(contents: Mapping[str, Path], about: Mapping[str, Any]) -> tuple[bytes, str]:
+    """An archive of files by their names in it, with a list of their hashes; and its digest. Raises OSError."""
+    files = {name: source.read_bytes() for name, source in sorted(contents.items())}
+    listing = _listing({name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, about)
+    return _archive(files | {LISTING: listing}), hashlib.sha256(listing).hexdigest()
+
+
 def write_bundle(path: Path, contents: Mapping[str, Path], about: Mapping[str, Any]) -> str:
-    """Write files by their names in the archive and a list of their hashes, in one atomic step; returns its digest."""
+    """Write what `make_bundle` makes in one atomic step; returns its digest."""
     try:
-        files = {name: source.read_bytes() for name, source in sorted(contents.items())}
-        listing = _listing({name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, about)
-        write_whole(path, _archive(files | {LISTING: listing}))
+        archive, digest = make_bundle(contents, about)
+        write_whole(path, archive)
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its folder.") from None
-    return hashlib.sha256(listing).hexdigest()
+    return digest
 
 
 def verify_bundle(path: Path, *, expected: str | None = None) -> tuple[str, int]:
@@ -41,6 +46,7 @@ def verify_bundle(path: Path, *, expected: str | None = None) -> tuple[str, int]
     try:
         stored = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(stored)) as archive:
+            _check_sizes(archive, len(stored))
             names = archive.namelist()
             files = {name: archive.read(name) for name in names}
         listing = json.loads(files[LISTING])
@@ -62,6 +68,15 @@ def verify_bundle(path: Path, *, expected: str | None = None) -> tuple[str, int]
     if expected is not None and digest != expected.strip().lower():
         raise InputError(f"{path} is another bundle: its digest is {digest}, expected {expected}.")
     return digest, len(hashes)
+
+
+def _check_sizes(archive: zipfile.ZipFile, n_bytes: int) -> None:
+    """Raises ValueError for an archive that would unpack into more than it is: bundles are never compressed."""
+    for entry in archive.infolist():
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            raise ValueError(f"{entry.filename} is compressed, which no file of a bundle is")
+    if sum(entry.file_size for entry in archive.infolist()) > n_bytes:
+        raise ValueError("its entries come to more bytes than the archive has")
 
 
 def _listing(hashes: Mapping[str, str], about: Mapping[str, Any]) -> bytes:

@@ -7,6 +7,8 @@ Knows no rule language.
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,27 +19,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from fervid import __version__
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between
-from fervid.alerts.find.scan import RunAlerts
-from fervid.alerts.review.bundle import write_bundle
+from fervid.alerts.find.scan import BUNDLE, EVIDENCE, RunAlerts, remove_evidence
+from fervid.alerts.review.bundle import make_bundle
 from fervid.alerts.review.strip import draw_strip
 from fervid.base.opencv import cv2
-from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import CoveredArea, cover
 from fervid.privacy.search import search_for_covers
-from fervid.run.derived import note_derived
+from fervid.run.derived import note_hashes, publish_derived
 from fervid.run.handle import Run
 from fervid.storage.files import file_sha256
+from fervid.storage.place import remove_folder
+from fervid.storage.publish import PART, sync
 from fervid.video.bar import with_bar
 from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
 
 Blur = Literal["all", "others", "none"]
 
-EVIDENCE, BUNDLE = "evidence", "evidence.zip"
 LONGEST_CLIP_SECONDS = 120.0
 """Of a longer alert the clip shows the beginning."""
 AROUND_SECONDS = 1.0
@@ -60,36 +63,70 @@ def write_evidence(
 ) -> list[AlertFiles]:
     """Write `evidence/` and `evidence.zip` for the alerts of the given tiers into the run folder.
 
-    `progress` shows on stderr which alert is written and how far it has come.
+    What was there of other alerts, or with other faces open, goes. The caller has the lock of the run. `progress` shows
+    on stderr which alert is written and how far it has come.
 
     blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
-    are written to the audit log first. Raises VideoUnreadable when the video has gone, OutputError when nothing can be
-    written.
+    are written to the audit log first, and readable for their owner alone. Raises VideoUnreadable when the video has
+    gone, OutputError when nothing can be written.
     """
     run = found.run
     records = [record for record in found.records if record.tier in tiers]
     video = Path(run.manifest.video_path)
     if not records:
+        remove_evidence(run.folder)
         return []
     check_is_there(video)
     if blur != "all":
         alert_ids = [record.alert_id for record in records]
         note_open_faces(run.folder, "evidence with open faces", blur=blur, alerts=alert_ids)
+    for left in run.folder.glob(f".{EVIDENCE}-*{PART}"):
+        remove_folder(left)  # of one that was killed: the lock is ours now
+    try:
+        # Folders that `mkdtemp` makes are closed to others.
+        with tempfile.TemporaryDirectory(prefix=f".{EVIDENCE}-", suffix=PART, dir=run.folder) as scratch:
+            written = _write_all(found, records, Path(scratch), blur, progress=progress)
+            contents = {f"{files.folder.name}/{name}": files.folder / name for files in written for name in files.names}
+            archive, _ = make_bundle(contents, _about(found, video, records, blur))
+            remove_evidence(run.folder)
+            published = [_publish(run, files, is_private=blur != "all") for files in written]
+            publish_derived(run.folder, {BUNDLE: archive}, is_private=blur != "all")
+            return published
+    except OSError as problem:
+        place = problem.filename or run.folder
+        raise OutputError(f"{place} cannot be written ({problem.strerror}). Check its permissions.") from None
+
+
+def _publish(run: Run, files: AlertFiles, *, is_private: bool) -> AlertFiles:
+    """Move the files of one alert to their place, each noted before; none that is not noted is ever there."""
+    folder = run.folder / EVIDENCE / files.folder.name
+    note_hashes(
+        run.folder, {f"{EVIDENCE}/{folder.name}/{name}": file_sha256(files.folder / name) for name in files.names}
+    )
+    for made in (folder.parent, folder):
+        made.mkdir(exist_ok=True, mode=0o700 if is_private else 0o777)
+        if is_private:
+            made.chmod(0o700)
+    for name in files.names:
+        if is_private:
+            (files.folder / name).chmod(0o600)
+        sync(files.folder / name)
+        os.replace(files.folder / name, folder / name)
+    sync(folder)
+    return AlertFiles(files.record, folder, files.names)
+
+
+def _write_all(
+    found: RunAlerts, records: Sequence[AlertRecord], scratch: Path, blur: Blur, *, progress: bool
+) -> list[AlertFiles]:
     rolls = {rule.name: (rule.pre_roll, rule.post_roll) for rule in found.rules.rules}
     written = []
     for number, record in enumerate(records, 1):
-        folder = run.folder / EVIDENCE / f"{record.rule}-{int(record.start_s):06d}s-{record.alert_id}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
+        folder = scratch / f"{record.rule}-{int(record.start_s):06d}s-{record.alert_id}"
+        folder.mkdir()
         bar = f"evidence {number} of {len(records)}" if progress else ""
-        files = _write_one(run, record, folder, video, rolls[record.rule], blur, bar)
-        note_derived(run.folder, [folder / name for name in files.names])
-        written.append(files)
-    contents = {f"{item.folder.name}/{name}": item.folder / name for item in written for name in item.names}
-    write_bundle(run.folder / BUNDLE, contents, _about(found, video, records, blur))
-    note_derived(run.folder, [run.folder / BUNDLE])
+        video = Path(found.run.manifest.video_path)
+        written.append(_write_one(found.run, record, folder, video, rolls[record.rule], blur, bar))
     return written
 
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
+from fervid import __version__
 from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord, clock
 from fervid.alerts.find.scan import RunAlerts
 from fervid.alerts.review.report_pictures import pictures
 from fervid.alerts.review.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
-from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived
+from fervid.run.writing import writing
 
 REPORT = "alerts.html"
 HOURS = 24
@@ -58,11 +60,16 @@ footer { margin: 3rem 0 1rem; border-top: 1px solid var(--line); font-size: .9re
 """
 
 
-def write_report(found: Sequence[RunAlerts], folder: Path) -> Path:
-    """Write `alerts.html` into a folder in one atomic step and return its path."""
+def write_report(found: Sequence[RunAlerts], folder: Path, *, is_held: bool = False) -> Path:
+    """Write `alerts.html` into a folder in one atomic step and return its path.
+
+    In the folder of a run this waits for its lock, unless the caller holds it (`is_held`).
+    """
     page = folder / REPORT
+    own = next((one.run.manifest.settings_hash for one in found if one.run.folder == folder), None)
     try:
-        publish_derived(folder, {REPORT: make_report(found, folder).encode()})
+        with nullcontext() if own is None else writing(folder, own, is_held=is_held):
+            publish_derived(folder, {REPORT: make_report(found, folder).encode()})
     except OSError as problem:
         raise OutputError(f"{page} cannot be written ({problem.strerror}). Check its folder.") from None
     return page

@@ -145,7 +145,6 @@ def write_verdict(
     return review
 
 
-# Decision ALE-8.
 def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
     """Add verdicts to a run folder, those left out that stand in it already; returns how many were new."""
     lock = wait_for_lock(folder / REVIEWS_TABLE)
@@ -156,7 +155,9 @@ def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
         if new:
             rows = [asdict(review) for review in (*before, *new)]
             about = {"schema_version": SCHEMA_VERSION, ROWS_SHA256: _rows_sha256(rows)}
-            write_table(folder / REVIEWS_TABLE, pa.Table.from_pylist(rows, schema=reviews_schema()), about)
+            write_table(
+                folder / REVIEWS_TABLE, pa.Table.from_pylist(rows, schema=reviews_schema()), about, is_private=True
+            )
     except OSError as problem:
         raise OutputError(f"{folder / REVIEWS_TABLE} cannot be written ({problem.strerror}).") from None
     finally:

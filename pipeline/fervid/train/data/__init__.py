@@ -1,1 +1,1 @@
-"""Training faces: reading, cleaning, description, splits and augmentation."""
+"""Training faces: read, cleaned, described, divided, varied."""

@@ -1,1 +1,1 @@
-"""Measures a model on faces that it was not trained on."""
+"""How good a model is on faces it has not seen."""

@@ -1,1 +1,1 @@
-"""Fits a network by a recipe."""
+"""Fitting a network by a recipe."""

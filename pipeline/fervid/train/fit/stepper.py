@@ -1,6 +1,6 @@
 """One optimisation step, compiled, with averaged weights. Knows nothing of epochs, files or schedules.
 
-This module has what the backends share; `stepper_tensorflow` and `stepper_jax` implement the step itself.
+What is common to the backends stands here; `stepper_tensorflow` and `stepper_jax` hold the step itself.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 INFERENCE_BATCH = 256
 
 
-# Decisions TRA-3, TRA-4.
 class Stepper(ABC):
     """A network in training: its variables, its optimiser, and an exponential moving average (EMA) of its state.
 
     The average covers the batch-norm statistics too, as in timm's ModelEma; at the end of a cosine schedule they are
     those of the averaged weights. It lives in a second network, which computes in float32 whatever the recipe's
-    precision. A state saved on one backend can be restored on another.
+    precision. A state taken on one backend is taken up on another.
     """
 
     def __init__(
@@ -36,9 +35,9 @@ class Stepper(ABC):
         data: dict[str, np.ndarray],
         teachers: Sequence[Any] = (),
     ) -> None:
-        """`build` makes the network, one- or two-headed; `data` are `training_arrays`; a step names the rows it takes.
+        """`build` gives the network, one- or two-headed; `data` are `training_arrays`; a step names the rows it takes.
 
-        `teachers` are networks whose mean logits on the faces of each step serve as the recipe's `[distil]` targets.
+        `teachers` are networks whose mean logits on the faces of each step the recipe's `[distil]` asks for.
         """
         from keras import ops
 
@@ -73,10 +72,10 @@ class Stepper(ABC):
         """Logits of the averaged network for float32 (n, S, S, 1)."""
 
     def _publish(self) -> None:  # noqa: B027
-        """Bring the Keras variables up to date, for backends that store the state elsewhere."""
+        """Bring the Keras variables up to date, for backends that keep the state elsewhere."""
 
     def _collect(self) -> None:  # noqa: B027
-        """Load the state from the Keras variables."""
+        """Take over what the Keras variables hold now."""
 
     def averaged_logits(self, images: np.ndarray) -> np.ndarray:
         """Logits float32 (N, C) of the averaged network for uint8 images (N, S, S), all heads side by side."""
@@ -84,12 +83,12 @@ class Stepper(ABC):
         return infer_logits(self._infer, images)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that `restore` needs to resume exactly, on any backend."""
+        """Everything that a later `restore` needs to go on as if nothing had happened, on any backend."""
         self._publish()
         return {key: to_array(variable) for key, variable in self._variables().items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Restore a state that `state` returned for the same recipe."""
+        """Take up a state that `state` returned for the same recipe."""
         for key, variable in self._variables().items():
             variable.assign(state[key])
         self._collect()
@@ -128,7 +127,7 @@ def to_array(variable: Any) -> np.ndarray:
 
 
 def _floats(model: Any) -> list[Any]:
-    """The variables that can be averaged: all but the states of random generators."""
+    """The variables that an average makes sense of: all but the states of random generators."""
     return [v for v in model.variables if "float" in str(v.dtype)]
 
 
