@@ -38,6 +38,7 @@ def main(command: str, folder: Path) -> None:
     fervid("alerts", out)
     fervid("report", out)
     fervid("annotate", run, "--end", "2s", "-q")
+    fervid("explain", run, "--at", "1s")
     for name in ("alerts.parquet", "annotated.mp4", "faces.parquet", "report.html", "timeline.png"):
         assert (run / name).is_file(), f"{name} was not made"
     assert (run / "report.html").stat().st_size > PAGE_BYTES

@@ -94,7 +94,7 @@ def analyse(paths: list[str], out: Path) -> tuple[subprocess.CompletedProcess[st
 
 def judge(expected: dict[str, str], rows: list[dict[str, Any]]) -> list[str]:
     """What is not as promised, a line each. A file that holds the same as another is judged by that one."""
-    from fervid.run.manifest import printable
+    from fervid.base.printable import printable
 
     by_path = {row["video"]: row for row in rows}
     faults = []

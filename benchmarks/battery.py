@@ -41,6 +41,7 @@ from fervid.stats.metrics import balanced_accuracy, confusion_matrix, expected_c
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset, load_fer2013
 
 ANGRY = "angry"
+# Decision SCO-6.
 PARTS = ("PublicTest", "stills", "stills balanced", "clips")
 
 

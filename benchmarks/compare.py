@@ -1,7 +1,7 @@
 """What an analysis costs beside bare decoding, the loop that tutorials teach, and the package `fer`.
 
     python benchmarks/compare.py [--videos FOLDER] [--clips FOLDER] [--only NAME...] [--runs 5]
-                                 [--fer-python PYTHON] [--json FILE] [--readme]
+                                 [--fer-python PYTHON] [--json FILE] [--page]
 
 Clips are made by `reference_clips.py` (footage from --videos or FERVID_TEST_DATA, else drawn) and kept in --clips.
 Every contestant is a process of its own and takes its turn in each run: CPU and wall seconds are of its whole process
@@ -17,7 +17,8 @@ the ratio of medians alone.
     loop, 8 %          the same with fervid's smallest face, 8 % of the height
     fer                PyPI's `fer`, Video.analyze with every saving of pictures off; --fer-python names its interpreter
 
---readme writes the table into README.md from the JSON file. A clip measured again replaces its own numbers there alone.
+--page writes the table into docs/performance.md from the JSON file. A clip measured again replaces its own
+numbers only.
 """
 
 from __future__ import annotations
@@ -197,13 +198,13 @@ def _lines(path: str) -> list[str]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The table of the README, from the content of a results file."""
+    """The table of docs/performance.md, from the content of a results file."""
     where = results["machine"]
     lines = [
         f"{where['processors']} cores ({where['processor']}), {FPS:g} analysed frames a second; CPU ratios to fervid "
         "as median (least to most):",
         "",
-        "| clip | contestant | CPU s a second of video | CPU, fervid = 1 | wall, fervid = 1 | start, CPU s | MiB |",
+        "| clip | contestant | CPU s per second of video | CPU, fervid = 1 | wall, fervid = 1 | start, CPU s | MiB |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, clip in results["clips"].items():
@@ -229,9 +230,9 @@ def ratios(rows: list[dict[str, float]], ours: list[dict[str, float]], key: str)
     return sorted(row[key] / own[key] for row, own in zip(rows, ours, strict=True))
 
 
-def write_readme(results: dict[str, Any]) -> None:
-    """Put the table between its marks in README.md."""
-    path = ROOT / "README.md"
+def write_page(results: dict[str, Any]) -> None:
+    """Put the table between its marks in docs/performance.md."""
+    path = ROOT / "docs" / "performance.md"
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     path.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
@@ -249,7 +250,7 @@ def main() -> None:
     parser.add_argument("--slow-seconds", type=float, default=6.0)
     parser.add_argument("--fer-python", help="interpreter of an environment with `pip install fer`")
     parser.add_argument("--json", type=Path, default=RESULTS)
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--page", action="store_true", help="write the table into docs/performance.md")
     arguments = parser.parse_args()
 
     clips = reference_clips(arguments.videos, arguments.clips, seconds=arguments.seconds)
@@ -269,8 +270,8 @@ def main() -> None:
                 arguments.json.parent.mkdir(exist_ok=True)
                 arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(table(results))
-    if arguments.readme:
-        write_readme(results)
+    if arguments.page:
+        write_page(results)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ import av
 from fervid.base.opencv import cv2
 from fervid.base.types import Segment, VideoInfo
 from fervid.video.fast_scan import read_key_frames
+from fervid.video.ledger import Ledger
 from fervid.video.probe import PacketPlan, probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 
 MAX_PIXELS = 1 << 28

@@ -34,8 +34,9 @@ from fervid.config import DetectSettings, load_settings, preset_names
 from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
+from fervid.video.ledger import Ledger
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 
 FPS = 5.0

@@ -15,10 +15,10 @@ import numpy as np
 
 from fervid.base import assets
 from fervid.base.opencv import cv2
+from fervid.base.types import LOOKS
 from fervid.emotion import make_classifier
 from fervid.emotion.looks import measure_looks
 from fervid.emotion.model import load_model_info
-from fervid.run.schema import LOOKS
 from fervid.train.data.fer2013 import load_fer2013
 
 MEASURED = LOOKS[:3]

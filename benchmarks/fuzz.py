@@ -8,6 +8,8 @@ repeats, moves or drops stretches, or joins the head of one file to the tail of 
 batch does not end with one result for each input, prints a traceback, hangs, or reports an error of fervid's own.
 """
 
+# Decision BAT-9.
+
 from __future__ import annotations
 
 import argparse

@@ -44,8 +44,8 @@ def record_crops() -> np.ndarray:
     from fervid.config import load_settings
     from fervid.demo.photograph import make_demo_clip
     from fervid.observe.observer import Observer
+    from fervid.video.ledger import Ledger
     from fervid.video.probe import probe
-    from fervid.video.reader import Ledger
     from fervid.video.segments import plan_segments
 
     settings = load_settings(assignments=["video.fps=25"], environment={})

@@ -24,8 +24,9 @@ from fervid.detect.haar import CASCADES
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
 from fervid.track import make_tracker
+from fervid.video.ledger import Ledger
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 
 

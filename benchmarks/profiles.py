@@ -25,11 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from fervid.config import load_settings
 from fervid.errors import DatasetError
-from fervid.profile.folder import find_runs, profile_runs, write_comparison
+from fervid.profile.folder import profile_runs, write_comparison
 from fervid.profile.genre import load_genres
 from fervid.profile.learn import fit_genres
 from fervid.profile.measure import profile_run
 from fervid.profile.similarity import rank_like
+from fervid.run.find import find_run_folders
 from profiles import LABELS, mixture, profile, write_run
 
 VARIANTS = {
@@ -46,7 +47,7 @@ def variants(runs: Path, videos: list[Path], scratch: Path) -> None:
     import fervid
 
     settings = load_settings(preset="trailer", environment={})
-    profiles = [profile_run(folder) for folder in find_runs([runs])]
+    profiles = [profile_run(folder) for folder in find_run_folders([runs])]
     lowest, n, n_nearest = 1.0, 0, 0
     for video in videos:
         run = fervid.analyze(video, out=scratch / "originals", settings=settings, device="cpu", plot=False)
@@ -75,7 +76,7 @@ def speed(n_runs: int, seconds: float) -> None:
         for i in range(n_runs):
             write_run(folder / "runs" / f"video-{i:05d}", seconds, made[i % len(made)], cuts=range(25, 1000, 30))
         wall, cpu = time.perf_counter(), time.process_time()
-        profiled = profile_runs(find_runs([folder / "runs"]), load_genres())
+        profiled = profile_runs(find_run_folders([folder / "runs"]), load_genres())
         done = time.perf_counter() - wall, time.process_time() - cpu
         print(f"{n_runs} runs of {seconds:g} s profiled: {done[0]:.1f} s, {done[1]:.1f} CPU s")
         wall, cpu = time.perf_counter(), time.process_time()

@@ -9,6 +9,8 @@ and the result of benchmarks/validation_generator.py. PrivateTest is read only w
 reading is logged in the row.
 """
 
+# Decision TRA-12.
+
 from __future__ import annotations
 
 import argparse

@@ -1,8 +1,8 @@
 """Draws the package from its imports: rooms, arrows, circles and what runs up.
 
 A room is a top-level module or sub-package of fervid. An arrow goes from a room to one that it imports: when it is
-loaded, later (in a function, or by a text like `fervid.batch.steps:plan`), or for types alone. Rooms stand on floors,
-each above every room that it imports when loaded; an arrow to a room as high or higher runs up.
+loaded, later (in a function, or by a text like `fervid.detect.haar:HaarDetector`), or for types alone. Rooms stand on
+floors, each above every room that it imports; an arrow that would close a circle with the others runs up.
 
     python benchmarks/rooms.py [--arrows]
 """
@@ -10,6 +10,7 @@ each above every room that it imports when loaded; an arrow to a room as high or
 import argparse
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,36 +102,52 @@ class House:
 
     def circles(self, *kinds: str) -> list[list[str]]:
         """Groups of rooms that reach each other, the largest first."""
-        reach = {name: {name} for name in self.rooms}
-        arrows = self.arrows(*kinds)
-        grown = True
-        while grown:
-            grown = False
-            for one, other in arrows:
-                more = reach[other] - reach[one]
-                grown = grown or bool(more)
-                reach[one] |= more
+        reach = {name: self._reach(name, self.arrows(*kinds)) for name in self.rooms}
         groups = {tuple(sorted(b for b in reach[a] if a in reach[b])) for a in self.rooms}
         return sorted((list(group) for group in groups if len(group) > 1), key=len, reverse=True)
 
+    @staticmethod
+    def _reach(start: str, arrows: Iterable[tuple[str, str]]) -> set[str]:
+        below: dict[str, list[str]] = {}
+        for one, other in arrows:
+            below.setdefault(one, []).append(other)
+        reached, waiting = {start}, [start]
+        while waiting:
+            new = set(below.get(waiting.pop(), ())) - reached
+            reached |= new
+            waiting += new
+        return reached
+
+    @cached_property
+    def _falling_and_rising(self) -> tuple[set[tuple[str, str]], list[tuple[str, str]]]:
+        falling: set[tuple[str, str]] = set()
+        rising = []
+        counts = Counter((room(each.source), room(each.target)) for each in self.imports)
+        for kind in (LOADED, LATER, TYPES):
+            for one, other in sorted(self.arrows(kind) - falling, key=lambda arrow: (-counts[arrow], arrow)):
+                if (one, other) in rising:
+                    continue
+                if one in self._reach(other, falling):
+                    rising.append((one, other))
+                else:
+                    falling.add((one, other))
+        return falling, sorted(rising)
+
+    @property
+    def upward(self) -> list[tuple[str, str]]:
+        """Arrows that run up: each would close a circle with the others. Those with the most imports fall."""
+        return self._falling_and_rising[1]
+
     @cached_property
     def floors(self) -> dict[str, int]:
-        """The floor of every room: one above the highest that it imports when loaded. Rooms in a circle share one."""
-        together = {name: group[0] for group in self.circles(LOADED) for name in group}
-        below: dict[str, set[str]] = {together.get(name, name): set() for name in self.rooms}
-        for one, other in self.arrows(LOADED):
-            one, other = together.get(one, one), together.get(other, other)
-            if one != other:
-                below[one].add(other)
+        """The floor of every room: one above the highest that an arrow of it falls to."""
+        below: dict[str, set[str]] = {name: set() for name in self.rooms}
+        for one, other in self._falling_and_rising[0]:
+            below[one].add(other)
         floors: dict[str, int] = {}
         for name in TopologicalSorter(below).static_order():
             floors[name] = 1 + max((floors[each] for each in below[name]), default=-1)
-        return {name: floors[together.get(name, name)] for name in self.rooms}
-
-    def upward(self) -> list[tuple[str, str]]:
-        """Arrows of any kind to a room as high or higher."""
-        floors = self.floors
-        return sorted((a, b) for a, b in self.arrows(LOADED, LATER, TYPES) if floors[b] >= floors[a])
+        return floors
 
 
 def _line(names: Iterable[str]) -> str:
@@ -151,7 +168,7 @@ def main() -> None:
         print(f"circles ({words}): {[len(each) for each in circles] or 'none'}")
         for each in circles:
             print(f"    {_line(each)}")
-    upward = house.upward()
+    upward = house.upward
     print(f"{len(upward)} arrows run up: {', '.join(f'{a} -> {b}' for a, b in upward)}")
     if asked.arrows:
         for each in house.imports:

@@ -21,15 +21,16 @@ import numpy as np
 
 import fervid
 from cluster import copy_of
-from fervid.analysis import finish_video, observe_segment, plan_video
 from fervid.base import assets
 from fervid.batch import run as batch_run
+from fervid.batch.context import Context
 from fervid.batch.discover import Handling
 from fervid.batch.engine import Outcome, Progress, Task
 from fervid.batch.job import Begun, Cluster, Method, Spent, VideoJob
 from fervid.batch.ray_engine import RayEngine
 from fervid.batch.ray_worker import Expected
 from fervid.batch.result import Result
+from fervid.batch.steps import finish_video, observe_segment, plan_video
 from fervid.batch.whole import begin_video
 from fervid.emotion.model import load_model_info
 from fervid.storage.files import content_id
@@ -86,13 +87,13 @@ def measure(clip: Path, settings: fervid.Settings, folder: Path) -> Costs:
 def steps_of(clip: Path, method: Method, folder: Path) -> dict[str, float]:
     """CPU seconds of each step of one video, and its length."""
     job = VideoJob(clip, content_id(clip), folder, method, plot=False)
-    times = [time.process_time()]
-    planned = plan_video(job)
+    context, times = Context(), [time.process_time()]
+    planned = plan_video(context, job)
     times.append(time.process_time())
     for index in planned.to_observe:
-        observe_segment(job, planned.sealed, index)
+        observe_segment(context, job, planned.sealed, index)
     times.append(time.process_time())
-    finish_video(job, planned.sealed, 0, Spent("", 0.0, {}))
+    finish_video(context, job, planned.sealed, 0, Spent("", 0.0, {}))
     times.append(time.process_time())
     return dict(zip(("plan", "observe", "finish"), np.diff(times).tolist(), strict=True)) | {
         "seconds": planned.duration_seconds
@@ -145,7 +146,7 @@ class AtOnce:
 
 def seconds_a_video(clip: Path, method: Method, settings: fervid.Settings, folder: Path) -> float:
     """CPU seconds of this process for a video besides its task: finding, locking, scheduling and reporting it."""
-    begun = begin_video(VideoJob(clip, content_id(clip), folder / "one", method, plot=False), sys.maxsize)
+    begun = begin_video(Context(), VideoJob(clip, content_id(clip), folder / "one", method, plot=False), sys.maxsize)
     files = [folder / f"small {i}.mp4" for i in range(SMALL_FILES)]
     for file in files:
         file.write_text(file.name)

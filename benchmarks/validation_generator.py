@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.errors import FervidError
 from fervid.runtime.backend import load_training_backend
 from fervid.train.data.fer2013 import SIDE_PX, FaceDataset, load_fer2013

@@ -15,7 +15,7 @@ from fervid.run.handle import Run, open_run
 from fervid.run.io import write_table
 from fervid.run.manifest import MANIFEST, SCHEMA_VERSION
 from fervid.run.schema import faces_schema, frames_schema
-from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 WIDTH, HEIGHT = 640, 480

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.train.data.agreement import FERPLUS_LABELS
 from fervid.train.data.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, NOT_EMOTIONS
+from fervid.train.data.ferplus import NOT_EMOTIONS
 
 # Mouth curve, mouth opening and brow slant of each emotion, in the order of EMOTIONS.
 SHAPES = ((-3, 1, 3), (-2, 3, 2), (-1, 5, -3), (5, 2, 0), (-5, 1, -2), (0, 8, -1), (0, 1, 0))

@@ -21,9 +21,11 @@ def environment(folder: Path) -> dict[str, str]:
     """An environment whose Python processes know the steps and detectors of this module."""
     (folder / "sitecustomize.py").write_text(
         "try:\n"
-        "    from fervid.batch.engine import STEPS\n"
+        "    from fervid.batch.step_table import STEPS\n"
         "    names = 'value crash sleep spin hog refuse fail'.split()\n"
-        "    STEPS |= {name: f'hostile:{name}' for name in names}\n"
+        "    def step(name):\n"
+        "        return lambda _, *given: getattr(__import__('hostile'), name)(*given)\n"
+        "    STEPS |= {name: step(name) for name in names}\n"
         "    if __import__('os').environ.get('FERVID_TEST_DETECTOR'):\n"
         "        from fervid.detect import DETECTORS\n"
         "        DETECTORS['hostile'] = 'hostile:HostileDetector'\n"
@@ -35,33 +37,33 @@ def environment(folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 
-def value(x: object, *, beat: object) -> tuple[object, int]:  # noqa: ARG001
+def value(x: object) -> tuple[object, int]:
     return x, os.getpid()
 
 
-def crash(number: int, *, beat: object) -> None:  # noqa: ARG001
+def crash(number: int) -> None:
     os.kill(os.getpid(), number)
     time.sleep(10)
 
 
-def sleep(seconds: float, *, beat: object) -> int:  # noqa: ARG001
+def sleep(seconds: float) -> int:
     time.sleep(seconds)
     return os.getpid()
 
 
-def spin(*, beat: object) -> None:  # noqa: ARG001
+def spin() -> None:
     re.match(r"(a+)+$", "a" * 60 + "b")  # centuries inside one call of C, with the interpreter locked
 
 
-def hog(mib: int, *, beat: object) -> int:  # noqa: ARG001
+def hog(mib: int) -> int:
     return len(bytearray(mib << 20))
 
 
-def refuse(*, beat: object) -> None:  # noqa: ARG001
+def refuse() -> None:
     raise InputError("this is no video. Give one.")
 
 
-def fail(*, beat: object) -> None:  # noqa: ARG001
+def fail() -> None:
     raise ZeroDivisionError("a bug")
 
 
@@ -83,6 +85,6 @@ class HostileDetector:
 
 HOW = {
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
-    "hang": lambda: spin(beat=None),
+    "hang": spin,
     "hog": lambda: [bytearray(64 << 20) for _ in range(1000)],
 }

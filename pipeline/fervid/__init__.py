@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fervid.base.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from fervid.analysis import analyze as analyze
     from fervid.api import find_alerts as find_alerts
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from fervid.run.handle import Run as Run
     from fervid.run.handle import open_run as open_run
 
-__version__ = "0.1.0"
 
 _PUBLIC = {
     "analyze": "fervid.analysis",

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from types import FrameType
 
 from fervid.base.interrupt import stop_text
-
-STARTED = time.perf_counter()
-"""When the program began: what a user waited for counts from here, imports included."""
 
 
 def main() -> None:

@@ -295,7 +295,7 @@ def test_every_nth_frame_is_analysed_when_asked_for(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["frames_analysed"] == 8
     both = run_fervid("analyze", str(video), *chosen, "--every", "10", "--fps", "3")
     assert both.returncode == 2
-    assert "video.fps and video.every replace each other. Give one of them." in both.stderr
+    assert "video.fps and video.every exclude each other. Give one of them." in both.stderr
     live = run_fervid("live", str(video), "--set", "video.every=3", "--view", "none")
     assert live.returncode == 2
     assert "video.every = 3 is for files" in live.stderr

@@ -42,7 +42,7 @@ def test_a_run_without_faces_says_that_the_evidence_is_insufficient(runs: Path) 
     done = run_fervid("profile", str(runs / "title"), "--no-sheet")
     assert done.returncode == 0, done.stderr
     assert "tags: insufficient evidence: a usable face in 0.0 s (0%) of 8.0 s" in done.stdout
-    assert "No usable face was seen" in done.stdout
+    assert "No usable face was found" in done.stdout
     assert not (runs / "title" / "profile.html").exists()
 
 

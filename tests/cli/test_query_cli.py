@@ -42,7 +42,7 @@ def test_a_query_prints_what_was_asked_for(runs: Path, tmp_path: Path) -> None:
     [
         ("SELECT * FROM facez", "RUNS", 2, "facez does not exist"),
         ("DROP VIEW faces", "RUNS", 2, "not one SELECT"),
-        ("SELECT * FROM faces", "nowhere", 3, "nowhere is no run and holds none"),
+        ("SELECT * FROM faces", "nowhere", 3, "nowhere is not a run folder and contains none"),
     ],
 )
 def test_bad_queries_are_one_line_and_the_right_code(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from fervid.alerts.find.records import alerts_schema
 from fervid.alerts.language.rules import Rule
 from fervid.alerts.notify.deliver import Command, NotifySettings, Webhook
 from fervid.alerts.review.reviews import reviews_schema
+from fervid.batch.inputs import OPTION_COLUMNS, PATH_COLUMN
 from fervid.cli import app
 from fervid.config import Settings, preset_names
 from fervid.emotion.networks.network import NETWORKS
@@ -21,33 +23,42 @@ from fervid.run.handle import open_run
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.runtime.device import RUNNERS
 from fervid.train.fit.recipe import load_recipe, recipe_names
-from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 ALERTS = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
-FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+FORMATS = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "formats").glob("*.md")))
+ALERT_FILES = (ROOT / "docs" / "formats" / "alerts.md").read_text(encoding="utf-8")
 
 
-def test_every_command_is_in_the_readme_and_has_help() -> None:
+def test_the_readme_is_a_short_door() -> None:
+    assert len(README.splitlines()) <= 130
+    assert len(README.split()) <= 1100
+
+
+def test_every_command_is_in_the_overview_and_has_help() -> None:
     for command in app.registered_commands:
         assert command.callback is not None
-        assert f"`fervid {command.callback.__name__}" in README
+        assert f"`fervid {command.callback.__name__}" in COMMANDS
         assert command.callback.__doc__
     for group in app.registered_groups:
-        assert f"`fervid {group.name}`" in README
+        assert f"`fervid {group.name}`" in COMMANDS
         for command in group.typer_instance.registered_commands:
             assert command.callback is not None
-            assert f"`{group.name} {command.callback.__name__}`" in README
+            assert f"`{group.name} {command.callback.__name__}`" in COMMANDS
             assert command.callback.__doc__
 
 
 def test_every_preset_and_recipe_is_named_and_loads() -> None:
     for name in preset_names():
-        assert f"`{name}`" in README
+        assert f"`{name}`" in COMMANDS
     for name in recipe_names():
         assert load_recipe(name).network in NETWORKS
-        assert f"`{name}`" in README
+        assert f"`{name}`" in MODELS
 
 
 @pytest.mark.parametrize("schema", [frames_schema(), faces_schema(["x"]), tracks_schema(["x"]), timeline_schema(["x"])])
@@ -60,7 +71,7 @@ def test_every_column_is_described(schema: object) -> None:
 @pytest.mark.parametrize("schema", [alerts_schema(), reviews_schema()])
 def test_every_column_about_alerts_is_described(schema: object) -> None:
     for name in schema.names:  # type: ignore[attr-defined]
-        assert f"`{name}`" in ALERTS, name
+        assert f"`{name}`" in ALERT_FILES, name
 
 
 def test_every_key_of_rules_and_of_receivers_is_described() -> None:
@@ -82,8 +93,8 @@ def test_every_entry_of_the_ledger_is_described() -> None:
         assert f"`{name}`" in FORMATS, name
 
 
-def test_every_exit_code_of_an_error_is_in_the_readme() -> None:
-    paragraph = README[README.index("Exit codes:") :].split("\n\n")[0]
+def test_every_exit_code_of_an_error_is_in_the_overview() -> None:
+    paragraph = COMMANDS[COMMANDS.index("Exit codes:") :].split("\n\n")[0]
     codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type)}
     for code in codes:
         assert re.search(rf"\b{code}\b", paragraph), code
@@ -96,11 +107,14 @@ def test_every_error_stands_in_the_tree_with_its_code() -> None:
             assert name in errors.__doc__
 
 
-def test_settings_that_the_readme_sets_exist() -> None:
-    for section, key in re.findall(r"--set (\w+)\.(\w+)", README):
-        assert key in Settings.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
-    for section, key in re.findall(r"FERVID_(\w+)__(\w+)=", README):
-        assert key.lower() in Settings.model_fields[section.lower()].annotation.model_fields  # type: ignore[union-attr]
+def test_settings_that_the_pages_set_exist() -> None:
+    for text in (page.read_text(encoding="utf-8") for page in PAGES):
+        for section, key in re.findall(r"(?:--set |\[\")(\w+)\.(\w+)=", text):
+            kind = Settings.model_fields[section].annotation
+            assert key in kind.model_fields or key == "options", (section, key)  # type: ignore[union-attr]
+        for section, key in re.findall(r"FERVID_(\w+)__(\w+)=", text):
+            kind = Settings.model_fields[section.lower()].annotation
+            assert key.lower() in kind.model_fields  # type: ignore[union-attr]
 
 
 def test_the_public_names_are_those_listed() -> None:
@@ -142,6 +156,69 @@ def test_what_a_package_index_shows_links_to_no_file_beside_it() -> None:
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for document in PAGES:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_every_decision_has_an_id_and_a_date_and_is_named_where_it_takes_effect() -> None:
+    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^### ([A-Z]{3}-\d+): .+\n\n(\d{4}-\d\d-\d\d)\. Chose ", page, re.MULTILINE)
+    ids = [one for one, _ in entries]
+    assert len(ids) == len(set(ids)) == page.count("\n### ")
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("pipeline", "configs", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".js", ".toml")
+    ]
+    sources.append((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    notes = " ".join(" ".join(re.findall(r"(?:#|//) Decisions? ([^.]+)\.$", text, re.MULTILINE)) for text in sources)
+    named = set(re.findall(r"[A-Z]{3}-\d+", notes))
+    assert named == set(ids)
+
+
+@pytest.mark.parametrize("page", ["batches.md", "formats/batch.md"])
+def test_every_column_of_a_list_of_videos_is_described(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for name in (PATH_COLUMN, *OPTION_COLUMNS):
+        assert f"`{name}`" in text, name
+
+
+def test_every_room_is_on_the_page_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert named == {folder.parent.name for folder in (ROOT / "pipeline" / "fervid").glob("*/__init__.py")}
+    for module in re.findall(r"`((?:\w+\.)+\w+)`", page):
+        path = ROOT / "pipeline" / "fervid" / Path(*module.removeprefix("fervid.").split("."))
+        known = path.is_dir() or path.with_suffix(".py").is_file() or hasattr(fervid, module.removeprefix("fervid."))
+        assert known or module.endswith((".json", ".parquet", ".py", ".md")), module
+
+
+VALUE = "\0"
+
+
+def _texts_of_the_code() -> str:
+    """Every text in the source, one a line, with `VALUE` for each value that is put in."""
+    texts = []
+    for path in sorted((ROOT / "pipeline").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else VALUE for part in node.values)
+                texts.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value.replace("%s", VALUE))
+    return "\n".join(text.replace("\n", " ") for text in texts)
+
+
+def test_every_message_on_the_page_of_troubles_is_one_that_fervid_prints() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `([^`]* [^`]*…[^`]*)` \|", page, re.MULTILINE)
+    assert len(messages) > 25
+    code = _texts_of_the_code()
+    missing = [
+        message
+        for message in messages
+        if not re.search(r"[^\n]*?".join(re.escape(part.strip()) for part in message.split("…") if part.strip()), code)
+    ]
+    assert missing == []

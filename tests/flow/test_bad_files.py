@@ -11,7 +11,7 @@ import pytest
 
 import bad_files
 from bad_files import CASES, COMPLETE_OR_REJECTED, PARTIAL, REJECTED, SKIPPED, Case
-from fervid.run.manifest import printable
+from fervid.base.printable import printable
 from runner import HELD_TO_PERMISSIONS, run_fervid
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files and names as Linux has them")

@@ -107,4 +107,4 @@ def test_a_sentence_says_which_model_is_ahead_and_whether_it_may_be_chance() -> 
     assert pair_text(ahead).startswith("new has 15.00 points more right than old, more than chance explains")
     assert pair_text(chance).startswith("new has 0.50 points more right than old, not more than chance explains")
     assert "p < 0.0001" in pair_text(ahead)
-    assert "equally many" in pair_text(compare_answers({"old": right, "new": right})[0])
+    assert "equally often" in pair_text(compare_answers({"old": right, "new": right})[0])

@@ -16,9 +16,10 @@ import pytest
 from fervid.base.types import Frame
 from fervid.emotion.crops import LIMITED_TO_FULL_RANGE
 from fervid.video import reader
+from fervid.video.ledger import Ledger
 from fervid.video.packets import FrameMaker
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 from synthetic import SIZE, constant_rate, moving_face, variable_rate, write_video
 

@@ -138,7 +138,7 @@ def test_a_distilled_run_resumes_wherever_its_teacher_lies_and_not_with_another(
             {"augment": STILL.model_copy(update={"scale": 0.5})},
             "views with scale = 0.0, the recipe has 0.5",
         ),
-        ({"mixup_alpha": 0.2}, "mixup_alpha = 0.2 mixes faces that the targets"),
+        ({"mixup_alpha": 0.2}, "mixup_alpha = 0.2 mixes faces, but the targets"),
     ],
 )
 def test_targets_for_other_views_are_refused(targets: Path, change: dict[str, Any], message: str) -> None:

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from drawn_faces import draw_dataset, write_csv, write_votes
 from fervid.cli.evaluate import evaluate
-from fervid.emotion.model import load_model_info, read_model_json, write_model_json
+from fervid.emotion.model import FERPLUS_EMOTIONS, load_model_info, read_model_json, write_model_json
 from fervid.errors import OutputError
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS
+from fervid.train.data.ferplus import FILE_NAME, NOT_EMOTIONS
 from fervid.train.evaluate.contact_sheet import most_confident_errors
 from fervid.train.evaluate.latency import BATCHES, measure_latency
 from fervid.train.evaluate.measure import VIEWS
@@ -171,7 +171,7 @@ def test_the_command_writes_errors_latency_and_views_when_asked(
     assert stored["ferplus"]["model"]["n"] == 34
     page = read_page(out)
     assert "Most confident errors" in page.headings
-    assert "Time a face" in page.headings
+    assert "Time per face" in page.headings
     assert (out / "errors.png").read_bytes() in page.pictures
     assert "do not publish it" in page.text
 

@@ -17,8 +17,8 @@ from fervid.config import Settings, load_settings
 from fervid.emotion.model import load_model_info
 from fervid.observe.observer import Observer, StageSeconds, write_observations
 from fervid.video.fast_scan import stretches, why_not_scanned
+from fervid.video.ledger import Ledger
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger
 from fervid.video.sampling import Sampling
 from fervid.video.segments import NO_SLOT, plan_segments
 from paper import paper_info, paper_plan

@@ -145,7 +145,7 @@ def test_every_system_has_recipes_that_load() -> None:
     for system in SYSTEMS:
         for recipe in system.recipes:
             assert load_recipe(recipe).epochs > 0
-    with pytest.raises(ConfigError, match="there is no system 'F'. Use A, B, C, D, E"):
+    with pytest.raises(ConfigError, match="system 'F' does not exist. Use A, B, C, D, E"):
         references.chosen_systems(["A", "F"])
 
 

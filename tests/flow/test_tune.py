@@ -161,7 +161,7 @@ def test_every_search_space_that_comes_with_fervid_loads() -> None:
         ('recipe = "res-nano"\n[space]\n', "space: .* at least 1 item"),
         ('recipe = "res-nano"\nfolds = 1\n[space]\nepochs = [1]\n', "folds: .* greater than or equal to 2"),
         ('recipe = "nope"\n[space]\nepochs = [1]\n', "recipe 'nope' does not exist"),
-        ('recipe = "res-nano"\n[space]\nepoch = [1]\n', "no setting 'epoch'. Did you mean 'epochs'?"),
+        ('recipe = "res-nano"\n[space]\nepoch = [1]\n', "'epoch' is not a setting of a recipe. Did you mean 'epochs'?"),
         ('recipe = "res-nano"\n[space]\nepochs = []\n', "epochs has no values"),
         ('recipe = "res-nano"\n[space]\nepochs = [0]\n', "epochs = 0: .* greater than 0"),
         ('recipe = "res-nano"\n[space]\nepochs = {low = 9, high = 2}\n', "low 9 is not below high 2"),

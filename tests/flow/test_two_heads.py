@@ -93,7 +93,7 @@ def test_one_reading_of_private_test_measures_everything_and_writes_the_card(
 
 def test_a_reading_that_would_miss_a_head_is_refused_before_it_happens(two_headed_model: Path, tmp_path: Path) -> None:
     folder = copy_of(two_headed_model, tmp_path / "model")
-    with pytest.raises(ConfigError, match="has a FER\\+ head, and a reading of PrivateTest needs its votes"):
+    with pytest.raises(ConfigError, match="has a FER\\+ head, so a reading of PrivateTest needs FER\\+ votes"):
         evaluate_model(folder, DATASET, "PrivateTest")
     assert read_model_json(folder)["private_test_readings"] == []
 
@@ -133,9 +133,9 @@ def test_members_of_ensembles_count_singly(combined_model: Path, tiny_model: Pat
 def test_what_cannot_be_combined_is_refused(tiny_model: Path, two_headed_model: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Give two or more"):
         combine_models([tiny_model], DATASET, tmp_path / "out", "out")
-    with pytest.raises(ConfigError, match="which would be lost"):
+    with pytest.raises(ConfigError, match="would be overwritten"):
         combine_models([tiny_model, two_headed_model], DATASET, tiny_model, "out")
-    with pytest.raises(ConfigError, match="its export needs its votes too"):
+    with pytest.raises(ConfigError, match="so its export needs FER+ votes"):
         combine_models([tiny_model, two_headed_model], DATASET, tmp_path / "out", "out")
     assert not (tmp_path / "out").exists()
     folder = copy_of(two_headed_model, tmp_path / "swapped")
@@ -162,7 +162,7 @@ def test_the_commands_combine_verify_measure_and_describe(
     assert found["ferplus_head"]["tta"] == "flip"
     assert "FER+ head: 8 emotions" in run("evaluate", str(out), *options, "-o", str(tmp_path / "results"))
     page = (tmp_path / "results" / "evaluation.html").read_text(encoding="utf-8")
-    assert "The head that learned FER+" in page
+    assert "The head trained on FER+" in page
     card = (out / "CARD.md").read_text(encoding="utf-8")
     (out / "CARD.md").unlink()
     assert run("models", "card", str(out)) == f"{out / 'CARD.md'}\n"

@@ -14,8 +14,8 @@ from fervid.base import assets
 from fervid.config import load_settings
 from fervid.emotion.model import load_model_info
 from fervid.observe.observer import Observer
+from fervid.video.ledger import Ledger
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger
 from fervid.video.segments import plan_segments
 from synthetic import constant_rate, face_until, write_video
 

@@ -28,6 +28,7 @@ class _Track:
     reasons: list[Any]
 
 
+# Decision REV-6.
 class StoredFaces:
     """The faces of a run by time. `boxes` are xyxy in pixels of the displayed frame."""
 

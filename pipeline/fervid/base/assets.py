@@ -51,6 +51,7 @@ def model_folder(name_or_path: str) -> Path:
     )
 
 
+# Decision PAC-1.
 def _data(name: str) -> Path:
     installed = _PACKAGE / "_data" / name
     return installed if installed.is_dir() else _CHECKOUT / name

@@ -1,8 +1,12 @@
-"""What is printed when a signal stops the program. Imports nothing, so that it is there before anything else is."""
+"""What is printed when a signal stops the program. Imports next to nothing, to be there before all else."""
 
 from __future__ import annotations
 
 import sys
+import time
+
+STARTED = time.perf_counter()
+"""When the program began: what a user waited for counts from here, imports included."""
 
 RESUMES = "stopped; finished work is kept. Run the same command again to continue"
 CHANGED_NOTHING = "stopped; nothing was changed"

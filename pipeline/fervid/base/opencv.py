@@ -1,5 +1,7 @@
 """The one place that imports OpenCV, so that a missing system library or a wrong version is said in plain words."""
 
+# Decision DET-9.
+
 from __future__ import annotations
 
 import os

@@ -15,6 +15,9 @@ import numpy as np
 
 from fervid.storage.place import Place
 
+LOOKS = ("sharpness", "light", "roll_degrees", "yaw_degrees", "pitch_degrees")
+"""What is measured of how a face was pictured, in the order of the columns of `FaceScores.looks`."""
+
 
 def _check(name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
     wanted = tuple("?" if side is None else str(side) for side in shape)

@@ -1,45 +1,21 @@
 """What an engine is: it runs the steps of an analysis somewhere and says how each ended. Knows no step's meaning.
 
-A step is named, not passed: the process that asks for it need not import what it needs (OpenCV, PyAV, LiteRT).
+A step is named in `step_table`: the process that asks for it need not import what it needs (OpenCV, PyAV, LiteRT).
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fervid.base.registry import resolve
+from fervid.batch.context import Context
+from fervid.batch.step_table import STEPS
 from fervid.errors import FervidError, OutputError
 from fervid.storage.trouble import storage_error
 
-STEPS = {
-    "measure": "fervid.analysis:measure_video",
-    "begin": "fervid.batch.whole:begin_video",
-    "plan": "fervid.analysis:plan_video",
-    "observe": "fervid.analysis:observe_segment",
-    "observe_several": "fervid.batch.whole:observe_several",
-    "finish": "fervid.analysis:finish_video",
-    "draw": "fervid.analysis:draw_video",
-    "tabulate": "fervid.batch.report:write_batch_table",
-}
-
 CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 """Errors that the next video would meet too: the run stops instead of failing every one of them."""
-
-Reading = Callable[[], tuple[float, ...]]
-"""How far a step is: seconds of video first; any change of any number counts as progress."""
-
-
-class Beat:
-    """How a step lets whoever runs it see that it goes on. This one looks at nothing."""
-
-    def follow(self, reading: Reading) -> None:
-        """Look at `reading` from now on, from any thread, until the step ends."""
-
-    def reach(self, seconds: float) -> None:
-        """The step is done with the video up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +84,10 @@ class Report:
     crash: str = ""
 
 
-def run_step(task: Task, beat: Beat, *, memory_mib: int = 0) -> Report:
+def run_step(task: Task, context: Context, *, memory_mib: int = 0) -> Report:
     """Run a task here. Errors of the project pass as they are; running out of memory is a crash; others are bugs."""
     try:
-        return Report(value=resolve(STEPS, task.step, kind="step")(*task.arguments, beat=beat))
+        return Report(value=STEPS[task.step](context, *task.arguments))
     except FervidError as error:
         if isinstance(error.__cause__, Exception) and is_out_of_memory(error.__cause__):
             return _out_of_memory(memory_mib)

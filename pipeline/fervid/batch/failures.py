@@ -3,6 +3,8 @@
 One small file each, `OUT/failed/<run folder>.json`. It counts for the same content, settings and version of fervid.
 """
 
+# Decision BAT-6.
+
 from __future__ import annotations
 
 import json
@@ -10,10 +12,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import fervid
+from fervid.base.printable import printable
+from fervid.base.version import __version__
 from fervid.batch.job import VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result
-from fervid.run.manifest import printable, write_json
+from fervid.run.manifest import write_json
 from fervid.storage.place import Place, make_folder, read_text, remove_file, remove_if_empty
 
 FAILED = "failed"
@@ -56,4 +59,4 @@ def _path(job: VideoJob) -> Place:
 
 def _key(job: VideoJob) -> dict[str, str]:
     method = job.method
-    return {"video_id": job.video_id, "observe_key": method.observe_key, "version": fervid.__version__}
+    return {"video_id": job.video_id, "observe_key": method.observe_key, "version": __version__}

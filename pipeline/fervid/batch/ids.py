@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 
-from fervid.run.manifest import printable, write_json
+from fervid.base.printable import printable
+from fervid.run.manifest import write_json
 from fervid.storage.files import FileStatus, content_id
 from fervid.storage.place import Place, make_folder, read_text
 

@@ -46,6 +46,7 @@ class _Worker:
     heard_at: float = 0.0
 
 
+# Decision BAT-1.
 class ProcessEngine:
     """Up to `n_workers` processes, started when first needed, replaced after `tasks_per_worker` tasks."""
 
@@ -177,6 +178,7 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
+# Decision BAT-8.
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """Start processes that never hear an interrupt of the terminal: before they ignore it, it would end them loudly."""

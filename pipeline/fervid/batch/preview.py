@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from fervid.base.log import one_line
+from fervid.base.printable import one_line, printable
 from fervid.batch.engine import Outcome, Task
 from fervid.batch.job import VideoJob
 from fervid.batch.run import Batch, open_engine, plan_batch
-from fervid.run.manifest import printable
 from fervid.storage.place import Place
 
 SAMPLE = 64

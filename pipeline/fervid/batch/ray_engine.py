@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.batch.engine import Outcome, Progress, Report, Task
 from fervid.batch.job import Cluster, Method
 from fervid.batch.ray_parcels import Parcels, unpack_report
@@ -58,6 +58,7 @@ class _Running:
     reference: Any = None
 
 
+# Decision CLU-1.
 class RayEngine:
     """As many tasks on the nodes of a Ray cluster as it has processors, and a few that wait there."""
 

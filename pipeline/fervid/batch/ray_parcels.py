@@ -26,6 +26,7 @@ class _Parcel:
     n_users: int = 0
 
 
+# Decision CLU-2.
 class Parcels:
     """The arguments of the tasks in flight. `put` takes bytes into the object store and gives what stands for them."""
 

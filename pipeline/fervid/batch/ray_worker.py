@@ -11,16 +11,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fervid import __version__
 from fervid.base import assets
 from fervid.base.log import start_logging
 from fervid.base.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, names, plugins
+from fervid.base.version import __version__
+from fervid.batch.context import Context
 from fervid.batch.engine import Report, Task, run_step
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.ray_parcels import pack_report, unpack_task
 from fervid.batch.worker import Watchdog
 from fervid.detect import DETECTORS
-from fervid.emotion import serve_with
 from fervid.emotion.model import MODEL_JSON, ModelInfo, load_model_info
 from fervid.emotion.plugin import find_model
 from fervid.errors import ConfigError, FervidError, ModelError
@@ -59,8 +59,9 @@ def run_on_node(task: Task, expected: Expected, actor: Any = None) -> Report:
     watchdog = Watchdog(lambda _: None)
     watchdog.begin(task.stall_seconds)
     try:
-        with serve_with(None if actor is None else _Actor(actor)):
-            return run_step(local, watchdog)
+        _context.beat = watchdog
+        _context.classifier = None if actor is None else _Actor(actor)
+        return run_step(local, _context)
     finally:
         watchdog.close()
 
@@ -133,6 +134,9 @@ def _local_model(model: ModelInfo) -> ModelInfo:
         )
     return local
 
+
+_context = Context()
+"""Ray runs one task at a time in a process, and keeps the process for the next one."""
 
 _agreed: set[str] = set()
 """Keys of the methods whose detector is here as it was where the work is handed out."""

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any
 
+from fervid.base.printable import printable
 from fervid.batch.result import Result
-from fervid.run.manifest import printable
 from fervid.storage.place import Place, is_on_disk, make_folder, names_in, remove_file, remove_folder
 from fervid.storage.publish import PART, write_whole, written_whole
 
@@ -69,7 +69,7 @@ class BatchReport:
             remove_folder(self._scratch)
 
 
-def write_batch_table(rows: Place, labels: list[str], *, beat: object = None) -> None:  # noqa: ARG001
+def write_batch_table(rows: Place, labels: list[str]) -> None:
     """`batch.parquet` from the waiting rows, which are removed. A step of an engine: it needs Arrow."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -112,6 +112,7 @@ class Listener:
         """A video has its result."""
 
 
+# Decision BAT-4.
 class Scheduler:
     """Runs the steps of all jobs on an engine."""
 
@@ -338,6 +339,7 @@ class Scheduler:
         video.lock.release()
 
 
+# Decision BAT-5.
 def _size(job: VideoJob) -> int:
     with suppress(OSError):
         return job.path.stat().st_size

@@ -6,9 +6,11 @@ OpenCV, FFmpeg and the classifier let other threads run while they work.
 from __future__ import annotations
 
 import queue
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from fervid.batch.engine import Beat, Outcome, Progress, Task, run_step
+from fervid.batch.context import Context
+from fervid.batch.engine import Outcome, Progress, Task, run_step
 
 WAIT_SECONDS = 0.5
 
@@ -22,6 +24,7 @@ class ThreadEngine:
         self.n_workers = n_workers
         self.n_running = 0
         self._pool = ThreadPoolExecutor(n_workers, thread_name_prefix="fervid")
+        self._own = threading.local()  # each thread is a worker of its own, with a context of its own
         self._events: queue.SimpleQueue[Progress | Outcome] = queue.SimpleQueue()
 
     def submit(self, task: Task) -> None:
@@ -40,5 +43,7 @@ class ThreadEngine:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, task: Task) -> None:
-        report = run_step(task, Beat())
+        if not hasattr(self._own, "context"):
+            self._own.context = Context()
+        report = run_step(task, self._own.context)
         self._events.put(Outcome(task, report.value, report.error, report.crash))

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
 from fervid.base.progress import SECONDS_OF_VIDEO, make_bar
 from fervid.batch.job import Observed, Planned, VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result

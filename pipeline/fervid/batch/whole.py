@@ -1,6 +1,6 @@
 """Several steps as one, for where handing a task over is dear: all of a short video, several segments of a long one.
 
-They run the steps of `analysis` one after the other and know nothing of how those work.
+They run the `steps` one after the other and know nothing of how those work.
 """
 
 from __future__ import annotations
@@ -10,28 +10,53 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 
-from fervid.analysis import add_seconds, finish_video, observe_segment, plan_video
-from fervid.batch.engine import Beat
+from fervid.base.printable import one_line
+from fervid.base.progress import SECONDS_OF_VIDEO, make_bar
+from fervid.batch.context import BarBeat, Beat, Context
 from fervid.batch.job import Begun, Observed, Spent, VideoJob
+from fervid.batch.steps import draw_video, finish_video, observe_segment, plan_video
 
 
-def begin_video(job: VideoJob, memory_mib: int, *, beat: Beat | None = None) -> Begun:
+def begin_video(context: Context, job: VideoJob, memory_mib: int) -> Begun:
     """Plan a video; observe and finish it too where at most one segment is to observe in `memory_mib` of memory."""
     started_utc, started = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
-    planned = plan_video(job, beat=beat)
+    planned = plan_video(context, job)
     if len(planned.to_observe) > 1 or planned.memory_mib > memory_mib:
         return Begun(planned)
-    observed = [observe_segment(job, planned.sealed, index, beat=beat) for index in planned.to_observe]
+    observed = [observe_segment(context, job, planned.sealed, index) for index in planned.to_observe]
     seconds: dict[str, float] = {}
     for one in observed:
         add_seconds(seconds, one.stage_seconds)
     spent = Spent(started_utc, perf_counter() - started, seconds)
-    summary = finish_video(job, planned.sealed, planned.n_reused, spent, beat=beat)
+    summary = finish_video(context, job, planned.sealed, planned.n_reused, spent)
     return Begun(replace(planned, sealed=b""), tuple(observed), summary)
 
 
-def observe_several(
-    job: VideoJob, sealed: bytes, indices: Sequence[int], *, beat: Beat | None = None
-) -> tuple[Observed, ...]:
+def observe_several(context: Context, job: VideoJob, sealed: bytes, indices: Sequence[int]) -> tuple[Observed, ...]:
     """Observe segments of a planned video; each is published when it is done."""
-    return tuple(observe_segment(job, sealed, index, beat=beat) for index in indices)
+    return tuple(observe_segment(context, job, sealed, index) for index in indices)
+
+
+def analyze_here(job: VideoJob, *, started_utc: str, started: float, is_shown: bool) -> None:
+    """All steps of a video in this thread, with a bar over its seconds where `is_shown`."""
+    context = Context()
+    planned = plan_video(context, job)
+    seconds: dict[str, float] = {}
+    bar = make_bar(
+        planned.duration_seconds, description=one_line(job.path.name), counts=SECONDS_OF_VIDEO, is_shown=is_shown
+    )
+    with bar:
+        context.beat = BarBeat(bar)
+        for index in planned.to_observe:
+            add_seconds(seconds, observe_segment(context, job, planned.sealed, index).stage_seconds)
+    context.beat = Beat()
+    spent = Spent(started_utc, perf_counter() - started, seconds)
+    finish_video(context, job, planned.sealed, planned.n_reused, spent)
+    if job.plot:
+        draw_video(job)
+
+
+def add_seconds(total: dict[str, float], more: dict[str, float]) -> None:
+    """Add the seconds of each stage to a total."""
+    for name, seconds in more.items():
+        total[name] = total.get(name, 0.0) + seconds

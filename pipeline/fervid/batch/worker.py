@@ -21,7 +21,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fervid.base.log import start_logging
-from fervid.batch.engine import Beat, Reading, Report, Task, run_step
+from fervid.batch.context import Beat, Context, Reading
+from fervid.batch.engine import Report, Task, run_step
 
 STALLED_EXIT_CODE = 1
 """faulthandler ends the process with this code; nothing else here does."""
@@ -32,6 +33,7 @@ PR_SET_PDEATHSIG = 1
 MIB = 1 << 20
 
 
+# Decision BAT-3.
 class Watchdog(Beat):
     """Ends this process when a task makes no progress; tells `send` of progress once a second.
 
@@ -98,13 +100,14 @@ def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNI
     sys.meta_path.insert(0, _NoPandas())
     sending = threading.Lock()
     watchdog = Watchdog(connection.send, sending)
+    context = Context(watchdog)
     while True:
         try:
             task: Task = connection.recv()
         except (EOFError, OSError):
             os._exit(0)
         watchdog.begin(task.stall_seconds)
-        report = run_step(task, watchdog, memory_mib=memory_mib)
+        report = run_step(task, context, memory_mib=memory_mib)
         with sending:
             watchdog.end()
             _send(connection, report)
@@ -156,9 +159,16 @@ def _cap_memory(memory_mib: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
+# Decision BAT-2.
 def preload() -> None:
     """Import what every task needs, once for all workers. What is missing is said by the first task that needs it."""
-    modules: tuple[str, ...] = ("fervid.analysis", "fervid.emotion.litert", "fervid.detect.haar", "ctypes", "resource")
+    modules = (
+        "fervid.batch.whole",
+        "fervid.emotion.litert",
+        "fervid.detect.haar",
+        "ctypes",
+        "resource",
+    )
     from importlib import import_module
 
     for name in modules:

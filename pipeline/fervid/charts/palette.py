@@ -1,7 +1,7 @@
-"""The colours of every picture that fervid draws. Holds no drawing.
+"""The colours of all plots and overlays. Draws nothing.
 
-Okabe and Ito's palette (2008): told apart with every common form of colour blindness. Hatches and line styles help the
-rest, and print.
+Okabe and Ito's palette (2008): distinguishable with every common form of colour blindness. Hatches and line styles
+help in other cases, and in print.
 """
 
 from __future__ import annotations
@@ -35,6 +35,6 @@ SPARE_COLOURS = (ORANGE, "#000000", "#999933", "#882255")
 
 
 def label_colours(labels: Sequence[str]) -> dict[str, str]:
-    """A colour for each label; labels without one of their own share the spare colours."""
+    """A colour for each label; labels without their own colour share the spare ones."""
     spare = cycle(SPARE_COLOURS)
     return {label: COLOURS.get(label) or next(spare) for label in labels}

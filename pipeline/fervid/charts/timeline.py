@@ -1,7 +1,7 @@
 """The timeline as a plot: stacked expressions over time above the number of faces. Knows nothing of runs.
 
-A plot is as wide as its image, so a long timeline is reduced to that many columns before anything is drawn: drawing
-costs the same for a minute of video as for a week.
+A plot is as wide as its image, so a long timeline is reduced to that many columns first: drawing a week of video costs
+as much as drawing a minute.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ class _Columns:
 
     edges: np.ndarray
     means: dict[str, np.ndarray]
-    """Per label, the mean probability (C,) over the time with a usable face; 0 where there is none."""
+    """Per label, the mean probability (C,) over the time with a usable face; 0 where there are none."""
     mean_faces: np.ndarray
 
 
 def _columns(timeline: pa.Table, labels: tuple[str, ...]) -> _Columns:
-    """Neighbouring bins joined until they fit: means weighted by the seconds with a usable face, counts by time."""
+    """Neighbouring bins merged until they fit: means weighted by the seconds with a usable face, counts by time."""
 
     def column(name: str) -> np.ndarray:
         return np.asarray(np.nan_to_num(timeline[name].to_numpy().astype(float)))

@@ -10,7 +10,8 @@ import traceback
 import typer
 
 from fervid.base.interrupt import command_of
-from fervid.base.log import one_line, start_logging
+from fervid.base.log import start_logging
+from fervid.base.printable import one_line
 from fervid.cli.alerts import app as alerts
 from fervid.cli.analyze import analyze
 from fervid.cli.annotate import annotate
@@ -21,6 +22,7 @@ from fervid.cli.demo import demo
 from fervid.cli.doctor import doctor
 from fervid.cli.evaluate import evaluate
 from fervid.cli.evidence import app as evidence
+from fervid.cli.explain import explain
 from fervid.cli.export import export
 from fervid.cli.genres import app as genres
 from fervid.cli.live import live
@@ -47,7 +49,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(analyze, profile, report, serve, annotate, live, demo, data, train, targets, tune, evaluate),
+    *(analyze, profile, report, serve, annotate, explain, live, demo, data, train, targets, tune, evaluate),
     *(query, compact, export, config, bench, doctor, verify, purge),
 ):
     app.command()(command)
@@ -64,7 +66,7 @@ GENERAL_OPTIONS = ("--debug", "-v", "--verbose")
 
 def _print_version(value: bool) -> None:
     if value:
-        from fervid import __version__
+        from fervid.base.version import __version__
 
         print(f"fervid {__version__}")
         raise typer.Exit

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
 from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune

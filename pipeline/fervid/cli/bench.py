@@ -37,7 +37,7 @@ def bench(
 
 
 def _describe(found: Bench) -> str:
-    from fervid.run.manifest import printable
+    from fervid.base.printable import printable
 
     name = printable(Path(found.video))
     lines = [

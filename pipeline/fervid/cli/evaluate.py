@@ -43,7 +43,11 @@ def evaluate(
         typer.Option(help="FER+ votes (fer2013new.csv) to measure with.", show_default="beside the data"),
     ] = None,
     errors: Annotated[
-        bool, typer.Option("--errors", help="Also draw the 25 most confident errors: shows faces of the data set.")
+        bool,
+        typer.Option(
+            "--errors",
+            help="Also draw the 25 most confident errors and what in each face made them: shows faces of the data set.",
+        ),
     ] = False,
     latency: Annotated[bool, typer.Option("--latency", help="Also measure the CPU time a face.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "cpu",

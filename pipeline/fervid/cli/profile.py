@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
 from fervid.cli.options import Runs
 from fervid.cli.several import Refusals
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
 from fervid.errors import InputError, OutputInUse
 from fervid.run.bad_values import BAD_VALUES, bad_values
 

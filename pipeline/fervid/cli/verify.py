@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
 from fervid.cli.options import Runs
 
 if TYPE_CHECKING:

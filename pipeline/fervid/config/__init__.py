@@ -1,4 +1,4 @@
-"""Settings of an analysis: what there is (`settings`), and how values are found (`load`)."""
+"""Settings of an analysis: their definitions (`settings`) and sources (`load`)."""
 
 from fervid.config.load import load_settings, parse_time, preset_names
 from fervid.config.settings import (

@@ -1,4 +1,4 @@
-"""What each setting means, in which unit, and which values it takes: read from the settings' own fields."""
+"""Meaning, unit and allowed values of each setting, read from the settings' own fields."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ UNITS = {
     "shares": "shares of 1",
     "threads": "threads",
 }
-"""By the last word of a setting's name. A number whose name ends otherwise has no unit."""
+"""By the last word of a setting's name. Numbers with other names have no unit."""
 
 LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-"""The bounds that pydantic keeps of a number, in words."""
+"""The bounds of a number, as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Setting:
 class Section:
     """A section, such as "video" or "detect.haar", with its settings in the order of their fields.
 
-    An open section takes any key; its default holds what it has.
+    An open section accepts any key; its default has its content.
     """
 
     key: str
@@ -62,7 +62,7 @@ class Section:
 
 
 def describe_sections() -> list[Section]:
-    """All sections; one with sections of its own stands before them, as TOML asks for."""
+    """All sections; a section comes before its subsections, as TOML requires."""
     return list(_sections(Settings, ""))
 
 
@@ -105,7 +105,7 @@ def _is_number(kind: Any) -> bool:
 
 
 def _allowed(field: FieldInfo) -> str:
-    """The values that a field takes, in words; empty where its type says it all."""
+    """The values that a field accepts, as text; empty if its type is enough."""
     kinds = get_args(field.annotation) if get_origin(field.annotation) in (Union, types.UnionType) else ()
     for kind in (field.annotation, *kinds):
         if get_origin(kind) is Literal:

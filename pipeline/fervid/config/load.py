@@ -1,7 +1,7 @@
-"""Settings from their sources, and where each value comes from.
+"""Loads settings from their sources, and records where each value comes from.
 
 Order of precedence: defaults, preset, file, environment (FERVID_SECTION__KEY), --set, options. Unknown keys are refused
-with the nearest name there is.
+with a suggestion of the nearest key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENVIRONMENT_PREFIX = "FERVID_"
 TIME_SPELLINGS = "90, 12.5s or 00:01:02.5"
 ALTERNATIVES = REPLACED_BY | {other: key for key, other in REPLACED_BY.items()}
 DEFAULT = "default"
-"""The source of a value that no other source sets."""
+"""The source of a value that is not set anywhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SourcedSettings:
     sources: Mapping[str, str]
 
     def source(self, key: str) -> str:
-        """Where the value of a setting comes from; for a table of options, where the last of them does."""
+        """Where the value of a setting comes from; for a table of options, where the last one comes from."""
         below = [source for other, source in self.sources.items() if other.startswith(f"{key}.")]
         return self.sources.get(key, below[-1] if below else DEFAULT)
 
@@ -49,7 +49,7 @@ def load_settings(
     options: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Settings from every source. `assignments` are "section.key=value"; in `options` a value of None changes nothing.
+    """Settings from every source. `assignments` are "section.key=value"; in `options` None means not given.
 
     Raises ConfigError naming the source, the key and what was expected.
     """
@@ -66,7 +66,7 @@ def load_sourced_settings(
     options: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> SourcedSettings:
-    """The same as `load_settings`, with the source of each value. Raises ConfigError."""
+    """Like `load_settings`, with the source of each value. Raises ConfigError."""
     merged = _Merged()
     merged.add(_from_file(_preset_path(preset), f"preset {preset}"))
     if file is not None:
@@ -82,7 +82,7 @@ def load_sourced_settings(
 
 
 def preset_names() -> list[str]:
-    """The presets that come with fervid."""
+    """The presets included in fervid."""
     return sorted(p.stem for p in assets.configs_folder().glob("*.toml"))
 
 
@@ -90,7 +90,7 @@ def parse_time(text: str) -> float:
     """Seconds from `90`, `12.5s` or `00:01:02.5`. Raises ConfigError."""
     match = re.fullmatch(r"\s*(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?\s*", text)
     if match is None or (":" in text and text.rstrip().endswith("s")):
-        raise ConfigError(f"time {text!r} is not understood. Write it as {TIME_SPELLINGS}.")
+        raise ConfigError(f"time {text!r} is not valid. Write it as {TIME_SPELLINGS}.")
     hours, minutes, seconds = match.groups()
     if minutes is not None and (float(seconds) >= 60 or (hours is not None and int(minutes) >= 60)):
         raise ConfigError(
@@ -101,7 +101,7 @@ def parse_time(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """One value of one source. `given_as` names it in an error as the user wrote it."""
+    """One value of one source. `given_as` is how the user wrote it, for error messages."""
 
     key: tuple[str, ...]
     value: Any
@@ -110,14 +110,14 @@ class _Value:
 
 
 class _Merged:
-    """The values of all sources; a later one replaces those before."""
+    """The values of all sources; later ones override earlier ones."""
 
     def __init__(self) -> None:
         self.content: dict[str, Any] = {}
         self.sources: dict[str, str] = {}
 
     def add(self, values: Iterable[_Value]) -> None:
-        """The values of one source. Raises ConfigError for two of which one replaces the other."""
+        """The values of one source. Raises ConfigError for two that exclude each other."""
         added: dict[str, _Value] = {}
         for one in values:
             key = ".".join(one.key)
@@ -127,7 +127,7 @@ class _Merged:
             if (other := ALTERNATIVES.get(key)) is None:
                 continue
             if other in added:
-                raise ConfigError(f"{one.given_as}: {other} and {key} replace each other. Give one of them.")
+                raise ConfigError(f"{one.given_as}: {other} and {key} exclude each other. Give one of them.")
             self._forget(other)
 
     def _forget(self, key: str) -> None:
@@ -189,12 +189,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _assign(into: dict[str, Any], one: _Value) -> None:
     *sections, last = one.key
     if not sections:
-        raise ConfigError(f"{one.given_as}: {last!r} names no section. Write section.key, as in video.fps.")
+        raise ConfigError(f"{one.given_as}: {last!r} has no section. Write section.key, as in video.fps.")
     for section in sections:
         into = into.setdefault(section, {})
         if not isinstance(into, dict):
             raise ConfigError(f"{one.given_as}: {section!r} is not a section. Write section.key, as in video.fps.")
-    if not (one.value == {} and isinstance(into.get(last), dict)):  # a section that sets nothing
+    if not (one.value == {} and isinstance(into.get(last), dict)):  # an empty section
         into[last] = one.value
 
 
@@ -217,7 +217,7 @@ def _explain(problem: ValidationError) -> str:
         nearest = difflib.get_close_matches(location[-1], section.model_fields, n=1)
         known = ", ".join(section.model_fields)
         return f"setting {key!r} does not exist. " + (
-            f"Did you mean {'.'.join([*location[:-1], nearest[0]])!r}?" if nearest else f"There are: {known}."
+            f"Did you mean {'.'.join([*location[:-1], nearest[0]])!r}?" if nearest else f"Use one of {known}."
         )
     message = error["msg"].removeprefix("Value error, ")
     return (

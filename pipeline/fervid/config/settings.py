@@ -1,4 +1,4 @@
-"""Typed settings, a section each. Every duration is in seconds; unknown keys are refused."""
+"""Typed settings, one class per section. Every duration is in seconds; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class VideoSettings(_Section):
     every: int | None = Field(
         default=None, ge=1, description="analyse every N-th frame of the video, whatever its time, instead of fps"
     )
-    start_seconds: float = Field(default=0.0, ge=0, description="analyse from here")
-    end_seconds: float | None = Field(default=None, gt=0, description="analyse up to here")
+    start_seconds: float = Field(default=0.0, ge=0, description="start of the analysed part")
+    end_seconds: float | None = Field(default=None, gt=0, description="end of the analysed part")
     fast_scan: bool = Field(
-        default=False, description="look at key frames first; analyse only between those of which one shows a face"
+        default=False, description="scan key frames first; analyse only intervals in which a key frame shows a face"
     )
     segment_seconds: float = Field(
-        default=30.0, ge=1, description="length of the pieces that are observed and resumed one by one"
+        default=30.0, ge=1, description="length of the segments that are observed and resumed separately"
     )
     decoder_threads: int = Field(
-        default=1, ge=1, le=64, description="with more than one, pictures of damaged footage may differ between runs"
+        default=1, ge=1, le=64, description="with more than one, frames of damaged footage may differ between runs"
     )
     max_pixels: int = Field(default=8192 * 8192, gt=0, description="larger frames are refused as decompression bombs")
     max_bad_packet_share: float = Field(
@@ -58,7 +58,7 @@ class VideoSettings(_Section):
         return Sampling(self.fps, self.every)
 
     def results_depend_on(self) -> dict[str, Any]:
-        """All of it but limits and the way of sampling that is not in use."""
+        """The section without limits and without the unused way of sampling."""
         return self.model_dump(mode="json", exclude={"max_pixels", "every" if self.every is None else "fps"})
 
 
@@ -66,7 +66,7 @@ class _DetectSettings(_Section):
     """How faces are found."""
 
     detector: str = Field(
-        default=DEFAULT_DETECTOR, description=f"face detector: {', '.join(DETECTORS)}, or one that a plug-in brings"
+        default=DEFAULT_DETECTOR, description=f"face detector: {', '.join(DETECTORS)}, or one from a plug-in"
     )
     min_face_px: int | None = Field(
         default=None, ge=16, description="smallest face in pixels of the frame; default: min_face_share"
@@ -74,12 +74,12 @@ class _DetectSettings(_Section):
     min_face_share: float = Field(
         default=0.08, gt=0, le=1, description="smallest face as a share of the frame's height"
     )
-    min_confidence: float = Field(default=0.0, ge=0, le=1, description="detections of a lower confidence are dropped")
+    min_confidence: float = Field(default=0.0, ge=0, le=1, description="detections below this confidence are dropped")
     full_search_seconds: float = Field(
         default=0.4,
         ge=0,
-        description="each part of the picture is searched this often, faces found before in every frame; "
-        "0 searches every frame in full and switches all savings below off",
+        description="each part of the frame is searched this often, around known faces in every frame; "
+        "0 searches every frame in full and disables all savings below",
     )
     octave_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         default=(1.0, 0.6, 0.2),
@@ -91,14 +91,14 @@ class _DetectSettings(_Section):
         default=2.0,
         ge=1,
         le=100,
-        description="while no face comes or goes, the time between searches grows up to this many times",
+        description="while no face appears or disappears, the time between searches grows up to this factor",
     )
     keep_lost_seconds: float = Field(
-        default=2.0, ge=0, description="where a face was lost is searched on for this long; 0 not at all"
+        default=2.0, ge=0, description="keep searching where a face was lost for this long; 0 disables this"
     )
     close_first: bool = Field(
         default=True,
-        description="a face of the frame before is looked for close to where it was, and further only if need be",
+        description="search for a known face close to its last position first, and wider only if needed",
     )
     still_level: float = Field(
         default=8.0,
@@ -106,25 +106,31 @@ class _DetectSettings(_Section):
         le=255,
         description="a part that changed by fewer levels (of 255) is not searched again; 0 searches always",
     )
-    still_seconds: float = Field(default=8.0, gt=0, description="what does not change is searched again after this")
+    still_seconds: float = Field(
+        default=8.0, gt=0, description="parts that do not change are searched again after this"
+    )
     new_shot_threshold: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="change of the picture after which all of it is searched; 0 switches this off",
+        description="change of the frame after which all of it is searched; 0 disables this",
     )
-    options: dict[str, bool | int | float | str] = Field(
-        default={}, description="options of a detector that another package brings"
-    )
+    options: dict[str, bool | int | float | str] = Field(default={}, description="options of a detector from a plug-in")
 
     @property
     def chosen_options(self) -> dict[str, Any]:
-        """The options of the detector in use: its own section, or `options` for one of another package."""
+        """The options of the detector in use: its own section, or `options` for one from a plug-in."""
         own = getattr(self, self.detector, None)
         return own.model_dump() if isinstance(own, DetectorOptions) else dict(self.options)
 
+    @property
+    def confirm_score(self) -> float:
+        """The best score that a track needs with the detector in use; 0 for those of other packages."""
+        own = getattr(self, self.detector, None)
+        return own.confirm_score if isinstance(own, DetectorOptions) else 0.0
+
     def results_depend_on(self) -> dict[str, Any]:
-        """All of it but the options of detectors that are not in use."""
+        """The section without the options of unused detectors."""
         own = getattr(self, self.detector, None)
         content = self.model_dump(mode="json", exclude={*DETECTORS} | (set() if self.options else {"options"}))
         return content | ({self.detector: own.results_depend_on()} if isinstance(own, DetectorOptions) else {})
@@ -144,55 +150,65 @@ else:
 
 
 class EmotionSettings(_Section):
-    """How faces are scored."""
+    """How faces are classified."""
 
     model: str = Field(default=assets.DEFAULT_MODEL, description="name of a shipped model, or path of a model folder")
     crop_margin: float = Field(
-        default=-0.05, ge=-0.2, le=1, description="the box grows (or, below 0, shrinks) by this share on every side"
+        default=-0.05, ge=-0.2, le=1, description="grow the box by this share on every side (below 0: shrink it)"
     )
-    flip: bool = Field(default=False, description="average each face with its mirror image: twice the work a face")
+    flip: bool = Field(default=False, description="average each face with its mirror image: twice the work per face")
     labels: Literal["fer2013", "ferplus", "mean", "blend"] = Field(
         default="fer2013",
-        description="which head of the model answers: its one label's, the ten voters', or both: in equal parts, or "
+        description="which output head of the model to use: single labels, ten voters, or both: in equal parts, or "
         "seven parts to three",
     )
-    batch_size: int = Field(default=64, ge=1, le=4096, description="faces that are scored together; changes no result")
+    batch_size: int = Field(
+        default=64, ge=1, le=4096, description="faces that are classified together; does not change results"
+    )
 
 
 class _TrackSettings(_Section):
     """How faces become tracks."""
 
     tracker: str = Field(
-        default=DEFAULT_TRACKER, description=f"how the faces of successive frames are joined: {', '.join(TRACKERS)}"
+        default=DEFAULT_TRACKER, description=f"how faces of successive frames are linked: {', '.join(TRACKERS)}"
     )
     gap_seconds: float = Field(default=1.0, ge=0, description="a track survives this long without a face")
-    min_faces: int = Field(default=3, ge=1, description="tracks of fewer faces are taken for false ones and dropped")
+    min_faces: int = Field(default=3, ge=1, description="tracks with fewer faces are dropped as false")
     min_expected_share: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="and tracks whose detection scores sum to less than this share of min_faces; "
-        "more sightings make up for lower scores",
+        description="also drop tracks whose detection scores sum to less than this share of min_faces; "
+        "more detections make up for lower scores",
+    )
+    min_best_score: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="and tracks that never reach this detection score; default: what the detector asks for",
     )
     static_seconds: float = Field(
-        default=120.0, ge=0, description="a face that neither moves nor changes for so long is a picture; 0: none is"
+        default=120.0,
+        ge=0,
+        description="a face that neither moves nor changes for this long is a photo or poster; 0 disables this",
     )
-    find_cuts: bool = Field(default=True, description="look for shot cuts; off for a camera that never cuts")
+    find_cuts: bool = Field(default=True, description="detect shot cuts; turn off for a camera that never cuts")
     cut_threshold: float = Field(
-        default=0.35, gt=0, le=1, description="change of the picture that counts as a cut; no track crosses one"
+        default=0.35, gt=0, le=1, description="change of the frame that counts as a cut; no track crosses a cut"
     )
     min_shot_seconds: float = Field(
-        default=0.625, ge=0, description="a cut sooner than this after the last one ends tracks but begins no new shot"
+        default=0.625, ge=0, description="a cut within this time of the last one ends tracks but does not start a shot"
     )
 
     @property
     def chosen_options(self) -> dict[str, Any]:
-        """The options of the tracker in use; none for one that does not exist."""
+        """The options of the tracker in use; empty for an unknown tracker."""
         own = getattr(self, self.tracker, None)
         return own.model_dump() if isinstance(own, TrackerOptions) else {}
 
     def results_depend_on(self) -> dict[str, Any]:
-        """All of it but the options of trackers that are not in use."""
+        """The section without the options of unused trackers."""
         return self.model_dump(mode="json", exclude={*TRACKERS} - {self.tracker})
 
 
@@ -214,71 +230,75 @@ class SmoothSettings(_Section):
 
     smoother: str = Field(default="exponential", description="kind of smoothing")
     half_life_seconds: float = Field(
-        default=0.4, ge=0, description="a score this far away counts half; 0 switches smoothing off"
+        default=0.4, ge=0, description="a score this far away counts half; 0 disables smoothing"
     )
 
 
 class BaselineSettings(_Section):
-    """How the usual look of a face is taken out of its scores (`b_` columns).
+    """How the usual expression of a face is removed from its scores (`b_` columns).
 
-    The numbers are chosen by `benchmarks/baseline.py`.
+    The defaults were chosen with `benchmarks/baseline.py`.
     """
 
     scope: Literal["off", "track", "video"] = Field(
         default="off",
-        description="over what the usual look of a face is measured: off, each track, or all tracks of the video that "
-        "share no frame with another face (for videos that show one person)",
+        description="what the usual expression of a face is measured over: off, each track, or all tracks of the video "
+        "that share no frame with another face (for videos that show one person)",
     )
     prior_seconds: float = Field(
-        default=1.0, ge=0, description="the correction has half its strength after so much time of the face"
+        default=1.0, ge=0, description="the correction reaches half its strength after this much time with the face"
     )
     max_shift: float = Field(default=2.5, ge=0, description="largest change of a log-probability")
-    min_seconds: float = Field(default=8.0, ge=0, description="no correction where the face was seen for less")
+    min_seconds: float = Field(default=8.0, ge=0, description="no correction if the face was visible for less")
     min_spread: float = Field(
         default=1.1,
         ge=0,
-        description="no correction where the log-probabilities of two-second windows vary by less (root of the summed "
-        "variance): one expression is all there was",
+        description="no correction if the log-probabilities of two-second windows vary by less (root of the summed "
+        "variance): the face had only one expression",
     )
 
 
 class TimelineSettings(_Section):
-    """How faces are summed up over time."""
+    """How faces are aggregated over time."""
 
-    bin_seconds: float = Field(default=1.0, ge=0.01, description="length of a row of the timeline")
+    bin_seconds: float = Field(default=1.0, ge=0.01, description="length of a timeline row")
     max_hold_seconds: float = Field(
-        default=1.0, gt=0, description="a frame stands for at most this long before and after itself"
+        default=1.0, gt=0, description="a frame covers at most this time before and after itself"
     )
     min_quality: float = Field(
-        default=0.2, ge=0, le=1, description="faces below are kept, marked, and left out of means"
+        default=0.2, ge=0, le=1, description="faces below are stored, marked, and excluded from means"
     )
     min_margin: float = Field(
-        default=0.1, ge=0, le=1, description="faces whose two best emotions lie closer are marked unsure"
+        default=0.1, ge=0, le=1, description="faces whose two best labels are closer than this are marked unsure"
     )
 
 
 class GateSettings(_Section):
-    """Faces that are pictured worse than this are kept and marked, left out of means, and raise no alert.
+    """Faces below these limits are stored and marked, excluded from means, and raise no alert.
 
-    Where accuracy falls off is measured by `benchmarks/face_looks.py`.
+    `benchmarks/face_looks.py` measures where accuracy drops.
     """
 
     min_face_px: float = Field(default=24, ge=0, description="shorter side of the box")
     min_sharpness: float = Field(default=0.18, ge=0, le=1, description="0 is blurred, 1 sharp")
     min_light: float = Field(default=0.1, ge=0, le=1, description="mean level of the face; dark ones look angry")
     max_light: float = Field(default=0.95, ge=0, le=1, description="mean level of the face; above it is overexposed")
-    max_roll_degrees: float = Field(default=25, ge=0, le=90, description="lean of the head towards a shoulder")
-    max_yaw_degrees: float = Field(default=50, ge=0, le=90, description="turn of the head to a side; 90 is a profile")
+    max_roll_degrees: float = Field(default=25, ge=0, le=90, description="roll of the head towards a shoulder")
+    max_yaw_degrees: float = Field(default=50, ge=0, le=90, description="yaw of the head; 90 is a profile")
 
 
 class BatchSettings(_Section):
-    """How work is shared out among processes. Nothing here changes a result."""
+    """How work is distributed over processes. Does not change results."""
 
-    memory_mib: int = Field(default=4096, ge=512, description="most memory of a worker process; more counts as a crash")
+    memory_mib: int = Field(
+        default=4096, ge=512, description="memory limit of a worker process; more counts as a crash"
+    )
     stall_seconds: float = Field(
         default=60.0, ge=1, description="a worker process without progress for this long counts as hung"
     )
-    tasks_per_worker: int = Field(default=200, ge=1, description="a worker process is replaced after so many pieces")
+    tasks_per_worker: int = Field(
+        default=200, ge=1, description="a worker process is replaced after this many segments"
+    )
 
 
 class Settings(_Section):
@@ -294,10 +314,11 @@ class Settings(_Section):
     gate: GateSettings = GateSettings()
     batch: BatchSettings = BatchSettings()
 
+    # Decision STO-1.
     def hash(self, *, model_sha256: str, sections: tuple[str, ...] = ()) -> str:
-        """A short hash of what results depend on in these settings (in `sections`, or in all) and of the model.
+        """A short hash of the settings that affect results (in `sections`, or in all) and of the model.
 
-        Files count by their content, never by their path; limits, batch sizes and detectors not in use do not count.
+        Files count by content, not by path; limits, batch sizes and unused detectors do not count.
         """
         content = self.model_dump(mode="json", include=set(sections) or None, exclude={"batch"})
         if "video" in content:
@@ -307,18 +328,18 @@ class Settings(_Section):
             content["emotion"].pop("batch_size")
             content["emotion"]["model_sha256"] = model_sha256
             if sections == OBSERVE_SECTIONS:
-                content["emotion"].pop("labels")  # observations hold the logits of every head
+                content["emotion"].pop("labels")  # observations have the logits of every head
         if "detect" in content:
             content["detect"] = self.detect.results_depend_on()
         if "track" in content:
             content["track"] = self.track.results_depend_on()
         if self.baseline.scope == "off":
-            content.pop("baseline", None)  # its numbers change nothing then
+            content.pop("baseline", None)  # its other settings have no effect then
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 REPLACED_BY = {"video.fps": "video.every"}
-"""Settings that are in use only while the other one is not set. No source may set both."""
+"""Settings that exclude each other. No source may set both."""
 
 OBSERVE_SECTIONS = ("video", "detect", "emotion")
-"""The settings of the expensive half. Changing any other never decodes a frame again."""
+"""The settings of the expensive half. Changing others never decodes a frame again."""

@@ -1,4 +1,4 @@
-"""Settings as a TOML file that says what each of them means and where its value comes from."""
+"""Writes settings as a TOML file with the meaning and the source of each value."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fervid import __version__
-from fervid.base.log import one_line
+from fervid.base.printable import one_line
+from fervid.base.version import __version__
 from fervid.config.describe import Setting, describe_sections
 from fervid.config.load import SourcedSettings
 from fervid.config.settings import REPLACED_BY
@@ -17,7 +17,7 @@ WIDTH = 110
 
 
 def as_toml(found: SourcedSettings) -> str:
-    """All settings as TOML that `load_settings(file=...)` reads back to the same; what is not set is commented out."""
+    """All settings as TOML that `load_settings(file=...)` reads back to the same; unset ones are commented out."""
     lines = [f"# Settings of fervid {__version__}. Use them with: fervid analyze VIDEO --config THIS_FILE", ""]
     content = found.settings.model_dump(mode="json")
     for section in describe_sections():
@@ -30,14 +30,14 @@ def as_toml(found: SourcedSettings) -> str:
             ]
         for setting in section.settings:
             other = replaced_by(setting.key, content)
-            source = f"nowhere: {other} replaces it" if other else found.source(setting.key)
+            source = f"not used: {other} is set" if other else found.source(setting.key)
             lines += _setting(setting, values[setting.name], source, is_used=not other)
         lines.append("")
     return "\n".join(lines)
 
 
 def literal(value: Any) -> str:
-    """A value as TOML writes it; None, which TOML lacks, as nothing."""
+    """A value as TOML; None, which TOML lacks, as an empty string."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -50,7 +50,7 @@ def literal(value: Any) -> str:
 
 
 def value_at(content: Mapping[str, Any], key: str) -> Any:
-    """What stands under a dotted key."""
+    """The value at a dotted key."""
     value: Any = content
     for part in key.split("."):
         value = value[part]
@@ -58,13 +58,13 @@ def value_at(content: Mapping[str, Any], key: str) -> Any:
 
 
 def replaced_by(key: str, content: Mapping[str, Any]) -> str:
-    """The setting that is in use instead of `key`; empty where `key` itself is."""
+    """The setting that is used instead of `key`; empty if `key` itself is used."""
     other = REPLACED_BY.get(key, "")
     return other if other and value_at(content, other) is not None else ""
 
 
 def limits_of(setting: Setting) -> str:
-    """The unit of a setting, the values it takes, and its default."""
+    """The unit of a setting, its allowed values, and its default."""
     default = f"default {literal(setting.default)}" if setting.default is not None else "not set by default"
     return "; ".join(filter(None, (", ".join(filter(None, (setting.unit, setting.allowed))), default)))
 

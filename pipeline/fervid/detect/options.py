@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 
 class DetectorOptions(BaseModel):
     """Options of one detector, under `detect.NAME` in the settings. The docstring's first line says what it is."""
+
+    confirm_score: ClassVar[float] = 0.0
+    """A track whose best score stays below is taken for a false one, unless `track.min_best_score` says otherwise."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

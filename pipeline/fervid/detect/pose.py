@@ -26,6 +26,7 @@ _FRAME -= _FRAME.mean()
 """complex (4,): eyes and corners of the mouth around their middle."""
 
 
+# Decision DET-10.
 def head_pose(landmarks: np.ndarray) -> np.ndarray:
     """Landmarks (n, 5, 2) in square pixels -> float32 (n, 3) degrees: roll, yaw and pitch; NaN where they are NaN.
 

@@ -51,6 +51,7 @@ class _Octave:
     """How many times the usual interval passes before the next scan."""
 
 
+# Decision DET-7.
 class Scans:
     """Says which scans are due in the frames of one segment, in order of time. `work` is counted up."""
 

@@ -58,6 +58,7 @@ class _Reach:
     """Sizes from the last one divided by this to the last one times this."""
 
 
+# Decision DET-5.
 WIDE, CLOSE = _Reach(0.5, 1.4), _Reach(0.3, 1.25)
 """With less than the wide reach the boxes of one face would drift from frame to frame, unless what ends at the edge of
 a close one is searched again."""
@@ -80,6 +81,7 @@ class _Place:
     """Frames in which it was looked for since it was lost."""
 
 
+# Decision DET-3.
 class FaceSearch:
     """Finds the faces of the frames of one segment, in order of time. Make a fresh one for each segment."""
 
@@ -270,6 +272,7 @@ class FaceSearch:
         self._places = places
 
 
+# Decision DET-4.
 def _roughly(box: Box) -> Box:
     """A square box of nearly the same size and place, from a coarse grid.
 

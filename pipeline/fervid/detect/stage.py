@@ -17,6 +17,7 @@ from fervid.detect.pose import head_pose
 from fervid.detect.search import FaceSearch
 
 
+# Decision DET-6.
 def detect_faces(
     frames: Iterator[Frame],
     detector: Detector,

@@ -5,9 +5,6 @@ The process that only hands out work reads a model's `model.json` through here, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from fervid.base.registry import resolve
@@ -32,25 +29,10 @@ class Classifier(Protocol):
         ...
 
 
-_server: ContextVar[Classifier | None] = ContextVar("server", default=None)
-
-
-@contextmanager
-def serve_with(classifier: Classifier | None) -> Iterator[None]:
-    """Within the block, in this thread, `make_classifier` gives `classifier`: one that another process runs."""
-    token = _server.set(classifier)
-    try:
-        yield
-    finally:
-        _server.reset(token)
-
-
 def make_classifier(runner: str, info: ModelInfo, *, batch_size: int = 64, flip: bool = False) -> Classifier:
     """The runner of that name over a checked model folder; with `flip`, its mean over each crop and its mirror."""
     from fervid.emotion.flip import MirrorAverage
 
-    if (server := _server.get()) is not None:
-        return server
     if info.plugin:
         runner = PLUGIN
     classifier: Classifier = resolve(CLASSIFIERS, runner, kind="runner")(info, batch_size=batch_size)

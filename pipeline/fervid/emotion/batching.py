@@ -15,6 +15,7 @@ import numpy as np
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
+# Decision SCO-4.
 class BatchQueue:
     """Gathers the crops of frames, segments and videos into calls of `predict`, made by a thread of its own.
 

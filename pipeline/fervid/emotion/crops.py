@@ -22,6 +22,7 @@ def make_crop(patch: np.ndarray, side_px: int, *, is_full_range: bool) -> np.nda
     return np.asarray(patch if is_full_range else cv2.LUT(patch, LIMITED_TO_FULL_RANGE), np.uint8)
 
 
+# Decisions SCO-1, SCO-2.
 def crop_faces(
     gray: np.ndarray, boxes: np.ndarray, *, side_px: int, margin: float, is_full_range: bool, box_shape: float = 1.0
 ) -> np.ndarray:

@@ -15,6 +15,7 @@ from fervid.emotion.model import FER2013, FERPLUS, Head, ModelInfo
 from fervid.errors import ConfigError
 
 LabelSource = Literal["fer2013", "ferplus", "mean", "blend"]
+# Decision SCO-5.
 SHARE_OF_VOTERS = {"mean": 0.5, "blend": 0.3}
 """What the voters' answer counts where both heads answer. That of `blend` is chosen by benchmarks/blend.py."""
 
@@ -28,6 +29,7 @@ def head_columns(model: ModelInfo) -> dict[str, slice]:
     return columns
 
 
+# Decision SCO-3.
 def select_heads(model: ModelInfo, source: LabelSource) -> tuple[Head, ...]:
     """The heads that answer for `source`. Raises ConfigError when the model has no such head."""
     wanted = (FER2013, FERPLUS) if source in SHARE_OF_VOTERS else (source,)

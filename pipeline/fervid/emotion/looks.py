@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from fervid.base.opencv import cv2
-from fervid.run.schema import LOOKS
+from fervid.base.types import LOOKS
 
 SIDE_PX = 24
 """Side of the picture in which the axis of a face is looked for: finer ones cost more and find no better."""

@@ -26,6 +26,8 @@ MODEL_JSON = "model.json"
 WEIGHTS = "model.weights.h5"
 TFLITE = "model.tflite"
 FER2013, FERPLUS = "fer2013", "ferplus"
+FERPLUS_EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+"""What the voters of FER+ could name, in the order of their votes."""
 
 T = TypeVar("T")
 

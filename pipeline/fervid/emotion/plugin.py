@@ -61,6 +61,7 @@ def find_model(name_or_path: str) -> ModelInfo:
     return load_model_info(folder)
 
 
+# Decision CLU-3.
 class PluginClassifier:
     """Calls the classifier of another package, and holds it to its word. Made like every runner."""
 

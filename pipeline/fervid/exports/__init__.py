@@ -1,4 +1,4 @@
-"""Runs in the forms that other programs read: one file a form, and the table of them. Knows no video."""
+"""Export formats for other programs: one module per format, and the table of formats. Knows nothing of videos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMATS = {
     "openface": "fervid.exports.openface:export",
     "rekognition": "fervid.exports.rekognition:export",
 }
-"""Each form: a function from `RunTables` to the bytes of a file."""
+"""Each format: a function from `RunTables` to the bytes of a file."""
 
 ENDINGS = {
     "csv": ".csv",
@@ -34,4 +34,4 @@ ENDINGS = {
     "openface": ".openface.csv",
     "rekognition": ".rekognition.json",
 }
-"""What follows the name of the video in the name of a file."""
+"""The suffix that follows the name of the video in a file name."""

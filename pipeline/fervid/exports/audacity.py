@@ -1,4 +1,4 @@
-"""Labels for Audacity: start, end and text, parted by tabs (File, Import, Labels)."""
+"""Labels for Audacity: start, end and text, separated by tabs (File, Import, Labels)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fervid.exports.source import RunTables
 
 
 def export(run: RunTables) -> bytes:
-    """One line an event, seconds with six decimals, UTF-8."""
+    """One line per event, seconds with six decimals, UTF-8."""
     return "".join(
         f"{event.start_s:.6f}\t{event.end_s:.6f}\t{' '.join(event.text.split())}\n" for event in run.events
     ).encode()

@@ -1,4 +1,4 @@
-"""Text files that spreadsheets open, and files that are whole or not there. Knows nothing of runs."""
+"""CSV cells that are safe in spreadsheets. Knows nothing of runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A text that begins so may be run as a formula by a spreadsheet (OWASP, CSV injection); wide forms count as well."""
+"""Texts with these first characters may run as formulas in a spreadsheet (OWASP, CSV injection); includes wide forms.
+"""
 
 
 def safe_cell(value: Any) -> Any:
-    """A cell of a CSV file: texts that a spreadsheet would take for a formula get a quote in front, null is empty."""
+    """A cell of a CSV file: texts that look like a formula get a leading quote, null is empty."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(FORMULA_STARTS) else value
     return "" if value is None else value

@@ -1,6 +1,6 @@
 """Annotations for ELAN (MPI for Psycholinguistics): an .eaf document (format 3.0), or tab-delimited text.
 
-A tier a face and a rule. ELAN lets nothing overlap within a tier, so overlapping alerts get further tiers.
+One tier per face and per rule. Annotations cannot overlap within a tier, so overlapping alerts get further tiers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fervid.exports.source import RunTables
 MILLISECONDS = 1000
 TYPE = "default-lt"
 NO_DATE = "1970-01-01T00:00:00+00:00"
-"""Files hold no time of running, so that the same run gives the same bytes."""
+"""A fixed date, so that the same run gives the same bytes."""
 TAB_COLUMNS = (
     "Tier",
     "Begin Time - ss.msec",
@@ -25,7 +25,7 @@ TAB_COLUMNS = (
 
 
 def export_eaf(run: RunTables) -> bytes:
-    """An .eaf document. It names the video by file name: ELAN asks where it is when it does not lie beside."""
+    """An .eaf document. It refers to the video by file name: ELAN asks for it if it is not in the same folder."""
     document = Xml.Element(
         "ANNOTATION_DOCUMENT",
         {"AUTHOR": "fervid", "DATE": NO_DATE, "FORMAT": "3.0", "VERSION": "3.0"}
@@ -58,7 +58,7 @@ def export_eaf(run: RunTables) -> bytes:
 
 
 def export_tab(run: RunTables) -> bytes:
-    """Tab-delimited text with a header, as ELAN's own export and import of annotations know it."""
+    """Tab-delimited text with a header, as in ELAN's own export and import of annotations."""
     rows = [
         (lane, *(f"{value:.3f}" for value in (event.start_s, event.end_s, event.end_s - event.start_s)), event.text)
         for lane, events in lanes(run.events).items()
@@ -68,5 +68,5 @@ def export_tab(run: RunTables) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """A text without the control characters that XML 1.0 has no form for."""
+    """A text without the control characters that XML 1.0 does not allow."""
     return "".join(c if c.isprintable() else " " for c in text)

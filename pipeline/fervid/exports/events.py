@@ -1,4 +1,4 @@
-"""Stretches of time worth a caption or an annotation: expressions that last, and alerts. Knows no file.
+"""Events for captions and annotations: lasting expressions, and alerts. Knows nothing of files.
 
 An expression is "happy-like": how a face looks, not what a person feels.
 """
@@ -15,15 +15,15 @@ from fervid.interpret.build import frame_spells
 from fervid.run.usable import UNSURE, is_usable
 
 LEAST_SECONDS = 0.4
-"""A shorter expression cannot be read as a caption, and is most often noise."""
+"""A shorter expression is unreadable as a caption and usually noise."""
 BRIDGED_SECONDS = 0.3
-"""An expression goes on over a gap of so long, in which the face was not seen well."""
+"""An expression continues across a gap of up to this length without a usable face."""
 EXPRESSION, ALERT = "expression", "alert"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stretch of time in seconds of the video; `lane` tells apart what may overlap, `score` lies in 0..1."""
+    """An interval in seconds of the video; events in different lanes may overlap, `score` is in 0..1."""
 
     kind: str
     lane: str
@@ -38,9 +38,9 @@ class Event:
 def expression_events(
     frames: Sequence[dict[str, Any]], faces: Sequence[dict[str, Any]], *, end_s: float, max_hold_seconds: float
 ) -> list[Event]:
-    """Stretches in which the largest smoothed label of a track stays the same. Faces pictured too poorly break them.
+    """Intervals with a constant dominant smoothed label of a track. Faces of too low quality interrupt them.
 
-    Each frame stands for the time nearer to it than to its neighbours, as in the timeline.
+    Each frame covers the time nearer to it than to its neighbours, as in the timeline.
     """
     times = np.array([frame["time_s"] for frame in frames], float)
     start = max(0.0, float(times[0]) - max_hold_seconds) if len(times) else 0.0
@@ -64,7 +64,7 @@ def expression_events(
 
 
 def _expression(track: int, label: str, stretch: Sequence[tuple[float, float, float, bool]]) -> list[Event]:
-    """One event, or none where it is too short; marked unsure where most of its labels are."""
+    """One event, or none if it is too short; marked unsure if most of its labels are."""
     if not stretch or stretch[-1][1] - stretch[0][0] < LEAST_SECONDS:
         return []
     seconds = sum(end - begin for begin, end, *_ in stretch)
@@ -75,7 +75,7 @@ def _expression(track: int, label: str, stretch: Sequence[tuple[float, float, fl
 
 
 def alert_events(alerts: Iterable[dict[str, Any]]) -> list[Event]:
-    """Alerts as events: a lane a rule, the wording of the rule, and that a person has to look."""
+    """Alerts as events: a lane per rule, with the rule's wording and a note that they need review."""
     return [
         Event(
             kind=ALERT,
@@ -92,7 +92,7 @@ def alert_events(alerts: Iterable[dict[str, Any]]) -> list[Event]:
 
 
 def lanes(events: Sequence[Event]) -> dict[str, list[Event]]:
-    """Events by lane, in order of start; where events of a lane overlap, the later ones stand in lanes of their own."""
+    """Events by lane, in order of start; overlapping events of a lane move to additional lanes."""
     found: dict[str, list[Event]] = {}
     for event in sorted(events, key=lambda event: (event.lane, event.start_s)):
         name, n = event.lane, 1

@@ -1,4 +1,4 @@
-"""The DataFrame of the package `fer`: a row an analysed frame, `box0`, `angry0` ... for the first face, and so on.
+"""The DataFrame of the package `fer`: a row per analysed frame, `box0`, `angry0` ... for the first face, and so on.
 
 It has no times and no frame numbers; the rows are those of frames.parquet that are not corrupt, in order.
 """
@@ -14,7 +14,7 @@ DIGITS = 4
 
 
 def export(run: RunTables) -> bytes:
-    """CSV of that DataFrame. Faces of a frame stand in the order of their tracks; smoothed probabilities."""
+    """CSV of that DataFrame. Faces of a frame are in the order of their tracks; smoothed probabilities."""
     by_frame: dict[int, list[dict[str, Any]]] = {}
     for face in run.faces:
         by_frame.setdefault(face["frame"], []).append(face)

@@ -1,6 +1,6 @@
-"""The CSV that py-feat's `Fex` is read from: a row a face, boxes as FaceRect, emotions by its names.
+"""The CSV format of py-feat's `Fex`: a row per face, boxes as FaceRect, emotions by its names.
 
-Action units, landmarks and head pose are left out: fervid does not measure them.
+Action units, landmarks and head pose are omitted: fervid does not measure them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SECONDS_PER_MINUTE = 60
 
 
 def export(run: RunTables) -> bytes:
-    """CSV; a frame without a face is a row whose box and emotions are empty, as there."""
+    """CSV; a frame without a face is a row with empty box and emotions, as in py-feat."""
     by_frame: dict[int, list[list[object]]] = {}
     for face in run.faces:
         values: list[object] = [face[name] for name in ("x", "y", "w", "h", "det_score")]

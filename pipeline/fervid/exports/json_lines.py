@@ -1,4 +1,4 @@
-"""A table of a run as JSON Lines: one object a row, null for what was not measured."""
+"""A table of a run as JSON Lines: one object per row, null for missing values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fervid.exports.source import RunTables
 
 
 def export(run: RunTables) -> bytes:
-    """UTF-8, one object a line, keys as the columns of the table."""
+    """UTF-8, one object per line, keys as the columns of the table."""
     lines = []
     for row in run.read(run.table).to_pylist():
         plain = {key: _plain(value) for key, value in row.items()}

@@ -1,6 +1,6 @@
-"""The shape of OpenFace's CSV: frame, face_id, timestamp, confidence, success, a row a face.
+"""The layout of OpenFace's CSV: frame, face_id, timestamp, confidence, success; a row per face.
 
-Gaze, pose, landmarks and action units are left out: fervid does not measure them. Expressions follow as
+Gaze, pose, landmarks and action units are omitted: fervid does not measure them. Expressions follow as
 `fervid_<label>`.
 """
 
@@ -13,7 +13,7 @@ COLUMNS = ("frame", "face_id", "timestamp", "confidence", "success")
 
 
 def export(run: RunTables) -> bytes:
-    """CSV. Frames count from 1, as there; a frame without a face has success 0."""
+    """CSV. Frames count from 1, as in OpenFace; a frame without a face has success 0."""
     by_frame: dict[int, list[dict[str, object]]] = {}
     for face in run.faces:
         by_frame.setdefault(face["frame"], []).append(face)

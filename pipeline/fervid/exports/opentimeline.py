@@ -1,4 +1,4 @@
-"""OpenTimelineIO (.otio): the video as one clip with a marker an event, for editing programs."""
+"""OpenTimelineIO (.otio): the video as one clip with a marker per event, for editing programs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from fervid.exports.events import ALERT
 from fervid.exports.source import RunTables
 
 USUAL_RATE = 25.0
-"""Rate of times where a video's own is not known. Values are not rounded to frames."""
+"""Time rate used if the video's own is unknown. Values are not rounded to frames."""
 COLOURS = {"angry": "RED", "disgust": "GREEN", "fear": "PURPLE", "happy": "YELLOW", "sad": "BLUE", "surprise": "CYAN"}
 
 
 def export(run: RunTables) -> bytes:
-    """A timeline of one clip that refers to the video by file name. Times start where a player shows zero."""
+    """A timeline of one clip that refers to the video by file name. Times start at a player's zero."""
     rate = run.frame_rate or USUAL_RATE
     markers = [
         {

@@ -1,6 +1,6 @@
-"""The shape of Amazon Rekognition's GetFaceDetection response, as JSON. Nothing is sent anywhere.
+"""The structure of Amazon Rekognition's GetFaceDetection response, as JSON. Works offline.
 
-Landmarks, pose and other attributes are left out: fervid does not measure them. Neutral is its CALM.
+Landmarks, pose and other attributes are omitted: fervid does not measure them. Neutral is its CALM.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PERCENT, MILLISECONDS = 100, 1000
 
 
 def export(run: RunTables) -> bytes:
-    """JSON with JobStatus, VideoMetadata and Faces in order of time; boxes are shares of the picture."""
+    """JSON with JobStatus, VideoMetadata and Faces in order of time; boxes are relative to the frame size."""
     width, height = run.size_px
     content = {
         "JobStatus": "SUCCEEDED",

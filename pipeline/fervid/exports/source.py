@@ -1,4 +1,4 @@
-"""What exporters get of a run: its tables, what its manifest says of the video, and its events. Decodes nothing."""
+"""The input of exporters: a run's tables, its manifest's facts about the video, and its events. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLES = ("faces", "frames", "tracks", "timeline", "alerts")
 
 @dataclass(frozen=True)
 class RunTables:
-    """A finished run. `table` is the one that the plain forms (csv, jsonl) write."""
+    """A finished run. `table` is the one that the plain formats (csv, jsonl) write."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -40,7 +40,7 @@ class RunTables:
 
     @property
     def frame_rate(self) -> float:
-        """Average frames a second; 0 where the manifest does not say."""
+        """Average frames per second; 0 if unknown."""
         return float(self.manifest["video"].get("average_frame_rate") or 0.0)
 
     @property
@@ -61,19 +61,19 @@ class RunTables:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """Expressions that last, and alerts where they were looked for, in order of start."""
+        """Lasting expressions, and alerts if rules were evaluated, in order of start."""
         hold = float(self.manifest["settings"]["timeline"]["max_hold_seconds"])
         found = expression_events(self.frames, self.faces, end_s=self.duration_s, max_hold_seconds=hold)
         found += alert_events(self.read("alerts").to_pylist())
         return tuple(sorted(found, key=lambda event: (event.start_s, event.end_s, event.lane)))
 
     def read(self, table: str) -> pa.Table:
-        """A table of the run; alerts that were never looked for are an empty one. Raises InputError."""
+        """A table of the run; empty for alerts if no rules were evaluated. Raises InputError."""
         if table == "alerts" and not (self.folder / f"{table}.parquet").is_file():
             return alerts_schema().empty_table()
         return read_table(self.folder, self.manifest["settings_hash"], table)
 
 
 def open_tables(folder: Path, *, table: str = "faces") -> RunTables:
-    """The tables of a run folder. Raises InputError when it holds no complete run."""
+    """The tables of a run folder. Raises InputError when it is not a complete run."""
     return RunTables(folder, manifest_content(folder), table)

@@ -1,4 +1,4 @@
-"""SubRip (.srt) captions. The format has no specification; this is what players agree on."""
+"""SubRip (.srt) captions. The format has no specification; this is what players have in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fervid.exports.webvtt import stamp
 
 
 def export(run: RunTables) -> bytes:
-    """Numbered captions, one an event, lines parted by CR LF."""
+    """Numbered captions, one per event, lines separated by CR LF."""
     captions = [
         f"{i}\r\n{stamp(event.start_s, ',')} --> {stamp(event.end_s, ',')}\r\n"
         f"{' '.join(event.text.replace('-->', '→').split())}\r\n"

@@ -1,4 +1,4 @@
-"""WebVTT (W3C): captions for people, and a metadata track of JSON for pages. Times are those that a player shows."""
+"""WebVTT (W3C): captions for people, and a metadata track of JSON for pages. Times are as in a player."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NOTE = "NOTE A label says how a face looks, not what a person feels."
 
 
 def export_captions(run: RunTables) -> bytes:
-    """One cue an event. Cues of several faces overlap, as WebVTT allows."""
+    """One cue per event. Cues of several faces overlap, as WebVTT allows."""
     return _file(run.events, lambda event: escape(" ".join(event.text.split()), quote=False))
 
 
 def export_metadata(run: RunTables) -> bytes:
-    """One cue an event, its text a JSON object for `track kind=metadata`."""
+    """One cue per event, its text a JSON object for `track kind=metadata`."""
     return _file(run.events, _as_json)
 
 
@@ -45,5 +45,5 @@ def _as_json(event: Event) -> str:
         "end_s": round(event.end_s, 3),
         "text": event.text,
     }
-    # An arrow in a text would begin a new cue.
+    # An arrow in a text would start a new cue.
     return json.dumps(content, ensure_ascii=False).replace(">", "\\u003e")

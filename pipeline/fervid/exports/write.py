@@ -1,4 +1,4 @@
-"""Write runs in other programs' forms into files. Knows no form itself."""
+"""Writes runs to files in the formats of other programs. Knows nothing of the formats themselves."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ EXPORTS = "exports"
 KIND = "format"
 
 
+# Decision QUE-2.
 def export_runs(
     folders: Sequence[Path],
     forms: Iterable[str],
@@ -28,11 +29,11 @@ def export_runs(
     out: Path | None = None,
     guarded: Guard = unguarded,
 ) -> list[Path]:
-    """Write each run in each form, into its folder `exports` or into `out`, and return the files.
+    """Write each run in each format, into its folder `exports` or into `out`, and return the files.
 
-    `out` is a file for one run in one form when it has that form's ending, else a folder. No form overwrites the file
-    of another. Raises ConfigError, OutputError, PluginError when the form of another package fails, or InputError
-    unless `guarded` takes it.
+    `out` is a file for one run in one format if it has that format's extension, else a folder. No format overwrites the
+    file of another. Raises ConfigError, OutputError, PluginError when a plug-in's format fails, or InputError unless
+    `guarded` takes it.
     """
     exporters = {form: resolve(FORMATS, form, kind=KIND, group=EXPORTER_PLUGINS) for form in forms}
     if table not in TABLES:
@@ -45,7 +46,7 @@ def export_runs(
             run = open_tables(folder, table=table)
             for form, export in exporters.items():
                 kind = f".{table}" if form in ("csv", "jsonl") else ""
-                # Several runs may be of videos with one name; their folders never are.
+                # Runs of videos in different folders may share a name; run folders never do.
                 name = f"{Path(run.video).stem if out is None else folder.name}{kind}{endings[form]}"
                 content = _content(form, export, run)
                 if out is None:
@@ -70,7 +71,7 @@ def _write(path: Path, content: bytes, folder: Path) -> Path:
 
 
 def format_rows() -> list[tuple[str, str, str]]:
-    """Every format: its name, the ending of its files, and what it is or which package brings it."""
+    """Every format: its name, its file extension, and a description or the package that provides it."""
     own = [(form, ENDINGS[form], _about(resolve(FORMATS, form, kind=KIND))) for form in FORMATS]
     brought = sorted(plugins(EXPORTER_PLUGINS).items())
     return own + [(name, "", f"plug-in of {origin(entry)}") for name, entry in brought if name not in FORMATS]
@@ -81,7 +82,7 @@ def _about(export: Any) -> str:
 
 
 def _content(form: str, export: Any, run: RunTables) -> bytes:
-    """What a format makes of a run. Raises PluginError when that of another package fails."""
+    """The bytes of a run in a format. Raises PluginError when a plug-in's format fails."""
     if form in FORMATS:
         own: bytes = export(run)
         return own
@@ -89,14 +90,14 @@ def _content(form: str, export: Any, run: RunTables) -> bytes:
     with plugin_code(entry, kind=KIND):
         made = export(run)
     if not isinstance(made, bytes):
-        raise plugin_fault(entry, f"gave {type(made).__name__}, expected bytes", kind=KIND)
+        raise plugin_fault(entry, f"returned {type(made).__name__}, expected bytes", kind=KIND)
     return made
 
 
 def _ending(form: str, export: Any) -> str:
-    """What follows the video's name: as in the table, or as the exporter of another package says.
+    """The suffix after the video's name: from the table, or from the plug-in's exporter.
 
-    No two formats have the same, so that none overwrites the files of another.
+    It is unique per format, so that no format overwrites the files of another.
     """
     if form in ENDINGS:
         return ENDINGS[form]
@@ -106,14 +107,14 @@ def _ending(form: str, export: Any) -> str:
 
 
 def _file_of(out: Path | None, endings: dict[str, str]) -> Path | None:
-    """`out` where it names a file for the one format asked for; None where it names a folder.
+    """`out` if it is a file for the single requested format; None if it is a folder.
 
-    Raises ConfigError for a name whose ending is not that format's: it may be a file of another.
+    Raises ConfigError for a name with another extension: it may be a file of another format.
     """
     if out is None or len(endings) != 1 or out.is_dir() or not out.suffix:
         return None
     ((form, ending),) = endings.items()
     every = sorted({*ENDINGS.values(), ending}, key=len, reverse=True)
     if next((one for one in every if out.name.lower().endswith(one.lower())), "") != ending:
-        raise ConfigError(f"--out {out}: files of the format {form} end in {ending}. Name one so, or a folder.")
+        raise ConfigError(f"--out {out}: files of the format {form} end in {ending}. Use that ending, or a folder.")
     return out

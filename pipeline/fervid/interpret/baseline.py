@@ -34,6 +34,7 @@ def people(rows: np.ndarray, track_ids: np.ndarray, *, scope: str) -> np.ndarray
     return np.where(share[track_ids] <= LARGEST_SHARED, -1, track_ids)
 
 
+# Decision SCO-7.
 def without_baseline(
     logits: np.ndarray,
     times: np.ndarray,

@@ -19,6 +19,7 @@ class Spells:
         return np.asarray(self.end - self.begin)
 
 
+# Decision INT-3.
 def frame_spells(times: np.ndarray, *, start: float, end: float, max_hold_seconds: float) -> Spells:
     """Each frame stands for the time nearer to it than to its neighbours, within [start, end) and `max_hold_seconds`.
 

@@ -7,6 +7,7 @@ import numpy as np
 from fervid.config import GateSettings
 
 
+# Decisions INT-4, INT-5, INT-6.
 def gate_reasons(
     quality: np.ndarray, looks: np.ndarray, boxes: np.ndarray, gate: GateSettings, *, min_quality: float
 ) -> np.ndarray:

@@ -36,7 +36,10 @@ class FrameByFrame:
         """`spacing_seconds`: the usual time between frames; None measures it as they come."""
         track = settings.track
         self._tracker = make_tracker(track.tracker, track.chosen_options, gap_seconds=track.gap_seconds)
-        self._confirmation = Confirmation(min_faces=track.min_faces, min_expected_share=track.min_expected_share)
+        best = settings.detect.confirm_score if track.min_best_score is None else track.min_best_score
+        self._confirmation = Confirmation(
+            min_faces=track.min_faces, min_expected_share=track.min_expected_share, min_best_score=best
+        )
         self._gap_seconds, self._spacing = track.gap_seconds, spacing_seconds
         self._recent: deque[float] = deque(maxlen=REMEMBERED_SPACINGS + 1)
 
@@ -81,6 +84,7 @@ def smoother_of(settings: Settings) -> Smoother:
     return make_smoother(settings.smooth.smoother, half_life_seconds=settings.smooth.half_life_seconds)
 
 
+# Decision INT-1.
 def judge(
     quality: np.ndarray,
     looks: np.ndarray,

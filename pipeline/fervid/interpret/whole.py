@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from fervid.base.types import LOOKS
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo
 from fervid.interpret.baseline import people, without_baseline
@@ -18,7 +19,7 @@ from fervid.interpret.build import Spells, bin_edges, frame_spells, sum_bins, we
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of, spacing
 from fervid.observe.observer import face_arrays
 from fervid.observe.scoring import THUMBNAIL_PX
-from fervid.run.schema import LOOKS, faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.track.static import find_static
 from fervid.video.cuts import Pictures, describe_pictures, find_shots
 

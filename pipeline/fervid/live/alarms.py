@@ -15,9 +15,9 @@ from fervid.alerts.find.machine import Alert
 from fervid.alerts.find.records import NEEDS_REVIEW
 from fervid.alerts.find.scan import names_of
 from fervid.alerts.language.rules import WITHOUT_SIGN, BoundRule, RuleSet, bind
+from fervid.base.types import LOOKS
 from fervid.errors import ConfigError
 from fervid.interpret.causal import LiveFace
-from fervid.run.schema import LOOKS
 from fervid.run.usable import is_usable
 
 USUAL_SPACING_SECONDS = 0.1

@@ -47,6 +47,7 @@ class Shot:
         return monotonic() - self.arrived
 
 
+# Decision LIV-3.
 class Hub:
     """The newest shot, and the last alerts with their numbers. `publish`, `tell` and `close` come from any thread."""
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fervid.analysis import draw_video, read_all, table_metadata, video_record, write_tables
 from fervid.base.types import FaceScores, VideoInfo
 from fervid.batch.job import Method, VideoJob
+from fervid.batch.steps import draw_video, read_all, table_metadata, write_tables
 from fervid.errors import InputError, OutputError, OutputInUse
 from fervid.interpret.whole import interpret
 from fervid.live.address import name_of
@@ -29,10 +29,10 @@ from fervid.live.session import LiveSession, Moment
 from fervid.observe.observer import read_thumbnails, write_observations
 from fervid.run.folder import OBSERVATIONS
 from fervid.run.handle import Run, open_run, run_folder_name
-from fervid.run.manifest import RunManifest, write_json
+from fervid.run.manifest import RunManifest, video_record, write_json
 from fervid.run.summary import results_in_numbers
 from fervid.storage.lock import Lock, locked
-from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -179,6 +179,7 @@ def finish_left_over(out: Path, method: Method) -> list[Run]:
     return finished
 
 
+# Decision LIV-2.
 def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     """Write tables and manifest of a recording from the stretches that it published.
 

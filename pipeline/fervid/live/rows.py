@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from fervid.base.types import LOOKS
 from fervid.interpret.causal import LiveFace
 from fervid.live.session import Moment
-from fervid.run.schema import LOOKS
 
 
 def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:

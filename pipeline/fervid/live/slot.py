@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
+# Decision LIV-1.
 class NewestSlot(Generic[Item]):
     """Room for one item. A newer one replaces it and is counted as a drop, or waits for room where nothing may be lost.
 

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 Pace = Literal["real", "unpaced"]
 
 STREAM_FORMATS = "rtsp,rtp,sdp,mpegts,mpjpeg,mjpeg,flv,mov,mp4,matroska,webm,hls,h264,hevc,live_flv,jpeg_pipe"
+# Decision VID-8.
 STREAM_PROTOCOLS = "rtsp,rtsps,rtp,udp,tcp,tls,http,https,httpproxy,crypto,rtmp,rtmps"
 STREAM_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "1000000", "probesize": "1000000"}
 """Interleaved in TCP: over UDP a lost packet smears pictures, and firewalls stand in the way. What is read to find out

@@ -20,23 +20,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fervid.base.threads import ahead
-from fervid.base.types import Detections, FaceCrops, FaceScores, Frame, Segment, VideoInfo
+from fervid.base.types import LOOKS, Detections, FaceCrops, FaceScores, Frame, Segment, VideoInfo
 from fervid.config import Settings
 from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
-from fervid.emotion import make_classifier
+from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.model import ModelInfo
 from fervid.errors import InputError
 from fervid.observe.digest import RowsDigest
 from fervid.observe.scoring import THUMBNAIL_PX, cut_out_faces, score_faces
 from fervid.observe.stages import WAITING, StageClock
-from fervid.run.schema import LOOKS
 from fervid.storage.place import Place, read_bytes
 from fervid.storage.publish import written_whole
 from fervid.video.fast_scan import scan, why_not_scanned
+from fervid.video.ledger import Ledger
 from fervid.video.probe import PacketPlan
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +97,13 @@ class Observer:
         model: ModelInfo,
         *,
         runner: str,
+        classifier: Classifier | None = None,
         frames_ahead: int = FRAMES_AHEAD,
         crops_ahead: int = CROPS_AHEAD,
     ) -> None:
-        """`frames_ahead` frames and the crops of `crops_ahead` frames may wait for the next stage; 0: no thread.
+        """`classifier` scores in place of one that is made here: one that another process runs.
+
+        `frames_ahead` frames and the crops of `crops_ahead` frames may wait for the next stage; 0: no thread.
 
         Raises ConfigError or ModelError when the detector or the classifier cannot be made.
         """
@@ -114,7 +117,7 @@ class Observer:
         # Made here, so that a wrong setting is said before anything is written.
         self._detector = make_detector(detect.detector, detect.chosen_options)
         self._search_plan = SearchPlan.of(detect)
-        self._classifier = make_classifier(
+        self._classifier = classifier or make_classifier(
             runner, model, batch_size=settings.emotion.batch_size, flip=settings.emotion.flip
         )
         self._is_scanned = settings.video.fast_scan and not why_not_scanned(info, plan, settings.video.sampling)

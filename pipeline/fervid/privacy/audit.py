@@ -30,7 +30,7 @@ def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> No
         append_synced(folder / AUDIT_LOG, json.dumps(entry, ensure_ascii=False) + "\n")
     except OSError as problem:
         raise OutputError(
-            f"{folder / AUDIT_LOG} cannot be written ({problem.strerror}), so no face is left open. Use --blur all."
+            f"{folder / AUDIT_LOG} cannot be written ({problem.strerror}), so no face is left open. Check permissions."
         ) from None
 
 

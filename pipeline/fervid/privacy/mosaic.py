@@ -32,6 +32,7 @@ class CoveredArea:
         return self.covered_px / self.total_px if self.total_px else 0.0
 
 
+# Decision PRI-2.
 def cover(
     rgb: np.ndarray, boxes: np.ndarray | Sequence[Sequence[float]], area: CoveredArea | None = None
 ) -> np.ndarray:

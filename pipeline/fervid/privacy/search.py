@@ -46,6 +46,7 @@ class FaceSearch:
         return np.asarray(boxes.astype(np.float64) * ([width / size[0], height / size[1]] * 2))
 
 
+# Decision PRI-1.
 class CoverSearch:
     """Searches frames in order of time for faces, often enough, and enters what it finds into covers."""
 

@@ -1,1 +1,1 @@
-"""Profiles of finished runs: how a video feels over its length, what it resembles, which genre tags it supports."""
+"""Profiles of finished runs: how its faces look over its length, similar videos, and the genre tags it supports."""

@@ -1,6 +1,6 @@
-"""The pictures of profiles: the sheet of one video and the comparison of many. Knows nothing of files or videos.
+"""Plots of profiles: the sheet of one video and the comparison of many. Knows nothing of files or videos.
 
-Figures are drawn without pyplot, so that no window system is touched and no global state is left behind.
+Figures are drawn without pyplot, so that no window system and no global state is involved.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ SECONDS_PER_MINUTE = 60.0
 WHITE_TEXT_BELOW = 0.5
 LONGEST_NAME = 30
 MOST_WITH_NUMBERS = 30
-"""Videos up to which a matrix shows its values as numbers."""
+"""Largest number of videos for which a matrix shows its values."""
 MULTIPLES_ACROSS = 4
 NAME_OFFSETS = (((6, 0), "left", "center"), ((-6, 0), "right", "center"), ((0, 6), "center", "bottom"),
                 ((0, -6), "center", "top"))  # fmt: skip
-"""Where the name of a point may stand: so many points away, and how it is aligned."""
+"""Possible positions of a point's label: offset in points, and alignment."""
 PALE = 0.25
-"""Strength of a bar's colour where faces are seen for next to no time; it grows with coverage."""
+"""Opacity of a bar when faces are visible for almost no time; it grows with coverage."""
 RATE_KERNEL = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
-"""The curve of the cut rate is a mean over neighbouring parts: one part of a short clip holds one cut or none."""
+"""The curve of the cut rate is a mean over neighbouring parts: one part of a short clip has one cut or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A picture, RGB uint8 (H, W, 3), of a peak, with the words below it."""
+    """An image, RGB uint8 (H, W, 3), of a peak, with its caption."""
 
     rgb: np.ndarray
     words: str
 
 
 def draw_over_time(profile: Profile) -> bytes:
-    """Arc, stacked shares, coverage, cutting, brightness and motion over the video, on one scale of time, as a PNG."""
+    """Arc, stacked shares, coverage, cutting, brightness and motion over the video, on one time axis, as a PNG."""
     figure = make_figure(SHEET_INCHES, 8.6)
     _draw_over_time(figure, profile)
     return _png(figure)
@@ -68,7 +68,7 @@ def draw_moments(stills: Sequence[Still]) -> bytes:
 
 
 def draw_sheet(profile: Profile, stills: Sequence[Still], lines: Sequence[str]) -> bytes:
-    """Everything about a video on one page, as a PNG. `lines` stand at its head."""
+    """Everything about a video on one page, as a PNG. `lines` are printed at its top."""
     rows = -(-len(stills) // 3)
     figure = make_figure(SHEET_INCHES, 8.8 + 2.3 * rows + 0.2 * len(lines))
     parts = figure.subfigures(2, 1, height_ratios=[8.8, 2.3 * rows]) if rows else [figure]
@@ -81,7 +81,7 @@ def draw_sheet(profile: Profile, stills: Sequence[Still], lines: Sequence[str]) 
 
 
 def draw_multiples(profiles: Sequence[Profile]) -> bytes:
-    """The largest expressions over each video beside the others, all on one scale, as a PNG."""
+    """The dominant expressions over each video, side by side on one scale, as a PNG."""
     rows = -(-len(profiles) // MULTIPLES_ACROSS)
     figure = make_figure(12.0, 0.6 + 1.75 * rows)
     grid = figure.subplots(rows, MULTIPLES_ACROSS, squeeze=False, sharey=True).ravel()
@@ -101,7 +101,7 @@ def draw_multiples(profiles: Sequence[Profile]) -> bytes:
 
 
 def draw_map(names: Sequence[str], places: np.ndarray, shares: np.ndarray, has_faces: Sequence[bool]) -> bytes:
-    """Videos on two principal axes, as a PNG. In a crowd only those are named for which there is room."""
+    """Videos on two principal axes, as a PNG. In a crowd, only points with room for a label get one."""
     figure = make_figure(9.0, 6.5)
     axes = figure.subplots()
     for is_filled, words in ((True, "with usable faces"), (False, "without")):
@@ -120,7 +120,7 @@ def draw_map(names: Sequence[str], places: np.ndarray, shares: np.ndarray, has_f
 
 
 def _name_points(figure: Any, axes: Any, names: Sequence[str], places: np.ndarray) -> None:
-    """Write each name beside its point where it covers no other name and no point, or not at all."""
+    """Write each name beside its point unless it would cover another name or point."""
     figure.draw_without_rendering()
     renderer, frame = figure.canvas.get_renderer(), axes.get_window_extent()
     points = axes.transData.transform(places)
@@ -172,7 +172,7 @@ def _draw_arc(axes: Any, profile: Profile) -> None:
     from matplotlib.patheffects import withStroke
 
     arc, colours = profile.arc, label_colours(profile.labels)
-    outline = [withStroke(linewidth=3, foreground=GREY)]  # yellow would be lost on white
+    outline = [withStroke(linewidth=3, foreground=GREY)]  # yellow is invisible on white
     middle = (arc.start_s + arc.end_s) / 2
     for i, label in enumerate(profile.labels):
         if label == NEUTRAL:
@@ -196,7 +196,7 @@ def _draw_shares(axes: Any, profile: Profile) -> None:
     _stack(axes, profile, positions=arc.start_s, width=float(arc.end_s[0] - arc.start_s[0]))
     axes.set_ylim(0, 1)
     axes.set_ylabel("share of face time")
-    axes.set_title("Largest expression: pale where faces are seen for little of the time", loc="left", fontsize=9)
+    axes.set_title("Dominant expression: pale where faces are visible for little of the time", loc="left", fontsize=9)
     if not profile.coverage.covered_s:
         axes.text(0.5, 0.5, "no usable face", ha="center", va="center", transform=axes.transAxes, color=GREY)
     _finish(axes, profile)
@@ -220,7 +220,7 @@ def _stack(axes: Any, profile: Profile, *, positions: np.ndarray, width: float) 
             hatch=HATCHES.get(label), edgecolor="#00000033",
         )  # fmt: skip
         axes.add_collection(bars, autolim=False)
-        # A bar of no size for the legend, in full colour.
+        # An empty bar for the legend, in full colour.
         axes.bar(0, 0, 0, label=label, color=colours[label], hatch=HATCHES.get(label), edgecolor="#00000033")
         bottom += values
 
@@ -236,7 +236,7 @@ def _draw_coverage(axes: Any, profile: Profile) -> None:
 
 
 def _draw_pace(axes: Any, profile: Profile) -> None:
-    """Brightness and motion on the left scale, cuts a minute as an area on the right one."""
+    """Brightness and motion on the left scale, cuts per minute as an area on the right one."""
     arc = profile.arc
     middle = (arc.start_s + arc.end_s) / 2
     axes.plot(middle, arc.brightness, color=ORANGE, linewidth=2, label="brightness")
@@ -245,7 +245,7 @@ def _draw_pace(axes: Any, profile: Profile) -> None:
     axes.set_ylabel("brightness, motion")
     title = "Cutting, brightness and motion"
     if profile.shots is None:
-        title += " (cuts were not looked for)"
+        title += " (cut detection was off)"
     else:
         rate = np.convolve(arc.cuts, RATE_KERNEL, "same") / np.convolve(arc.observed_s, RATE_KERNEL, "same").clip(1e-9)
         rate *= SECONDS_PER_MINUTE
@@ -253,9 +253,9 @@ def _draw_pace(axes: Any, profile: Profile) -> None:
         right.fill_between(middle, rate, color=VERMILION, alpha=0.15, linewidth=0)
         right.plot(middle, rate, color=VERMILION, linewidth=1.2)
         right.set_ylim(0, max(10.0, float(rate.max()) * 1.1))
-        right.set_ylabel("cuts a minute", color=VERMILION)
+        right.set_ylabel("cuts per minute", color=VERMILION)
         right.spines[["top"]].set_visible(False)
-        axes.plot([], [], color=VERMILION, linewidth=1.2, label="cuts a minute")
+        axes.plot([], [], color=VERMILION, linewidth=1.2, label="cuts per minute")
     axes.set_title(title, loc="left", fontsize=9)
     _finish(axes, profile, shift=0.07)
 
@@ -269,7 +269,7 @@ def _draw_stills(grid: Any, stills: Sequence[Still]) -> None:
 
 
 def _finish(axes: Any, profile: Profile, *, shift: float = 0.0) -> None:
-    """Limits, and the legend at the right, `shift` of the width further out."""
+    """Axis limits, and the legend at the right, `shift` of the width further out."""
     axes.set_xlim(profile.arc.start_s[0], profile.arc.end_s[-1])
     axes.spines[["top", "right"]].set_visible(False)
     handles, names = axes.get_legend_handles_labels()

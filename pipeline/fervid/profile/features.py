@@ -1,6 +1,6 @@
-"""A profile as named figures, for genre tags and for tables. Knows no genre.
+"""A profile as named figures, for genre tags and for tables. Knows nothing of genres.
 
-Figures are sums over the twenty parts of the arc, so that drawing the parts anew says how much a figure would vary.
+Figures are sums over the twenty parts of the arc, so that resampling the parts shows how much a figure varies.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from fervid.profile.profile import N_BINS, NEUTRAL, Profile
 
 SECONDS_PER_MINUTE = 60.0
 USUAL_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""Labels that weights may name whatever model is in use."""
+"""Labels that weights may use with any model."""
 N_DRAWS = 400
 SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What a figure says, and what it needs: "faces", "cuts", "picture", or "video" (any analysed frame)."""
+    """What a figure means, and the evidence it needs: "faces", "cuts", "picture", or "video" (any analysed frame)."""
 
     words: str
     needs: str
@@ -30,25 +30,25 @@ class Feature:
     """Decimals of the percentage."""
 
     def in_words(self, value: float) -> str:
-        """The value as a person reads it."""
+        """The value as text."""
         return f"{value:.{self.digits}%} {self.words}" if self.is_share else f"{value:.3g} {self.words}"
 
 
 _FIXED = {
     "intensity": Feature("distance of expressions from neutral", "faces", True),
-    "transitions_per_minute": Feature("changes of expression a minute of a face", "faces"),
+    "transitions_per_minute": Feature("changes of expression per minute of a face", "faces"),
     "mixed_share": Feature("of face time with different expressions at once", "faces", True),
     "face_share": Feature("of the time with a usable face", "video", True),
     "mean_faces": Feature("usable faces at a time", "video"),
-    "cuts_per_minute": Feature("cuts a minute", "cuts"),
+    "cuts_per_minute": Feature("cuts per minute", "cuts"),
     "brightness": Feature("mean brightness", "picture", True),
     "dark_share": Feature("of the time dark", "picture", True),
-    "motion": Feature("change of the picture over 0.2 s", "picture", True, 1),
+    "motion": Feature("change of the image over 0.2 s", "picture", True, 1),
 }
 
 
 def feature_table(labels: tuple[str, ...]) -> dict[str, Feature]:
-    """Every figure there is for a model with these labels, in a fixed order."""
+    """Every figure for a model with these labels, in a fixed order."""
     shares = {f"share_{label}": Feature(f"of face time labelled {label}", "faces", True) for label in labels}
     return shares | _FIXED
 
@@ -59,24 +59,24 @@ def profile_features(profile: Profile) -> dict[str, float]:
 
 
 def redrawn_features(profile: Profile) -> dict[str, np.ndarray]:
-    """Each figure (N_DRAWS,) of as many videos put together from parts of this one, drawn with replacement.
+    """Each figure (N_DRAWS,) of resampled videos: parts of this one, drawn with replacement.
 
-    A bootstrap (Efron, 1979) over the twenty parts: it says how much depends on single moments, not whether the
-    scores themselves are right.
+    A bootstrap (Efron, 1979) over the twenty parts: it shows how much depends on single moments, not whether the
+    scores themselves are correct.
     """
     drawn = np.random.default_rng(SEED).multinomial(N_BINS, np.full(N_BINS, 1 / N_BINS), size=N_DRAWS)
     return _figures(profile, drawn.astype(float))
 
 
 def _figures(profile: Profile, parts: np.ndarray) -> dict[str, np.ndarray]:
-    """Figures of videos that hold each part of the arc so many times: `parts` (R, 20)."""
+    """Figures of videos with each part of the arc repeated this often: `parts` (R, 20)."""
     arc = profile.arc
     observed = parts @ arc.observed_s
     face_s = parts @ arc.face_s
     covered = parts @ (np.nan_to_num(arc.coverage) * arc.observed_s)
     label_s = parts @ (np.nan_to_num(arc.share) * arc.face_s[:, None])
-    has_picture = ~np.isnan(arc.brightness)
-    picture_s = parts @ np.where(has_picture, arc.observed_s, 0.0)
+    has_image = ~np.isnan(arc.brightness)
+    image_s = parts @ np.where(has_image, arc.observed_s, 0.0)
     motion_s = parts @ arc.motion_s
     figures = {f"share_{label}": _over(label_s[:, i], face_s) for i, label in enumerate(profile.labels)}
     intensity = parts @ (np.nan_to_num(arc.intensity) * arc.face_s)
@@ -87,8 +87,8 @@ def _figures(profile: Profile, parts: np.ndarray) -> dict[str, np.ndarray]:
         "face_share": _over(covered, observed),
         "mean_faces": _over(face_s, observed),
         "cuts_per_minute": _over(SECONDS_PER_MINUTE * (parts @ arc.cuts), observed),
-        "brightness": _over(parts @ (np.nan_to_num(arc.brightness) * arc.observed_s), picture_s),
-        "dark_share": _over(parts @ (np.nan_to_num(arc.dark_share) * arc.observed_s), picture_s),
+        "brightness": _over(parts @ (np.nan_to_num(arc.brightness) * arc.observed_s), image_s),
+        "dark_share": _over(parts @ (np.nan_to_num(arc.dark_share) * arc.observed_s), image_s),
         "motion": _over(parts @ (np.nan_to_num(arc.motion) * arc.motion_s), motion_s),
     }
 

@@ -1,4 +1,6 @@
-"""Profile runs: one into its folder, many into a table and a page beside them. Composes; measures and draws nothing."""
+"""Profile runs: one into its folder, many into a table and a page beside them. Only composes: measures and draws
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,10 @@ from fervid.run.manifest import json_bytes
 from fervid.run.writing import writing
 from fervid.storage.publish import write_whole
 
-SHEET_PAGE, SHEET_PICTURE = "profile.html", "profile.png"
+SHEET_PAGE, SHEET_PLOT = "profile.html", "profile.png"
 PROFILES, COMPARISON = "profiles.parquet", "comparison.html"
 MOST_COMPARED = 60
-"""Videos on a comparison page: more would be too small to read. All of them are in the table."""
+"""Largest number of videos in the plots of a comparison page, to stay readable. The table has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +71,30 @@ def write_sheet(done: Profiled, *, blur: Blur = "all") -> tuple[Path, Path]:
     figures = [
         (
             "Over its length",
-            "Mean probability and share of each expression, coverage, cuts a minute, brightness and motion",
+            "Mean probability and share of each expression, coverage, cuts per minute, brightness and motion",
             draw_over_time(profile),
         ),
     ]
     if stills:
-        covered = "faces covered" if blur != "none" else "faces shown as asked"
+        covered = "faces covered" if blur != "none" else "faces shown as requested"
         figures.append(("Peaks", f"The strongest moments of each expression, {covered}", draw_moments(stills)))
     lines = [f"{name}: {value} ({within})" for name, value, within in key_figures(profile)[:3]]
     lines += [*profile.notes, f"tags: {tags_in_words(done.tags)}", *([remark] if remark else [])]
-    page, picture = done.folder / SHEET_PAGE, done.folder / SHEET_PICTURE
+    page, plot = done.folder / SHEET_PAGE, done.folder / SHEET_PLOT
     contents = {
         SHEET_PAGE: sheet_page(profile, done.tags, figures, remark).encode(),
-        SHEET_PICTURE: draw_sheet(profile, stills, lines),
+        SHEET_PLOT: draw_sheet(profile, stills, lines),
     }
     with writing(done.folder, profile.source.settings_hash):
         try:
             publish_derived(done.folder, contents)
         except OSError as problem:
             raise OutputError(f"{page} cannot be written ({problem.strerror}). Check its folder.") from None
-    return page, picture
+    return page, plot
 
 
 def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Path]:
-    """Write profiles.parquet and comparison.html, with its pictures as PNG files, into `out`."""
+    """Write profiles.parquet and comparison.html, with its plots as PNG files, into `out`."""
     from fervid.profile.charts import draw_map, draw_matrix, draw_multiples
     from fervid.profile.page import comparison_page
 
@@ -108,39 +110,43 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
     has_faces = [profile.coverage.covered_s > 0 for profile in some]
     matrix = similarity_matrix(some)
     order = in_a_row(matrix)
-    pictures = {
+    plots = {
         "comparison-map.png": draw_map(names, places, shares, has_faces),
         "comparison-matrix.png": draw_matrix([names[i] for i in order], matrix[np.ix_(order, order)]),
     }
     figures = [
-        ("Map", "Videos on two principal axes of their profiles: near is alike", pictures["comparison-map.png"]),
-        ("Similarity", "Cosine of the profiles of each pair, alike videos together", pictures["comparison-matrix.png"]),
+        ("Map", "Videos on two principal axes of their profiles: near means similar", plots["comparison-map.png"]),
+        (
+            "Similarity",
+            "Cosine of the profiles of each pair, sorted by similarity",
+            plots["comparison-matrix.png"],
+        ),
     ]
     if any(has_faces):
         arcs = draw_multiples([profile for profile, has in zip(some, has_faces, strict=True) if has])
-        pictures["comparison-arcs.png"] = arcs
-        figures.insert(0, ("Largest expression over each video", "Stacked shares over time for each video", arcs))
-    for name, png in pictures.items():
+        plots["comparison-arcs.png"] = arcs
+        figures.insert(0, ("Dominant expression over each video", "Stacked shares over time for each video", arcs))
+    for name, png in plots.items():
         _write(out / name, png)
     remarks = []
     if len(profiled) > len(shown):
         remarks.append(f"{len(profiled) - len(shown)} more videos are in {PROFILES} and not on this page.")
     if not all(has_faces):
         faceless = ", ".join(name for name, has in zip(names, has_faces, strict=True) if not has)
-        remarks.append(f"No usable face was seen in {has_faces.count(False)} videos: {faceless}.")
+        remarks.append(f"No usable face was found in {has_faces.count(False)} videos: {faceless}.")
     page = comparison_page(some, [done.tags for done in shown], figures, _nearest(some, matrix), remarks)
     _write(out / COMPARISON, page.encode())
     return out / PROFILES, out / COMPARISON
 
 
 def rank_runs(wanted: Profile, profiled: Sequence[Profiled]) -> tuple[Match, ...]:
-    """Every other video, the most alike first."""
+    """Every other video, the most similar first."""
     others = [done.profile for done in profiled if done.profile.source.video_id != wanted.source.video_id]
     return rank_like(wanted, others)
 
 
 def profiles_table(profiled: Sequence[Profiled]) -> pa.Table:
-    """One row a video: what was seen, every figure, the curves of the arc, and the score of each tag."""
+    """One row per video: what was visible, every figure, the curves of the arc, and the score of each tag."""
     profiles = [done.profile for done in profiled]
     columns: dict[str, pa.Array] = {
         "video_id": pa.array([profile.source.video_id for profile in profiles]),
@@ -179,7 +185,7 @@ def _lists(curves: Sequence[np.ndarray]) -> pa.Array:
 
 
 def _nearest(profiles: Sequence[Profile], matrix: np.ndarray) -> list[tuple[str, float] | None]:
-    """The name and the cosine of the other video that is most alike; None for one alone."""
+    """The name and the cosine of the most similar other video; None for a single video."""
     others = np.where(np.eye(len(matrix), dtype=bool), -1.0, matrix)
     best = others.argmax(axis=1) if len(matrix) > 1 else []
     return [(profiles[j].source.name, float(matrix[i, j])) for i, j in enumerate(best)] or [None] * len(profiles)

@@ -1,4 +1,4 @@
-"""Genre tags that a profile supports, from readable weights or from learned ones: both are a logistic sum of figures.
+"""Genre tags that a profile supports, by hand-written or learned weights: both are a logistic sum of figures.
 
 Tags are suggestions, each with its reasons; none is "the genre". Expressions on screen are weak evidence of one.
 """
@@ -31,13 +31,13 @@ from fervid.profile.profile import Profile
 INSUFFICIENT = "insufficient evidence"
 SUGGESTED, POSSIBLE, NOT_SUPPORTED = "suggested", "possible", "not supported"
 CLIP = 2.0
-"""No figure counts for more than twice its scale: an extreme one is one reason, not a verdict."""
+"""No figure counts for more than twice its scale, so that a single extreme value does not decide."""
 SUGGEST_FROM = 0.5
 INTERVAL_PERCENT = (5, 95)
 LEAST_EVIDENCE_SHARE = 0.6
 """Share of a tag's weights whose figures must have been measured."""
 REFERENCE = (
-    "For sobriety: a published model that saw frames, synopses and subtitles reaches F 0.63 and an area under the "
+    "For context: a published model that used frames, synopses and subtitles reaches F 0.63 and an area under the "
     "precision-recall curve of 0.67 over 18 genres (arXiv 2006.00654); faces alone should do worse."
 )
 
@@ -47,7 +47,7 @@ class _Section(BaseModel):
 
 
 class Weight(_Section):
-    """One figure's part in a tag: `weight` x (value - centre) / scale, which is kept within -2 and 2."""
+    """One figure's part in a tag: `weight` x (value - centre) / scale, clipped to -2..2."""
 
     feature: str
     weight: float
@@ -65,15 +65,16 @@ class Tag(_Section):
 
 
 class Evidence(_Section):
-    """Below any of these limits no tag is scored."""
+    """Below any of these limits tags are not scored."""
 
     min_observed_seconds: float = Field(ge=0)
     min_face_seconds: float = Field(ge=0)
     min_face_share: float = Field(ge=0, le=1)
 
 
+# Decision PRO-3.
 class Genres(_Section):
-    """A set of tags. `learned` holds how a fitted set did in cross-validation, by tag; empty for one made by hand."""
+    """A set of tags. `learned` has the cross-validation results of a fitted set, by tag; empty for a hand-made one."""
 
     schema_version: int = Field(ge=1, le=1)
     evidence: Evidence
@@ -83,7 +84,7 @@ class Genres(_Section):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What one figure added to a tag's sum (`contribution`, in logits), with the share of time it was measured in."""
+    """What one figure added to a tag's sum (`contribution`, in logits), and the share of time it was measured in."""
 
     feature: str
     value: float
@@ -97,7 +98,7 @@ class Reason:
 class TagScore:
     """How far a profile supports a tag: `score` and its interval in 0..1, null where evidence is insufficient.
 
-    `from_faces` is the share of all contributions, by size, that figures of faces made.
+    `from_faces` is the share of all contributions, by size, from figures of faces.
     """
 
     tag: str
@@ -111,7 +112,7 @@ class TagScore:
 
 
 def load_genres(path: Path | None = None) -> Genres:
-    """A set of tags: the shipped one, or a TOML or JSON file. Raises ConfigError naming what is wrong."""
+    """A set of tags: the shipped one, or a TOML or JSON file. Raises ConfigError naming the invalid entry."""
     source = path or assets.configs_folder() / "genres" / "default.toml"
     try:
         text = source.read_text(encoding="utf-8")
@@ -128,8 +129,8 @@ def load_genres(path: Path | None = None) -> Genres:
 
 
 def suggest_tags(profile: Profile, genres: Genres) -> tuple[TagScore, ...]:
-    """Every tag of `genres` for a profile, the best supported first. Raises ConfigError for an unknown figure."""
-    # A label that the model does not know is one more figure that was not measured; a name that no label has is a slip.
+    """Every tag of `genres` for a profile, best supported first. Raises ConfigError for an unknown figure."""
+    # A label that the model lacks counts as a figure that was not measured; any other unknown name is a mistake.
     table = feature_table(tuple(dict.fromkeys((*profile.labels, *USUAL_LABELS))))
     values = dict.fromkeys(table, math.nan) | profile_features(profile)
     drawn = redrawn_features(profile)
@@ -137,8 +138,8 @@ def suggest_tags(profile: Profile, genres: Genres) -> tuple[TagScore, ...]:
         for weight in entry.weights:
             if weight.feature not in table:
                 near = difflib.get_close_matches(weight.feature, table, n=1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(table)}."
-                raise ConfigError(f"tag {tag!r} weighs {weight.feature!r}, which no profile has. {hint}")
+                hint = f"Did you mean {near[0]!r}?" if near else f"Use one of {', '.join(table)}."
+                raise ConfigError(f"tag {tag!r} uses {weight.feature!r}, which is not a figure of a profile. {hint}")
     lacking = missing_evidence(profile, genres.evidence)
     coverage = feature_coverage(profile)
     scores = [_score(tag, entry, table, values, drawn, coverage, lacking) for tag, entry in genres.tags.items()]
@@ -146,7 +147,7 @@ def suggest_tags(profile: Profile, genres: Genres) -> tuple[TagScore, ...]:
 
 
 def missing_evidence(profile: Profile, limits: Evidence) -> str:
-    """Why a profile is too thin for any tag, in words; empty when it is not."""
+    """Why a profile has too little evidence for any tag, as text; empty if it has enough."""
     coverage = profile.coverage
     lacking = []
     if coverage.observed_s < limits.min_observed_seconds:
@@ -175,7 +176,7 @@ def _score(
         missing = ", ".join(w.feature for w in entry.weights if w not in measured)
         lacking = f"not measured: {missing}"
     covered = sum(abs(w.weight) * coverage[table[w.feature].needs] for w in entry.weights) / total if total else 0.0
-    covered = min(1.0, covered)  # weights in another order may add up to the last bit more
+    covered = min(1.0, covered)  # summing in another order may exceed 1 by rounding
     if lacking:
         return TagScore(tag, INSUFFICIENT, None, None, None, covered, (), lacking)
     logit = entry.bias + sum(float(_term(w, values[w.feature])) for w in measured)

@@ -1,6 +1,6 @@
-"""Learn genre weights from labelled videos, and measure how well any weights rank them. Knows no picture.
+"""Learn genre weights from labelled videos, and measure how well any weights rank them. Knows nothing of images.
 
-A tag is learned only from enough examples, and its merit stands beside that of knowing how common the tag is.
+A tag is learned only from enough examples, and its merit is compared with that of the tag's prior.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from fervid.profile.profile import Profile
 from fervid.stats.ranking import average_precision
 
 LEAST_EXAMPLES = 30
-"""Videos with a tag, and videos without it, below which nothing is learned of it."""
+"""Fewest videos with a tag, and fewest without it, to learn it."""
 N_FOLDS = 5
 N_BOOTSTRAPS = 1000
 N_SHUFFLES, SHUFFLES_AT_ONCE = 10_000, 1000
 SEED = 7
 INTERVAL_PERCENT = (2.5, 97.5)
 LEAST_SURE = 0.01
-"""Chance, over all tags together, of calling noise better than the prior."""
+"""Probability, over all tags together, of calling noise better than the prior."""
 INVERSE_PENALTY = 0.3
-"""C of the logistic regression: strong, for there are about as many figures as a small collection has videos."""
+"""C of the logistic regression: strong, because a small collection has about as many figures as videos."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagMerit:
-    """How well scores rank the videos of a tag: average precision, its 95 % interval, and that of the prior alone.
+    """How well scores rank the videos of a tag: average precision with its 95 % interval, and the prior's.
 
-    `chance` is how often shuffled scores rank as well.
+    `chance` is the share of shuffled scores that rank as well.
     """
 
     tag: str
@@ -49,7 +49,7 @@ class TagMerit:
     beats_prior: bool
 
     def in_words(self) -> str:
-        """One sentence that can stand in a report."""
+        """One sentence for a report."""
         low, high = self.interval
         verdict = "better than" if self.beats_prior else "no better than"
         return (
@@ -60,7 +60,7 @@ class TagMerit:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Fitted weights, the merit of each tag in cross-validation, and what was left out and why."""
+    """Fitted weights, the merit of each tag in cross-validation, and what was excluded and why."""
 
     genres: Genres
     merits: tuple[TagMerit, ...]
@@ -68,9 +68,9 @@ class Learned:
 
 
 def read_labels(path: Path) -> dict[str, frozenset[str]]:
-    """Tags by video from a CSV file with the columns `video` and `tags`; tags are parted by `|`.
+    """Tags by video from a CSV file with the columns `video` and `tags`; tags are separated by `|`.
 
-    Raises DatasetError naming the line that is wrong.
+    Raises DatasetError naming the invalid line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -86,10 +86,10 @@ def read_labels(path: Path) -> dict[str, frozenset[str]]:
         name, tags = (row["video"] or "").strip(), (row["tags"] or "").strip()
         if not name:
             raise DatasetError(
-                f"labels {path}, line {line}: no video is named. Name a file, a run folder or a video id."
+                f"labels {path}, line {line}: the video is missing. Give a file, a run folder or a video id."
             )
         if name in labels:
-            raise DatasetError(f"labels {path}, line {line}: {name!r} stands there twice. Keep one line a video.")
+            raise DatasetError(f"labels {path}, line {line}: {name!r} is listed twice. Keep one line per video.")
         labels[name] = frozenset(tag.strip() for tag in tags.split("|") if tag.strip())
     return labels
 
@@ -100,7 +100,7 @@ def match_labels(
     """Profiles with their tags, and the names of labels without a run.
 
     A label names a video by its file name, with or without suffix, its run folder or its id.
-    Raises DatasetError when a name fits several runs, or no label fits any.
+    Raises DatasetError when a name matches several runs, or no label matches any.
     """
     found: dict[str, list[int]] = {}
     for i, (folder, profile) in enumerate(profiles):
@@ -113,21 +113,21 @@ def match_labels(
         rows = found.get(name, found.get(Path(name).name, []))
         if len(rows) > 1:
             several = ", ".join(profiles[row][0].name for row in rows)
-            raise DatasetError(f"label {name!r} fits several runs ({several}). Name the run folder instead.")
+            raise DatasetError(f"label {name!r} matches several runs ({several}). Name the run folder instead.")
         if rows:
             taken[rows[0]] = tags
         else:
             missing.append(name)
     if not taken:
-        raise DatasetError("no label fits a run. Name videos as their files, run folders or ids are called.")
+        raise DatasetError("no label matches a run. Name videos by file name, run folder or id.")
     order = sorted(taken)
     return [profiles[i][1] for i in order], [taken[i] for i in order], missing
 
 
 def fit_genres(profiles: Sequence[Profile], tags: Sequence[frozenset[str]], evidence: Evidence) -> Learned:
-    """Fit a logistic regression a tag, and measure each in five-fold cross-validation.
+    """Fit a logistic regression per tag, and measure each in five-fold cross-validation.
 
-    Profiles with too little evidence are left out. Raises DatasetError when no tag has enough examples, and
+    Profiles with too little evidence are excluded. Raises DatasetError when no tag has enough examples, and
     DependencyMissing without scikit-learn.
     """
     try:
@@ -178,10 +178,10 @@ def fit_genres(profiles: Sequence[Profile], tags: Sequence[frozenset[str]], evid
 def evaluate_genres(
     genres: Genres, profiles: Sequence[Profile], tags: Sequence[frozenset[str]]
 ) -> tuple[tuple[TagMerit, ...], tuple[str, ...]]:
-    """How well weights rank labelled videos, tag by tag, and which tags or videos could not be judged and why."""
+    """How well weights rank labelled videos, per tag, and which tags or videos could not be evaluated and why."""
     scored = [{found.tag: found.score for found in suggest_tags(profile, genres)} for profile in profiles]
     names = [tag for tag in genres.tags if any(tag in labels for labels in tags)]
-    left_out = [f"{tag}: no video is labelled with it" for tag in genres.tags if tag not in names]
+    left_out = [f"{tag}: no video has this label" for tag in genres.tags if tag not in names]
     merits = []
     for tag in names:
         rows = [i for i, scores in enumerate(scored) if scores[tag] is not None]
@@ -191,19 +191,19 @@ def evaluate_genres(
         if y.any() and not y.all():
             merits.append(judge(tag, np.array([scored[i][tag] for i in rows], float), y, n_tags=len(names)))
         else:
-            left_out.append(f"{tag}: {int(y.sum())} of {len(y)} videos with evidence have it, so nothing can be ranked")
+            left_out.append(f"{tag}: {int(y.sum())} of {len(y)} videos with evidence have it, so ranking is undefined")
     return tuple(merits), tuple(left_out)
 
 
 def judge(tag: str, scores: np.ndarray, is_positive: np.ndarray, *, n_tags: int = 1) -> TagMerit:
     """Average precision beside the prior's, with a bootstrap over videos and a test against shuffled scores.
 
-    A score that knows nothing but how common the tag is reaches that share. Both the interval must lie above it and
-    shuffling must do as well less often than LEAST_SURE / n_tags (Bonferroni).
+    The prior alone reaches the share of videos with the tag. To count as better, the interval must be above it and
+    shuffled scores must do as well less often than LEAST_SURE / n_tags (Bonferroni).
     """
     rng = np.random.default_rng(SEED)
     n, value = len(scores), average_precision(scores, is_positive)
-    assert value is not None, "a tag without examples cannot be judged"
+    assert value is not None, "a tag without examples cannot be evaluated"
     drawn = _precisions(scores, is_positive[None], rng.multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAPS))
     low, high = (float(x) for x in np.nanpercentile(drawn, INTERVAL_PERCENT))
     n_as_good = 0
@@ -235,7 +235,7 @@ def _precisions(scores: np.ndarray, is_positive: np.ndarray, times: np.ndarray) 
 def _training_set(
     profiles: Sequence[Profile], tags: Sequence[frozenset[str]], evidence: Evidence
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[str], list[str]]:
-    """Figures (N, K), which videos have each tag, the names of the figures, and what was left out."""
+    """Figures (N, K), which videos have each tag, the names of the figures, and what was excluded."""
     if len({profile.labels for profile in profiles}) > 1:
         raise DatasetError("the runs were made with models of different labels. Analyse all videos with one model.")
     rows = [i for i, profile in enumerate(profiles) if not missing_evidence(profile, evidence)]
@@ -265,5 +265,5 @@ def _standard(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _standardised(table: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> Any:
-    """Just as scoring does it: what was not measured adds nothing, extremes are held."""
+    """The same as in scoring: unmeasured figures add nothing, extremes are clipped."""
     return np.nan_to_num(np.clip((table - centre) / scale, -CLIP, CLIP))

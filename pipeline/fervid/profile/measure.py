@@ -30,10 +30,10 @@ from fervid.run.tables import open_table
 from fervid.run.usable import usable_faces
 
 DARK_BELOW = 0.2
-"""A picture of this mean level is dark: black bars and night scenes lie below it, lit rooms above."""
+"""A frame below this mean level is dark: black bars and night scenes are below it, lit rooms above."""
 MAX_PEAKS, MAX_PEAKS_A_LABEL = 6, 2
 LEAST_PEAK = 0.4
-"""Smoothed probability below which the strongest moment of a label is not worth showing."""
+"""Least smoothed probability for the strongest moment of a label to be shown."""
 PEAKS_APART_SECONDS = 1.0
 FEW_FACES_SHARE = 0.1
 SECONDS_PER_MINUTE = 60.0
@@ -68,7 +68,7 @@ class _Seen:
 
 
 def profile_run(folder: Path) -> Profile:
-    """The profile of a finished run. Raises InputError when the folder holds no complete run."""
+    """The profile of a finished run. Raises InputError when the folder is not a complete run."""
     manifest = manifest_content(folder)
     own = folder, manifest["settings_hash"]
     frames = _read(open_table(*own, "frames"), ("time_s", "is_cut", "brightness", "motion", "status", "frame"))
@@ -112,10 +112,11 @@ def measure_profile(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any])
     )
 
 
+# Decision PRO-1.
 def integrate(edges: np.ndarray, spells: Spells, values: np.ndarray) -> np.ndarray:
-    """The integral over each bin between `edges` (B + 1,) of values (F,) or (F, K) that hold during their spells.
+    """The integral over each bin between `edges` (B + 1,) of values (F,) or (F, K), each constant during its interval.
 
-    Spells are ascending and do not overlap. Exact, whatever bins a spell crosses.
+    Intervals are ascending and do not overlap. Exact for intervals that cross bins.
     """
     if not len(values):
         return np.zeros((len(edges) - 1, *values.shape[1:]))
@@ -128,7 +129,7 @@ def integrate(edges: np.ndarray, spells: Spells, values: np.ndarray) -> np.ndarr
 
 
 def _read(file: Any, names: tuple[str, ...]) -> pa.Table:
-    """Some columns of a table; those that an older fervid did not write are left out."""
+    """Some columns of a table; those that an older fervid did not write are skipped."""
     there = set(file.schema_arrow.names)
     return file.read(columns=[name for name in names if name in there], use_threads=False)
 
@@ -175,7 +176,7 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
 
 
 def _words(column: pa.ChunkedArray) -> np.ndarray:
-    """Words of a dictionary column as an array; null as an empty word."""
+    """Words of a dictionary column as an array; null becomes an empty string."""
     whole = column.combine_chunks()
     words = np.array(["" if word is None else word for word in whole.dictionary.to_pylist()] + [""], dtype=object)
     codes = whole.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
@@ -215,16 +216,16 @@ def _arc(seen: _Seen, n_usable: np.ndarray) -> Arc:
     per_frame = {"score": np.zeros((seen.n_frames, n_labels)), "label": np.zeros((seen.n_frames, n_labels))}
     np.add.at(per_frame["score"], seen.row, seen.scores)
     np.add.at(per_frame["label"], (seen.row, seen.best), 1.0)
-    has_picture, has_motion = ~np.isnan(seen.brightness), ~np.isnan(seen.motion)
+    has_image, has_motion = ~np.isnan(seen.brightness), ~np.isnan(seen.motion)
     kinds = (per_frame["label"] > 0).sum(axis=1)
     scalars = np.stack(
         [
             np.ones(seen.n_frames),
             n_usable > 0,
             n_usable,
-            has_picture,
+            has_image,
             np.nan_to_num(seen.brightness),
-            has_picture & (seen.brightness < DARK_BELOW),
+            has_image & (seen.brightness < DARK_BELOW),
             has_motion,
             np.nan_to_num(seen.motion),
             kinds > 1,
@@ -232,7 +233,7 @@ def _arc(seen: _Seen, n_usable: np.ndarray) -> Arc:
         axis=1,
     ).astype(float)
     sums = integrate(edges, seen.spells, np.concatenate([scalars, per_frame["score"], per_frame["label"]], axis=1))
-    observed, covered, face_s, picture_s, brightness, dark, motion_s, motion, mixed = sums[:, : scalars.shape[1]].T
+    observed, covered, face_s, image_s, brightness, dark, motion_s, motion, mixed = sums[:, : scalars.shape[1]].T
     score_s, label_s = np.split(sums[:, scalars.shape[1] :], 2, axis=1)
     mean = _divide(score_s, face_s[:, None])
     neutral = mean[:, seen.labels.index(NEUTRAL)] if NEUTRAL in seen.labels else np.full(N_BINS, np.nan)
@@ -247,8 +248,8 @@ def _arc(seen: _Seen, n_usable: np.ndarray) -> Arc:
         share=_divide(label_s, face_s[:, None]),
         intensity=1 - neutral,
         cuts=cuts if seen.looked_for_cuts else np.full(N_BINS, np.nan),
-        brightness=_divide(brightness, picture_s),
-        dark_share=_divide(dark, picture_s),
+        brightness=_divide(brightness, image_s),
+        dark_share=_divide(dark, image_s),
         motion=_divide(motion, motion_s),
         motion_s=motion_s,
         transitions=np.histogram(_changes(seen)[0], edges)[0].astype(float),
@@ -257,7 +258,7 @@ def _arc(seen: _Seen, n_usable: np.ndarray) -> Arc:
 
 
 def _changes(seen: _Seen) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Changes of the largest label along tracks, unsure faces left out: when, from which label, to which."""
+    """Changes of the largest label along tracks, without unsure faces: time, from label, to label."""
     sure = np.flatnonzero(seen.is_sure)
     order = sure[np.lexsort((seen.times[seen.row[sure]], seen.track[sure]))]
     before, after = order[:-1], order[1:]
@@ -287,7 +288,7 @@ def _co_occurrence(seen: _Seen, n_usable: np.ndarray, observed: float) -> CoOccu
 
 
 def _peaks(seen: _Seen) -> tuple[Peak, ...]:
-    """The strongest moments, neutral left out, none within a second of another, in order of time."""
+    """The strongest moments except neutral, at least a second apart, in order of time."""
     wanted = [i for i, label in enumerate(seen.labels) if label != NEUTRAL]
     values = np.where(seen.is_sure[:, None], seen.scores, 0.0)[:, wanted]
     order = np.argsort(-values, axis=None, kind="stable")
@@ -323,7 +324,7 @@ def _faces(seen: _Seen, n_usable: np.ndarray, coverage: Coverage) -> Faces:
 
 
 def _longest(is_in: np.ndarray, seconds: np.ndarray) -> float:
-    """The longest sum of `seconds` over neighbours that are in."""
+    """The longest sum of `seconds` over consecutive selected entries."""
     total = np.concatenate([[0.0], np.cumsum(np.where(is_in, seconds, 0.0))])
     start = np.maximum.accumulate(np.where(np.concatenate([[True], ~is_in]), total, 0.0))
     return float((total - start).max())
@@ -360,29 +361,29 @@ def _picture(arc: Arc, observed: float) -> Picture:
 def _notes(seen: _Seen, coverage: Coverage, manifest: dict[str, Any]) -> tuple[str, ...]:
     notes = []
     if not seen.n_frames:
-        notes.append("No frame was analysed: nothing can be said.")
+        notes.append("No frame was analysed, so there are no figures.")
     elif not coverage.covered_s:
-        notes.append("No usable face was seen, as in drawn, distant or turned faces: nothing is said of expressions.")
+        notes.append("No usable face was found (drawn, distant and turned faces are not): no figures of expressions.")
     elif coverage.face_share < FEW_FACES_SHARE:
         notes.append(
-            f"A usable face was seen in {coverage.face_share:.0%} of the time only: expressions stand for that alone."
+            f"A usable face was visible only {coverage.face_share:.0%} of the time: expressions describe that part."
         )
     if manifest["status"] != "complete":
-        notes.append("The video is damaged: what could not be decoded is not in the figures.")
+        notes.append("The video is damaged: figures exclude the parts that could not be decoded.")
     if not seen.looked_for_cuts:
-        notes.append("Cuts were not looked for (track.find_cuts=false): there are no figures of shots.")
+        notes.append("Cut detection was off (track.find_cuts=false): there are no figures of shots.")
     if seen.n_frames and np.isnan(seen.brightness).all():
-        notes.append("The run holds no brightness: analyse again with this version for figures of the picture.")
+        notes.append("The run has no brightness values: analyse again with this version for figures of the image.")
     return tuple(notes)
 
 
 def _ratio(value: float, of: float) -> float | None:
-    """`value` / `of`, None where there is nothing to divide by."""
+    """`value` / `of`, None when dividing by zero."""
     return value / of if of > 0 else None
 
 
 def _share(part: float, of: float) -> float:
-    """`part` of a whole, 0 where there is none; sums over parts may exceed the whole by the last bit."""
+    """`part` of a whole, 0 where there is none; sums over parts may exceed the whole by rounding."""
     return min(1.0, part / of) if of > 0 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Profiles as HTML pages that need no other file and no network: of one video, or of many. Measures nothing."""
+"""Profiles as self-contained HTML pages, of one video or of many. Measures nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.profile.genre import INSUFFICIENT, REFERENCE, TagScore
 from fervid.profile.profile import Profile
 
@@ -39,11 +39,11 @@ _FOOTER = (
     "the genre of a video.</p><p>Made by fervid {version}. The same figures, unrounded, are in {file}.</p></footer>"
 )
 LEAST_CONTRIBUTION = 0.05
-"""Reasons that move a tag by less, in logits, are not worth a reader's time."""
+"""Smallest contribution, in logits, of a reason that is shown."""
 
 
 def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
-    """The main figures as rows of name, value and what they were measured in."""
+    """The main figures as rows of name, value and the basis of measurement."""
     coverage, faces, shots, picture = profile.coverage, profile.faces, profile.shots, profile.picture
     of_faces = f"of {coverage.face_s:.1f} s of usable faces"
     shares = [(label, share) for label, share in profile.expressions.share.items() if share]
@@ -52,9 +52,9 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
         ("length analysed", f"{coverage.span_s:.1f} s", f"{coverage.observed_share:.0%} observed"),
         ("a usable face", f"{coverage.face_share:.0%}", f"of {coverage.observed_s:.1f} s observed"),
         ("expressions", ", ".join(f"{label} {share:.0%}" for label, share in shares) or "none", of_faces),
-        ("intensity", _number(profile.expressions.intensity), of_faces + "; 1 less neutral"),
+        ("intensity", _number(profile.expressions.intensity), of_faces + "; 1 minus neutral"),
         ("not marked unsure", _percent(coverage.sure_share), of_faces),
-        ("changes of expression", f"{_number(profile.transitions.per_face_minute, 1)} a minute", of_faces),
+        ("changes of expression", f"{_number(profile.transitions.per_face_minute, 1)} per minute", of_faces),
         ("two faces or more", _percent(profile.co_occurrence.coverage), "of the observed time"),
         ("longest time without a face", f"{faces.longest_without_s:.1f} s", ""),
         ("brightness", _percent(picture.brightness), f"{picture.coverage:.0%} of the observed time"),
@@ -63,8 +63,8 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
     if shots is not None:
         rows += [
             ("shots", f"{shots.n_shots}, median {shots.median_s:.1f} s", f"{shots.coverage:.0%} of the video observed"),
-            ("cuts a minute", _number(shots.cuts_per_minute, 1), f"over {coverage.observed_s:.1f} s"),
-            ("faces a shot", _number(faces.faces_per_shot), f"faces in {faces.shots_with_faces} of {shots.n_shots}"),
+            ("cuts per minute", _number(shots.cuts_per_minute, 1), f"over {coverage.observed_s:.1f} s"),
+            ("faces per shot", _number(faces.faces_per_shot), f"faces in {faces.shots_with_faces} of {shots.n_shots}"),
         ]
     return rows
 
@@ -72,10 +72,10 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
 def sheet_page(
     profile: Profile, tags: Sequence[TagScore], figures: Sequence[tuple[str, str, bytes]], remark: str
 ) -> str:
-    """The page of one video. `figures` are heading, description and PNG; `remark` says why stills are missing."""
+    """The page of one video. `figures` are heading, description and PNG; `remark` explains missing stills."""
     parts = [
         f"<h1>{escape(profile.source.name)}</h1>",
-        '<p class="quiet">How its faces look over its length, and what that supports.</p>',
+        '<p class="quiet">How its faces look over its length, and the tags this supports.</p>',
         *(f'<p class="note">{escape(note)}</p>' for note in profile.notes),
         "<h2>In figures</h2>",
         _table(("", "value", "measured in"), key_figures(profile)),
@@ -95,26 +95,26 @@ def comparison_page(
     nearest: Sequence[tuple[str, float] | None],
     remarks: Sequence[str],
 ) -> str:
-    """The page of many videos: pictures, then a row a video with its best supported tags and nearest other video."""
+    """The page of many videos: plots, then a row per video with its best supported tags and nearest other video."""
     rows = [
         (
             profile.source.name,
             f"{profile.coverage.span_s:.0f} s",
             f"{profile.coverage.face_share:.0%}",
             _best_expressions(profile),
-            "not looked for" if profile.shots is None else _number(profile.shots.cuts_per_minute, 1),
+            "not measured" if profile.shots is None else _number(profile.shots.cuts_per_minute, 1),
             tags_in_words(of_video).split(":")[0],
             "" if near is None else f"{near[0]} ({near[1]:.2f})",
         )
         for profile, of_video, near in zip(profiles, tags, nearest, strict=True)
     ]
     parts = [
-        f"<h1>{len(profiles)} videos beside each other</h1>",
-        '<p class="quiet">Shares are of the time that usable faces are seen; the column of faces says how much.</p>',
+        f"<h1>Comparison of {len(profiles)} videos</h1>",
+        '<p class="quiet">Shares are of the time with usable faces, which has a column of its own.</p>',
         *(f'<p class="note">{escape(remark)}</p>' for remark in remarks),
         *(_figure(*figure) for figure in figures),
         "<h2>Each video</h2>",
-        _table(("video", "length", "a usable face", "expressions", "cuts a minute", "tags", "nearest"), rows),
+        _table(("video", "length", "a usable face", "expressions", "cuts per minute", "tags", "nearest"), rows),
         f"<p>{escape(REFERENCE)}</p>",
         _FOOTER.format(version=escape(__version__), file="profiles.parquet"),
     ]
@@ -122,15 +122,15 @@ def comparison_page(
 
 
 def tags_in_words(tags: Sequence[TagScore]) -> str:
-    """The suggested tags with their scores, or why there is none."""
+    """The suggested tags with their scores, or why there are none."""
     if tags and tags[0].status == INSUFFICIENT and all(tag.status == INSUFFICIENT for tag in tags):
         return f"{INSUFFICIENT}: {tags[0].why_not}"
     named = [f"{tag.tag} {tag.score:.2f}" for tag in tags if tag.status == "suggested" and tag.score is not None]
-    return ", ".join(named) or "no tag is supported"
+    return ", ".join(named) or "none supported"
 
 
 def reasons_in_words(tag: TagScore) -> list[str]:
-    """Each reason of a tag that matters: for or against, the figure, the share of time behind it, and why."""
+    """Each relevant reason of a tag: sign and size, the figure, the share of time behind it, and why."""
     return [
         f"{reason.contribution:+.1f}  {reason.words} (measured in {reason.coverage:.0%} of the video)"
         + (f"; {reason.reason}" if reason.reason else "")
@@ -152,7 +152,7 @@ def _tags(tags: Sequence[TagScore]) -> str:
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{why}</td>")
     heads = ("tag", "score", "90 % interval", "", "from faces", "coverage", "reasons, in logits")
     words = (
-        "The interval redraws the twenty parts of the video: it says how much a score hangs on single moments. "
+        "The interval resamples the twenty parts of the video: it shows how much a score depends on single moments. "
         + REFERENCE
     )
     return _table_of_cells(heads, rows) + f"<p>{escape(words)}</p>"

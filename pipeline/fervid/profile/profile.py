@@ -1,7 +1,7 @@
-"""What a profile holds, and its form as JSON. Knows nothing of tables, pictures or genres.
+"""The content of a profile, and its form as JSON. Knows nothing of tables, images or genres.
 
-Every figure stands beside the seconds or the share of time that it was measured in; a figure without any is None or NaN
-(null in JSON), never zero.
+Every figure comes with the seconds or the share of time that it was measured in; a figure without evidence is None or
+NaN (null in JSON), never zero.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Source:
     model: str
     model_sha256: str
     analysed_fps: float
-    """Analysed frames a second, as they came out."""
+    """Analysed frames per second, as measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much was seen. `face_share` and `sure_share` are shares of the observed time and of the face time."""
+    """How much was observed. `face_share` and `sure_share` are shares of the observed time and of the face time."""
 
     span_s: float
     """Length of the stretch of video that was analysed."""
@@ -47,7 +47,7 @@ class Coverage:
     """Time with at least one usable face."""
     face_share: float
     face_s: float
-    """Seconds of usable faces; a second of two faces counts twice."""
+    """Seconds of usable faces; one second with two faces counts twice."""
     sure_share: float | None
     """Share of `face_s` in which the label was not marked as unsure."""
     n_tracks: int
@@ -57,7 +57,7 @@ class Coverage:
 class Expressions:
     """Over `face_s` seconds of usable faces: `share` of time as the largest, `mean` probability, by label.
 
-    `intensity` is one less the mean probability of neutral: how far faces look from neutral.
+    `intensity` is one minus the mean probability of neutral: how far faces look from neutral.
     """
 
     face_s: float
@@ -69,7 +69,7 @@ class Expressions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arc:
-    """Twenty equal parts of the span: arrays float64 (20,), `mean` and `share` (20, C); NaN where nothing was seen."""
+    """Twenty equal parts of the span: arrays float64 (20,), `mean` and `share` (20, C); NaN without evidence."""
 
     start_s: np.ndarray
     end_s: np.ndarray
@@ -81,7 +81,7 @@ class Arc:
     share: np.ndarray
     intensity: np.ndarray
     cuts: np.ndarray
-    """Number of shots that begin in it; NaN where cuts were not looked for."""
+    """Number of shots that begin in it; NaN if cut detection was off."""
     brightness: np.ndarray
     dark_share: np.ndarray
     motion: np.ndarray
@@ -128,15 +128,15 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """Faces on screen. `faces_per_shot` is null where cuts were not looked for."""
+    """Faces on screen. `faces_per_shot` is null if cut detection was off."""
 
     coverage: float
     mean_faces: float | None
     """Usable faces at a time, over the observed time."""
     height_share: float | None
-    """Mean height of usable faces as a share of the picture's."""
+    """Mean height of usable faces as a share of the frame height."""
     faces_per_shot: float | None
-    """Tracks with a usable face, a shot."""
+    """Tracks with a usable face per shot."""
     shots_with_faces: int | None
     longest_without_s: float
     """The longest observed stretch without a usable face."""
@@ -168,7 +168,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One video in a fixed number of figures."""
+    """The profile of one video: a fixed set of figures."""
 
     source: Source
     labels: tuple[str, ...]
@@ -180,10 +180,10 @@ class Profile:
     peaks: tuple[Peak, ...]
     faces: Faces
     shots: Shots | None
-    """None where cuts were not looked for."""
+    """None if cut detection was off."""
     picture: Picture
     notes: tuple[str, ...]
-    """What a reader has to know before using the figures, in sentences."""
+    """Caveats for readers of the figures, as sentences."""
 
     def to_json(self) -> dict[str, Any]:
         """The content of profile.json; NaN becomes null."""
@@ -197,7 +197,7 @@ class Profile:
 
 
 def read_profile(path: Path) -> Profile:
-    """A profile from profile.json. Raises InputError for a file that is none, or is of another version."""
+    """A profile from profile.json. Raises InputError for a file that is not a profile, or has another version."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema_version"] != PROFILE_VERSION:
@@ -228,7 +228,7 @@ def read_profile(path: Path) -> Profile:
 
 
 def _plain(value: Any) -> Any:
-    """Plain values for JSON: dataclasses and arrays taken apart, NaN as None."""
+    """Plain values for JSON: dataclasses and arrays expanded, NaN as None."""
     if hasattr(value, "__dataclass_fields__"):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, np.ndarray):

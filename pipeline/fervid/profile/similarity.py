@@ -1,4 +1,4 @@
-"""How alike two profiles are, part by part, and which of many come nearest. Knows nothing of genres or files."""
+"""Similarity of two profiles, part by part, and the nearest of many. Knows nothing of genres or files."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ PARTS = {
 }
 """Parts of a profile, each with its weight in a comparison."""
 LEAST_FACE_SECONDS = 0.5
-"""Below this a profile says nothing of expressions."""
+"""Below this a profile has no evidence about expressions."""
 HALF_FACES, HALF_CUTS_PER_MINUTE, HALF_MOTION = 1.0, 15.0, 0.03
-"""Values that lie half way on the scales of faces, cutting and motion."""
+"""Midpoints of the scales of faces, cutting and motion."""
 KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-"""Curves are smoothed before they are compared: a moment that falls into the next bin makes no other video."""
+"""Curves are smoothed before comparison, so that a moment in a neighbouring bin matters little."""
 CLOSE = 0.95
 """Cosine from which a part counts as close."""
 SECONDS_PER_MINUTE = 60.0
 
 Vector = Mapping[str, np.ndarray]
-"""The parts that a profile has evidence for, each of length 1: vectors, and for the arc a row a bin (B, K)."""
+"""The parts that a profile has evidence for, each of length 1: vectors, and for the arc one row per bin (B, K)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How alike two profiles are: the cosine, 0..1, and that of each part that either has evidence for.
+    """Similarity of two profiles: the cosine, 0..1, and that of each part that either has evidence for.
 
     A part that only one of them has evidence for counts as 0.
     """
@@ -45,13 +45,14 @@ class Match:
     parts: dict[str, float]
 
     def reason(self) -> str:
-        """Which parts are close and which are not, in words."""
+        """Which parts are close and which are not, as text."""
         ranked = sorted(self.parts.items(), key=lambda item: -item[1])
         close = ", ".join(f"{name} {value:.2f}" for name, value in ranked if value >= CLOSE)
         apart = ", ".join(f"{name} {value:.2f}" for name, value in reversed(ranked) if value < CLOSE)
         return "; ".join(words for words in (close and f"close: {close}", apart and f"apart: {apart}") if words)
 
 
+# Decision PRO-2.
 def profile_vector(profile: Profile) -> Vector:
     """The parts of a profile as vectors of length 1.
 
@@ -72,7 +73,7 @@ def profile_vector(profile: Profile) -> Vector:
     vector["faces on screen"] = _on_circle(_smooth(_squash(arc.face_s / observed, HALF_FACES)))
     if profile.shots is not None:
         rate = np.nan_to_num(arc.cuts).sum() * SECONDS_PER_MINUTE / profile.coverage.observed_s
-        # Where cuts lie counts by halves of the video only: in a short clip one cut fills a bin.
+        # The position of cuts counts by halves of the video only: in a short clip one cut fills a bin.
         vector["cutting"] = _on_circle(_squash(np.array([rate]), HALF_CUTS_PER_MINUTE))
     if profile.picture.brightness is not None:
         vector["brightness"] = _on_circle(_smooth(np.nan_to_num(arc.brightness)))
@@ -83,8 +84,8 @@ def profile_vector(profile: Profile) -> Vector:
 def compare(one: Vector, other: Vector) -> tuple[float, dict[str, float]]:
     """The cosine of two profiles as a whole, and of each part.
 
-    Over the parts that either has evidence for: one that the other lacks stands at right angles to it, so that a video
-    without faces does not come nearer to one with faces than another expression does.
+    Over the parts that either has evidence for: a part that only one has counts as orthogonal, so that a video
+    without faces is not nearer to one with faces than another expression is.
     """
     parts = {
         name: _cosine(one[name], other[name]) if name in one and name in other else 0.0
@@ -98,7 +99,7 @@ def compare(one: Vector, other: Vector) -> tuple[float, dict[str, float]]:
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """The cosine of two parts; of arcs over the bins in which both have faces: whether they have counts elsewhere."""
+    """The cosine of two parts; of arcs over the bins in which both have faces; face coverage is a part of its own."""
     dot = float(np.vdot(one, other))
     if one.ndim == 1 or one.shape != other.shape:
         return dot
@@ -107,7 +108,7 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def rank_like(wanted: Profile, others: Sequence[Profile]) -> tuple[Match, ...]:
-    """The other profiles, the most alike first."""
+    """The other profiles, the most similar first."""
     vector = profile_vector(wanted)
     found = []
     for other in others:
@@ -123,7 +124,7 @@ def similarity_matrix(profiles: Sequence[Profile]) -> np.ndarray:
     vectors = [profile_vector(profile) for profile in profiles]
     for name, weight in PARTS.items():
         sizes = {vector[name].size for vector in vectors if name in vector}
-        if len(sizes) > 1:  # models with other labels: compare only like with like
+        if len(sizes) > 1:  # models with other labels cannot be compared
             return np.array([[compare(one, other)[0] for other in vectors] for one in vectors])
         like = next((vector[name] for vector in vectors if name in vector), np.zeros(1))
         rows = np.stack([vector.get(name, np.zeros_like(like)) for vector in vectors])
@@ -139,9 +140,9 @@ def similarity_matrix(profiles: Sequence[Profile]) -> np.ndarray:
 
 
 def in_a_row(matrix: np.ndarray) -> list[int]:
-    """An order of the videos of a similarity matrix (N, N) in which alike ones are neighbours.
+    """An order of the videos of a similarity matrix (N, N) in which similar ones are neighbours.
 
-    From the one most unlike the rest, always on to the most alike that is left (a greedy chain, not the best order).
+    A greedy chain: starts at the most dissimilar video and always continues with the most similar remaining one.
     """
     left = set(range(len(matrix)))
     order = [int(matrix.sum(axis=1).argmin())] if left else []

@@ -1,4 +1,4 @@
-"""Pictures of the peaks of a profile out of the video itself, faces covered unless asked otherwise. Draws no chart."""
+"""Still images of the peaks of a profile, from the video; faces are covered by default. Draws no chart."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from fervid.video.writer import Picture, read_pictures
 Blur = Literal["all", "none"]
 
 AROUND_SECONDS = 0.6
-"""Faces found so long before and after a moment are covered in it too."""
+"""Faces found within this time before and after a moment are covered in it too."""
 WIDTH_PX = 480
 
 
 def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[tuple[Still, ...], str]:
-    """A still of each peak of a run, and why there are none, in words; one of the two is empty.
+    """A still of each peak of a run, and the reason if there are none; one of the two is empty.
 
-    With blur "all" every face that the run stored, and all that a wider search finds, is covered.
+    With blur "all" every face that the run stored, and every face that a high-recall search finds, is covered.
     """
     manifest = manifest_content(folder)
     video = Path(manifest["video_path"])
@@ -56,11 +56,11 @@ def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[
         if pictures:
             rgb = _moment(pictures, peak, faces, blur)
             stills.append(Still(rgb, f"{peak.time_s:.1f} s: {peak.label}-like {peak.value:.2f}"))
-    return tuple(stills), "" if stills else "No stills: no picture could be decoded at the peaks."
+    return tuple(stills), "" if stills else "No stills: no frame could be decoded at the peaks."
 
 
 def _moment(pictures: list[Picture], peak: Peak, faces: dict[str, np.ndarray], blur: Blur) -> np.ndarray:
-    """The picture nearest to a peak, its faces covered, shrunk, with square pixels."""
+    """The frame nearest to a peak, with faces covered, downscaled, with square pixels."""
     picture = min(pictures, key=lambda one: abs(one.seconds - peak.time_s))
     rgb = picture.rgb
     if blur != "none":

@@ -1,1 +1,1 @@
-"""SQL over the tables of many runs, and the same tables in few files. Knows nothing of videos or pictures."""
+"""SQL over the tables of many runs, and the same tables compacted into few files. Knows nothing of videos or images."""

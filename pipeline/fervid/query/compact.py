@@ -1,6 +1,6 @@
-"""The tables of many runs in one file each, for tens of thousands of runs. A copy: the runs stay as they are.
+"""Combines the tables of many runs into one file per table, for tens of thousands of runs. The runs stay unchanged.
 
-What changes in the runs later is not in the copy; compact again then.
+Later changes to the runs are not in this copy; compact again to include them.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Compacted:
     rows: dict[str, int]
 
 
+# Decision STO-6.
 def compact_runs(sources: Sources, out: Path) -> Compacted:
     """Write frames, faces, tracks, timeline, alerts and videos of all runs, one Parquet file each, into `out`.
 
@@ -43,7 +44,7 @@ def compact_runs(sources: Sources, out: Path) -> Compacted:
     Raises InputError for a table that cannot be read, OutputError for a folder that cannot be written.
     """
     if not sources.runs:
-        raise InputError("there is no run to compact. Give folders that `fervid analyze` wrote.")
+        raise InputError("no run to compact was found. Give folders that `fervid analyze` wrote.")
     lock = wait_for_lock(out)
     try:
         rows = _write_all(sources, out)
@@ -85,7 +86,7 @@ def _write(path: Path, name: str, sources: Sources) -> int:
 
 
 def _with_run(sources: Sources, run: Path, name: str, schema: pa.Schema) -> pa.Table:
-    """A table of a run with all columns of `schema`; those that it lacks are null."""
+    """A table of a run with all columns of `schema`; missing ones are null."""
     try:
         table = sources.open(run, name).read(use_threads=False)
     except (OSError, pa.ArrowException, ValueError) as problem:
@@ -101,7 +102,7 @@ def _with_run(sources: Sources, run: Path, name: str, schema: pa.Schema) -> pa.T
 
 
 def _replace(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    """Write tables into one file in row groups of a fair size, in one atomic step; the number of rows."""
+    """Write tables into one file with large row groups, atomically; returns the number of rows."""
     n = 0
     with (
         written_whole(path) as partial,
@@ -127,7 +128,7 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:
-    """The schema without provenance, dictionaries as words: each file has a dictionary of its own."""
+    """The schema without provenance, dictionaries as strings: each file has its own dictionary."""
     return pa.schema(
         [
             pa.field(column.name, column.type.value_type if pa.types.is_dictionary(column.type) else column.type)

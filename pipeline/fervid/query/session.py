@@ -1,7 +1,7 @@
-"""One SQL query over runs, with DuckDB. It reads the tables of the runs and nothing else, and writes nothing.
+"""One SQL query over runs, with DuckDB. It reads only the tables of the runs and writes nothing.
 
-The connection lives in memory, one SELECT is taken, and before it runs DuckDB's own access to files is limited to the
-tables of the runs, extensions and Python variables are out of reach, and its settings are locked.
+The database is in memory and accepts one SELECT. Before it runs, DuckDB's file access is limited to the tables of the
+runs, extensions and Python variables are disabled, and its settings are locked.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from fervid.errors import ConfigError, InputError, missing
 from fervid.query.sources import SCHEMAS, Sources, videos_schema, videos_table
 
 EMPTY = SCHEMAS | {"videos": videos_schema()}
-"""What a view looks like when no run has its table."""
+"""The schema of a view when no run has its table."""
 OWN_NAME = frozenset({"alerts", "videos"})
-"""Tables that name their video already."""
+"""Tables that already have a column `video`."""
 MEMORY_LIMIT = "2GB"
 HINTS_OF_NO_USE = re.compile(r' ?Did you mean "(pg_|duckdb_|sqlite_|_)[^"]*"\?')
-"""DuckDB suggests its own tables to who mistypes a view."""
+"""DuckDB suggests its internal tables for a mistyped view name."""
 
 
 def run_query(sql: str, sources: Sources) -> pa.Table:
@@ -58,7 +58,7 @@ def tables_named(sql: str) -> list[str]:
 
 
 def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
-    """Make the views that the query may name, and return the files behind them."""
+    """Create the views that the query can use, and return the files behind them."""
     wanted = tables_named(sql)
     allowed: list[str] = []
     for name in wanted:
@@ -95,8 +95,9 @@ def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
     return allowed
 
 
+# Decision QUE-1.
 def _lock(db: Any, paths: list[str]) -> None:
-    """From here on nothing but `paths` can be opened, nothing loaded, and none of this undone."""
+    """From here on only `paths` can be opened, nothing can be loaded, and this cannot be undone."""
     patterns = [_literal(path) for path in paths]
     db.execute(f"SET allowed_paths = {_sql_list(dict.fromkeys([*paths, *patterns]))}")
     db.execute("SET temp_directory = ''")
@@ -105,7 +106,7 @@ def _lock(db: Any, paths: list[str]) -> None:
 
 
 def _literal(path: str) -> str:
-    """A path in which no character stands for others, as DuckDB reads file names."""
+    """A path with DuckDB's glob characters escaped."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 

@@ -1,4 +1,4 @@
-"""Which files hold the tables of many runs: in their folders, or compacted. Reads manifests, runs no query."""
+"""Finds the files with the tables of many runs: in their folders, or compacted. Reads manifests, runs no query."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Sources:
     runs: tuple[Path, ...] = ()
     compacted: tuple[Path, ...] = ()
     copies: tuple[Copies, ...] = ()
-    """What of them is copied from object storage, as far as it is asked for."""
+    """Local copies from object storage, made on demand."""
     _manifests: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     def files(self, table: str) -> list[tuple[Path, Path]]:
         """The Parquet files of a table in run folders, each with its run; a run without alerts has none.
 
-        Raises InputError for one that cannot be read, or is not of its run's settings.
+        Raises InputError for a file that cannot be read, or does not match its run's settings.
         """
         runs = self.runs_with(table)
         for run in runs:
@@ -59,12 +59,12 @@ class Sources:
         return [(run / f"{table}.parquet", run) for run in runs]
 
     def runs_with(self, table: str) -> list[Path]:
-        """The runs that have a table: all, but for alerts those whose rules were run."""
+        """The runs that have a table: all runs, or for alerts those with evaluated rules."""
         self._fetch(table)
         return [run for run in self.runs if table != "alerts" or (run / f"{table}.parquet").is_file()]
 
     def open(self, run: Path, table: str) -> Any:
-        """A table of a run, as a ParquetFile. Raises InputError as `files`."""
+        """A table of a run, as a ParquetFile. Raises InputError like `files`."""
         return open_table(run, self.manifest(run)["settings_hash"], table)
 
     def compacted_files(self, table: str) -> list[Path]:
@@ -74,7 +74,7 @@ class Sources:
         return [path for path in files if path.is_file()]
 
     def place(self, run: Path) -> str:
-        """Where a run is, by the name that its user knows."""
+        """The location of a run as the user gave it."""
         return next((str(copies.places[run]) for copies in self.copies if run in copies.places), str(run))
 
     def _fetch(self, table: str) -> None:
@@ -93,9 +93,9 @@ class Sources:
 
 
 def find_sources(names: Iterable[str | Path]) -> Sources:
-    """Runs and compacted folders that are named or lie below, on disk or in object storage.
+    """Runs and compacted folders in `names` or below them, on disk or in object storage.
 
-    Raises InputError for a name without any.
+    Raises InputError for a name that has none.
     """
     runs: dict[Path, None] = {}
     compacted: dict[Path, None] = {}
@@ -103,7 +103,7 @@ def find_sources(names: Iterable[str | Path]) -> Sources:
     for name in names:
         found = [(folder.resolve(), kind) for folder, kind in _look_into(as_place(name), copies)]
         if not found:
-            raise InputError(f"{name} is no run and holds none. Give a folder that `fervid analyze` wrote.")
+            raise InputError(f"{name} is not a run folder and contains none. Give one written by `fervid analyze`.")
         for folder, kind in found:
             (runs if kind == MANIFEST else compacted)[folder] = None
     return Sources(tuple(sorted(runs)), tuple(sorted(compacted)), tuple(copies))
@@ -162,7 +162,7 @@ def _look_into(place: Place, copies: list[Copies]) -> Iterator[tuple[Path, str]]
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Folders with a manifest, or with compacted tables; nothing is looked for below them."""
+    """Folders with a manifest, or with compacted tables; not searched further below."""
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
@@ -179,7 +179,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def videos_table(sources: Sources) -> pa.Table:
-    """One row a run: the video, how it was analysed, and what came out."""
+    """One row per run: the video, how it was analysed, and a summary of the results."""
     rows = [_video_row(run, sources.manifest(run), sources.place(run)) for run in sources.runs]
     return pa.Table.from_pylist(rows, schema=videos_schema())
 

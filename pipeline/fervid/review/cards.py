@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from fervid.base.printable import printable
 from fervid.review.columns import plain_bytes, quantise
 from fervid.run.intact import check_file
-from fervid.run.manifest import manifest_content, printable
+from fervid.run.manifest import manifest_content
 from fervid.run.tables import check_settings, read_table
 
 STRIP_COLUMNS = 120

@@ -21,6 +21,7 @@ STEPS = 250
 MILLISECONDS = 1000
 
 
+# Decision REV-2.
 def pack(values: np.ndarray, kind: str) -> dict[str, Any]:
     """Integers (n,), cut to the range of `kind`, as `{kind, n, data}`: little-endian differences, deflated, base64."""
     integers, largest = KINDS[kind]

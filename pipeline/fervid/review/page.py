@@ -15,7 +15,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from fervid import __version__
+from fervid.base.version import __version__
 
 _MODULES = "alerts carrier columns dom listview main paint player recording runview timeline".split()
 STATIC = ("app.css", *(f"{name}.js" for name in _MODULES))
@@ -81,6 +81,7 @@ def single_file(title: str, data: Mapping[str, Any], runs: Iterable[tuple[str, M
     return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
 
 
+# Decision REV-1.
 def bundle(entry: str) -> str:
     """A module and all that it imports as one script, each after those that it needs."""
     ordered: list[str] = []

@@ -35,6 +35,7 @@ OWN_FILES = re.compile(r"(?:clip-\d{5,}\.mp4|clip-\d{5,}-open\.mp4|thumbnail\.jp
 """Names of the files that previews write: nothing else in such a folder is ever removed."""
 MARKER = ".fervid-previews"
 """Only a folder that holds this file, which is written when the folder is made, belongs to the cache."""
+# Decision REV-4.
 CLIP_SECONDS = 6.0
 CLIP_HEIGHT_PX, THUMBNAIL_WIDTH_PX = 360, 192
 CACHE_BYTES = 2_000_000_000

@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from fervid.base.printable import printable
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError, OutputError
 from fervid.review.cards import failures_below, make_card, make_strip
@@ -22,7 +23,6 @@ from fervid.review.page import single_file
 from fervid.run.derived import publish_derived
 from fervid.run.find import Guard, find_run_folders, unguarded
 from fervid.run.handle import Run, open_run
-from fervid.run.manifest import printable
 from fervid.run.writing import writing
 
 REPORT = "report.html"

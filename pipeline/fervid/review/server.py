@@ -149,6 +149,7 @@ class _Maker:
         return FileResponse(path, media_type=media_type)
 
 
+# Decision REV-3.
 class _Pages:
     """The answers. Whatever reads tables or videos runs in threads; pictures and clips do not wait for each other."""
 

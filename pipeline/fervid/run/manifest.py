@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from fervid.base.types import VideoInfo
 from fervid.errors import InputError, OutputInUse
 from fervid.run.shape import KNOWN, fault_of
 from fervid.storage.files import file_sha256
 from fervid.storage.place import Place, is_on_disk, read_text, sizes_in
 from fervid.storage.publish import write_new, write_whole
-
-if TYPE_CHECKING:
-    from fervid.batch.job import Method
-    from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 
 SCHEMA_VERSION = 1
 """Of the files of a run. A later version reads earlier ones."""
@@ -91,6 +88,20 @@ class RunManifest:
                 raise OutputInUse(f"{folder} was written by another run meanwhile. Give another folder with --out.")
 
 
+class MadeBy(Protocol):
+    """By what a result was made: two of the same video, settings and runner are the same."""
+
+    @property
+    def settings_hash(self) -> str:
+        """Of the settings and of what else decides a result."""
+        ...
+
+    @property
+    def runner(self) -> str:
+        """What ran the network."""
+        ...
+
+
 def write_json(path: Place, content: dict[str, Any]) -> None:
     """Write a JSON file in one atomic step."""
     write_whole(path, json_bytes(content))
@@ -113,8 +124,6 @@ def _own_hash(content: dict[str, Any]) -> str:
 
 def read_manifest(folder: Place) -> RunManifest:
     """The manifest of a run folder. Raises InputError when there is none, or one of a later version."""
-    from fervid.video.reader import Ledger
-
     content = manifest_content(folder)
     content["ledger"] = Ledger(**{name: content["ledger"].get(name, 0) for name in Ledger.__slots__})
     content["warnings"] = tuple(content["warnings"])
@@ -164,8 +173,9 @@ def _damaged(folder: Place, fault: str) -> InputError:
     )
 
 
+# Decision BAT-7.
 def done_before(
-    folder: Place, video_id: str, method: Method, *, wanted: Iterable[str] = (), is_read: bool = False
+    folder: Place, video_id: str, method: MadeBy, *, wanted: Iterable[str] = (), is_read: bool = False
 ) -> dict[str, Any] | None:
     """The manifest of a run folder that holds this video's complete result by this method, with the `wanted` files.
 
@@ -193,9 +203,10 @@ def misfits(content: dict[str, Any], found: Mapping[str, int]) -> list[str]:
     return [name for name in content["outputs"] if not found.get(name) or found[name] != sizes.get(name, found[name])]
 
 
-def printable(path: Place | str) -> str:
-    """A path, or a text with paths in it, as text that every encoder takes: bytes that are not UTF-8 become escapes."""
-    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
+def video_record(info: VideoInfo) -> dict[str, object]:
+    """What a manifest says of a video."""
+    record = {key: value for key, value in asdict(info).items() if key != "path"}
+    return record | {"time_base": str(info.time_base), "sample_aspect_ratio": str(info.sample_aspect_ratio)}
 
 
 def library_versions() -> dict[str, str]:

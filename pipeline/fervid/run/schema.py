@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from fervid.base.types import LOOKS
 from fervid.run.manifest import SCHEMA_VERSION as SCHEMA_VERSION
 from fervid.run.usable import UNSURE
 
-LOOKS = ("sharpness", "light", "roll_degrees", "yaw_degrees", "pitch_degrees")
 FRAME_STATUSES = ("analysed", "corrupt")
 ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "turned", "tilted", "low_quality", "static", UNSURE)
 

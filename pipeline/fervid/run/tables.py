@@ -78,6 +78,7 @@ def check_table(folder: Place, settings_hash: str, name: str) -> None:
     open_table(folder, settings_hash, name).close()
 
 
+# Decision STO-4.
 def check_settings(path: Place, found: str | None, settings_hash: str) -> None:
     """Raises InputError when a file that was made of a run names other settings than those of the run."""
     if found is not None and found != settings_hash:

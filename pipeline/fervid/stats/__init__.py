@@ -1,1 +1,1 @@
-"""Numbers that say how good answers are, and how sure that is. Pure functions."""
+"""Quality metrics and their uncertainty. Pure functions."""

@@ -1,6 +1,6 @@
-"""The interval of a rate, so that a figure from a few events is not read as if it came from many.
+"""Confidence intervals of rates, which show how few events a figure is based on.
 
-It takes events as independent, which alerts of one scene are not quite.
+Events are assumed to be independent, which alerts of one scene are not entirely.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ BISECTIONS = 100
 
 
 def poisson_interval(count: int, *, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a Poisson mean of which `count` was seen (Garwood, 1936), found by bisection."""
+    """The exact interval of a Poisson mean, given an observed `count` (Garwood, 1936), found by bisection."""
     tail = (1 - level) / 2
     low = 0.0 if count == 0 else _mean_at_which(count - 1, 1 - tail)
     return low, _mean_at_which(count, tail)
 
 
 def _mean_at_which(k: int, share: float) -> float:
-    """The mean at which at most `k` are seen in `share` of the cases."""
+    """The mean at which at most `k` events occur with probability `share`."""
     events = np.arange(k + 1)
     log_factorials = np.array([lgamma(i + 1) for i in range(k + 1)])
     low, high = 0.0, k + 20 * sqrt(k + 1)

@@ -1,9 +1,10 @@
-"""Numbers that say how good a classifier is. Pure functions of logits and labels."""
+"""Metrics of a classifier. Pure functions of logits and labels."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature:
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share seen in n trials (Wilson, 1927); all of 0 to 1 when there was none."""
+    """95 % interval of a proportion observed in n trials (Wilson, 1927); 0 to 1 for n = 0."""
     if n == 0:
         return 0.0, 1.0
     z = 1.959963984540054
@@ -32,10 +33,10 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
 
 
 def mcnemar_p(n_first_alone: int, n_second_alone: int) -> float:
-    """Two-sided p-value of McNemar's exact test (1947) on the cases that only one of two models has right.
+    """Two-sided p-value of McNemar's exact test (1947) on the cases that only one of two models gets right.
 
-    If neither is better, each of the cases that only one has right is equally likely to be either's; those that both
-    have right or wrong say nothing. 1 where there is none.
+    Under the null hypothesis each of these cases is equally likely to be either's; cases that both get right or wrong
+    do not count. 1 when there are none.
     """
     n, fewer = n_first_alone + n_second_alone, min(n_first_alone, n_second_alone)
     term, tail = 1, 1  # whole numbers: binomial coefficients of thousands of cases are beyond floats
@@ -46,9 +47,9 @@ def mcnemar_p(n_first_alone: int, n_second_alone: int) -> float:
 
 
 def paired_difference_interval(n_first_alone: int, n_second_alone: int, n: int) -> tuple[float, float]:
-    """95 % interval of the second share less the first, both of the same n cases (Agresti and Min, 2005).
+    """95 % interval of the second share minus the first, both of the same n cases (Agresti and Min, 2005).
 
-    Half a case is added to each of the four counts, so that few differences do not make it too narrow.
+    Half a case is added to each of the four counts, so that the interval is not too narrow when few cases differ.
     """
     z = 1.959963984540054
     first, second, total = n_first_alone + 0.5, n_second_alone + 0.5, n + 2
@@ -89,6 +90,17 @@ def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(((probabilities - truth) ** 2).sum() / max(len(labels), 1))
 
 
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The rows whose largest probability lies in `low` to `high`: mean confidence and accuracy, None for no rows."""
+
+    low: float
+    high: float
+    confidence: float | None
+    accuracy: float | None
+    count: int
+
+
 def reliability_bins(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -111,7 +123,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision, recall and F1 of each class, each (C,), from counts (row = label); 0 where nothing was counted."""
+    """Precision, recall and F1 of each class, each (C,), from counts (row = label); 0 for empty classes."""
     hits = np.diag(confusion).astype(float)
     predicted, labelled = confusion.sum(axis=0), confusion.sum(axis=1)
     return (
@@ -128,6 +140,6 @@ def macro_f1(confusion: np.ndarray) -> float:
 
 
 def balanced_accuracy(confusion: np.ndarray) -> float:
-    """Mean recall of the classes that occur as a label, from counts (row = label); 0 when none does."""
+    """Mean recall of the classes that occur as a label, from counts (row = label); 0 if there is none."""
     labelled = confusion.sum(axis=1) > 0
     return float(precision_recall_f1(confusion)[1][labelled].mean()) if labelled.any() else 0.0

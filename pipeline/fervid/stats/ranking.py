@@ -1,7 +1,7 @@
-"""How well the probability of one class singles out its faces, over all thresholds. Pure functions, no other class.
+"""Ranking metrics of one class against all others, over all thresholds. Pure functions.
 
-`scores` float (N,) is that probability, `is_positive` bool (N,) says whether the face has the label. A face counts as
-found where its score is at least the threshold, so equal scores are found together.
+`scores` float (N,) is that probability, `is_positive` bool (N,) marks the faces with the label. A face counts as
+found if its score is at least the threshold, so equal scores are found together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """What one threshold gives, all in 0..1."""
+    """The metrics of one threshold, all in 0..1."""
 
     threshold: float
     precision: float
@@ -47,7 +47,7 @@ def average_precision(scores: np.ndarray, is_positive: np.ndarray) -> float | No
 
 
 def roc_curve(scores: np.ndarray, is_positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rate, each (K + 1,), from (0, 0) on; a rate without faces of its kind stays 0."""
+    """False and true positive rate, each (K + 1,), starting at (0, 0); a rate without faces of its kind stays 0."""
     _, hits, found = count_found(scores, is_positive)
     n_positive = int(is_positive.sum())
     false_rate = (found - hits) / max(len(scores) - n_positive, 1)
@@ -58,7 +58,7 @@ def roc_curve(scores: np.ndarray, is_positive: np.ndarray) -> tuple[np.ndarray, 
 def area_under_roc(scores: np.ndarray, is_positive: np.ndarray) -> float | None:
     """Probability that a positive scores above a negative, ties counted half (Hanley and McNeil, 1982).
 
-    None where either kind is missing.
+    None if either kind is missing.
     """
     if not is_positive.any() or is_positive.all():
         return None
@@ -67,25 +67,25 @@ def area_under_roc(scores: np.ndarray, is_positive: np.ndarray) -> float | None:
 
 
 def point_at_precision(scores: np.ndarray, is_positive: np.ndarray, target: float) -> OperatingPoint | None:
-    """The threshold of precision `target` or more that finds the most; None when there is none."""
+    """The threshold with precision `target` or more and the highest recall; None when there is none."""
     precision, recall, _ = curve = precision_recall_curve(scores, is_positive)
     return _best(curve, np.where(precision >= target, recall, -1.0))
 
 
 def point_at_recall(scores: np.ndarray, is_positive: np.ndarray, target: float) -> OperatingPoint | None:
-    """The threshold of recall `target` or more with the highest precision; None when there is none."""
+    """The threshold with recall `target` or more and the highest precision; None when there is none."""
     precision, recall, _ = curve = precision_recall_curve(scores, is_positive)
     return _best(curve, np.where(recall >= target, precision, -1.0))
 
 
 def point_of_best_f1(scores: np.ndarray, is_positive: np.ndarray) -> OperatingPoint | None:
-    """The threshold of the highest F1; None without positives."""
+    """The threshold with the highest F1; None without positives."""
     precision, recall, _ = curve = precision_recall_curve(scores, is_positive)
     return _best(curve, _f1(precision, recall))
 
 
 def _best(curve: tuple[np.ndarray, np.ndarray, np.ndarray], merit: np.ndarray) -> OperatingPoint | None:
-    """The point of the largest merit, if that is above 0; of equal ones the highest threshold."""
+    """The point of the largest merit, if above 0; on a tie, the highest threshold."""
     precision, recall, thresholds = curve
     if merit.max(initial=0.0) <= 0:
         return None

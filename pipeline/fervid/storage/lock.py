@@ -28,6 +28,7 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+# Decision STO-2.
 class Lock:
     """Keeps other runs out of `place` until released. The file beside it, `.<name>.lock`, names the owner's process.
 

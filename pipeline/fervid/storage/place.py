@@ -3,6 +3,8 @@
 The libraries of object stores are imported only when a name asks for one.
 """
 
+# Decision STO-5.
+
 from __future__ import annotations
 
 import os

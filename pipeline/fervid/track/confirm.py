@@ -2,7 +2,8 @@
 
 A detection's score is the probability that it is a face, so the sum of a track's scores is the number of true
 sightings to expect. A face that is seen barely, but again and again, is believed later than one in clear view, and both
-are believed; a jug that is seen barely a few times is not.
+are believed; a jug that is seen barely a few times is not. A network finds some things, such as the back of a head,
+again and again with a low score, so a track also has to reach a score once that few of them ever do.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ class _Seen:
     last_seconds: float
     sightings: float = 0.0
     expected: float = 0.0
+    best: float = 0.0
 
 
+# Decisions TRK-1, TRK-2.
 class Confirmation:
     """Tells from which sighting on a track is believed. Once believed, a track stays so."""
 
-    def __init__(self, *, min_faces: int, min_expected_share: float) -> None:
-        """A track needs `min_faces` sightings, and scores that sum to `min_expected_share` of that number."""
+    def __init__(self, *, min_faces: int, min_expected_share: float, min_best_score: float = 0.0) -> None:
+        """A track needs `min_faces` sightings, scores that sum to `min_expected_share` of that number, and one score of
+        at least `min_best_score`."""
         self._min_faces, self._min_expected = min_faces, min_expected_share * min_faces
+        self._min_best = min_best_score
         self._seen: dict[int, _Seen] = {}
 
     def update(self, track_ids: np.ndarray, confidence: np.ndarray, seconds: float) -> np.ndarray:
@@ -44,8 +49,11 @@ class Confirmation:
             seen.last_seconds = seconds
             seen.sightings += share
             seen.expected += share * score
+            seen.best = max(seen.best, score)
             believed[i] = (
-                seen.sightings >= self._min_faces - TOLERANCE and seen.expected >= self._min_expected - TOLERANCE
+                seen.sightings >= self._min_faces - TOLERANCE
+                and seen.expected >= self._min_expected - TOLERANCE
+                and seen.best >= self._min_best
             )
         return believed
 

@@ -51,6 +51,7 @@ class _Track:
     covariance: tuple[float, float, float]
 
 
+# Decision TRK-3.
 class MotionTracker:
     """A face belongs to the track that expects it most."""
 

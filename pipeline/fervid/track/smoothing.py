@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
+# Decision INT-2.
 class ExponentialSmoother:
     """A sample `half_life_seconds` away counts half, one twice as far a quarter, and so on.
 

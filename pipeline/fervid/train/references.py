@@ -1,8 +1,8 @@
-"""Published systems trained by their own recipes, each for the same number of core-hours. Draws no table.
+"""Published systems trained by their own recipes, each for the same number of core-hours. Prints no table.
 
-The cosine schedule is made for the epochs that the budget allows: a short probe on a part of the data tells what an
-epoch costs, and the run is planned so that its schedule completes. Core-hours are CPU time of the process over all its
-threads, so they do not depend on what else the machine does, though caches and clocks do.
+The cosine schedule is made for the epochs that the budget allows: a short probe on a part of the data measures the
+cost of an epoch, and the run is planned so that its schedule completes. Core-hours are CPU time of the process over all
+its threads, so they depend little on other load of the machine (only through caches and clock rates).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.networks.network import build_network, count_mmacs
 from fervid.errors import ConfigError, OutputError
@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 
 PLAN, WEIGHTS = "plan.json", "best.weights.h5"
 PROBE_PARTS = 16
-"""The probe trains on one of so many parts of the data, or on more of it where that would be too few batches."""
+"""The probe trains on 1 / this of the data, or on more where that would be too few batches."""
 
 PROBE_BATCHES = 4
 PLANNED_SHARE = 0.95
-"""Part of the budget that the schedule is made for; the rest is for what a probe cannot foresee."""
+"""Share of the budget that the schedule is planned for; the rest is a reserve."""
 
 SECONDS_PER_HOUR = 3600
 INFERENCE_BATCH = 256
@@ -45,7 +45,7 @@ INFERENCE_BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A published system: what it claims, and the recipes that stand for it here."""
+    """A published system: its published claim, and the recipes that represent it here."""
 
     letter: str
     claim: str
@@ -72,7 +72,7 @@ SYSTEMS = (
 
 @dataclass(slots=True)
 class _Plan:
-    """What was decided before a run, and what it has used so far, over all processes that worked on it."""
+    """The plan of a run, and what it has used so far, over all its processes."""
 
     core_hours_budget: float
     epochs: int
@@ -98,7 +98,7 @@ def run_reference(
 ) -> dict[str, Any]:
     """Train one recipe of a system within `core_hours` and measure it: a row for `json.dumps`.
 
-    A run that was killed goes on from its last epoch in `work`. PrivateTest is read only with `private_test`, once, and
+    A run that was killed resumes from its last epoch in `work`. PrivateTest is read only with `private_test`, once, and
     the reading is in the row. Raises ConfigError for a `work` that was planned for another budget.
     """
     import keras
@@ -156,7 +156,7 @@ def run_reference(
 
 
 def read_private_test(dataset: FaceDataset, row: dict[str, Any], work: Path) -> dict[str, Any]:
-    """`row` with a reading of PrivateTest by the weights that its run left in `work`; as it is when it has one."""
+    """`row` with a reading of PrivateTest, from the weights in `work`; unchanged if it already has one."""
     if row["private_test_readings"]:
         return row
     model = build_network(row["network"], n_classes=len(EMOTIONS), side_px=SIDE_PX, mean=row["mean"], std=row["std"])
@@ -170,21 +170,21 @@ def read_private_test(dataset: FaceDataset, row: dict[str, Any], work: Path) -> 
 
 
 def write_row(row: dict[str, Any], results: Path) -> Path:
-    """Write a row as one JSON file of `results` in one piece. Raises OutputError."""
+    """Write a row as one JSON file of `results` atomically. Raises OutputError."""
     path = results / f"{row['system']}-{row['recipe']}.json"
     _replace(path, row)
     return path
 
 
 def read_rows(results: Path) -> list[dict[str, Any]]:
-    """The rows of `results` in the order of SYSTEMS; those that are not there yet are left out."""
+    """The rows of `results` in the order of SYSTEMS; missing ones are skipped."""
     names = [row_name(system, recipe) for system in SYSTEMS for recipe in system.recipes]
     files = [results / f"{name}.json" for name in names]
     return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
 
 
 def _make_plan(dataset: FaceDataset, recipe: Recipe, work: Path, core_hours: float) -> _Plan:
-    """Time an epoch on a part of the data and choose how many fit."""
+    """Time an epoch on a part of the data and choose how many fit into the budget."""
     training, validation = dataset.split("Training"), dataset.split("PublicTest")
     parts = max(1, min(PROBE_PARTS, len(training.labels) // (PROBE_BATCHES * recipe.batch_size)))
     rows = np.concatenate([np.flatnonzero(dataset.usage == name)[::parts] for name in ("Training", "PublicTest")])
@@ -206,10 +206,10 @@ def _make_plan(dataset: FaceDataset, recipe: Recipe, work: Path, core_hours: flo
     epochs = min(recipe.epochs, int(left // epoch_seconds))
     if epochs < 1:
         raise ConfigError(
-            f"recipe {recipe.network}: {core_hours:g} core-hours are less than one epoch takes "
+            f"recipe {recipe.network}: {core_hours:g} core-hours are less than one epoch needs "
             f"({(epoch_seconds + spent + compiling) / SECONDS_PER_HOUR:.2f} core-hours). Give more with --core-hours."
         )
-    log.info("%s: %.0f CPU s an epoch, %d of %d epochs", recipe.network, epoch_seconds, epochs, recipe.epochs)
+    log.info("%s: %.0f CPU s per epoch, %d of %d epochs", recipe.network, epoch_seconds, epochs, recipe.epochs)
     return _Plan(core_hours, epochs, epoch_seconds, spent)
 
 
@@ -221,7 +221,7 @@ def _read_plan(work: Path, core_hours: float) -> _Plan | None:
     if plan.core_hours_budget != core_hours:
         raise ConfigError(
             f"{path} was planned for {plan.core_hours_budget:g} core-hours, not {core_hours:g}. "
-            "Give the same budget to go on, or remove the folder."
+            "Give the same budget to resume, or remove the folder."
         )
     return plan
 
@@ -235,7 +235,7 @@ def _replace(path: Path, content: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, content)
     except OSError as problem:
-        raise OutputError(f"{path} cannot be written ({problem.strerror}). Give a folder that can be.") from None
+        raise OutputError(f"{path} cannot be written ({problem.strerror}). Give a writable folder.") from None
 
 
 def _sample(training: FaceDataset, n: int) -> np.ndarray:
@@ -261,5 +261,5 @@ def chosen_systems(letters: Sequence[str]) -> list[System]:
     known = {system.letter: system for system in SYSTEMS}
     unknown = [letter for letter in letters if letter not in known]
     if unknown:
-        raise ConfigError(f"there is no system {unknown[0]!r}. Use {', '.join(known)}.")
+        raise ConfigError(f"system {unknown[0]!r} does not exist. Use {', '.join(known)}.")
     return [known[letter] for letter in letters]

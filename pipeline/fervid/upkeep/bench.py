@@ -23,8 +23,9 @@ from fervid.emotion import make_classifier
 from fervid.emotion.model import load_model_info
 from fervid.errors import InputError
 from fervid.observe.observer import Observer
+from fervid.video.ledger import Ledger
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 
 RUNNER = "litert"

@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-import fervid
 from fervid.base import assets
+from fervid.base.version import __version__
 from fervid.errors import FervidError, install_line
 from fervid.run.manifest import LIBRARIES, library_versions
 
@@ -81,7 +81,7 @@ def examine(out: Path, *, is_quick: bool = False) -> Iterator[Finding]:
 
 def _versions() -> Finding:
     found = library_versions()
-    text = f"fervid {fervid.__version__}, Python {platform.python_version()} on {sys.platform} {platform.machine()}; "
+    text = f"fervid {__version__}, Python {platform.python_version()} on {sys.platform} {platform.machine()}; "
     text += ", ".join(f"{name} {found[name]}" for name in LIBRARIES if name in found and name != "fervid")
     missing = [name for name in ("numpy", "av", "pyarrow", "ai-edge-litert") if name not in found]
     if missing:
@@ -230,8 +230,8 @@ def _speed() -> Finding:
     from fervid.demo.photograph import HEIGHT_PX, WIDTH_PX, make_demo_clip
     from fervid.emotion.model import load_model_info
     from fervid.observe.observer import Observer
+    from fervid.video.ledger import Ledger
     from fervid.video.probe import probe
-    from fervid.video.reader import Ledger
     from fervid.video.segments import plan_segments
 
     settings = load_settings(assignments=["emotion.batch_size=1"], environment={})  # face by face, not in bursts

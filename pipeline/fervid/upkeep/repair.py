@@ -14,8 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from fervid.analysis import draw_video, read_all, table_metadata, write_tables
 from fervid.batch.job import Method, VideoJob
+from fervid.batch.steps import draw_video, read_all, table_metadata, write_tables
 from fervid.config import Settings
 from fervid.emotion.plugin import find_model
 from fervid.errors import FervidError

@@ -56,7 +56,7 @@ def parse_age(text: str) -> float:
     """Seconds from `30d`, `12h`, `2w`, `90m` or `45s`. Raises ConfigError."""
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhdw])\s*", text)
     if match is None:
-        raise ConfigError(f"age {text!r} is not understood. Write a number with s, m, h, d or w, as in 30d.")
+        raise ConfigError(f"age {text!r} is not valid. Write a number with s, m, h, d or w, as in 30d.")
     return int(match[1]) * float(SECONDS_OF[match[2]])
 
 
@@ -82,6 +82,7 @@ def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
     return items
 
 
+# Decision STO-3.
 def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False) -> list[Item]:
     """Remove what is older; returns all that was found old, the held among it. A dry run removes and writes nothing.
 

@@ -20,10 +20,12 @@ FLASH_SECONDS = 0.35
 """A picture that is back after this long was never gone: a flash, or a damaged frame."""
 BLACK_BELOW = 0.1
 """Brightness below which a picture may be the middle of a fade."""
+# Decision VID-6.
 FLAT_LEVELS = 6.0
 """Standard deviation in levels up to which a picture counts as flat, and a dark one as black."""
 LONGEST_FADE_SECONDS = 2.0
 """A longer stretch below that is a dark scene."""
+# Decision VID-5.
 SAMPLES_A_CELL = 4
 """Points on each side of a thumbnail's cell that are averaged: reading every pixel takes eight times as long."""
 MOTION_SECONDS = 0.2
@@ -51,6 +53,7 @@ def take_thumbnail(gray: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+# Decision VID-4.
 def describe_pictures(pieces: Iterable[np.ndarray], times: np.ndarray, *, threshold: float | None) -> Pictures:
     """Cuts, brightness and motion of a whole video. `threshold` None looks for no cuts (a fixed camera).
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from fervid.base.types import Frame, Segment, VideoInfo
 from fervid.storage.place import Place
+from fervid.video.ledger import Ledger
 from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
 from fervid.video.probe import PacketPlan
-from fervid.video.reader import Ledger
 from fervid.video.sampling import Sampling
 from fervid.video.segments import slot_before
 

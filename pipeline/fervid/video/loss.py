@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fervid.base.types import VideoInfo
+from fervid.video.ledger import Ledger
 from fervid.video.probe import PacketPlan
-from fervid.video.reader import Ledger
 
 NOTICEABLE_SECONDS, NOTICEABLE_SHARE = 0.3, 0.02
 """A picture stream that ends this much before its own header says was cut off."""

@@ -20,6 +20,7 @@ MPEG_RANGE, JPEG_RANGE = 1, 2
 """AVCOL_RANGE_MPEG: luma uses 16..235, AVCOL_RANGE_JPEG: 0..255. Unknown is the first, but for pictures in gray."""
 
 
+# Decision VID-3.
 def luma(frame: Any) -> tuple[np.ndarray, bool]:
     """The luma of a PyAV video frame, uint8 (H, W) as stored, and whether it uses the full range 0..255.
 

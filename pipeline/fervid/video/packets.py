@@ -1,5 +1,7 @@
 """From a segment to its packets, and from a decoded picture to a frame. Knows nothing of sampling."""
 
+# Decision VID-1.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -16,6 +16,7 @@ import numpy as np
 
 from fervid.base.types import Frame, Segment, VideoInfo
 from fervid.storage.place import Place
+from fervid.video.ledger import Ledger
 from fervid.video.packets import FrameMaker, open_decoder, seconds_of, segment_packets
 from fervid.video.probe import PacketPlan
 from fervid.video.sampling import Sampling
@@ -25,45 +26,6 @@ from fervid.video.units import is_in_a_higher_layer
 log = logging.getLogger(__name__)
 
 MAX_BAD_PACKETS_IN_A_ROW = 300
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What became of the frames of one segment. frames = left_out + undecoded + decoded, and
-    decoded = analysed + skipped + failed."""
-
-    frames: int = 0
-    """Frames in the segment, as far as any came to light: packets with a time of their own, else decoded frames."""
-    left_out: int = 0
-    """Frames of the stretches that the fast scan left out: nobody looked at them."""
-    undecoded: int = 0
-    """Frames passed over on purpose: no sample wants them, and no sampled frame needs them."""
-    decoded: int = 0
-    analysed: int = 0
-    skipped: int = 0
-    failed: int = 0
-    """Frames that came out of the decoder marked as corrupt; they are not scored."""
-    packets: int = 0
-    bad_packets: int = 0
-    clock_jumps: int = 0
-    """Frames whose time was missing or ran backwards, and was carried on from the frame before."""
-    late_start_seconds: float = 0.0
-    """Time before the first frame that decodes: a recording may begin in the middle of a group of pictures."""
-
-    def balance(self) -> bool:
-        return (
-            self.frames == self.left_out + self.undecoded + self.decoded
-            and self.decoded == self.analysed + self.skipped + self.failed
-        )
-
-    def reset(self) -> None:
-        unused = Ledger()
-        for name in self.__slots__:
-            setattr(self, name, getattr(unused, name))
-
-    def add(self, other: Ledger) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(slots=True)

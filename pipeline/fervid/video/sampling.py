@@ -9,6 +9,7 @@ SLOT_EPSILON = 1e-6
 """Seconds-times-rate may fall just below a whole number in float64; a millionth of a slot is far below any frame."""
 
 
+# Decision VID-2.
 def sampling_slot(seconds: float, fps: float) -> int:
     """The sampling slot of a time: frames are taken where the slot changes, so no error adds up. fps 0: every frame."""
     return math.floor(seconds * fps + SLOT_EPSILON)

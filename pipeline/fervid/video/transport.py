@@ -14,6 +14,7 @@ N_PACKETS = 20
 """So many in a row are no chance, and are looked at from the end: what comes before may be another recording."""
 
 
+# Decision VID-7.
 def ends_within_a_packet(path: Place) -> bool:
     """Whether the last packet of a transport stream is incomplete; False where no packets are found at its end."""
     with open_for_reading(path, is_all_wanted=False) as file:

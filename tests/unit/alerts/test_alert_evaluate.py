@@ -238,7 +238,7 @@ def test_the_truth_is_read(tmp_path: Path, text: str, expected: list[Any]) -> No
         ("video,start,end\n,1,2\n", ConfigError, "line 2: the name of the video is missing"),
         ("video,start,end\na.mp4,1,\n", ConfigError, "start and end belong together"),
         ("video,start,end\na.mp4,5,2\n", ConfigError, "ends .2. before it starts .5."),
-        ("video,start,end\na.mp4,soon,2\n", ConfigError, "line 2: time 'soon' is not understood"),
+        ("video,start,end\na.mp4,soon,2\n", ConfigError, "line 2: time 'soon' is not valid"),
         ("video,start,end\nb.mp4,1,2\n", InputError, "none of its videos"),
     ],
 )

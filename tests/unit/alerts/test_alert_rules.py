@@ -49,7 +49,7 @@ def rule(**other: Any) -> dict[str, Any]:
         (rule(entr=1), "f: rule 'r': key 'entr' does not exist. Did you mean 'enter'?"),
         (rule(enter="high"), "f: rule 'r': enter = 'high' is not valid"),
         (rule(exit=0.6), "f: rule 'r': exit (0.6) lies above enter (0.5)."),
-        (rule(**{"for": "soon"}), "time 'soon' is not understood"),
+        (rule(**{"for": "soon"}), "time 'soon' is not valid"),
         (rule(**{"for": -1}), "for = -1 is not valid"),
         (rule(tier="alarm"), "tier = 'alarm' is not valid"),
         (rule(name="Big Rule"), "name = 'Big Rule' is not valid"),
@@ -116,7 +116,7 @@ def test_the_time_of_recording_in_a_name(name: str, expected: str | None) -> Non
 def test_the_time_of_recording_as_given() -> None:
     moment = parse_start_time("2026-11-20 22:00")
     assert seconds_of_day(moment) == 22 * 3600
-    with pytest.raises(ConfigError, match="start time 'yesterday' is not understood"):
+    with pytest.raises(ConfigError, match="start time 'yesterday' is not valid"):
         parse_start_time("yesterday")
 
 

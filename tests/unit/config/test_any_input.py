@@ -19,14 +19,14 @@ from hypothesis.extra import numpy as arrays
 
 from fervid.alerts.language.rules import load_rules
 from fervid.base.geometry import clip_boxes, iou_matrix, pad_boxes
-from fervid.base.log import one_line
+from fervid.base.printable import one_line, printable
 from fervid.base.types import VideoInfo
 from fervid.batch.failures import recall
 from fervid.batch.inputs import find_videos
 from fervid.config import Settings, load_settings, parse_time
 from fervid.errors import ConfigError, FervidError, InputError
 from fervid.run.handle import RUN_NAME, run_folder_name
-from fervid.run.manifest import MANIFEST, manifest_content, printable
+from fervid.run.manifest import MANIFEST, manifest_content
 from fervid.upkeep.retention import parse_age
 from fervid.video.probe import PacketPlan
 from fervid.video.sampling import sampling_slot

@@ -16,7 +16,7 @@ from alert_runs import LABELS as RUN_LABELS
 from alert_runs import face, make_run
 from fervid.alerts.find.scan import scan_run
 from fervid.alerts.language.rules import load_rules, parse_rules
-from fervid.base.types import Detections, FaceScores
+from fervid.base.types import LOOKS, Detections, FaceScores
 from fervid.config import Settings
 from fervid.emotion.model import FER2013, Head, ModelInfo
 from fervid.errors import ConfigError, VideoUnreadable
@@ -26,7 +26,6 @@ from fervid.live.alarms import LiveRules
 from fervid.live.clock import StreamClock
 from fervid.live.slot import NewestSlot
 from fervid.live.source import open_stream
-from fervid.run.schema import LOOKS
 from fervid.track.smoothing import ExponentialSmoother
 from synthetic import without_landmarks
 

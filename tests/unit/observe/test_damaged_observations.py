@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fervid.base.types import Detections, FaceScores
+from fervid.base.types import LOOKS, Detections, FaceScores
 from fervid.errors import InputError
 from fervid.observe.observer import is_observed, read_observations, read_thumbnails, write_observations
 from fervid.observe.scoring import THUMBNAIL_PX
-from fervid.run.schema import LOOKS
-from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 
 
 def scores(number: int) -> FaceScores:

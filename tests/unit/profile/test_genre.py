@@ -116,7 +116,7 @@ def test_redrawn_figures_scatter_around_the_figure_and_repeat_themselves() -> No
     ("old", "new", "message"),
     [
         ("share_sad", "share_sadd", "Did you mean 'share_sad'"),
-        ("share_sad", "xyz", "There are: share_angry"),
+        ("share_sad", "xyz", "Use one of share_angry"),
         ("scale = 0.25", "scale = 0", "scale"),
         ("bias = -1.0", "bais = -1.0", "bais|bias"),
         ("schema_version = 1", "schema_version = 2", "schema_version"),

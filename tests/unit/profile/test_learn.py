@@ -120,8 +120,8 @@ def test_many_samples_at_once_have_the_precision_of_each_written_out() -> None:
     [
         ("", "columns video and tags"),
         ("name,tags\na,b\n", "columns video and tags"),
-        ("video,tags\n,drama\n", "line 2: no video"),
-        ("video,tags\na,x\na,y\n", "line 3: 'a' stands there twice"),
+        ("video,tags\n,drama\n", "line 2: the video is missing"),
+        ("video,tags\na,x\na,y\n", "line 3: 'a' is listed twice"),
     ],
 )
 def test_wrong_labels_are_refused_with_their_line(tmp_path: Path, text: str, message: str) -> None:
@@ -140,7 +140,7 @@ def test_labels_find_runs_by_file_stem_folder_or_id(tmp_path: Path) -> None:
     assert [one.source.name for one in profiles] == [f"video{i}.mp4" for i in range(4)]
     assert tags == [{"a", "b"}, set(), {"c"}, {"d"}]
     assert missing == ["none"]
-    with pytest.raises(DatasetError, match="fits several runs"):
+    with pytest.raises(DatasetError, match="matches several runs"):
         match_labels(labels, [*runs, (tmp_path / "copy", runs[0][1])])
-    with pytest.raises(DatasetError, match="no label fits"):
+    with pytest.raises(DatasetError, match="no label matches"):
         match_labels({"else": frozenset()}, runs)

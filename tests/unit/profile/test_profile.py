@@ -20,7 +20,7 @@ def test_without_frames_everything_is_unknown_and_said_to_be() -> None:
     assert found.coverage.observed_s == found.coverage.face_s == 0
     assert found.expressions.intensity is None
     assert set(found.expressions.share.values()) == {None}
-    assert found.notes[0] == "No frame was analysed: nothing can be said."
+    assert found.notes[0] == "No frame was analysed, so there are no figures."
 
 
 def test_without_faces_nothing_is_said_of_expressions_but_the_picture_is_measured() -> None:
@@ -33,7 +33,7 @@ def test_without_faces_nothing_is_said_of_expressions_but_the_picture_is_measure
     assert found.picture.motion == pytest.approx(0.03)
     assert found.picture.motion_coverage == pytest.approx(39 / 40)
     assert found.faces.longest_without_s == pytest.approx(4.0)
-    assert "No usable face was seen" in found.notes[0]
+    assert "No usable face was found" in found.notes[0]
     assert np.isnan(found.arc.mean).all()
 
 

@@ -148,7 +148,7 @@ def test_nothing_but_the_tables_of_the_runs_can_be_read(runs: Path, tmp_path: Pa
 def test_an_error_names_the_nearest_column_and_the_views(runs: Path) -> None:
     with pytest.raises(ConfigError, match=r"s_angyr.*s_angry.*Views: frames, faces"):
         ask("SELECT s_angyr FROM faces", runs)
-    with pytest.raises(InputError, match="is no run and holds none"):
+    with pytest.raises(InputError, match="is not a run folder and contains none"):
         ask("SELECT 1", runs / "calm-1" / "nowhere")
 
 

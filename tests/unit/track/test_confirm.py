@@ -48,6 +48,16 @@ def test_pictures_next_to_each_other_count_by_the_time_between_them() -> None:
     assert first_believed([0.5] * 30, step=0.04) == 5
 
 
+def test_a_track_has_to_be_seen_clearly_once_where_that_is_asked() -> None:
+    def believed(scores: list[float]) -> list[bool]:
+        confirmation = Confirmation(min_faces=3, min_expected_share=0.0, min_best_score=0.45)
+        return [bool(confirmation.update(np.array([1]), np.array([s]), 0.2 * i)[0]) for i, s in enumerate(scores)]
+
+    assert not any(believed([0.36, 0.44] * 40))  # the back of a head, for 16 s
+    assert believed([0.3, 0.3, 0.3, 0.45, 0.3]) == [False] * 3 + [True] * 2
+    assert believed([0.9, 0.3, 0.3]) == [False, False, True]
+
+
 def test_tracks_are_believed_each_by_itself_and_forgotten_when_they_are_over() -> None:
     confirmation = Confirmation(min_faces=2, min_expected_share=0.0)
     assert confirmation.update(np.array([0, 1]), np.ones(2), 0.0).tolist() == [False, False]

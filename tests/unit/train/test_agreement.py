@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.agreement import NO_EMOTION, find_votes, majority_codes
 from fervid.train.data.fer2013 import EMOTIONS
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, FILE_NAME, NOT_EMOTIONS
+from fervid.train.data.ferplus import FILE_NAME, NOT_EMOTIONS
 
 DATASET = draw_dataset(n_training=14, n_public=7, n_private=7)
 COLUMNS = (*FERPLUS_EMOTIONS, *NOT_EMOTIONS)
@@ -69,6 +70,6 @@ def test_votes_of_other_rows_are_left_out_unless_they_were_asked_for(
 ) -> None:
     path = write_votes(tmp_path / FILE_NAME, DATASET.usage.tolist()[:-1])
     assert find_votes(None, tmp_path, DATASET) is None
-    assert "FER+ votes are left out" in caplog.text
+    assert "FER+ votes are ignored" in caplog.text
     with pytest.raises(DatasetError, match="votes join row by row"):
         find_votes(path, tmp_path, DATASET)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.train.data.clean import Cleaned, clean_training
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, NOT_EMOTIONS
+from fervid.train.data.ferplus import NOT_EMOTIONS
 
 FACES = draw_dataset(n_training=9, n_public=0, n_private=0).images
 

@@ -1,4 +1,4 @@
-"""Images that stand in two sets, pixel for pixel."""
+"""Finds images that occur in two sets, pixel for pixel."""
 
 from __future__ import annotations
 

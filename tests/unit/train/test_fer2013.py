@@ -56,7 +56,7 @@ def test_the_challenges_training_file_is_all_training(tmp_path: Path) -> None:
     dataset = load(tmp_path)  # the folder, in which train.csv is the one with labels
     assert dataset.source == str(path)
     assert dataset.usage.tolist() == ["Training"]
-    with pytest.raises(DatasetError, match="holds no PublicTest rows"):
+    with pytest.raises(DatasetError, match="has no PublicTest rows"):
         dataset.split("PublicTest")
     with pytest.raises(DatasetError, match="Training has 1 rows"):
         load_fer2013(path)
@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_written_is_read_without_a_cache_and_says_so(
 
     monkeypatch.setattr(np, "savez", refuse)  # the tests may run as root, whom no permission stops
     assert load(path).counts() == DATASET.counts()
-    assert "not cached beside the data, which is parsed again each time: [Errno 13]" in caplog.text
+    assert "no cache next to the data, so it is parsed again each time: [Errno 13]" in caplog.text
     assert list(tmp_path.rglob(".*.npz")) == []
 
 
@@ -153,7 +153,7 @@ def test_a_broken_cache_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureF
     for content in (b"", b"not an archive", cache.read_bytes()[:5000]):
         cache.write_bytes(content)
         assert same(load(path), DATASET)
-        assert "made again" in caplog.text
+        assert "is rebuilt" in caplog.text
         caplog.clear()
 
 
@@ -185,7 +185,7 @@ def test_splits_that_are_not_there_are_named() -> None:
         DATASET.split("Test")
     rows = DATASET.usage == "Training"
     training = FaceDataset(DATASET.images[rows], DATASET.labels[rows], DATASET.usage[rows], "a.csv")
-    with pytest.raises(DatasetError, match=r"a\.csv holds no PublicTest rows"):
+    with pytest.raises(DatasetError, match=r"a\.csv has no PublicTest rows"):
         training.split("PublicTest")
 
 
@@ -204,8 +204,8 @@ def test_splits_that_are_not_there_are_named() -> None:
         (f"{HEADER}-1,{PIXELS},Training\n", "line 2: emotion -1 is not one of 0 to 6"),
         (f"{HEADER}0\n", "line 2: 0 pixels, expected 2304"),
         (f"{HEADER}0,1 2 3,Training\n", "line 2: 3 pixels, expected 2304"),
-        (f"{HEADER}0,{PIXELS[:-1]}256,Training\n", "line 2: a pixel lies outside 0 to 255"),
-        (f"{HEADER}0,-{PIXELS},Training\n", "line 2: a pixel lies outside 0 to 255"),
+        (f"{HEADER}0,{PIXELS[:-1]}256,Training\n", "line 2: a pixel is outside 0 to 255"),
+        (f"{HEADER}0,-{PIXELS},Training\n", "line 2: a pixel is outside 0 to 255"),
         (f"{HEADER}0,{PIXELS},Training\n0,{PIXELS},Validation\n", "line 3: Usage 'Validation' is not one of Training"),
         (f"{HEADER}0,{PIXELS},Training of all\n", "line 2: Usage 'Training of all' is not one of"),
         (f"{HEADER},{PIXELS},Training\n", "line 2: emotion '' or its pixels"),
@@ -255,7 +255,7 @@ def _unlabelled(root: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda root: (shutil.rmtree(root / "train"), shutil.rmtree(root / "test")), "holds neither fer2013.csv"),
+        (lambda root: (shutil.rmtree(root / "train"), shutil.rmtree(root / "test")), "contains neither fer2013.csv"),
         (lambda root: shutil.rmtree(root), "does not exist"),
         (lambda root: shutil.rmtree(root / "test"), "has no folder test/"),
         (lambda root: (root / "train" / "contempt").mkdir(), "contempt is not one of the seven emotions"),
@@ -264,9 +264,9 @@ def _unlabelled(root: Path) -> None:
         (_not_an_image, "Training_1.jpg cannot be read as an image"),
         (_torn, r"Training_\d+.png cannot be read as an image"),
         (_torn_jpeg, "Training_1.jpg cannot be read as an image"),
-        (_test_in_train, "PublicTest_3.png: its name says PublicTest, but it lies in train/"),
-        (_unlabelled, "Training_3.png lies in no folder of an emotion, so it has no label"),
-        (lambda root: [file.unlink() for file in root.rglob("*.png")], "holds no images in train/ and test/"),
+        (_test_in_train, "PublicTest_3.png: its name starts with PublicTest, but it is in train/"),
+        (_unlabelled, "Training_3.png is not inside an emotion folder, so it has no label"),
+        (lambda root: [file.unlink() for file in root.rglob("*.png")], "has no images in train/ and test/"),
     ],
 )
 def test_faulty_folders_are_refused_with_their_place(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from drawn_faces import draw_dataset, write_folders
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.fer2013 import FaceDataset, load_fer2013
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, NOT_EMOTIONS, load_votes, vote_targets
+from fervid.train.data.ferplus import NOT_EMOTIONS, load_votes, vote_targets
 
 DATASET = draw_dataset(n_training=14, n_public=7, n_private=7)
 HEADER = ",".join(["Usage", "Image name", *FERPLUS_EMOTIONS, *NOT_EMOTIONS])
@@ -41,7 +42,7 @@ def test_votes_join_folders_by_the_row_in_the_file_name(tmp_path: Path) -> None:
 
 def test_votes_are_not_joined_where_nothing_tells_the_row(tmp_path: Path) -> None:
     unknown = FaceDataset(DATASET.images, DATASET.labels, DATASET.usage, "folders")
-    with pytest.raises(DatasetError, match="file names of folders do not tell the row of each face"):
+    with pytest.raises(DatasetError, match="file names of folders do not give the row number of each face"):
         load_votes(write_votes(tmp_path / "votes.csv"), unknown)
 
 

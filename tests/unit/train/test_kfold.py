@@ -13,7 +13,7 @@ DATASET = draw_dataset(n_training=210, n_public=0, n_private=0)
 
 
 def test_no_images_cannot_be_cut() -> None:
-    with pytest.raises(ConfigError, match="2 folds cannot be cut from 0 different images"):
+    with pytest.raises(ConfigError, match="2 folds cannot be made from 0 different images"):
         assign_folds(DATASET.images[:0], DATASET.labels[:0], 2, seed=1)
 
 

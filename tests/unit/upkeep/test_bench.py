@@ -10,8 +10,9 @@ import pytest
 
 from fervid.demo.photograph import FRAME_RATE, SECONDS
 from fervid.upkeep import bench
+from fervid.video.ledger import Ledger
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 from synthetic import constant_rate, write_video
 

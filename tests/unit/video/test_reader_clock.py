@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fervid.video.reader import Ledger, _Clock
+from fervid.video.ledger import Ledger
+from fervid.video.reader import _Clock
 from paper import paper_info
 
 STEP = 40

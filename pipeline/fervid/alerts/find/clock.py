@@ -18,9 +18,7 @@ def parse_start_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip()).replace(tzinfo=None)
     except ValueError:
-        raise ConfigError(
-            f"start time {text!r} is not understood. Write date and time as in 2026-11-20T22:00:00."
-        ) from None
+        raise ConfigError(f"start time {text!r} is not valid. Write date and time as in 2026-11-20T22:00:00.") from None
 
 
 def start_time_in_name(name: str) -> datetime | None:

@@ -12,6 +12,7 @@ BELOW, HOLDS, ENTERS = 0, 1, 2
 """Levels of a sample: below `exit` (or not usable, or in the wrong place), at `exit` or above, at `enter` or above."""
 
 
+# Decision ALE-7.
 @dataclass(slots=True)
 class Event:
     """One track for which a rule held: from the first sample at `enter` to the last one at `exit` or above."""
@@ -26,6 +27,7 @@ class Event:
     peak_row: int
 
 
+# Decision ALE-2.
 @dataclass(slots=True)
 class Hysteresis:
     """The state of one rule for one track. Times are those of samples, so a span lies within what was seen.

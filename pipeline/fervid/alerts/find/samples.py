@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from fervid.alerts.find.finder import Samples
 from fervid.alerts.language.rules import WITHOUT_SIGN
+from fervid.base.types import LOOKS
 from fervid.run.handle import Run
-from fervid.run.schema import LOOKS
 from fervid.run.tables import open_table, read_table
 from fervid.run.usable import usable_faces
 

@@ -23,6 +23,7 @@ def spans_of(alerts: Iterable[Alert]) -> Spans:
     return [alert.start for alert in alerts], [alert.end for alert in alerts]
 
 
+# Decision ALE-3.
 def settle(gathering: Gathering, others: Sequence[Spans]) -> list[Alert]:
     """The alerts of a rule, gathered anew without events that share a moment with one of `others`.
 
@@ -39,6 +40,7 @@ def settle(gathering: Gathering, others: Sequence[Spans]) -> list[Alert]:
     return settled.alerts
 
 
+# Decision ALE-4.
 @dataclass(slots=True)
 class LiveSettling:
     """The alerts of one rule while it plays. An event waits no longer than `for` or `keep_firing_for` of the others."""

@@ -91,6 +91,7 @@ class Zone(_Part):
         return polygon
 
 
+# Decision ALE-1.
 class Rule(_Part):
     """One rule. Durations are seconds, or text such as "1.5s" and "00:01:00"."""
 

@@ -94,6 +94,7 @@ def tune_rule(
     )
 
 
+# Decision ALE-9.
 def part(ids: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[int], list[int]]:
     """Two halves of videos with about as many events, then about as many hours; the same for the same footage."""
     order = sorted(range(len(ids)), key=lambda i: (-outcomes[i].n_events, -outcomes[i].hours, ids[i]))

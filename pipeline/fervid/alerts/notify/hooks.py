@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from fervid import __version__
+from fervid.base.version import __version__
 
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """The receiver is there but cannot take it now; other refusals do not go away by asking again."""

@@ -29,6 +29,7 @@ class Waiting:
     alert: Mapping[str, Any]
 
 
+# Decision ALE-10.
 class Spool:
     """A folder of waiting alerts of one receiver. Adding is safe at any time; sending is for one process at a time."""
 

@@ -31,6 +31,7 @@ def make_bundle(contents: Mapping[str, Path], about: Mapping[str, Any]) -> tuple
     return _archive(files | {LISTING: listing}), hashlib.sha256(listing).hexdigest()
 
 
+# Decision PRI-3.
 def write_bundle(path: Path, contents: Mapping[str, Path], about: Mapping[str, Any]) -> str:
     """Write what `make_bundle` makes in one atomic step; returns its digest."""
     try:

@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from fervid import __version__
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between
 from fervid.alerts.find.scan import BUNDLE, EVIDENCE, RunAlerts, remove_evidence
 from fervid.alerts.review.bundle import make_bundle
 from fervid.alerts.review.strip import draw_strip
 from fervid.base.opencv import cv2
+from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import FaceCovers

@@ -145,6 +145,7 @@ def write_verdict(
     return review
 
 
+# Decision ALE-8.
 def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
     """Add verdicts to a run folder, those left out that stand in it already; returns how many were new."""
     lock = wait_for_lock(folder / REVIEWS_TABLE)

@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fervid.emotion.model import FERPLUS, Head, Member, ModelInfo
+from fervid.emotion.model import FERPLUS, FERPLUS_EMOTIONS, Head, Member, ModelInfo
 from fervid.emotion.networks.architectures import blocks38, conv4, mini_xception, residual, transfer, vgg
 from fervid.errors import ConfigError
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS
 
 FEATURES = "dropout"
 """The layer whose output the heads of a network share."""

@@ -8,7 +8,7 @@ const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
 const END_MARGIN_SECONDS = 0.02;
 
 export class Player {
-  /** `media`: `{file, plays, clips: {url, seconds}}`, each part null when there is none. */
+  /** `media`: `{file, plays, clips: {url, seconds}}`, each part null when there are none. */
   constructor(recording, media, { onTime }) {
     this.recording = recording;
     this.media = media;
@@ -189,6 +189,7 @@ export class Player {
     new ResizeObserver(() => this.drawOverlay()).observe(this.stage);
   }
 
+  // Decision REV-5.
   /**
    * Where the browser's clock stands when the run's clock is at zero. A file may begin late; browsers that keep its own
    * times then state a length that includes the start.

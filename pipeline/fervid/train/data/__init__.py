@@ -1,1 +1,1 @@
-"""Training faces: read, cleaned, described, divided, varied."""
+"""Training faces: reading, cleaning, description, splits and augmentation."""

@@ -1,8 +1,8 @@
-"""Which emotion the voters of FER+ saw in a face of FER-2013. Knows no network.
+"""The majority emotion of the FER+ voters for each face of FER-2013. Knows no network.
 
-FER+ is another labelling of the same pictures, with other rules and other people. How often a head that learned
-FER-2013's labels gives the emotion that most voters named is an agreement across labellings, not its accuracy; the
-accuracy of a head that learned the votes is measured on the faces with a majority, over all eight emotions.
+FER+ labels the same images again, with other rules and other annotators. How often a head trained on FER-2013's labels
+predicts the majority emotion is an agreement between labellings, not its accuracy. The accuracy of a head trained on
+the votes is measured on the faces with a majority, over all eight emotions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset
-from fervid.train.data.ferplus import FERPLUS_EMOTIONS, FILE_NAME, load_votes
+from fervid.train.data.ferplus import FILE_NAME, load_votes
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ FER2013_NAMES = {
     "disgust": "disgust",
     "fear": "fear",
 }
-"""FER+'s names of the emotions that both labellings have; contempt is FER+'s alone."""
+"""FER+'s names of the emotions that both labellings share; only FER+ has contempt."""
 
 FERPLUS_LABELS = tuple(FER2013_NAMES.get(name, name) for name in FERPLUS_EMOTIONS)
 """FER+'s eight emotions in the order of its votes, by FER-2013's names where it has them."""
@@ -56,9 +57,9 @@ def majority_codes(votes: np.ndarray) -> np.ndarray:
 
 
 def find_votes(ferplus: Path | None, data: Path, dataset: FaceDataset) -> np.ndarray | None:
-    """Votes float32 (N, 10) of the file `ferplus`, else of the one that lies beside the data, else None.
+    """Votes float32 (N, 10) from the file `ferplus`, else from the one next to the data, else None.
 
-    Votes that were not asked for and do not belong to the data are left out with a warning. Raises DatasetError for a
+    Votes that were not requested and do not match the data are ignored with a warning. Raises DatasetError for a
     given file that cannot be used.
     """
     if ferplus is not None:
@@ -69,5 +70,5 @@ def find_votes(ferplus: Path | None, data: Path, dataset: FaceDataset) -> np.nda
     try:
         return load_votes(beside, dataset)
     except DatasetError as problem:
-        log.warning("FER+ votes are left out: %s", problem)
+        log.warning("FER+ votes are ignored: %s", problem)
         return None

@@ -16,7 +16,7 @@ BLUR_REACH = 4
 
 @dataclass(frozen=True, slots=True)
 class AugmentStrength:
-    """Ranges of the random views; 0 switches a part off. Angles in degrees, shifts in pixels of the crop.
+    """Ranges of the random views; 0 disables a part. Angles in degrees, shifts in pixels of the crop.
 
     Scales are natural logarithms: a view shows the face exp(-`scale`) to exp(`scale` + `zoom_out`) times further away.
     Crops from video are looser than FER-2013's faces, so `zoom_out` widens the range on one side.

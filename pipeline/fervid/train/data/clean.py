@@ -1,6 +1,6 @@
-"""Leave out what does not belong in Training: pictures without a face, and copies. Never touches a test split.
+"""Removes images without a face, and copies, from Training. Never touches a test split.
 
-Rows where FER+ and FER-2013 disagree stay: they are a third of the data, and the disagreement is systematic.
+Rows where FER+ and FER-2013 disagree are kept: they are a third of the data, and the disagreement is systematic.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VOTE_COLUMNS = [FERPLUS_LABELS.index(name) for name in EMOTIONS]
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A data set after cleaning, the votes of its rows, and what was done to its Training rows."""
+    """A data set after cleaning, its votes, and the number of Training rows removed."""
 
     dataset: FaceDataset
     votes: np.ndarray | None
@@ -28,11 +28,12 @@ class Cleaned:
     relabelled: int
 
 
+# Decision TRA-10.
 def clean_training(dataset: FaceDataset, votes: np.ndarray | None = None) -> Cleaned:
-    """Drop the Training rows without a face, which `votes` (N, 10) of FER+ tell, and all but one of equal images.
+    """Drop the Training rows without a face (according to the FER+ `votes` (N, 10)) and all but one of equal images.
 
-    The row that stays gets the label of most of its copies. Between equally many the voters of FER+ decide, summed over
-    the copies, and then the first row. Its votes become the mean over the copies.
+    The remaining row gets the most frequent label of its copies. The FER+ votes break ties, summed over
+    the copies; after them the first row does. Its votes become the mean over the copies.
     """
     training = np.flatnonzero(dataset.usage == "Training")
     no_face = np.zeros(len(training), bool) if votes is None else is_no_face(votes[training])

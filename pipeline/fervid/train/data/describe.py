@@ -1,7 +1,7 @@
-"""What stands in a data set: counts, copies, contradictions, agreement with FER+. Looks at no model's answers.
+"""Describes a data set: counts, copies, contradictions, agreement with FER+. Uses no predictions.
 
-Copies are found pixel for pixel. Pictures of one face that differ by a grey level count as two, as they do in JPEG
-folders, where fewer copies are found than in the CSV.
+Copies are images with equal pixels. Images of one face that differ by a grey level count as two; this is why fewer
+copies are found in JPEG folders than in the CSV.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from fervid.train.data.fer2013 import EMOTIONS, OFFICIAL_COUNTS, SPLITS, FaceDat
 from fervid.train.data.ferplus import is_no_face, is_unknown
 
 CONSTANT_BELOW = 1.0
-"""Standard deviation in grey levels under which a picture shows nothing."""
+"""Standard deviation in grey levels below which an image counts as blank."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitDescription:
-    """The rows of one split. What FER+ says is None without its votes.
+    """The rows of one split. Figures from FER+ are None without its votes.
 
-    `extra_copies` are rows whose image stood in the same split before. `no_face` and `unknown` are rows for which most
-    voters of FER+ said so; `ferplus_majority` are those where more than half of the voters named an emotion that
+    `extra_copies` are rows whose image occurs earlier in the same split. `no_face` and `unknown` are rows for which
+    most voters of FER+ voted so; `ferplus_majority` are those where more than half of the voters named an emotion that
     FER-2013 has, and `ferplus_agreement` the share of them with the same label.
     """
 
@@ -44,7 +44,7 @@ class SplitDescription:
 class DataDescription:
     """A data set: its splits, and the groups of rows whose images are equal.
 
-    `copies_across` counts the rows of one split whose image also stands in another: `PrivateTest in Training` and so
+    `copies_across` counts the rows of one split whose image also occurs in another: `PrivateTest in Training` and so
     on. A group is contradictory when its rows do not all have the same label.
     """
 

@@ -1,4 +1,4 @@
-"""Images that stand more than once in a data set, pixel for pixel. Knows nothing of labels."""
+"""Finds images that occur more than once in a data set, pixel for pixel. Knows nothing of labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def has_copy_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether each of `images` uint8 (N, H, W) also stands in `others` uint8 (M, H, W): bool (N,)."""
+    """Whether each of `images` uint8 (N, H, W) also occurs in `others` uint8 (M, H, W): bool (N,)."""
     known = {_digest(image) for image in others}
     return np.fromiter((_digest(image) in known for image in images), bool, len(images))
 
@@ -20,5 +20,5 @@ def first_copies(images: np.ndarray) -> np.ndarray:
 
 
 def _digest(image: np.ndarray) -> bytes:
-    # A digest takes 16 bytes where the pixels of a face take 2,304.
+    # A digest takes 16 bytes, the pixels of a face 2,304.
     return hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest()

@@ -1,12 +1,12 @@
-"""Read FER-2013 in the layouts that its users have. Knows nothing of networks.
+"""Reads FER-2013 in the layouts in which it is distributed. Knows nothing of networks.
 
-Three layouts are read, told apart by what PATH is:
+Three layouts are supported, chosen by what PATH is:
 
 * a CSV file (or a folder that holds one) with the columns `emotion`, `pixels` and `Usage` in any order, as in
   `fer2013.csv` and `icml_face_data.csv`;
 * the challenge's `train.csv` (`emotion`, `pixels`): the Training rows alone. Its `test.csv` has no labels;
 * the Kaggle folders `train/<emotion>/*.jpg` and `test/<emotion>/{PublicTest,PrivateTest}_*.jpg`, whose official split
-  stands in the file names.
+  is encoded in the file names.
 
 Source of the data and of the official counts: Goodfellow et al., "Challenges in Representation Learning" (2013).
 """
@@ -28,7 +28,7 @@ from fervid.errors import DatasetError
 log = logging.getLogger(__name__)
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""The official codes 0 to 6. A trained model carries its own copy in `model.json`; analysis reads it there."""
+"""The official codes 0 to 6. A trained model has its own copy in `model.json`, which analysis reads."""
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 
@@ -44,14 +44,14 @@ TRAINING_CSV = "train.csv"
 """The one CSV file without a column Usage: all its rows are Training."""
 
 IMAGE_ENDS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND\xae\x42\x60\x82"}
-"""The last bytes of a complete file. Decoders fill what is missing of a torn one with grey, without an error."""
+"""The last bytes of a complete file. Decoders fill the rest of a truncated file with grey, without an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaceDataset:
     """Labelled faces: images uint8 (N, 48, 48), labels int64 (N,) in the order of EMOTIONS, split names (N,).
 
-    `rows` int64 (N,) are their places in the official order, by which votes join; None where nothing tells them.
+    `rows` int64 (N,) are their positions in the official order, used to join votes; None when unknown.
     """
 
     images: np.ndarray
@@ -71,7 +71,7 @@ class FaceDataset:
             raise DatasetError(f"split {name!r} does not exist. Use one of {', '.join(SPLITS)}.")
         rows = self.usage == name
         if not rows.any():
-            raise DatasetError(f"{self.source} holds no {name} rows. Give the complete data set.")
+            raise DatasetError(f"{self.source} has no {name} rows. Give the complete data set.")
         return self.take(rows)
 
     def counts(self) -> dict[str, tuple[int, ...]]:
@@ -82,7 +82,7 @@ class FaceDataset:
         }
 
     def sha256(self) -> str:
-        """Hash of pixels, labels and split, whatever file they came from."""
+        """Hash of pixels, labels and split, independent of the file format."""
         digest = hashlib.sha256()
         digest.update(np.ascontiguousarray(self.images).tobytes())
         digest.update(self.labels.astype("<i8").tobytes())
@@ -96,7 +96,7 @@ class FaceDataset:
 def load_fer2013(path: Path, *, require_official: bool = True) -> FaceDataset:
     """Load FER-2013 from a CSV file or the Kaggle folders.
 
-    `require_official` refuses a set whose counts per split and class are not those of the challenge; without it a
+    `require_official` raises for a set whose counts per split and class differ from the challenge's; without it the
     difference is logged. A set is parsed once and cached beside itself, keyed by size and time of change.
 
     Raises DatasetError naming the file, row or folder at fault.
@@ -106,8 +106,8 @@ def load_fer2013(path: Path, *, require_official: bool = True) -> FaceDataset:
         found = [path / name for name in CSV_FILES if (path / name).is_file()]
         if not found:
             raise DatasetError(
-                f"{path} holds neither {', '.join(CSV_FILES)} nor a folder train/. "
-                "Give the CSV file or the folder that holds train/ and test/."
+                f"{path} contains neither {', '.join(CSV_FILES)} nor a folder train/. "
+                "Give the CSV file or the folder that contains train/ and test/."
             )
         path = found[0]
     if path.is_dir():
@@ -115,7 +115,7 @@ def load_fer2013(path: Path, *, require_official: bool = True) -> FaceDataset:
     elif path.is_file():
         dataset = _load_csv(path)
     else:
-        raise DatasetError(f"{path} does not exist. Give fer2013.csv or the folder that holds train/ and test/.")
+        raise DatasetError(f"{path} does not exist. Give fer2013.csv or the folder that contains train/ and test/.")
     _check_counts(dataset, ("Training",) if path.name == TRAINING_CSV else SPLITS, require_official)
     return dataset
 
@@ -152,7 +152,7 @@ def _read_cache(cache: Path) -> dict[str, np.ndarray] | None:
         with cache.open("rb") as file, np.load(file) as stored:  # np.load leaves a broken file open
             return {name: stored[name] for name in ("images", "labels", "usage")}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        log.warning("the cache %s cannot be read and is made again", cache)
+        log.warning("the cache %s cannot be read and is rebuilt", cache)
         return None
 
 
@@ -162,7 +162,7 @@ def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez(partial, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for allow_pickle
         os.replace(partial, cache)
     except OSError as problem:
-        log.warning("not cached beside the data, which is parsed again each time: %s", problem)
+        log.warning("no cache next to the data, so it is parsed again each time: %s", problem)
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
 
@@ -181,8 +181,8 @@ def _parse_csv(path: Path) -> dict[str, np.ndarray]:
         table["Usage"] = "Training"
     if list(table.columns) == ["pixels"]:
         raise DatasetError(
-            f"{path} has faces without labels, as the challenge's test.csv: nothing can be measured on them. "
-            "Use fer2013.csv or icml_face_data.csv, which hold the same faces with labels."
+            f"{path} has faces without labels, like the challenge's test.csv: nothing can be measured on them. "
+            "Use fer2013.csv or icml_face_data.csv, which have the same faces with labels."
         )
     missing = [name for name in ("emotion", "pixels", "Usage") if name not in table.columns]
     if missing:
@@ -193,7 +193,7 @@ def _parse_csv(path: Path) -> dict[str, np.ndarray]:
     images = np.empty((len(table), SIDE_PX, SIDE_PX), np.uint8)
     labels = np.empty(len(table), np.int64)
     usage = table["Usage"].str.strip().to_numpy(dtype=object)
-    # Line 1 is the header, so the row that a text editor shows is index + 2.
+    # Line 1 is the header, so the line number in a text editor is index + 2.
     for i, (label, pixels, split) in enumerate(zip(table["emotion"], table["pixels"], usage, strict=True)):
         try:
             labels[i] = int(label)
@@ -207,7 +207,7 @@ def _parse_csv(path: Path) -> dict[str, np.ndarray]:
         if values.size != SIDE_PX * SIDE_PX:
             raise DatasetError(f"{path}, line {i + 2}: {values.size} pixels, expected {SIDE_PX * SIDE_PX}.")
         if values.min() < 0 or values.max() > 255:
-            raise DatasetError(f"{path}, line {i + 2}: a pixel lies outside 0 to 255.")
+            raise DatasetError(f"{path}, line {i + 2}: a pixel is outside 0 to 255.")
         if split not in SPLITS:
             raise DatasetError(f"{path}, line {i + 2}: Usage {split!r} is not one of {', '.join(SPLITS)}.")
         images[i] = values.reshape(SIDE_PX, SIDE_PX)
@@ -230,7 +230,7 @@ class _ImageFile:
 def _load_folders(root: Path) -> FaceDataset:
     files = _list_files(root)
     if not files:
-        raise DatasetError(f"{root} holds no images in train/ and test/.")
+        raise DatasetError(f"{root} has no images in train/ and test/.")
     rows = _official_rows(files)
     if rows is not None:
         order = np.argsort(rows)
@@ -256,7 +256,7 @@ def _list_files(root: Path) -> list[_ImageFile]:
             if not folder.is_dir():
                 if folder.suffix.lower() in IMAGE_ENDS:
                     raise DatasetError(
-                        f"{folder} lies in no folder of an emotion, so it has no label. "
+                        f"{folder} is not inside an emotion folder, so it has no label. "
                         f"Move it into {root / part}/<emotion>/, or remove it."
                     )
                 continue
@@ -275,7 +275,7 @@ def _split_of(file: Path, part: str) -> str:
     named = file.name.split("_")[0]
     if part == "train":
         if named in SPLITS[1:]:
-            raise DatasetError(f"{file}: its name says {named}, but it lies in train/. Move it to test/.")
+            raise DatasetError(f"{file}: its name starts with {named}, but it is in train/. Move it to test/.")
         return "Training"
     if named not in SPLITS[1:]:
         raise DatasetError(
@@ -286,9 +286,9 @@ def _split_of(file: Path, part: str) -> str:
 
 
 def _official_rows(files: list[_ImageFile]) -> np.ndarray | None:
-    """The numbers in the file names, where they can be places in the official order: all there, distinct, in range.
+    """The numbers in the file names, if they can be positions in the official order: complete, distinct, in range.
 
-    The copy of the folders that is most common has random numbers of up to eight digits.
+    The most common copy of the folders has random numbers of up to eight digits instead.
     """
     numbers = [file.number for file in files]
     total = sum(map(sum, OFFICIAL_COUNTS.values()))

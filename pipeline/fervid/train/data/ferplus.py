@@ -2,7 +2,7 @@
 
 Source: Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label
 Distribution" (2016), `fer2013new.csv`. The votes join FER-2013 row by row. They do not replace its labels: the two
-agree on 64 % of the faces only.
+agree on only 64 % of the faces.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.emotion.model import FERPLUS_EMOTIONS
 from fervid.errors import DatasetError
 from fervid.train.data.fer2013 import FaceDataset
 
-FERPLUS_EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 NOT_EMOTIONS = ("unknown", "NF")
 FILE_NAME = "fer2013new.csv"
 
@@ -22,7 +22,7 @@ FILE_NAME = "fer2013new.csv"
 def load_votes(path: Path, dataset: FaceDataset) -> np.ndarray:
     """Votes float32 (N, 10) for the rows of `dataset`: the eight emotions, then unknown and not-a-face.
 
-    Raises DatasetError when the file is not there, lacks a column, or belongs to other rows.
+    Raises DatasetError when the file does not exist, lacks a column, or belongs to other rows.
     """
     import pandas as pd
 
@@ -40,8 +40,8 @@ def load_votes(path: Path, dataset: FaceDataset) -> np.ndarray:
         raise DatasetError(f"{path} lacks the column {missing[0]!r} (it has {', '.join(map(str, table.columns))}).")
     if dataset.rows is None:
         raise DatasetError(
-            f"the file names of {dataset.source} do not tell the row of each face, by which votes join. "
-            "Use the votes with fer2013.csv."
+            f"the file names of {dataset.source} do not give the row number of each face, which is needed to join "
+            "votes. Use the votes with fer2013.csv."
         )
     if len(table) <= dataset.rows.max(initial=-1):
         raise DatasetError(
@@ -69,22 +69,23 @@ def load_votes(path: Path, dataset: FaceDataset) -> np.ndarray:
 def is_no_face(votes: np.ndarray) -> np.ndarray:
     """Rows bool (N,) where more voters said that there is no face than anything else, from votes (N, 10).
 
-    The rows that FER+ published without a file name, as not usable, are all among them.
+    They include all rows that FER+ published without a file name, as not usable.
     """
     return np.asarray(votes[:, -1] > votes[:, :-1].max(axis=1, initial=0))
 
 
 def is_unknown(votes: np.ndarray) -> np.ndarray:
-    """Rows bool (N,) where more voters could not tell the emotion than said anything else, from votes (N, 10)."""
+    """Rows bool (N,) where "unknown" is the most frequent vote, from votes (N, 10)."""
     others = np.delete(votes, len(FERPLUS_EMOTIONS), axis=1)
     return np.asarray(votes[:, len(FERPLUS_EMOTIONS)] > others.max(axis=1, initial=0))
 
 
 def vote_targets(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Target distributions float32 (N, 8) over FERPLUS_EMOTIONS, and weights float32 (N,): 0 where nothing is left.
+    """Target distributions float32 (N, 8) over FERPLUS_EMOTIONS, and weights float32 (N,): 0 for faces without a usable
+    vote.
 
-    Single votes count as slips and are dropped, as in the reference reader of FER+; unknown and not-a-face are left out
-    and the rest is scaled to one. A face whose most frequent vote is not an emotion has weight 0.
+    Single votes count as mistakes and are dropped, as in the reference reader of FER+; unknown and not-a-face are left
+    out and the rest is scaled to one. A face whose most frequent vote is not an emotion has weight 0.
     """
     n = len(FERPLUS_EMOTIONS)
     kept = np.where(votes > 1, votes, 0)

@@ -1,7 +1,6 @@
-"""Cut Training into folds for cross-validation: equal classes in each, copies of an image in one. Trains nothing.
+"""Splits Training into stratified folds for cross-validation; copies of an image share a fold. Trains nothing.
 
-Copies matter: one face in twenty stands more than once in Training, and a copy on the other side of the cut is a test
-face that was trained on.
+One face in twenty occurs more than once in Training. A copy in another fold would be a test face that was trained on.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from fervid.train.data.fer2013 import EMOTIONS, FaceDataset
 def assign_folds(images: np.ndarray, labels: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """The fold 0 to `n_folds` - 1 of each row, int (N,), from images uint8 (N, S, S) and labels int (N,).
 
-    All rows with the same image lie in one fold. Groups are dealt in random order, larger ones first, each to the fold
-    that has fewest rows of its label. Raises ConfigError for more folds than images.
+    All rows with the same image are in one fold. Groups are assigned in random order, larger ones first, each to the
+    fold with the fewest rows of its label. Raises ConfigError for more folds than images.
     """
     first = first_copies(images)
     leaders, sizes = np.unique(first, return_counts=True)
     if len(leaders) < n_folds:
-        raise ConfigError(f"{n_folds} folds cannot be cut from {len(leaders)} different images. Use fewer folds.")
+        raise ConfigError(f"{n_folds} folds cannot be made from {len(leaders)} different images. Use fewer folds.")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(leaders))
     order = order[np.argsort(-sizes[order], kind="stable")]
@@ -39,6 +38,6 @@ def assign_folds(images: np.ndarray, labels: np.ndarray, n_folds: int, seed: int
 
 
 def hold_out(training: FaceDataset, folds: np.ndarray, fold: int) -> FaceDataset:
-    """`training` with one of its folds in the place of PublicTest, the split that `fit` measures after each epoch."""
+    """`training` with one of its folds as PublicTest, the split that `fit` measures after each epoch."""
     usage = np.where(folds == fold, "PublicTest", "Training").astype("U11")
     return FaceDataset(training.images, training.labels, usage, f"{training.source} (fold {fold + 1})", training.rows)

@@ -1,1 +1,1 @@
-"""How good a model is on faces it has not seen."""
+"""Measures a model on faces that it was not trained on."""

@@ -1,4 +1,4 @@
-"""The model card, CARD.md: written from `model.json` alone, so that the two agree. Measures nothing."""
+"""The model card, CARD.md: written only from `model.json`, so that the two agree. Measures nothing."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ on culture and situation (Barrett et al., "Emotional Expressions Reconsidered", 
   class) and were not measured by age, sex, skin colour or region, so that they may fall on some groups more.
 * It does not identify anybody, and was not trained to: no names, no identities, no embeddings to compare.
 
-What it can do is point a reader of footage to moments worth looking at, in numbers large enough for errors to average
-out, and with a person who looks.
+What it can do is point a reader of footage to moments worth reviewing, over enough material for errors to average
+out, and with a person who checks them.
 """
 
 FAULTS = """\
 * Labels are noisy: one label per image, and people agreed with them in about 65 % of the cases (Goodfellow et al.,
   2013).
 * Images came from web searches for emotion words: posed and exaggerated faces, stock photographs, drawings, some
-  pictures without a face or with lettering across it. Who is shown, by origin, age or sex, was never recorded.
-* Faces are grey, 48 x 48 px and mostly frontal. Video faces in profile, in motion or in poor light are unlike them.
+  images without a face or with text across it. Who is shown, by origin, age or sex, was never recorded.
+* Faces are grey, 48 x 48 px and mostly frontal. Video faces in profile, in motion or in poor light look different.
 """
 
 HEADS = {
@@ -45,8 +45,8 @@ HEADS = {
 VIEWS = {"none": "one view", "flip": "with the mirror image", "ten-crop": "ten crops"}
 
 SPLITS = {
-    "PublicTest": "The epoch and the temperatures were chosen on these faces, so these numbers are slightly too good.",
-    "PrivateTest": "Nothing was chosen on these faces.",
+    "PublicTest": "The epoch and the temperatures were selected on these faces, so these numbers are a bit optimistic.",
+    "PrivateTest": "Nothing was selected on these faces.",
 }
 
 _CARD = """\
@@ -92,7 +92,7 @@ def write_card(content: dict[str, Any], folder: Path) -> Path:
 
 
 def make_card(content: dict[str, Any]) -> str:
-    """The card as Markdown. Raises ModelError for a `model.json` that does not say how the model came about."""
+    """The card as Markdown. Raises ModelError for a `model.json` that has no record of how the model was made."""
     try:
         facts = _combined(content) if "combined_from" in content else _trained(content)
         return _CARD.format(
@@ -117,14 +117,13 @@ def make_card(content: dict[str, Any]) -> str:
 
 
 def _trained(content: dict[str, Any]) -> list[tuple[str, str]]:
-    recipe = Recipe.model_validate(content["recipe"]).model_dump()  # settings that are new since then have defaults
+    recipe = Recipe.model_validate(content["recipe"]).model_dump()  # settings added since then have defaults
     hours = content["training_seconds"] / 3600
     return [
         ("Trained on", content["training_data"]),
         (
             "Epochs",
-            f"{content['epochs']}, of which epoch {content['best_epoch']} was kept; seed {recipe['seed']}; "
-            f"{hours:.1f} h",
+            f"{content['epochs']}, best epoch {content['best_epoch']}; seed {recipe['seed']}; {hours:.1f} h",
         ),
         (
             "Optimiser",
@@ -145,17 +144,17 @@ def _trained(content: dict[str, Any]) -> list[tuple[str, str]]:
 def _teaching(recipe: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if recipe["clean"]:
-        rows.append(("Left out", "copies of pictures, and pictures without a face, of Training"))
+        rows.append(("Left out", "copies of images, and images without a face, from Training"))
     if distil := recipe["distil"]:
         teachers = ", ".join(Path(name).name for name in distil["teachers"] or [distil["targets"]])
         rows.append(
-            ("Learned from", f"{teachers}: weight {distil['weight']:g}, at temperature {distil['temperature']:g}")
+            ("Distilled from", f"{teachers}: weight {distil['weight']:g}, at temperature {distil['temperature']:g}")
         )
     return rows
 
 
 def _combined(content: dict[str, Any]) -> list[tuple[str, str]]:
-    """What an ensemble is made of; its members' own readings of PrivateTest are part of what is known of it."""
+    """The members of an ensemble; their own PrivateTest readings count as readings of the ensemble."""
     members = "; ".join(
         f"{member['name']} (`{member['network']}`, weights `{member['weights_sha256'][:12]}`, PrivateTest "
         f"{_read(member['private_test_readings'])})"
@@ -181,7 +180,7 @@ def _readings(content: dict[str, Any]) -> str:
     if not readings:
         return "never read; each reading is logged in `model.json` under `private_test_readings`"
     days = ", ".join(dict.fromkeys(reading["utc"][:10] for reading in readings))
-    return f"never read in training; {_read(len(readings))} since ({days}), as logged in `model.json`"
+    return f"not read in training; {_read(len(readings))} since ({days}), as logged in `model.json`"
 
 
 def _read(times: int) -> str:
@@ -201,7 +200,7 @@ def _results(content: dict[str, Any], split: str) -> str:
         low, high = wilson_interval(last["accuracy"], last["n"])
         tables = [
             f"Accuracy {last['accuracy']:.2%} (95 % Wilson interval {low:.2%} to {high:.2%}) of {last['n']:,} faces; "
-            "the other numbers of this reading were not kept.\n"
+            "the other numbers of this reading were not stored.\n"
         ]
     return f"## Results on {split}\n\n{SPLITS[split]}\n\n" + "\n".join(tables)
 
@@ -279,7 +278,7 @@ def _augmentation(strength: dict[str, float]) -> str:
 
 
 def _counted_faults(content: dict[str, Any]) -> str:
-    """The faults that were counted at export: imbalance, and PublicTest faces that also stand in Training."""
+    """The faults that were counted at export: imbalance, and PublicTest faces that also occur in Training."""
     counted = content.get("data")
     if counted is None:
         return ""
@@ -288,6 +287,6 @@ def _counted_faults(content: dict[str, Any]) -> str:
     return (
         f"* Classes are uneven: {classes[commonest]:,} {commonest} and {classes[rarest]:,} {rarest} faces in Training."
         "\n"
-        f"* {counted['public_test_copies']:,} of the {counted['public_test_faces']:,} PublicTest faces also stand in "
+        f"* {counted['public_test_copies']:,} of the {counted['public_test_faces']:,} PublicTest faces also occur in "
         "Training, pixel for pixel.\n"
     )

@@ -1,4 +1,4 @@
-"""Two or more models on the same faces: which one is better, and whether the faces are enough to say so."""
+"""Compares two or more models on the same faces, with a test of significance."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError
 from fervid.stats.metrics import holm_adjusted, mcnemar_p, paired_difference_interval
 from fervid.train.data.fer2013 import FaceDataset
-from fervid.train.evaluate.model import Evaluation, check_measurable, measure_model
+from fervid.train.evaluate.model import Evaluation, check_measurable, measure_model, write_measured
 from fervid.train.evaluate.tta import Tta
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two models on the same faces. `difference` is the accuracy of `second` less that of `first`, with its interval.
+    """Two models on the same faces. `difference` is the accuracy of `second` minus that of `first`, with its interval.
 
     `p` is that of McNemar's exact test, two-sided; `p_holm` is the same adjusted for all pairs of the comparison.
     """
@@ -85,17 +85,15 @@ def compare_models(
     comparison = Comparison(split, tta, measured[0].evaluation.n, evaluations, compare_answers(is_right))
     if out is not None:
         from fervid.train.evaluate.comparison_page import write_comparison
-        from fervid.train.evaluate.evaluation_files import write_evaluation
 
-        faces = dataset.split(split).images if errors else None
         for name, one in zip(names, measured, strict=True):
-            write_evaluation(one.evaluation, one.probabilities, one.truth, one.info, out / name, faces=faces)
+            write_measured(one, dataset, out / name, errors=errors, device=device)
         write_comparison(comparison, out)
     return comparison
 
 
 def compare_answers(is_right: dict[str, np.ndarray]) -> tuple[Pair, ...]:
-    """Every pair of models, given by name which faces bool (N,) each has right; the same N faces in the same order."""
+    """Every pair of models, from the correct faces bool (N,) of each; the same N faces in the same order."""
     named = list(combinations(is_right, 2))
     counts = [_counts(is_right[first], is_right[second]) for first, second in named]
     p_values = [mcnemar_p(first_alone, second_alone) for _, first_alone, second_alone, _ in counts]
@@ -113,7 +111,7 @@ def compare_answers(is_right: dict[str, np.ndarray]) -> tuple[Pair, ...]:
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:
-    """The folders' own names; those that come again get a number."""
+    """The folder names; repeated ones get a number."""
     names: list[str] = []
     for folder in folders:
         plain = folder.resolve().name
@@ -126,7 +124,7 @@ def names_of(folders: Sequence[Path]) -> list[str]:
 
 
 def _counts(first: np.ndarray, second: np.ndarray) -> tuple[int, int, int, int]:
-    """Faces that both, only the first, only the second, and neither have right."""
+    """Faces that both, only the first, only the second, and neither classify correctly."""
     return (
         int((first & second).sum()),
         int((first & ~second).sum()),

@@ -1,4 +1,4 @@
-"""What a comparison of models leaves in its folder: one page, and the same numbers as JSON. Measures nothing."""
+"""Writes the results of a model comparison: one page, and the same numbers as JSON. Measures nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.train.evaluate.compare import Comparison, Pair
 from fervid.train.evaluate.evaluation_files import PAGE
@@ -32,7 +32,7 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 
 
 def make_comparison_page(comparison: Comparison) -> str:
-    """The page as text. It holds no script and no address but those of the models' own pages beside it."""
+    """The page as text. It has no script and links only to the models' own pages beside it."""
     title = f"{', '.join(comparison.models)} on {comparison.split}"
     links = ", ".join(f'<a href="{quote(name)}/{PAGE}">{escape(name)}</a>' for name in comparison.models)
     return html_page(
@@ -58,19 +58,19 @@ def make_comparison_page(comparison: Comparison) -> str:
 
 PAIR_HEADS = ("pair", "both right", "only the first", "only the second", "both wrong", "difference", "p", "p, Holm")
 METHOD = (
-    "The difference is the second model's accuracy less the first's, with a 95 % interval for paired shares (Agresti "
+    "The difference is the second model's accuracy minus the first's, with a 95 % interval for paired shares (Agresti "
     "and Min). p is McNemar's exact test, two-sided: how often a difference at least as large would come up if both "
-    "models were equally good. It counts only the faces that one of the two has right. Holm's p allows for all pairs "
-    "of this page. FER-2013 holds several pictures of some people, so the faces are not quite independent."
+    "models were equally good. It counts only the faces that exactly one of the two classifies correctly. Holm's p "
+    "allows for all pairs of this page. FER-2013 has several images of some people, so faces are not independent."
 )
 
 
 def pair_text(pair: Pair) -> str:
-    """One pair in a sentence: which is ahead by how much, and whether that can be told from chance."""
+    """One pair in a sentence: which is better by how much, and whether the difference is significant."""
     low, high = pair.difference_interval
     span = f"95 % interval {100 * low:+.2f} to {100 * high:+.2f}"
     if not pair.difference:
-        return f"{pair.second} and {pair.first} have equally many right ({span} points)."
+        return f"{pair.second} and {pair.first} are correct equally often ({span} points)."
     better, worse = (pair.second, pair.first) if pair.difference > 0 else (pair.first, pair.second)
     verdict = "more than chance explains" if pair.p_holm < SIGNIFICANT else "not more than chance explains"
     return (
@@ -80,7 +80,7 @@ def pair_text(pair: Pair) -> str:
 
 
 def p_text(p: float) -> str:
-    """A p-value as text, with as many digits as mean something."""
+    """A p-value as text, with its significant digits only."""
     return f"p < {SMALLEST_SHOWN_P:.4f}" if p < SMALLEST_SHOWN_P else f"p = {p:.4f}" if p < 0.01 else f"p = {p:.3f}"
 
 
@@ -113,7 +113,7 @@ def _number_rows(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
 
 
 def _recall_rows(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
-    """By label: a model may have them in an order of its own."""
+    """Matched by label: models may order them differently."""
     return [
         (label, *(f"{one.per_class[label]['recall']:.1%}" for one in evaluations), f"{row['support']:,}")
         for label, row in evaluations[0].per_class.items()

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves in its folder: numbers, pictures, and one page that holds both. Measures nothing."""
+"""Writes the results of `evaluate`: numbers, plots, and one page with both. Measures nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fervid.charts.figures import draw_confusion, draw_curves, draw_ranking, draw_reliability
 from fervid.emotion.model import ModelInfo, read_model_json
 from fervid.errors import OutputError
 from fervid.stats.ranking import precision_recall_curve, roc_curve
-from fervid.train.evaluate.contact_sheet import CAPTION, draw_contact_sheet, most_confident_errors
-from fervid.train.evaluate.evaluation_page import Picture, make_page
+from fervid.train.charts import draw_confusion, draw_curves, draw_ranking, draw_reliability
+from fervid.train.evaluate.contact_sheet import CAPTION, HEAT_CAPTION, ErrorFaces, draw_contact_sheet
+from fervid.train.evaluate.evaluation_page import Plot, make_page
 from fervid.train.evaluate.model import Evaluation
 
 log = logging.getLogger(__name__)
@@ -32,27 +32,26 @@ def write_evaluation(
     info: ModelInfo,
     out: Path,
     *,
-    faces: np.ndarray | None = None,
+    errors: ErrorFaces | None = None,
 ) -> None:
-    """Write metrics.json, confusion.csv, the pictures and evaluation.html into `out`.
+    """Write metrics.json, confusion.csv, the plots and evaluation.html into `out`.
 
-    Probabilities (N, C) after temperature and truth int (N,) are those that `evaluation` was made of. Only with `faces`
-    uint8 (N, S, S) is a picture of the most confident errors drawn. Raises OutputError.
+    Probabilities (N, C) after temperature and truth int (N,) are the ones behind `evaluation`. The most
+    confident errors are drawn only with `errors`, since that shows faces of the data set. Raises OutputError.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / METRICS).write_text(json.dumps(evaluation.to_json(), indent=2) + "\n", encoding="utf-8")
         _write_confusion(evaluation, out / CONFUSION_CSV)
         _draw(evaluation, probabilities, truth, out)
-        if faces is not None:
-            shown = most_confident_errors(probabilities, truth)
-            title = f"{evaluation.model} on {evaluation.split}: the {len(shown)} most confident errors"
-            draw_contact_sheet(faces[shown], probabilities[shown], truth[shown], info.labels, title, out / ERRORS)
-        pictures = _pictures(evaluation, out, with_errors=faces is not None)
+        if errors is not None:
+            title = f"{evaluation.model} on {evaluation.split}: the {len(errors.faces)} most confident errors"
+            draw_contact_sheet(errors, info.labels, title, out / ERRORS)
+        plots = _plots(evaluation, out, with_errors=errors is not None)
         curves = _learning_curves(info)
         if curves is not None:
-            pictures.append(Picture("Training", "Learning curves of the model", curves))
-        (out / PAGE).write_text(make_page(evaluation, pictures), encoding="utf-8")
+            plots.append(Plot("Training", "Learning curves of the model", curves))
+        (out / PAGE).write_text(make_page(evaluation, plots), encoding="utf-8")
     except OSError as problem:
         raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
 
@@ -78,7 +77,7 @@ def _draw(evaluation: Evaluation, probabilities: np.ndarray, truth: np.ndarray, 
         evaluation.reliability_before_temperature,
         evaluation.reliability,
         (evaluation.ece_before_temperature, evaluation.ece),
-        f"{where}: does the confidence say how often it is right?",
+        f"{where}: confidence against accuracy",
         out / RELIABILITY,
     )
     index = labels.index(singled.label)
@@ -98,7 +97,7 @@ def _draw(evaluation: Evaluation, probabilities: np.ndarray, truth: np.ndarray, 
     )
 
 
-def _pictures(evaluation: Evaluation, out: Path, *, with_errors: bool) -> list[Picture]:
+def _plots(evaluation: Evaluation, out: Path, *, with_errors: bool) -> list[Plot]:
     singled = evaluation.singled_out.label
     drawn = [
         (CONFUSION, "Confusions", "Confusion matrix: rows are labels in the data, columns predictions"),
@@ -106,12 +105,12 @@ def _pictures(evaluation: Evaluation, out: Path, *, with_errors: bool) -> list[P
         (f"{singled}.png", f"The label {singled} over all thresholds", "Precision-recall and ROC curves"),
     ]
     if with_errors:
-        drawn.append((ERRORS, "Most confident errors", f"Faces with label and prediction. {CAPTION}"))
-    return [Picture(heading, description, (out / name).read_bytes()) for name, heading, description in drawn]
+        drawn.append((ERRORS, "Most confident errors", f"Faces with label and prediction. {HEAT_CAPTION} {CAPTION}"))
+    return [Plot(heading, description, (out / name).read_bytes()) for name, heading, description in drawn]
 
 
 def _learning_curves(info: ModelInfo) -> bytes | None:
-    """The curves of `history.csv` in the model folder as a PNG, if it is there and can be read."""
+    """The curves of `history.csv` in the model folder as a PNG, if it exists and can be read."""
     from fervid.train.fit.loop import EpochRecord
 
     path = info.folder / "history.csv"

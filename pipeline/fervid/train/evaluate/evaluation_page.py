@@ -1,4 +1,4 @@
-"""One HTML page of an evaluation: numbers and pictures in a single file that asks for no other. Measures nothing."""
+"""One self-contained HTML page of an evaluation: numbers and plots. Measures nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.train.evaluate.latency import Latency
 from fervid.train.evaluate.measure import HeadScores, Share
 from fervid.train.evaluate.model import CrossLabels, Evaluation, SingledOut
@@ -45,16 +45,16 @@ VIEWS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A PNG with the heading that it stands under and what it shows, in words."""
+class Plot:
+    """A PNG with its heading and alternative text."""
 
     heading: str
     description: str
     png: bytes
 
 
-def make_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
-    """The page as text. It holds no script and no address, so it reads the same from a file, a mail or paper."""
+def make_page(evaluation: Evaluation, plots: Sequence[Plot]) -> str:
+    """The page as text. It has no script and no links, so it reads the same from a file, a mail or paper."""
     title = f"{evaluation.model} on {evaluation.split}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -70,10 +70,10 @@ def make_page(evaluation: Evaluation, pictures: Sequence[Picture]) -> str:
     if evaluation.ferplus is not None:
         parts += ["<h2>Agreement with FER+</h2>", _cross_labels(evaluation.ferplus)]
     if evaluation.ferplus_head is not None:
-        parts += ["<h2>The head that learned FER+</h2>", _ferplus_head(evaluation.ferplus_head)]
+        parts += ["<h2>The head trained on FER+</h2>", _ferplus_head(evaluation.ferplus_head)]
     if evaluation.latency is not None:
-        parts += ["<h2>Time a face</h2>", _latency(evaluation.latency)]
-    parts += [_figure(picture) for picture in pictures]
+        parts += ["<h2>Time per face</h2>", _latency(evaluation.latency)]
+    parts += [_figure(plot) for plot in plots]
     parts.append(
         "<footer><p>A label says how a face looks to people who sorted photographs, not what a person feels. The "
         f"labels of FER-2013 are noisy themselves.</p><p>Made by fervid {escape(__version__)}. The same numbers, "
@@ -99,9 +99,9 @@ def _main_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
         (
             "accuracy without copies",
             _percent(copies),
-            f"{copies.n:,} faces whose image is not also in Training; {interval_text(copies.accuracy_interval)}"
+            f"{copies.n:,} faces whose image does not occur in Training; {interval_text(copies.accuracy_interval)}"
             if copies.n
-            else "every image is also in Training",
+            else "every image also occurs in Training",
         ),
         ("balanced accuracy", f"{evaluation.balanced_accuracy:.2%}", "mean recall of the labels"),
         ("top-2 accuracy", f"{evaluation.top2_accuracy:.2%}", "the label is among the two largest"),
@@ -121,7 +121,7 @@ def _main_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     if evaluation.parameters is not None:
         rows.append(("parameters", f"{evaluation.parameters:,}", "weights of the network"))
     if evaluation.mmacs is not None:
-        rows.append(("MMACs", f"{evaluation.mmacs:.1f}", "millions of multiply-accumulates a view"))
+        rows.append(("MMACs", f"{evaluation.mmacs:.1f}", "millions of multiply-accumulates per view"))
     return rows
 
 
@@ -158,9 +158,9 @@ def _cross_labels(found: CrossLabels) -> str:
         ("FER-2013's own labels", _percent(found.labels), interval_text(found.labels.accuracy_interval)),
     ]
     return (
-        f"<p>FER+ is another labelling of the same pictures. On {found.model.n:,} faces most of its voters named one "
-        "of the seven emotions that both have (ties, contempt, unknown and not-a-face left out). This is how often "
-        "that emotion is given; it is an agreement across labellings, not an accuracy on FER-2013.</p>"
+        f"<p>FER+ is another labelling of the same images. On {found.model.n:,} faces most of its voters named one "
+        "of the seven emotions that both have (ties, contempt, unknown and not-a-face left out). The table shows how "
+        "often that emotion is predicted: an agreement between labellings, not an accuracy on FER-2013.</p>"
         + html_table(("", "agrees", ""), rows)
     )
 
@@ -200,11 +200,11 @@ def _latency(latency: Latency) -> str:
     )
 
 
-def _figure(picture: Picture) -> str:
-    data = base64.b64encode(picture.png).decode("ascii")
-    alt = escape(picture.description)
+def _figure(plot: Plot) -> str:
+    data = base64.b64encode(plot.png).decode("ascii")
+    alt = escape(plot.description)
     return (
-        f"<h2>{escape(picture.heading)}</h2>\n"
+        f"<h2>{escape(plot.heading)}</h2>\n"
         f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{alt}</figcaption></figure>'
     )
 

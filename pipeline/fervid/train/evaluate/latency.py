@@ -1,4 +1,4 @@
-"""How long a model takes for a face on the CPU through LiteRT. Knows nothing of how good it is."""
+"""Measures the CPU time of a model per face through LiteRT. Knows nothing of its accuracy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FACES_A_ROUND = 256
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """CPU milliseconds a face by batch size, the median of several rounds, and on what it was measured."""
+    """CPU milliseconds per face by batch size, the median of several rounds, and the CPU it was measured on."""
 
     cpu: str
     threads: int
@@ -33,7 +33,7 @@ def measure_latency(
 ) -> Latency:
     """Time the model's LiteRT file on one thread, on faces uint8 (N, S, S) repeated as often as needed.
 
-    CPU time, not wall time: what other programs do on the machine counts little. Filling the input is part of it.
+    CPU time, not wall time, so that other programs on the machine matter little. It includes filling the input.
     """
     taken = as_network_input(np.resize(faces, (faces_a_round, *faces.shape[1:])))
     return Latency(_cpu_name(), 1, {batch: _median_ms(info.folder / TFLITE, taken, batch, rounds) for batch in BATCHES})

@@ -1,4 +1,4 @@
-"""The numbers of each head of a model on one split, for each kind of views: what is stored with it. Runs no network.
+"""The metrics of each head of a model on one split, per kind of views, as stored with the model. Runs no network.
 
 FER-2013's head is scored on every face. FER+'s head is scored on the faces with a majority (see `agreement`) over its
 eight emotions, and against the whole distribution of the votes.
@@ -48,7 +48,7 @@ class Share:
 class VoteScores:
     """Cross-entropy in nats against the votes of the `n` faces whose most frequent vote is an emotion.
 
-    `entropy` is that of the votes themselves: no prediction has a lower cross-entropy.
+    `entropy` is that of the votes themselves: no prediction can have a lower cross-entropy.
     """
 
     n: int
@@ -59,9 +59,9 @@ class VoteScores:
 
 @dataclass(frozen=True, slots=True)
 class HeadScores(Scores):
-    """One head's numbers on one split with one kind of views; `votes` for FER+'s alone.
+    """One head's numbers on one split with one kind of views; `votes` for FER+'s head only.
 
-    `without_copies` leaves out the rows whose image also stands in Training, pixel for pixel.
+    `without_copies` excludes the rows whose image also occurs in Training, pixel for pixel.
     """
 
     head: str
@@ -73,7 +73,7 @@ class HeadScores(Scores):
 
 @dataclass(frozen=True, slots=True)
 class SplitFaces:
-    """The faces of one split and what they are measured against. `votes` (N, 10) are FER+'s, None without them."""
+    """The faces of one split and their ground truth. `votes` (N, 10) are FER+'s, None without them."""
 
     split: str
     images: np.ndarray
@@ -93,8 +93,8 @@ def require_votes(info: ModelInfo, votes: np.ndarray | None, purpose: str) -> No
     """Raise ConfigError when the model has a FER+ head and there are no votes for `purpose`."""
     if votes is None and any(head.name == FERPLUS for head in info.heads):
         raise ConfigError(
-            f"model {info.name} has a FER+ head, and {purpose} needs its votes too. "
-            "Give FER+'s fer2013new.csv with --ferplus, or put it beside the data."
+            f"model {info.name} has a FER+ head, so {purpose} needs FER+ votes. "
+            "Give FER+'s fer2013new.csv with --ferplus, or put it next to the data."
         )
 
 
@@ -114,10 +114,10 @@ def fit_heads(info: ModelInfo, faces: SplitFaces, logits: Mapping[Tta, np.ndarra
 
 
 def measure_heads(info: ModelInfo, faces: SplitFaces, logits: np.ndarray, tta: Tta) -> dict[str, HeadScores]:
-    """The numbers of each head by its name, from the logits (N, L) of all heads. FER+'s is left out without votes.
+    """The numbers of each head by its name, from the logits (N, L) of all heads. FER+'s head is skipped without votes.
 
     Logits of ten crops are taken at the temperature of single crops, for the reason that `tta` gives.
-    Raises ModelError for a model that cannot name the data's emotions, DatasetError where no face can be scored.
+    Raises ModelError for a model that lacks an emotion of the data, DatasetError when no face can be scored.
     """
     measured = {}
     for head in info.heads:
@@ -147,7 +147,7 @@ def measure_heads(info: ModelInfo, faces: SplitFaces, logits: np.ndarray, tta: T
 
 
 def measure_views(info: ModelInfo, faces: SplitFaces, logits: Mapping[Tta, np.ndarray]) -> dict[str, Any]:
-    """What `model.json` keeps of one split: numbers by head, then by kind of views."""
+    """The entry of one split in `model.json`: metrics by head, then by kind of views."""
     stored: dict[str, Any] = {}
     for tta, values in logits.items():
         for name, scores in measure_heads(info, faces, values, tta).items():

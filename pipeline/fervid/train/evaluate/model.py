@@ -1,8 +1,8 @@
-"""How good a model folder is on one split of FER-2013, through the runner that analysis uses. Trains nothing.
+"""Evaluates a model folder on one split of FER-2013, with the runner that analysis uses. Trains nothing.
 
-PrivateTest is for a last look: each reading of it is written into the model's own `model.json`, so that whoever sees
-the number also sees how often it was looked at. One reading measures every head with every kind of views, and the card
-is written anew from it: nothing is left to come back for.
+PrivateTest is for the final measurement: each reading of it is logged in the model's own `model.json`, so that readers
+of the number also see how often it was measured. One reading measures every head with every kind of views and updates
+the card, so no second one is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid import __version__
+from fervid.base.version import __version__
 from fervid.emotion import make_classifier
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import (
@@ -29,7 +29,7 @@ from fervid.emotion.model import (
 )
 from fervid.errors import ConfigError, ModelError, OutputError
 from fervid.runtime.device import RUNNERS, choose_runner
-from fervid.stats.metrics import reliability_bins
+from fervid.stats.metrics import ReliabilityBin, reliability_bins
 from fervid.stats.ranking import (
     OperatingPoint,
     area_under_roc,
@@ -55,26 +55,16 @@ from fervid.train.evaluate.scores import Scores, label_indices
 from fervid.train.evaluate.tta import Tta, mean_logits
 
 SINGLED_OUT = "angry"
-"""The label that reviewers of footage look for, measured on its own over all thresholds."""
+"""The label that matters most in footage review; measured on its own over all thresholds."""
 
 TARGET_SHARE = 0.8
+# Decision TRA-9.
 PRIVATE_TEST = "PrivateTest"
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """The rows whose largest probability lies in `low` to `high`: mean confidence and accuracy, None for no rows."""
-
-    low: float
-    high: float
-    confidence: float | None
-    accuracy: float | None
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class SingledOut:
-    """One label against all others, by its probability after temperature. None where the data cannot tell."""
+    """One label against all others, by its probability after temperature. None where the data does not allow it."""
 
     label: str
     n: int
@@ -87,7 +77,7 @@ class SingledOut:
 
 @dataclass(frozen=True, slots=True)
 class CrossLabels:
-    """How often FER-2013's head gives the emotion that most voters of FER+ named, where FER-2013 has it too.
+    """How often FER-2013's head predicts the majority emotion of FER+, where FER-2013 has it too.
 
     `labels` is how often FER-2013's own labels agree with it on the same faces.
     """
@@ -98,11 +88,11 @@ class CrossLabels:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation(Scores):
-    """All that is measured of one model on one split, beyond the `Scores` that are stored with a model.
+    """Everything measured of one model on one split, including more than the `Scores` stored with a model.
 
-    The numbers are FER-2013's head's; `ferplus_head` are those of the head that learned the votes, None where the model
-    or the data has none. `without_copies` leaves out the rows whose image also stands in Training, pixel for pixel.
-    `mmacs` are millions of multiply-accumulates a view.
+    The numbers are FER-2013's head's; `ferplus_head` are those of the head trained on the votes, None where the model
+    or the data has none. `without_copies` excludes the rows whose image also occurs in Training, pixel for pixel.
+    `mmacs` are millions of multiply-accumulates per view.
     """
 
     tta: Tta
@@ -120,9 +110,9 @@ class Evaluation(Scores):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """An evaluation with what it was made of: probabilities (N, C) after temperature, truth int (N,) into the labels.
+    """An evaluation and its inputs: probabilities (N, C) after temperature, truth int (N,) into the labels.
 
-    `is_right` bool (N,) says of which faces the largest score is the label's.
+    `is_right` bool (N,) marks the faces whose largest score is the label's.
     """
 
     evaluation: Evaluation
@@ -144,25 +134,42 @@ def evaluate_model(
     latency: bool = False,
     device: str = "cpu",
 ) -> Evaluation:
-    """Classify one split with the model's LiteRT file; with `out`, write numbers, pictures and a page into it.
+    """Classify one split with the model's LiteRT file; with `out`, write metrics, plots and a page into it.
 
     `device` is that of `analyze`: on a GPU Keras classifies, with the same weights in mixed precision.
 
-    `votes` (N, 10) are FER+'s for the rows of `dataset`. `errors` adds a picture of the most confident errors, which
-    shows faces of the data set, to what is written; `latency` measures the time a face.
+    `votes` (N, 10) are FER+'s for the rows of `dataset`. `errors` also writes a contact sheet of the most confident
+    errors, which shows faces of the data set; `latency` measures the time per face.
 
     A reading of PrivateTest measures all heads and views, and is added to the model's `model.json` and card before
     anything is returned or written. Raises ModelError for a model that cannot name the data's emotions, DatasetError
-    for a split that is not there, ConfigError for a reading of PrivateTest without the votes that a head needs,
-    OutputError when a result or the reading cannot be written.
+    for a missing split, ConfigError for a reading of PrivateTest without the votes that a head needs,
+    OutputError when a result or the log entry cannot be written.
     """
     measured = measure_model(model_folder, dataset, split, tta=tta, votes=votes, latency=latency, device=device)
     if out is not None:
-        from fervid.train.evaluate.evaluation_files import write_evaluation
-
-        faces = dataset.split(split).images if errors else None
-        write_evaluation(measured.evaluation, measured.probabilities, measured.truth, measured.info, out, faces=faces)
+        write_measured(measured, dataset, out, errors=errors, device=device)
     return measured.evaluation
+
+
+def write_measured(
+    measured: Measured, dataset: FaceDataset, out: Path, *, errors: bool = False, device: str = "cpu"
+) -> None:
+    """Write numbers, plots and a page into `out`, with the most confident errors of `errors`. Raises OutputError."""
+    from fervid.train.evaluate.contact_sheet import explain_errors
+    from fervid.train.evaluate.evaluation_files import write_evaluation
+
+    evaluation, info = measured.evaluation, measured.info
+    shown = None
+    if errors:
+        predict = make_classifier(choose_runner(device), info).predict
+
+        def score(crops: np.ndarray) -> np.ndarray:
+            logits = mean_logits(predict, crops, evaluation.tta)[:, : len(info.labels)]
+            return softmax(logits, evaluation.temperature)
+
+        shown = explain_errors(dataset.split(evaluation.split).images, measured.probabilities, measured.truth, score)
+    write_evaluation(evaluation, measured.probabilities, measured.truth, info, out, errors=shown)
 
 
 def check_measurable(
@@ -196,7 +203,7 @@ def measure_model(
     latency: bool = False,
     device: str = "cpu",
 ) -> Measured:
-    """As `evaluate_model`, with the answer to each face, and without files of results."""
+    """As `evaluate_model`, with the prediction for each face, and without result files."""
     info = load_model_info(model_folder)
     check_measurable(info, dataset, split, votes=votes, device=device)
     rows, is_reading = dataset.split(split), split == PRIVATE_TEST
@@ -283,6 +290,6 @@ def _log_reading(folder: Path, evaluation: Evaluation, metrics: dict[str, Any]) 
     except OutputError:
         raise OutputError(
             f"{folder / MODEL_JSON} cannot be written, and each PrivateTest reading must be logged there. "
-            "Copy the model folder to a place that you may write to, and evaluate the copy."
+            "Copy the model folder to a writable place, and evaluate the copy."
         ) from None
     write_card(content, folder)

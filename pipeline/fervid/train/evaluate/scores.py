@@ -1,4 +1,4 @@
-"""The numbers of one set of logits against the labels of one split: what is stored with a model. Runs no network."""
+"""The metrics of one set of logits against the labels of one split, as stored with a model. Runs no network."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def score_truth(
 ) -> Scores:
     """Score logits (N, C), whose columns are `labels`, against indices int (N,) into them. DatasetError for no rows."""
     if len(truth) == 0:
-        raise DatasetError(f"{split} holds no rows. Give the complete data set.")
+        raise DatasetError(f"{split} has no rows. Give the complete data set.")
     confusion = confusion_matrix(logits.argmax(axis=1), truth, len(labels))
     columns = (*precision_recall_f1(confusion), confusion.sum(axis=1))
     per_class = {

@@ -1,4 +1,4 @@
-"""Test-time augmentation: several views of each face, their logits averaged. Knows no network and no labels.
+"""Test-time augmentation: several views of each face, their logits averaged. Knows nothing of networks or labels.
 
 Logits are averaged, not probabilities. The mean of logits keeps their scale, so the temperature that was fitted to
 single views still fits; a mean of probabilities is flatter. Measured with fer2013-res-xs on PublicTest, ten crops at

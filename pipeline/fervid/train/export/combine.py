@@ -1,4 +1,4 @@
-"""Several model folders as one model: an ensemble whose logits are the mean of its members'. Trains nothing.
+"""Combines several model folders into one model: an ensemble that averages its members' logits. Trains nothing.
 
 Pramerdorfer and Kampel ("Facial Expression Recognition using Convolutional Neural Networks: State of the Art", 2016)
 gained 2.5 points on FER-2013 with the mean of eight networks.
@@ -20,12 +20,13 @@ from fervid.train.data.fer2013 import EMOTIONS, SIDE_PX, FaceDataset
 from fervid.train.export.folder import draft_info, export_model
 
 
+# Decision TRA-8.
 def combine_models(
     folders: Sequence[Path], dataset: FaceDataset, out: Path, name: str, *, votes: np.ndarray | None = None
 ) -> ModelInfo:
     """Write the ensemble of the models in `folders` into `out`, with temperatures and numbers of its own on PublicTest.
 
-    Each head is the mean over the members that have it; the members of an ensemble among `folders` count singly.
+    Each head is the mean over the members that have it; the members of an ensemble in `folders` count individually.
     Raises ConfigError for fewer than two models or an `out` that is one of them, ModelError for a model whose labels or
     input are not FER-2013's, and what `export_model` raises.
     """
@@ -33,7 +34,7 @@ def combine_models(
         raise ConfigError(f"{len(folders)} model cannot be combined. Give two or more.")
     if out.resolve() in [folder.resolve() for folder in folders]:
         raise ConfigError(
-            f"{out} is one of the models to combine, which would be lost. Give another folder with --out."
+            f"{out} is one of the models to combine and would be overwritten. Give another folder with --out."
         )
     infos = [load_model_info(folder) for folder in folders]
     for info in infos:

@@ -1,6 +1,6 @@
 """From a fitted network to a model folder: weights, LiteRT file, `model.json`, card, history. Trains nothing.
 
-Everything measured here is of PublicTest, on which the epoch was also chosen; PrivateTest is never read.
+All metrics here are measured on PublicTest, on which the epoch was also selected; PrivateTest is never read.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid import __version__
-from fervid.charts.figures import draw_curves
+from fervid.base.version import __version__
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.litert import LiteRTClassifier
 from fervid.emotion.model import (
@@ -39,6 +38,7 @@ from fervid.errors import ModelError, OutputError
 from fervid.runtime.backend import load_tensorflow, quiet
 from fervid.storage.files import file_sha256
 from fervid.storage.publish import write_whole
+from fervid.train.charts import draw_curves
 from fervid.train.data.agreement import FERPLUS_LABELS
 from fervid.train.data.fer2013 import EMOTIONS, OFFICIAL_COUNTS, SIDE_PX, FaceDataset
 from fervid.train.evaluate.card import write_card
@@ -58,8 +58,8 @@ def write_model_folder(
 ) -> ModelInfo:
     """Write everything that makes `out` a model folder, `model.json` last, and read it back.
 
-    `votes` (N, 10), a row for each of `dataset`, are needed for a network with a FER+ head. What `export_model` says
-    holds here too.
+    `votes` (N, 10), a row for each of `dataset`, are needed for a network with a FER+ head. The notes of
+    `export_model` apply here too.
     """
     member = Member(recipe.network, fitted.heads, fitted.mean, fitted.std)
     info = draft_info(name, [member], training_data=_describe(dataset), folder=out)
@@ -105,7 +105,7 @@ def export_model(
 ) -> ModelInfo:
     """Write `model` into the folder of `draft`: files, temperatures, numbers of PublicTest, card, `model.json` last.
 
-    `origin` says in `model.json` how the network came about; `write_more` adds files to the folder. The log of
+    `origin` records in `model.json` how the network was made; `write_more` adds files to the folder. The log of
     PrivateTest readings is kept when the same weights are exported again. Raises ModelError when the LiteRT file does
     not reproduce the logits of the network within 1e-4, ConfigError without the votes that a head needs, OutputError
     when the folder cannot be written.
@@ -176,7 +176,7 @@ def _earlier(out: Path) -> dict[str, Any]:
 
 
 def _keep_readings(earlier: dict[str, Any], content: dict[str, Any]) -> None:
-    """Take over the log of PrivateTest readings of the same weights, and their numbers if the temperatures are too."""
+    """Keep the log of PrivateTest readings if the weights are the same, and the metrics if the temperatures are too."""
     content["private_test_readings"] = earlier.get("private_test_readings", [])
     measured = earlier.get("metrics", {}).get("PrivateTest")
     if measured is not None and _round_trip(earlier["heads"]) == _round_trip(content["heads"]):
@@ -214,7 +214,7 @@ def save_weights(model: Any, out: Path) -> None:
 
 
 def _convert(model: Any, path: Path) -> None:
-    # from_keras_model, not from_concrete_functions: the latter drops the variables of a Keras 3 model without a word.
+    # from_keras_model, not from_concrete_functions: the latter silently drops the variables of a Keras 3 model.
     tensorflow = load_tensorflow()
     with quiet():
         converted = tensorflow.lite.TFLiteConverter.from_keras_model(model).convert()
@@ -222,7 +222,7 @@ def _convert(model: Any, path: Path) -> None:
 
 
 def _check_agreement(model: Any, tflite: Path, images: np.ndarray, logits: np.ndarray) -> None:
-    """Hold the LiteRT logits of all images, and those in resized batches, against the network's own."""
+    """Compare the LiteRT logits of all images, and those in resized batches, with the network's own."""
     expected = infer_logits(lambda faces: model(faces, training=False), images)
     differences = {"one by one": np.abs(logits - expected).max()}
     for batch in CHECKED_BATCHES:

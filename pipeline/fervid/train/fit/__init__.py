@@ -1,1 +1,1 @@
-"""Fitting a network by a recipe."""
+"""Fits a network by a recipe."""

@@ -1,6 +1,6 @@
-"""The checkpoint of a training run: one file, replaced after each epoch, that any backend takes up. Trains nothing.
+"""The checkpoint of a training run: one file, replaced after each epoch, that any backend can resume. Trains nothing.
 
-It names the run that it belongs to: the recipe and hashes of what the run learns from, not their places.
+It identifies its run by the recipe and by hashes of the training inputs, not by their paths.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def run_identity(
 ) -> Identity:
     """What makes two runs the same: the recipe, both splits, the votes of the Training rows, hashes of the teachers.
 
-    PrivateTest does not enter: a run goes on where that split is not at hand.
+    PrivateTest is not part of it: a run can resume without that split.
     """
     content = {"recipe": _settings(recipe), "data": [training.sha256(), validation.sha256()]}
     if votes is not None:
@@ -40,7 +40,7 @@ def run_identity(
 
 
 def former_identity(recipe: Recipe, dataset: FaceDataset, votes: np.ndarray | None) -> Identity:
-    """The identity as it was written when it covered every row of the data, so that such a run can go on."""
+    """The identity in its older form, which covered every row of the data, so that such a run can resume."""
     content = {"recipe": _settings(recipe), "data": dataset.sha256()}
     return content if votes is None else content | {"votes": _votes_sha256(votes)}
 
@@ -58,14 +58,14 @@ def save_checkpoint(
         os.replace(partial, path)
     except OSError as problem:
         raise OutputError(
-            f"{path} cannot be written ({problem.strerror}). Make room, and run again to resume."
+            f"{path} cannot be written ({problem.strerror}). Free some space, and run again to resume."
         ) from None
 
 
 def load_checkpoint(path: Path, identities: Sequence[Identity]) -> tuple[Arrays, list[dict[str, Any]], Arrays]:
     """State, history and the best epoch's averages from a checkpoint of a run with one of these identities.
 
-    Raises ConfigError for a file that is not a checkpoint, or is one of another run.
+    Raises ConfigError for a file that is not a checkpoint, or belongs to another run.
     """
     try:
         with path.open("rb") as file, np.load(file) as stored:
@@ -81,7 +81,7 @@ def load_checkpoint(path: Path, identities: Sequence[Identity]) -> tuple[Arrays,
 
 
 def _stored_identity(arrays: Arrays) -> Identity | None:
-    """As it would be written now: a setting that was not there yet when the run began has its default."""
+    """As it would be written now: settings added after the run started have their defaults."""
     try:
         stored: Identity = json.loads(str(arrays["identity"]))
         return stored | {"recipe": _settings(Recipe.model_validate(stored["recipe"]))}
@@ -90,7 +90,7 @@ def _stored_identity(arrays: Arrays) -> Identity | None:
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    """The recipe without the places of its teachers, whose contents count instead."""
+    """The recipe without the paths of its teachers, whose contents count instead."""
     settings = recipe.model_dump(mode="json")
     if settings["distil"] is not None:
         settings["distil"] |= {"teachers": [], "targets": None}

@@ -1,4 +1,4 @@
-"""Teachers of a smaller network: models run beside it, or their logits on fixed views, stored. Trains nothing.
+"""Teachers for distillation: models run beside the student, or their stored logits on fixed views. Trains nothing.
 
 Source of the method: Hinton et al., "Distilling the Knowledge in a Neural Network" (2015). Teacher and student see the
 same view; see Beyer et al., "Knowledge distillation: A good teacher is patient and consistent" (2022).
@@ -41,7 +41,7 @@ class StoredTargets:
     seed: int
 
     def epoch(self, number: int) -> dict[str, np.ndarray]:
-        """Views of all images in an epoch, one row each, with what the teachers said of them; they take turns."""
+        """Views of all images in an epoch, one row each, with the teachers' logits; epochs cycle through them."""
         view = (number - 1) % len(self.logits)
         return draw_fixed_views(self.logits.shape[1], self.augment, self.seed, view) | {
             TAUGHT: self.logits[view].astype(np.float32)
@@ -50,7 +50,7 @@ class StoredTargets:
 
 @dataclass(frozen=True, slots=True)
 class Teaching:
-    """What a recipe's `[distil]` comes to: networks or stored targets, and the hashes that name them."""
+    """A resolved `[distil]` section: networks or stored targets, and the hashes that identify them."""
 
     networks: tuple[Any, ...] = ()
     stored: StoredTargets | None = None
@@ -58,9 +58,9 @@ class Teaching:
 
 
 def prepare_teaching(recipe: Recipe, training: FaceDataset) -> Teaching:
-    """The teachers of a recipe, checked against it and the Training rows; nothing for a recipe without `[distil]`.
+    """The teachers of a recipe, checked against it and the Training rows; empty for a recipe without `[distil]`.
 
-    Raises ConfigError for targets of other data or views and for a recipe that names no teacher, ModelError for a
+    Raises ConfigError for targets of other data or views and for a recipe without a teacher, ModelError for a
     model that cannot teach these labels.
     """
     if recipe.distil is None:
@@ -70,9 +70,7 @@ def prepare_teaching(recipe: Recipe, training: FaceDataset) -> Teaching:
         stored = load_targets(path, training, recipe)
         return Teaching(stored=stored, hashes=(file_sha256(path),))
     if not recipe.distil.teachers:
-        raise ConfigError(
-            "the recipe has a section [distil], but names no teacher. Give --teacher MODEL, or --targets FILE."
-        )
+        raise ConfigError("the recipe has a section [distil], but no teacher. Give --teacher MODEL, or --targets FILE.")
     infos, networks = load_teachers(recipe.distil.teachers)
     return Teaching(networks, hashes=tuple(info.weights_sha256 for info in infos))
 
@@ -97,8 +95,9 @@ def load_teachers(names: Sequence[str]) -> tuple[tuple[ModelInfo, ...], tuple[An
     return infos, tuple(KerasClassifier(info).network for info in infos)
 
 
+# Decision TRA-5.
 def draw_fixed_views(n: int, augment: AugmentSettings, seed: int, view: int) -> dict[str, np.ndarray]:
-    """Parameters of one view of each of n images. Without noise: that falls on the student alone, drawn each time."""
+    """Parameters of one view of each of n images. Without noise, which only the student gets, drawn each time."""
     quiet = augment.model_copy(update={"noise_share": 0.0})
     return draw_views(n, SIDE_PX, quiet.strength(), (seed, view))
 
@@ -168,7 +167,7 @@ def load_targets(path: Path, training: FaceDataset, recipe: Recipe) -> StoredTar
     expected = {name: list(HEAD_LABELS[name]) for name in HEAD_LABELS if name == FER2013 or name in labels}
     shape = (len(training.labels), sum(len(head) for head in labels.values()))
     if labels != expected:
-        raise ConfigError(f"{path} holds targets for the labels {labels}, which are not those of the data.")
+        raise ConfigError(f"{path} has targets for the labels {labels}, which are not those of the data.")
     if data != training.sha256() or logits.shape[1:] != shape or not len(logits):
         raise ConfigError(
             f"{path} was written for other data ({logits.shape[1]:,} Training rows, here {shape[0]:,}; hash "
@@ -182,8 +181,8 @@ def load_targets(path: Path, training: FaceDataset, recipe: Recipe) -> StoredTar
             )
     if recipe.mixup_alpha:
         raise ConfigError(
-            f"mixup_alpha = {recipe.mixup_alpha:g} mixes faces that the targets in {path} were not made for. "
-            "Set it to 0, or teach with --teacher."
+            f"mixup_alpha = {recipe.mixup_alpha:g} mixes faces, but the targets in {path} are for unmixed ones. "
+            "Set it to 0, or use --teacher."
         )
     return StoredTargets(logits, augment, int(seed))
 

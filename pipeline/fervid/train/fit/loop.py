@@ -1,6 +1,6 @@
 """The training loop: epochs, checkpoints, resume, choice of the best epoch. Knows nothing of model folders.
 
-Selection looks at PublicTest only; PrivateTest is never read here.
+Selection uses PublicTest only; PrivateTest is never read here.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ log = logging.getLogger(__name__)
 MIXUP_STREAM = 1
 """Keeps the random numbers of mixup apart from those of the views of the same step."""
 LOSS_SHOWN_EVERY = 10
-"""Steps. Reading a loss waits for the device, which should never wait itself."""
+"""Steps. Reading a loss waits for the device, which should never be idle."""
 VIEW_THREADS = 4
 
 
 class StopTraining(Exception):
-    """Raised by an `on_epoch` that has had enough: the run ends with what it has."""
+    """Raised by an `on_epoch` callback to stop early: the run ends with its best epoch so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A finished run: the network with the averaged weights of its best epoch, and how it got there.
+    """A finished run: the network with the averaged weights of its best epoch, and its history.
 
     `model` computes in float32 and gives the logits of `heads` side by side.
     """
@@ -82,6 +82,7 @@ class Fitted:
     heads: tuple[str, ...] = (FER2013,)
 
 
+# Decision TRA-1.
 def fit(
     dataset: FaceDataset,
     recipe: Recipe,
@@ -94,9 +95,9 @@ def fit(
 ) -> Fitted:
     """Train `recipe` on the Training split, choose the epoch on PublicTest, keep a checkpoint per epoch in `out`.
 
-    `votes` float32 (N, 10), a row for each of `dataset`, are needed by recipes with a `ferplus_weight`, and tell those
-    with `clean` which pictures show no face.
-    With `resume` a checkpoint of the same recipe and data is continued, whichever backend it was made on; one of
+    `votes` float32 (N, 10), a row for each of `dataset`, are needed by recipes with a `ferplus_weight`, and with
+    `clean` they mark the images without a face.
+    With `resume` a checkpoint of the same recipe and data is resumed, whichever backend wrote it; one of
     another recipe is a ConfigError. An `out` that cannot be written is an OutputError. `on_epoch` is called after each
     epoch's checkpoint; what it raises ends the run there, StopTraining with the best epoch so far as the result.
     """
@@ -115,8 +116,8 @@ def fit(
     if recipe.ferplus_weight:
         if votes is None:
             raise ConfigError(
-                f"the recipe has ferplus_weight = {recipe.ferplus_weight:g}, but there are no votes. "
-                "Give FER+'s fer2013new.csv with --ferplus, or put it beside the data."
+                f"the recipe has ferplus_weight = {recipe.ferplus_weight:g}, but FER+ votes are missing. "
+                "Give FER+'s fer2013new.csv with --ferplus, or put it next to the data."
             )
         targets = vote_targets(votes[dataset.usage == "Training"])
     teaching = prepare_teaching(recipe, training)
@@ -213,7 +214,7 @@ def _run_epoch(
 def _drawer(
     recipe: Recipe, order: np.ndarray, epoch: int, stored: StoredTargets | None
 ) -> Callable[[int], tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """A function from the number of a step to its rows int (n,) and their views, the same whenever it is asked."""
+    """A function from the number of a step to its rows int (n,) and their views, the same for every call."""
     strength = recipe.augment.strength()
     fixed = None if stored is None else stored.epoch(epoch)
 
@@ -230,7 +231,7 @@ def _drawer(
 
 
 class _Reporter:
-    """What a person wants to know while it trains, on stderr."""
+    """Prints progress of the training to stderr."""
 
     def __init__(self, recipe: Recipe, n_faces: int, *, shown: bool) -> None:
         self._recipe, self._n_faces, self._shown = recipe, n_faces, shown
@@ -238,21 +239,21 @@ class _Reporter:
     def started(self, model: Any, n_done: int) -> None:
         epochs, weights = self._recipe.epochs, model.count_params() / 1e6
         if n_done >= epochs:
-            self._say(f"all {epochs} epochs are done: nothing is left to train")
+            self._print(f"all {epochs} epochs are done: nothing to train")
             return
-        again = f"goes on after epoch {n_done} of {epochs}" if n_done else f"{epochs} epochs"
-        self._say(f"{self._recipe.network} ({weights:.2f} M weights), {describe_backend()}: {again}")
+        again = f"resuming after epoch {n_done} of {epochs}" if n_done else f"{epochs} epochs"
+        self._print(f"{self._recipe.network} ({weights:.2f} M weights), {describe_backend()}: {again}")
 
     def finished(self, history: list[EpochRecord]) -> None:
         last, left = history[-1], self._recipe.epochs - len(history)
         speed = self._n_faces / last.seconds
         todo = f", {left} epochs left, about {_duration(left * last.seconds)}" if left else ""
-        self._say(
+        self._print(
             f"epoch {last.epoch}/{self._recipe.epochs}: PublicTest accuracy {last.val_accuracy:.4f}, "
-            f"loss {last.val_loss:.4f}; {speed:.0f} faces a second{todo}"
+            f"loss {last.val_loss:.4f}; {speed:.0f} faces per second{todo}"
         )
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if self._shown:
             tqdm.write(line, file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""What a step minimises: batches of views, losses of both heads, optimisers by name, mixup. Knows no backend.
+"""The training objective: batches of views, losses of both heads, optimisers by name, mixup. Backend-independent.
 
 The arithmetic is `keras.ops`, so that TensorFlow and JAX compile the same loss into their steps.
 """
@@ -19,7 +19,7 @@ TAUGHT = "taught"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a network sees in one step and what it should say: tensors of n rows for C classes and V vote classes."""
+    """Inputs and targets of one step: tensors of n rows for C classes and V vote classes."""
 
     faces: Any
     """float32 (n, S, S, 1) in 0..1"""
@@ -35,7 +35,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Scalars of one step: what is minimised, its part for the labels' own head, and the share of hits."""
+    """Scalars of one step: the total loss, the loss of the label head, and the accuracy."""
 
     total: Any
     emotion: Any
@@ -49,7 +49,8 @@ def training_arrays(
     recipe: Recipe,
     votes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
-    """What stays on the device for a whole run: images uint8 (N, S, S), labels int (N,), weights of the classes (C,).
+    """The data that stays on the device for a whole run: images uint8 (N, S, S), labels int (N,), weights of the
+    classes (C,).
 
     `votes` are targets float32 (N, V) and weights (N,) for a second head.
     """
@@ -62,7 +63,9 @@ def training_arrays(
 
 
 def take_batch(data: dict[str, Any], rows: Any, views: dict[str, Any]) -> Batch:
-    """The rows int (n,) of `training_arrays` on the device, seen through `views`, and mixed where these say so."""
+    """The rows int (n,) of `training_arrays` on the device, seen through `views`, and mixed where `views` asks for
+    mixup.
+    """
     from keras import ops
 
     faces = apply_views(ops.cast(ops.take(data["images"], rows, axis=0), "float32") / 255.0, views)[..., None]
@@ -85,10 +88,11 @@ def take_batch(data: dict[str, Any], rows: Any, views: dict[str, Any]) -> Batch:
     return Batch(faces, labels, shares, votes, weights)
 
 
+# Decision TRA-2.
 def batch_losses(outputs: Any, batch: Batch, data: dict[str, Any], recipe: Recipe, taught: Any = None) -> Losses:
     """Losses of a network's `outputs` (n, C) or (n, C + V) on a batch.
 
-    With `taught`, teachers' logits (n, C) or (n, C + V) on the same faces, each head that they have is distilled.
+    With `taught`, teachers' logits (n, C) or (n, C + V) on the same faces, each of their heads is distilled.
     """
     import keras
     from keras import ops
@@ -135,7 +139,7 @@ def mean_logits(outputs: list[Any], n_classes: int) -> Any:
 
 
 def make_optimizer(recipe: Recipe) -> Any:
-    """The recipe's optimiser. Weight decay is decoupled, and leaves norms and biases alone.
+    """The recipe's optimiser. Weight decay is decoupled, and excludes norms and biases.
 
     Keras decays by w -= decay * rate * w whatever the momentum; a published L2 of 5e-4 with momentum 0.9 is 5e-3 here.
     """

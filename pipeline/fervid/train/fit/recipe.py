@@ -1,4 +1,4 @@
-"""A training recipe: every number that a run depends on, read from TOML. Knows nothing of data."""
+"""A training recipe: every setting of a run, read from TOML. Knows nothing of data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AugmentSettings(BaseModel):
 
     angle_degrees: float = Field(default=10.0, ge=0, le=180)
     scale: float = Field(default=0.12, ge=0, lt=1)
-    zoom_out: float = Field(default=0.0, ge=0, lt=1, description="how much further than `scale` a face may shrink")
+    zoom_out: float = Field(default=0.0, ge=0, lt=1, description="how far beyond `scale` a face may shrink")
     shift_px: float = Field(default=3.0, ge=0)
     contrast: float = Field(default=0.3, ge=0, lt=1)
     brightness: float = Field(default=0.15, ge=0, lt=1)
@@ -34,17 +34,17 @@ class AugmentSettings(BaseModel):
 
 
 class DistilSettings(BaseModel):
-    """How a student learns from teachers: from their networks on the views that it sees itself, or from a file.
+    """How a student learns from teachers: from their networks on its own views, or from a file.
 
-    The file holds their logits on fixed views, as `fervid targets` writes it. What teaches may also be named when the
-    training is started.
+    The file holds their logits on fixed views, as `fervid targets` writes it. The teachers may also be given on
+    the command line.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     teachers: tuple[str, ...] = Field(default=(), description="models or model folders; their mean logits are learned")
     targets: str | None = Field(default=None, description="a file of `fervid targets` instead of teachers")
-    weight: float = Field(default=0.7, gt=0, le=1, description="share of the teachers; the labels have the rest")
+    weight: float = Field(default=0.7, gt=0, le=1, description="share of the teachers in the loss; labels get the rest")
     temperature: float = Field(default=3.0, gt=0)
 
     @model_validator(mode="after")
@@ -72,16 +72,16 @@ class Recipe(BaseModel):
     gradient_clip_norm: float = Field(default=5.0, gt=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     class_weight: Literal["none", "sqrt", "balanced"] = "none"
-    mixup_alpha: float = Field(default=0.0, ge=0, description="strength of mixup; 0 mixes nothing")
+    mixup_alpha: float = Field(default=0.0, ge=0, description="strength of mixup; 0 disables it")
     ferplus_weight: float = Field(default=0.0, ge=0, description="weight of a second head on the FER+ votes")
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
-    clean: bool = Field(default=False, description="leave copies and pictures without a face out of Training")
+    clean: bool = Field(default=False, description="remove copies and images without a face from Training")
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="what the network computes in; bfloat16 is for GPUs, weights stay float32"
+        default="float32", description="compute precision; bfloat16 is for GPUs, weights stay float32"
     )
     seed: int = Field(default=1, ge=0)
     augment: AugmentSettings = AugmentSettings()
-    distil: DistilSettings | None = Field(default=None, description="learn from teachers; None without")
+    distil: DistilSettings | None = Field(default=None, description="distillation from teachers; None without")
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """The rate of one step: linear warm-up to the peak, then a cosine to zero at the last step."""
@@ -97,7 +97,7 @@ def load_recipe(
 ) -> Recipe:
     """A recipe by its name in `configs/recipes`, or from a TOML file. `overrides` that are None change nothing.
 
-    `teachers` or `targets` take the place of those that the recipe names in `[distil]`.
+    `teachers` or `targets` replace those in the recipe's `[distil]`.
     """
     path = Path(name_or_path)
     if path.suffix != ".toml":
@@ -121,5 +121,5 @@ def load_recipe(
 
 
 def recipe_names() -> list[str]:
-    """The recipes that come with fervid."""
+    """The recipes included in fervid."""
     return sorted(p.stem for p in (assets.configs_folder() / "recipes").glob("*.toml"))

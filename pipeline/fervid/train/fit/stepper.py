@@ -1,6 +1,6 @@
 """One optimisation step, compiled, with averaged weights. Knows nothing of epochs, files or schedules.
 
-What is common to the backends stands here; `stepper_tensorflow` and `stepper_jax` hold the step itself.
+This module has what the backends share; `stepper_tensorflow` and `stepper_jax` implement the step itself.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 INFERENCE_BATCH = 256
 
 
+# Decisions TRA-3, TRA-4.
 class Stepper(ABC):
     """A network in training: its variables, its optimiser, and an exponential moving average (EMA) of its state.
 
     The average covers the batch-norm statistics too, as in timm's ModelEma; at the end of a cosine schedule they are
     those of the averaged weights. It lives in a second network, which computes in float32 whatever the recipe's
-    precision. A state taken on one backend is taken up on another.
+    precision. A state saved on one backend can be restored on another.
     """
 
     def __init__(
@@ -35,9 +36,9 @@ class Stepper(ABC):
         data: dict[str, np.ndarray],
         teachers: Sequence[Any] = (),
     ) -> None:
-        """`build` gives the network, one- or two-headed; `data` are `training_arrays`; a step names the rows it takes.
+        """`build` makes the network, one- or two-headed; `data` are `training_arrays`; a step names the rows it takes.
 
-        `teachers` are networks whose mean logits on the faces of each step the recipe's `[distil]` asks for.
+        `teachers` are networks whose mean logits on the faces of each step serve as the recipe's `[distil]` targets.
         """
         from keras import ops
 
@@ -72,10 +73,10 @@ class Stepper(ABC):
         """Logits of the averaged network for float32 (n, S, S, 1)."""
 
     def _publish(self) -> None:  # noqa: B027
-        """Bring the Keras variables up to date, for backends that keep the state elsewhere."""
+        """Bring the Keras variables up to date, for backends that store the state elsewhere."""
 
     def _collect(self) -> None:  # noqa: B027
-        """Take over what the Keras variables hold now."""
+        """Load the state from the Keras variables."""
 
     def averaged_logits(self, images: np.ndarray) -> np.ndarray:
         """Logits float32 (N, C) of the averaged network for uint8 images (N, S, S), all heads side by side."""
@@ -83,12 +84,12 @@ class Stepper(ABC):
         return infer_logits(self._infer, images)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that a later `restore` needs to go on as if nothing had happened, on any backend."""
+        """Everything that `restore` needs to resume exactly, on any backend."""
         self._publish()
         return {key: to_array(variable) for key, variable in self._variables().items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Take up a state that `state` returned for the same recipe."""
+        """Restore a state that `state` returned for the same recipe."""
         for key, variable in self._variables().items():
             variable.assign(state[key])
         self._collect()
@@ -127,7 +128,7 @@ def to_array(variable: Any) -> np.ndarray:
 
 
 def _floats(model: Any) -> list[Any]:
-    """The variables that an average makes sense of: all but the states of random generators."""
+    """The variables that can be averaged: all but the states of random generators."""
     return [v for v in model.variables if "float" in str(v.dtype)]
 
 

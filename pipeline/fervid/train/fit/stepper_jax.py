@@ -1,6 +1,6 @@
-"""The training step in JAX: a pure function of the whole state, compiled. See `stepper` for what surrounds it.
+"""The training step in JAX: a pure function of the whole state, compiled. See `stepper` for its interface.
 
-The states of the dropout layers' random generators are non-trainable variables and travel with the state; left behind,
+The states of the dropout layers' random generators are non-trainable variables and part of the state; otherwise
 every step would drop the same units.
 """
 
@@ -17,7 +17,7 @@ State = dict[str, list[Any]]
 
 
 class JaxStepper(Stepper):
-    """Keeps the state in arrays that each step replaces; the Keras variables are brought up to date when asked for."""
+    """Keeps the state in arrays that each step replaces; the Keras variables are updated on demand."""
 
     def __init__(self, *arguments: Any) -> None:
         import jax
@@ -32,7 +32,7 @@ class JaxStepper(Stepper):
             for i, v in enumerate(variables)
         }
         self._averaged_at = [places[id(v)] for v in self._averaged]
-        # Not closed over: a compiler would take arrays of that size for constants to be folded.
+        # Passed as an argument: as closure variables, the compiler would fold these large arrays as constants.
         self._given = {"data": self._data, "teachers": [_values(teacher) for teacher in self._teachers]}
         self._compiled = jax.jit(self._traced, donate_argnums=0)
         self._inferring = jax.jit(lambda values, faces: _call(self.averaged_model, values, faces))
@@ -49,7 +49,7 @@ class JaxStepper(Stepper):
     def _collect(self) -> None:
         import jax.numpy as jnp
 
-        # Copies, as the step gives the memory of the state it is handed to the one it returns.
+        # Copies, because the step donates the memory of its input state to the returned one.
         self._state: State = {g: [jnp.copy(v.value) for v in variables] for g, variables in self._groups().items()}
 
     def _publish(self) -> None:

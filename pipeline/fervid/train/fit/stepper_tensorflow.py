@@ -1,4 +1,4 @@
-"""The training step in TensorFlow: a gradient tape in one compiled function. See `stepper` for what surrounds it."""
+"""The training step in TensorFlow: a gradient tape in one compiled function. See `stepper` for its interface."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Search a space of recipes by k-fold cross-validation on Training. Never looks at PublicTest or PrivateTest.
+"""Searches a space of recipes by k-fold cross-validation on Training. Never uses PublicTest or PrivateTest.
 
 A trial is one recipe, trained once for each fold that is held out. Its value is the mean accuracy on the held-out
-folds after the last epoch: no epoch is chosen on them. A trial whose mean after a fold lies below the median of the
-others after as many folds ends. Epochs are not compared: half-way, schedules of different lengths say nothing.
+folds after the last epoch: no epoch is chosen on them. A trial whose mean after a fold is below the median of the
+others after as many folds is pruned. Epochs are not compared: schedules of different lengths are not comparable
+half-way.
 
-The study is an SQLite file. A search that was killed goes on where it stopped: finished trials count, the interrupted
-one keeps its finished folds and the checkpoint of the fold that it was at. One process at a time.
+The study is an SQLite file. A search that was killed resumes where it stopped: finished trials count, the interrupted
+one keeps its finished folds and the checkpoint of its current fold. One process at a time.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ TRIALS_BEFORE_PRUNING = 4
 
 @dataclass(frozen=True, slots=True)
 class FoldResult:
-    """One training run of a trial, measured on the fold held out: after the last epoch, and at its best one."""
+    """One training run of a trial, measured on the held-out fold: after the last epoch, and at its best one."""
 
     accuracy: float
     loss: float
@@ -75,16 +76,17 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The finished trials of a study in the order in which they ran, and how many images they were trained on."""
+    """The finished trials of a study in the order in which they ran, and the number of images they were trained on."""
 
     trials: tuple[TrialResult, ...]
     n_images: int
 
     def best(self) -> TrialResult:
-        """The trial with the best mean accuracy of those with all folds."""
+        """The trial with the best mean accuracy among those with all folds."""
         return max((trial for trial in self.trials if not trial.is_pruned), key=lambda trial: trial.accuracy)
 
 
+# Decision TRA-11.
 def tune(
     dataset: FaceDataset,
     space: SearchSpace,
@@ -95,9 +97,9 @@ def tune(
     seed: int = 1,
     on_trial: Callable[[Search], None] | None = None,
 ) -> Search:
-    """Run trials until the study in `out` holds `n_trials` finished ones; `on_trial` is told after each.
+    """Run trials until the study in `out` has `n_trials` finished ones; `on_trial` is called after each.
 
-    `votes` (N, 10) are FER+'s for the rows of `dataset`, which must hold Training and may hold nothing else.
+    `votes` (N, 10) are FER+'s for the rows of `dataset`, which must contain Training and may contain nothing else.
     Raises DependencyMissing without Optuna, ConfigError when the study belongs to another space or data set.
     """
     optuna = _load_optuna()
@@ -176,7 +178,7 @@ def _load_optuna() -> Any:
     except ImportError as problem:
         raise missing("the search", "Optuna", "tune", problem) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Each fold compiles a network of its own, which TensorFlow takes for a mistake and warns of.
+    # Each fold compiles its own network; TensorFlow warns about that as a likely mistake.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return optuna
 
@@ -218,7 +220,7 @@ def _open_study(path: Path, space: SearchSpace, training: FaceDataset, seed: int
 
 
 def _queue_interrupted(study: optuna.Study) -> None:
-    """Put trials that a killed process left running at the head of the queue, with the folds that they finished."""
+    """Requeue trials that a killed process left running first, with their finished folds."""
     from optuna.trial import TrialState
 
     for trial in study.get_trials(states=(TrialState.RUNNING,)):

@@ -23,7 +23,7 @@ SETTINGS = (
     *(name for name in Recipe.model_fields if name not in (SECTION, "distil")),
     *(f"{SECTION}.{name}" for name in AugmentSettings.model_fields),
 )
-"""What can be searched: every setting of a recipe but its teachers, those of its views as `augment.NAME`."""
+"""Searchable settings: every setting of a recipe except its teachers; augmentation as `augment.NAME`."""
 
 Value = bool | int | float | str
 
@@ -54,13 +54,13 @@ class Range(BaseModel):
 
 
 class SearchSpace(BaseModel):
-    """What is searched, on how much of Training. Settings that `space` does not name are those of `recipe`."""
+    """The search space and how much of Training it uses. Settings not in `space` come from `recipe`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     recipe: str
     folds: int = Field(default=5, ge=2, description="parts of Training, each held out once")
-    part_of: int = Field(default=1, ge=1, description="search on one of so many equal parts of Training")
+    part_of: int = Field(default=1, ge=1, description="search on 1 / this of Training")
     space: dict[str, list[Value] | Range] = Field(min_length=1)
 
     def base(self) -> Recipe:
@@ -85,7 +85,7 @@ def load_space(name_or_path: str) -> SearchSpace:
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError(f"{path} is not valid TOML: {problem}.") from None
     except ValidationError as problem:
-        # An entry may be a list or a range; for what is no list, the fault of the range is the one to name.
+        # An entry may be a list or a range; if it is not a list, report the error of the range.
         first = next((error for error in problem.errors() if error["type"] != "list_type"), problem.errors()[0])
         key = ".".join(str(part) for part in first["loc"][:2])
         raise ConfigError(f"{path}: {key}: {first['msg']}. Correct this entry.") from None
@@ -93,7 +93,7 @@ def load_space(name_or_path: str) -> SearchSpace:
         if setting not in SETTINGS:
             near = difflib.get_close_matches(setting, SETTINGS, 1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(SETTINGS)}."
-            raise ConfigError(f"{path}: a recipe has no setting {setting!r}. {hint}")
+            raise ConfigError(f"{path}: {setting!r} is not a setting of a recipe. {hint}")
         if isinstance(values, list) and not values:
             raise ConfigError(f"{path}: {setting} has no values. Give at least one.")
         for value in values if isinstance(values, list) else (values.low, values.high):
@@ -102,7 +102,7 @@ def load_space(name_or_path: str) -> SearchSpace:
 
 
 def space_names() -> list[str]:
-    """The search spaces that come with fervid."""
+    """The search spaces included in fervid."""
     return sorted(path.stem for path in (assets.configs_folder() / "search").glob("*.toml"))
 
 
@@ -136,7 +136,7 @@ def draw_values(trial: optuna.Trial, space: SearchSpace) -> dict[str, Value]:
 
 
 def recipe_as_toml(recipe: Recipe, comment: str) -> str:
-    """The file of a recipe that `load_recipe` reads back as the same, below lines of comment."""
+    """A recipe file with a leading comment; `load_recipe` reads it back unchanged."""
     settings = recipe.model_dump(exclude_none=True)
     sections = {name: settings.pop(name) for name in list(settings) if isinstance(settings[name], dict)}
     lines = [f"# {line}" for line in comment.splitlines()]

@@ -1,4 +1,4 @@
-"""What a search leaves in its folder: every trial as CSV, a picture, and the best recipe. Searches nothing."""
+"""Writes the results of a search: every trial as CSV, a plot, and the best recipe. Searches nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fervid.charts.figures import BEST_COLOUR, DPI, TRAIN_COLOUR, VALIDATION_COLOUR, make_figure
+from fervid.charts.figures import DPI, make_figure
 from fervid.errors import OutputError
 from fervid.storage.publish import write_whole
+from fervid.train.charts import BEST_COLOUR, TRAIN_COLOUR, VALIDATION_COLOUR
 from fervid.train.tune.search import Search, TrialResult
 from fervid.train.tune.space import Range, SearchSpace, Value, apply_values, recipe_as_toml
 
@@ -21,7 +22,7 @@ UPRIGHT_CHARACTERS = 6
 
 
 def write_search(search: Search, space: SearchSpace, out: Path) -> None:
-    """Write trials.csv, trials.png and best.toml into `out`, each in one piece. Raises OutputError."""
+    """Write trials.csv, trials.png and best.toml into `out`, each atomically. Raises OutputError."""
     try:
         write_whole(out / TRIALS_CSV, _trials_csv(search, space).encode())
         write_whole(out / TRIALS_PNG, _draw(search, space))
@@ -32,7 +33,7 @@ def write_search(search: Search, space: SearchSpace, out: Path) -> None:
         )
         write_whole(out / BEST, recipe_as_toml(apply_values(space.base(), best.values), comment).encode())
     except OSError as problem:
-        raise OutputError(f"{out} cannot be written ({problem.strerror}). Make room, and run again.") from None
+        raise OutputError(f"{out} cannot be written ({problem.strerror}). Free some space, and run again.") from None
 
 
 def ranked(search: Search) -> list[TrialResult]:
@@ -95,7 +96,7 @@ def _draw(search: Search, space: SearchSpace) -> bytes:
 
 
 def _place(trial: TrialResult, setting: str | None, space: SearchSpace) -> Value:
-    """Where a trial stands on the axis of a setting: its value, or the place of its value in the list."""
+    """The position of a trial on the axis of a setting: its value, or the index of its value in the list."""
     if setting is None:
         return trial.number
     values = space.space[setting]

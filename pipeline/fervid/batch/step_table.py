@@ -1,0 +1,76 @@
+"""The steps by name, for engines: a name crosses to other processes, and what a step needs is imported when it runs.
+
+Light: the process that hands out the work imports none of OpenCV, PyAV and LiteRT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fervid.batch.context import Context
+from fervid.batch.job import Begun, Observed, Planned, Spent, Summary, VideoJob
+
+if TYPE_CHECKING:
+    from fervid.storage.place import Place
+
+
+def _measure(context: Context, job: VideoJob) -> tuple[int, float]:  # noqa: ARG001
+    from fervid.batch.steps import measure_video
+
+    return measure_video(job)
+
+
+def _begin(context: Context, job: VideoJob, memory_mib: int) -> Begun:
+    from fervid.batch.whole import begin_video
+
+    return begin_video(context, job, memory_mib)
+
+
+def _plan(context: Context, job: VideoJob) -> Planned:
+    from fervid.batch.steps import plan_video
+
+    return plan_video(context, job)
+
+
+def _observe(context: Context, job: VideoJob, sealed: bytes, index: int) -> Observed:
+    from fervid.batch.steps import observe_segment
+
+    return observe_segment(context, job, sealed, index)
+
+
+def _observe_several(context: Context, job: VideoJob, sealed: bytes, indices: Sequence[int]) -> tuple[Observed, ...]:
+    from fervid.batch.whole import observe_several
+
+    return observe_several(context, job, sealed, indices)
+
+
+def _finish(context: Context, job: VideoJob, sealed: bytes, n_reused: int, spent: Spent) -> Summary:
+    from fervid.batch.steps import finish_video
+
+    return finish_video(context, job, sealed, n_reused, spent)
+
+
+def _draw(context: Context, job: VideoJob) -> None:  # noqa: ARG001
+    from fervid.batch.steps import draw_video
+
+    draw_video(job)
+
+
+def _tabulate(context: Context, rows: Place, labels: list[str]) -> None:  # noqa: ARG001
+    from fervid.batch.report import write_batch_table
+
+    write_batch_table(rows, labels)
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "measure": _measure,
+    "begin": _begin,
+    "plan": _plan,
+    "observe": _observe,
+    "observe_several": _observe_several,
+    "finish": _finish,
+    "draw": _draw,
+    "tabulate": _tabulate,
+}
+"""Each takes the context of its worker and the arguments of its task."""

@@ -1,0 +1,1 @@
+"""Why a face got its label: which part of it made the score."""
