@@ -30,9 +30,9 @@ from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.scan import find_runs, scan_run
 from fervid.alerts.language.rules import RuleSet, bind, load_rules
 from fervid.base import assets
+from fervid.base.spacing import spacing
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo, load_model_info
-from fervid.interpret.judge import spacing
 from fervid.run.handle import Run
 from fervid.run.usable import usable_faces
 from fervid.stats.intervals import poisson_interval

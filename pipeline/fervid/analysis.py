@@ -6,10 +6,10 @@ from dataclasses import replace
 from time import perf_counter
 
 from fervid.base import assets
+from fervid.base.clock import utc_now
 from fervid.batch.discover import Handling
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.run import Batch, analyze_one
-from fervid.batch.steps import utc_now
 from fervid.batch.whole import analyze_here
 from fervid.config import Settings, load_settings
 from fervid.emotion.plugin import find_model

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fervid.base.spacing import reach
 from fervid.overlay.faces import FaceMark
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
@@ -39,7 +40,7 @@ class StoredFaces:
         table = read_table(*own, "faces", [*columns, "label", "confidence", "abstain"])
         times = read_table(*own, "frames", ["time_s"])["time_s"].to_numpy()
         # A sample stands for the time that is nearer to it than to the next one.
-        self._hold = float(np.median(np.diff(times))) / 2 if len(times) > 1 else 0.5
+        self._hold = reach(times) or 0.5
         x, y, w, h = (table[name].to_numpy() for name in ("x", "y", "w", "h"))
         boxes = np.stack([x, y, x + w, y + h], axis=1).astype(np.float64)
         probabilities = np.stack([table[f"s_{label}"].to_numpy() for label in labels], axis=1)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
+from fervid.base.clock import utc_now
 from fervid.base.printable import printable
 from fervid.base.version import __version__
 from fervid.batch.job import VideoJob
@@ -26,7 +26,7 @@ def remember(job: VideoJob, result: Result) -> None:
     """Write down why a video could not be analysed."""
     path = _path(job)
     make_folder(path.parent)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = utc_now()
     record = {"video": printable(job.path.absolute()), "status": result.status, "reason": printable(result.reason)}
     write_json(path, record | _key(job) | {"kind": type(result.error).__name__, "utc": now})
 

@@ -16,10 +16,10 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from heapq import heappop, heappush
 from typing import Protocol
 
+from fervid.base.clock import utc_now
 from fervid.batch.engine import Engine, Outcome, Progress, Task
 from fervid.batch.job import Begun, Observed, Planned, Spent, Summary, VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result
@@ -172,7 +172,7 @@ class Scheduler:
             except OutputInUse as error:
                 self._listener.ended(job, Result(job.path, REJECTED, reason=str(error), error=error))
                 continue
-            started_utc = datetime.now(UTC).isoformat(timespec="seconds")
+            started_utc = utc_now()
             video = _Video(self._n_begun, job, lock, started_utc, time.monotonic())
             self._n_begun += 1
             self._open[video] = None

@@ -16,12 +16,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime
 from fractions import Fraction
 from time import perf_counter
 
 import pyarrow as pa
 
+from fervid.base.clock import utc_now
 from fervid.base.printable import printable
 from fervid.base.types import FaceScores
 from fervid.batch.context import Context
@@ -284,7 +284,3 @@ def table_metadata(job: VideoJob, time_base: Fraction, start_time_seconds: float
         "model_sha256": model.weights_sha256,
         "settings_hash": job.method.settings_hash,
     }
-
-
-def utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from time import perf_counter
 
+from fervid.base.clock import utc_now
 from fervid.base.printable import one_line
 from fervid.base.progress import SECONDS_OF_VIDEO, make_bar
 from fervid.batch.context import BarBeat, Beat, Context
@@ -19,7 +19,7 @@ from fervid.batch.steps import draw_video, finish_video, observe_segment, plan_v
 
 def begin_video(context: Context, job: VideoJob, memory_mib: int) -> Begun:
     """Plan a video; observe and finish it too where at most one segment is to observe in `memory_mib` of memory."""
-    started_utc, started = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
+    started_utc, started = utc_now(), perf_counter()
     planned = plan_video(context, job)
     if len(planned.to_observe) > 1 or planned.memory_mib > memory_mib:
         return Begun(planned)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from fervid.base.clock import clock
 from fervid.base.interrupt import STARTED
 from fervid.base.printable import one_line
 from fervid.batch.result import GROWING, SAME, Result, verdict
@@ -344,12 +345,6 @@ def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) ->
     lines.append(f"  results       {summary['folder']}")
     lines.append(f"                {', '.join(summary['files'])}")
     return "\n".join(lines)
-
-
-def clock(seconds: float) -> str:
-    """Seconds as a person reads them: 00:01:02.5."""
-    tenths = round(seconds * 10)
-    return f"{tenths // 36000:02d}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
 def _speed(summary: dict[str, Any], waited_seconds: float | None) -> str:

@@ -126,7 +126,7 @@ def live(
 
 def describe(ending: Ending, folders: list[Path], stills: list[str]) -> str:
     """A live view that has ended, for people."""
-    from fervid.cli.analyze import clock
+    from fervid.base.clock import clock
 
     rates = ending.rates
     lines = [

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pydantic
 
-from fervid.alerts.find.records import clock
+from fervid.base.clock import clock
 from fervid.config import Settings
 from fervid.detect import make_detector
 from fervid.emotion import make_classifier

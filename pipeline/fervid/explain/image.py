@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid.alerts.find.records import clock
+from fervid.base.clock import clock
 from fervid.charts.figures import DPI, make_figure
 from fervid.charts.heat import heat_over_gray, heat_scale
 from fervid.emotion.occlusion import place_in_words

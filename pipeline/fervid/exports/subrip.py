@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from fervid.base.clock import clock
 from fervid.exports.source import RunTables
-from fervid.exports.webvtt import stamp
 
 
 def export(run: RunTables) -> bytes:
     """Numbered captions, one per event, lines separated by CR LF."""
     captions = [
-        f"{i}\r\n{stamp(event.start_s, ',')} --> {stamp(event.end_s, ',')}\r\n"
+        f"{i}\r\n{clock(event.start_s, decimals=3, mark=',')} --> {clock(event.end_s, decimals=3, mark=',')}\r\n"
         f"{' '.join(event.text.replace('-->', '→').split())}\r\n"
         for i, event in enumerate(run.events, 1)
     ]

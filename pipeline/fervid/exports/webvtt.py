@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from html import escape
 
+from fervid.base.clock import clock
 from fervid.exports.events import Event
 from fervid.exports.source import RunTables
 
@@ -22,15 +23,10 @@ def export_metadata(run: RunTables) -> bytes:
     return _file(run.events, _as_json)
 
 
-def stamp(seconds: float, mark: str = ".") -> str:
-    """hh:mm:ss and milliseconds after `mark`."""
-    total = round(max(0.0, seconds) * 1000)
-    return f"{total // 3_600_000:02d}:{total // 60_000 % 60:02d}:{total // 1000 % 60:02d}{mark}{total % 1000:03d}"
-
-
 def _file(events: Iterable[Event], payload: Callable[[Event], str]) -> bytes:
     cues = [
-        f"{i}\n{stamp(event.start_s)} --> {stamp(event.end_s)}\n{payload(event)}\n" for i, event in enumerate(events, 1)
+        f"{i}\n{clock(event.start_s, decimals=3)} --> {clock(event.end_s, decimals=3)}\n{payload(event)}\n"
+        for i, event in enumerate(events, 1)
     ]
     return "\n".join(["WEBVTT\n", f"{NOTE}\n", *cues]).encode()
 

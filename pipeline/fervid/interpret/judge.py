@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fervid.base.spacing import usual_spacing
 from fervid.config import Settings
 from fervid.emotion.heads import label_probabilities
 from fervid.emotion.model import ModelInfo
@@ -22,11 +23,6 @@ from fervid.track.matching import gap_limit
 
 REMEMBERED_SPACINGS = 50
 """From so many of the last frames the usual time between two is measured where the future is not known."""
-
-
-def spacing(times: np.ndarray) -> float:
-    """The usual time between two analysed frames, of times (n,) in seconds; 0 for fewer than two."""
-    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
 class FrameByFrame:
@@ -50,7 +46,7 @@ class FrameByFrame:
 
     @property
     def _spacing_seconds(self) -> float:
-        return spacing(np.array(self._recent)) if self._spacing is None else self._spacing
+        return usual_spacing(np.array(self._recent)) if self._spacing is None else self._spacing
 
     def update(
         self, boxes: np.ndarray, confidence: np.ndarray, seconds: float, *, is_cut: bool = False

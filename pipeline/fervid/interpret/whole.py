@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from fervid.base.spacing import usual_spacing
 from fervid.base.types import LOOKS
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo
 from fervid.interpret.baseline import people, without_baseline
 from fervid.interpret.build import Spells, bin_edges, frame_spells, sum_bins, weighted_mean
-from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of, spacing
+from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
 from fervid.observe.observer import face_arrays
 from fervid.observe.scoring import THUMBNAIL_PX
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
@@ -72,7 +73,7 @@ def interpret(
         faces["boxes"],
         track_ids,
         raw,
-        spacing_seconds=spacing(times),
+        spacing_seconds=usual_spacing(times),
         static_seconds=settings.track.static_seconds,
     )
     verdicts = judge(faces["quality"], faces["looks"], faces["boxes"], smoothed, is_static, settings)
@@ -132,7 +133,7 @@ def _follow(
     faces: dict[str, np.ndarray], times: np.ndarray, cuts: np.ndarray, settings: Settings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of each face its track int32 (n,), and whether that was believed by then bool (n,)."""
-    follower = FrameByFrame(settings, spacing_seconds=spacing(times))
+    follower = FrameByFrame(settings, spacing_seconds=usual_spacing(times))
     first = np.searchsorted(faces["row"], np.arange(len(times) + 1))
     ids, believed = np.empty(len(faces["row"]), np.int32), np.zeros(len(faces["row"]), bool)
     for i, time in enumerate(times.tolist()):

@@ -10,15 +10,15 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from fervid.base.clock import utc_now
+from fervid.base.spacing import usual_spacing
 from fervid.base.types import FaceScores, VideoInfo
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.steps import draw_video, read_all, table_metadata, write_tables
@@ -226,7 +226,7 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
         unconfirmed_faces=made.n_unconfirmed_faces,
         warnings=lost,
         started_utc=notes["began_utc"],
-        finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        finished_utc=utc_now(),
         elapsed_seconds=info.duration_seconds,
         stage_seconds={"interpret": perf_counter() - started},
         segments_reused=0,
@@ -270,7 +270,7 @@ def _from_zero(observations: pa.Table) -> pa.Table:
 def _video_info(notes: dict[str, Any], observations: pa.Table) -> VideoInfo:
     times = observations["time_s"].to_numpy()
     frames = observations["frame"].to_numpy()
-    spacing = float(np.median(np.diff(times))) if len(times) > 1 else 1 / notes["frame_rate"]
+    spacing = usual_spacing(times) or 1 / notes["frame_rate"]
     duration = float(times[-1]) + spacing
     return VideoInfo(
         path=Path(notes["source"]),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fervid.base.clock import clock
 from fervid.base.opencv import cv2
 from fervid.charts.palette import LIGHT_GREY, VERMILION, label_colours
 from fervid.overlay.text import Colour, line_height, rgb_of, text_width, write
@@ -68,9 +69,12 @@ class TimelineStrip:
         strip = self._ground.copy()
         x = self._x(seconds)
         strip[self._chart.start - 3 : self._chart.stop + 3, max(0, x - 1) : x + 1] = CURSOR
-        text = f"{_clock(seconds)} / {_clock(self._end)}"
+        text = self._clock_text(seconds)
         write(strip, text, self._left, self._clock_top, size_px=self._text_px)
         return strip
+
+    def _clock_text(self, seconds: float) -> str:
+        return f"{clock(seconds, hides_hours=True)} / {clock(self._end, hides_hours=True)}"
 
     def _x(self, seconds: float) -> int:
         share = (seconds - self._start) / (self._end - self._start)
@@ -96,7 +100,7 @@ class TimelineStrip:
     def _draw_legend(self, labels: Sequence[str]) -> None:
         """To the right of the clock: each label's colour; then the notice, as far as there is room."""
         size, gap = self._text_px, self._text_px
-        x = self._left + text_width(f"{_clock(self._end)} / {_clock(self._end)}", size) + 2 * gap
+        x = self._left + text_width(self._clock_text(self._end), size) + 2 * gap
         for label, colour in label_colours(labels).items():
             if x + size + text_width(label, size) > self._right:
                 return
@@ -106,9 +110,3 @@ class TimelineStrip:
         if x + text_width(NOTICE, size) <= self._right:
             left = self._right - text_width(NOTICE, size)
             write(self._ground, NOTICE, left, self._clock_top, size_px=size, colour=rgb_of(LIGHT_GREY))
-
-
-def _clock(seconds: float) -> str:
-    tenths = round(seconds * 10)
-    hours = f"{tenths // 36000}:" if tenths >= 36000 else ""
-    return f"{hours}{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"

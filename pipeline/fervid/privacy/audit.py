@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fervid.base.clock import utc_now
 from fervid.errors import OutputError
 from fervid.storage.publish import append_synced
 
@@ -20,7 +20,7 @@ def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> No
     Raises OutputError where it cannot be written: then no face may be left open.
     """
     entry = {
-        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time_utc": utc_now(),
         "user": _user(),
         "what": what,
         "blur": blur,

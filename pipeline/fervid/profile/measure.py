@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fervid.base.spacing import mean_spacing
 from fervid.interpret.build import Spells, frame_spells
 from fervid.profile.profile import (
     N_BINS,
@@ -184,7 +185,7 @@ def _words(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _source(manifest: dict[str, Any], seen: _Seen) -> Source:
-    spacing = float(np.median(np.diff(seen.times))) if seen.n_frames > 1 else 0.0
+    spacing = mean_spacing(seen.times)
     return Source(
         video_id=manifest["video_id"],
         name=Path(manifest["video_path"]).name,

@@ -18,13 +18,16 @@ from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import FrameTimes, read_frame_times
 from fervid.alerts.find.scan import ALERTS_TABLE, video_name
 from fervid.alerts.review.reviews import read_verdicts, verdicts_of
+from fervid.base.spacing import mean_spacing, reach
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
 from fervid.review.columns import pack, pack_shares, pack_times
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
-from fervid.run.usable import usable_faces
+from fervid.run.usable import is_usable, usable_faces
 
+USUAL_REACH_SECONDS = 0.1
+"""How far one frame alone stands for what is around it."""
 VERSION = 1
 MOST_FACES = 300_000
 """Of a run with more faces only every second, third, ... sampled frame is on the page; it says so."""
@@ -58,11 +61,13 @@ def run_content(run: Run) -> dict[str, Any]:
         "pixel_aspect": float(Fraction(str(video.get("sample_aspect_ratio") or 1))),
         "codec": f"{video.get('codec', 'unknown')} in {str(video.get('container', 'unknown')).split(',')[0]}",
         "model": manifest.model["name"],
-        "analysed_fps": 1 / frames.spacing_seconds if frames.spacing_seconds else 0.0,
+        "analysed_fps": 1 / mean if (mean := mean_spacing(frames.seconds)) else 0.0,
+        "reach_s": reach(frames.seconds) or USUAL_REACH_SECONDS,
         "hold_s": float(manifest.settings["timeline"]["max_hold_seconds"]),
         "labels": labels,
         "colours": label_colours(labels),
         "reasons": REASONS,
+        "usable_reasons": [reason for reason in REASONS if is_usable(reason)],
         "timeline": _timeline(run, labels),
         "frames": _frames(run, frames),
         "faces": faces,

@@ -12,12 +12,12 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fervid.base.clock import utc_now
 from fervid.base.version import __version__
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.networks.network import build_network, count_mmacs
@@ -150,7 +150,7 @@ def run_reference(
         "data_sha256": dataset.sha256(),
         "fervid_version": __version__,
         "keras_version": keras.__version__,
-        "utc": _now(),
+        "utc": utc_now(),
     }
     return read_private_test(dataset, row, work) if private_test else row
 
@@ -165,7 +165,7 @@ def read_private_test(dataset: FaceDataset, row: dict[str, Any], work: Path) -> 
     except (OSError, ValueError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise ConfigError(f"{work / WEIGHTS} cannot be read ({reason}). Remove the row, and run it again.") from None
-    reading = {"utc": _now()} | _measure(model, dataset.split("PrivateTest"), row["recipe"])
+    reading = {"utc": utc_now()} | _measure(model, dataset.split("PrivateTest"), row["recipe"])
     return row | {"private_test_readings": [reading]}
 
 
@@ -250,10 +250,6 @@ def _measure(model: Any, faces: FaceDataset, name: str) -> dict[str, Any]:
     scores = score_truth(logits, faces.labels, labels=EMOTIONS, temperature=1.0, model=name, split=split)
     stored = scores.to_json()
     return {key: stored[key] for key in ("n", "accuracy", "accuracy_interval", "macro_f1")}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def chosen_systems(letters: Sequence[str]) -> list[System]:

@@ -16,10 +16,11 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fervid.base.clock import utc_now
 from fervid.batch.failures import FAILED
 from fervid.batch.report import BATCH_TABLE, FAILED_LIST
 from fervid.errors import ConfigError, InputError, OutputError, OutputInUse
@@ -111,7 +112,7 @@ def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False) -> 
 def hold(run: Path, *, reason: str) -> None:
     """Keep a run from being purged until it is released. Raises InputError when it is no run."""
     _check_run(run)
-    write_json(run / HOLD, {"reason": reason, "user": _user(), "utc": _utc_now()})
+    write_json(run / HOLD, {"reason": reason, "user": _user(), "utc": utc_now()})
     _note(run.resolve().parent, "hold", run.name, reason=reason)
 
 
@@ -210,7 +211,7 @@ def _remove(out: Path, item: Item, older_than_seconds: float) -> Item:
 
 def _note(out: Path, action: str, name: str, **details: Any) -> None:
     """Append to the log of an output folder. Raises OutputError; then nothing must be removed."""
-    entry = {"utc": _utc_now(), "user": _user(), "action": action, "what": name, **details}
+    entry = {"utc": utc_now(), "user": _user(), "action": action, "what": name, **details}
     try:
         append_synced(out / PURGE_LOG, json.dumps(entry) + "\n")
     except OSError as problem:
@@ -240,7 +241,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
-
-
-def _utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

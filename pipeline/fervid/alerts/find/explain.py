@@ -12,12 +12,13 @@ import pyarrow as pa
 from fervid.alerts.find.clock import start_time_in_name
 from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.machine import BELOW, ENTERS, Alert
-from fervid.alerts.find.records import AlertRecord, clock
+from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between, read_frame_times, read_samples
 from fervid.alerts.find.scan import make_finder, names_of, video_name
 from fervid.alerts.language.expression import Faces, conditions, evaluate, evaluate_frames, names_in
 from fervid.alerts.language.rules import BoundRule, RuleSet, bind
 from fervid.alerts.language.syntax import Node, write
+from fervid.base.clock import clock
 from fervid.run.handle import Run
 
 NEAR_SECONDS = 1.0

@@ -15,6 +15,7 @@ import pyarrow as pa
 from fervid.alerts.find.finder import WHOLE_FRAME
 from fervid.alerts.find.machine import Alert
 from fervid.alerts.language.rules import BoundRule
+from fervid.base.clock import clock
 from fervid.run.handle import Run
 
 NEEDS_REVIEW = "needs review"
@@ -177,12 +178,6 @@ def readable(records: Sequence[AlertRecord]) -> str:
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
         lines.append("  " + "  ".join([*cells, row[-1]]))
     return "\n".join(lines)
-
-
-def clock(seconds: float) -> str:
-    """Seconds as a person reads them: 00:01:02.5."""
-    tenths = round(seconds * 10)
-    return f"{tenths // 36000:02d}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
 def _cell(value: Any) -> Any:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from fervid.alerts.find.finder import Samples
 from fervid.alerts.language.rules import WITHOUT_SIGN
+from fervid.base.spacing import usual_spacing
 from fervid.base.types import LOOKS
 from fervid.run.handle import Run
 from fervid.run.tables import open_table, read_table
@@ -33,7 +34,7 @@ class FrameTimes:
     @property
     def spacing_seconds(self) -> float:
         """The usual time between two of them."""
-        return float(np.median(np.diff(self.seconds))) if len(self.seconds) > 1 else 0.0
+        return usual_spacing(self.seconds)
 
 
 def read_frame_times(run: Run) -> FrameTimes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fervid.alerts.language.rules import Rule, Zone
+from fervid.base.clock import clock
 
 _TIMES = {"for", "keep_firing_for", "merge_gap", "cooldown", "pre_roll", "post_roll", "max_gap", "zone_inertia"}
 
@@ -26,7 +27,7 @@ def rules_text(rules: Sequence[Rule], zones: Sequence[Zone], *, comment: str = "
 
 def _value(key: str, value: Any) -> str:
     if key == "hours":
-        return json.dumps([f"{_clock(begin)}-{_clock(end)}" for begin, end in value])
+        return json.dumps([f"{_of_day(begin)}-{_of_day(end)}" for begin, end in value])
     if key in _TIMES:
         return json.dumps(f"{value:g}s")
     if isinstance(value, tuple):
@@ -36,6 +37,5 @@ def _value(key: str, value: Any) -> str:
     return f"{value:.6g}"
 
 
-def _clock(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+def _of_day(seconds: float) -> str:
+    return clock(60 * round(seconds / 60), decimals=0).removesuffix(":00")

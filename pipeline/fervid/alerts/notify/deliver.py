@@ -17,7 +17,6 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +27,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.notify.hooks import NotSent, post, start
 from fervid.alerts.notify.spool import HOUR_SECONDS, Spool, Waiting
+from fervid.base.clock import utc_now
 from fervid.config import parse_time
 from fervid.errors import ConfigError, NotDelivered, OutputInUse
 from fervid.storage.lock import locked
@@ -250,7 +250,7 @@ def _body(message_id: str, kind: str, text: str, waiting: Sequence[Waiting]) -> 
     content = {
         "id": message_id,
         "kind": kind,
-        "sent_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sent_utc": utc_now(),
         "text": text,
         "notice": NOTICE,
         "n_alerts": len(waiting),

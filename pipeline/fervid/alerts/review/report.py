@@ -12,10 +12,11 @@ from datetime import date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
-from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord, clock
+from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord
 from fervid.alerts.find.scan import RunAlerts
 from fervid.alerts.review.report_pictures import pictures
 from fervid.alerts.review.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
+from fervid.base.clock import clock
 from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived

@@ -28,6 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fervid.alerts.find.records import AlertRecord
+from fervid.base.clock import utc_now
 from fervid.errors import InputError, OutputError
 from fervid.run.handle import Run
 from fervid.run.io import write_table
@@ -139,7 +140,7 @@ def write_verdict(
         verdict=verdict,
         reason=" ".join(reason.split()),
         reviewer=reviewer or _account(),
-        time_utc=time_utc or datetime.now(UTC).isoformat(timespec="seconds"),
+        time_utc=time_utc or utc_now(),
     )
     append_reviews(folder, [review])
     return review
@@ -294,7 +295,7 @@ def _imported(runs: Sequence[Run], file: Path, position: int, entry: Any) -> tup
         verdict=verdict,
         reason=" ".join(texts["reason"].split()),
         reviewer=texts["reviewer"] or _account(),
-        time_utc=texts["time_utc"] or datetime.now(UTC).isoformat(timespec="seconds"),
+        time_utc=texts["time_utc"] or utc_now(),
     )
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord
+from fervid.base.spacing import reach
 from fervid.charts.palette import COLOURS, HATCHES, SPARE_COLOURS
+from fervid.interpret.build import frame_spells
 
 
 def draw_strip(
@@ -28,19 +30,21 @@ def draw_strip(
     figure = Figure(figsize=(9, 2.2), layout="constrained", dpi=100)
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    width = float(np.median(np.diff(times))) if len(times) > 1 else 0.2
+    hold = reach(times) or 0.1
+    first, last = (times[0] - hold, times[-1] + hold) if len(times) else (start, start)
+    spells = frame_spells(times, start=first, end=last, max_hold_seconds=hold)  # no gaps where sampling is uneven
     bottom = np.zeros(len(times))
     spare = iter(SPARE_COLOURS)
     for label in sorted(labels, key=lambda name: name == "neutral"):
         sums = np.bincount(which, faces[f"s_{label}"].to_numpy()[own].astype(float), len(times))
         colour = COLOURS.get(label) or next(spare, "#444444")
         axes.bar(
-            times, sums / count, width, bottom, linewidth=0, color=colour, hatch=HATCHES.get(label),
-            edgecolor="#00000033", label=label,
+            spells.begin, sums / count, spells.seconds, bottom, align="edge", linewidth=0, color=colour,
+            hatch=HATCHES.get(label), edgecolor="#00000033", label=label,
         )  # fmt: skip
         bottom += sums / count
     axes.plot([record.start_s, record.end_s], [1.04, 1.04], color="black", linewidth=3, clip_on=False)
-    axes.set_xlim(start, max(end, start + width))
+    axes.set_xlim(start, max(end, start + 2 * hold))
     axes.set_ylim(0, 1.08)
     axes.set_ylabel("probability")
     axes.set_xlabel("seconds of the video")

@@ -35,7 +35,7 @@ class Recording {
     this.best = this._bestLabels();
     this.tracks = this._tracks();
     this.lanes = pack(this.tracks);
-    this.spacing = content.analysed_fps ? (content.faces_of_every ?? 1) / content.analysed_fps : 0.2;
+    this.usableReasons = new Set(content.usable_reasons);
   }
 
   /** The largest label of each face. */
@@ -80,12 +80,12 @@ class Recording {
   /** Whether the picture of a face was good enough; being between two expressions does not count against it. */
   isUsable(face) {
     const reason = this.reason(face);
-    return reason === null || reason.name === "unsure";
+    return reason === null || this.usableReasons.has(reason.name);
   }
 
   /** How long a stored face stands for, to either side, in seconds. */
   get reach() {
-    return Math.min(this.content.hold_s, Math.max(0.75 * this.spacing, 0.05));
+    return Math.min(this.content.hold_s, Math.max(this.content.reach_s * (this.content.faces_of_every ?? 1), 0.05));
   }
 
   /** The faces at a moment, boxes carried evenly from one stored moment to the next. */

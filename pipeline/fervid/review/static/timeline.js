@@ -228,7 +228,7 @@ export class Timeline {
     const [from, to] = this.view;
     const { y, height } = this.rows.faces;
     const best = new Int8Array(Math.ceil(width)).fill(-1);
-    const reach = Math.min(content.hold_s, 0.75 * (content.analysed_fps ? 1 / content.analysed_fps : 0.2));
+    const reach = Math.min(content.hold_s, content.reach_s);
     const first = Math.max(0, lastNotAbove(frameTimes, from - reach));
     for (let i = first; i < frameTimes.length && frameTimes[i] - reach <= to; i++) {
       const begin = Math.max(0, Math.floor(((frameTimes[i] - reach - from) / (to - from)) * width));
@@ -263,7 +263,7 @@ export class Timeline {
     const [from, to] = this.view;
     const { lanes, lane } = this.rows;
     const tall = lane - 3;
-    const half = Math.max(recording.spacing / 2, 0.02);
+    const half = recording.reach;
     const unused = themeColour("--unused");
     for (const track of recording.tracks) {
       if (track.start - half > to || track.stop + half < from || track.lane >= MOST_LANES) continue;

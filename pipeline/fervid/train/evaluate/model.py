@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fervid.base.clock import utc_now
 from fervid.base.version import __version__
 from fervid.emotion import make_classifier
 from fervid.emotion.calibration import softmax
@@ -277,7 +277,7 @@ def _cross_labels(votes: np.ndarray, logits: np.ndarray, truth: np.ndarray, info
 def _log_reading(folder: Path, evaluation: Evaluation, metrics: dict[str, Any]) -> None:
     content = read_model_json(folder)
     reading: dict[str, Any] = {
-        "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "utc": utc_now(),
         "n": evaluation.n,
         "accuracy": evaluation.accuracy,
         "tta": evaluation.tta,

@@ -11,12 +11,12 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fervid.base.clock import utc_now
 from fervid.base.version import __version__
 from fervid.emotion.crops import as_network_input
 from fervid.emotion.litert import LiteRTClassifier
@@ -152,7 +152,7 @@ def _content(info: ModelInfo, model: Any, dataset: FaceDataset, faces: SplitFace
         "tflite_sha256": info.tflite_sha256,
         "training_data": info.training_data,
         "licence": info.licence,
-        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created_utc": utc_now(),
         "fervid_version": __version__,
         "keras_version": keras.__version__,
         "parameters": model.count_params(),
