@@ -51,7 +51,8 @@ DECODE = """
 import sys
 from pathlib import Path
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger, read_frames
+from fervid.video.ledger import Ledger
+from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 path, fps = Path(sys.argv[1]), float(sys.argv[2])
 info, plan = probe(path, max_pixels=1 << 28)

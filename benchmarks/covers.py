@@ -29,6 +29,7 @@ from fervid.base.opencv import cv2
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover, cover_mask
 from fervid.privacy.search import CoverSearch, FaceSearch
+from fervid.video.stretch import VideoSource
 from fervid.video.writer import read_gray, read_pictures
 
 COVERED_SHARE = 0.9
@@ -59,20 +60,15 @@ def run_clip(path: Path, clip: str, marks: dict[float, face_kinds.KindMarks], ta
         run = fervid.analyze(path, out=out, plot=False)
         analysis = cpu() - started
         tracks = StoredFaces(run).tracks
-    span = {
-        "start_seconds": 0.0,
-        "end_seconds": float("inf"),
-        "start_time_seconds": run.manifest.start_time_s,
-        "max_pixels": 10**8,
-    }
+    source = VideoSource.of(run.manifest)
     covers, search = FaceCovers(tracks), FaceSearch()
     looking = CoverSearch(covers, search)
     started, last = time.process_time(), 0.0
-    for seconds, gray, aspect in read_gray(path, **span):
+    for seconds, gray, aspect in read_gray(source, 0.0, float("inf")):
         looking.see(seconds, gray, aspect)
         last = seconds
     searching, drawing = time.process_time() - started, 0.0
-    for picture in read_pictures(path, **span):
+    for picture in read_pictures(source, 0.0, float("inf")):
         boxes = covers.at(picture.seconds)
         started = time.process_time()
         shown = cover(picture.rgb, boxes)

@@ -34,7 +34,7 @@ from fervid.storage.files import content_id
 from fervid.interpret.whole import interpret
 from fervid.observe.observer import Observer, _table as rows_table
 from fervid.video.probe import probe
-from fervid.video.reader import Ledger
+from fervid.video.ledger import Ledger
 from fervid.video.segments import plan_segments
 import pyarrow as pa
 path, settings = Path(sys.argv[1]), load_settings(environment={})

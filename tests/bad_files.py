@@ -253,7 +253,7 @@ TIMES = (
     ),
     case("edit_list.mp4", COMPLETE, lambda: remuxed("x.mp4", mp4(), shift_seconds=-0.3, avoid_negative_ts="disabled")),
     case("clock_jumps_back.ts", COMPLETE, lambda: ts() + clip("x.ts", seconds=2), "ran backwards"),
-    case("twice_the_same.ts", COMPLETE, lambda: ts() * 2, "frames per second were assumed"),
+    case("twice_the_same.ts", COMPLETE, lambda: ts() * 2, "ran backwards"),
     case("an_hour_missing.ts", COMPLETE, lambda: ts() + clip("x.ts", first_seconds=3600)),
     case("clock_wraps.ts", COMPLETE, lambda: clip("x.ts", first_seconds=95441.7)),
     case("thousand_a_second.mp4", COMPLETE, lambda: clip(size=(64, 64), rate=1000, seconds=0.5)),

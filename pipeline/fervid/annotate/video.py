@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -27,7 +27,8 @@ from fervid.run.handle import Run
 from fervid.run.tables import read_table
 from fervid.run.writing import writing
 from fervid.video.bar import with_bar
-from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
+from fervid.video.stretch import VideoSource
+from fervid.video.writer import Picture, check_is_there, letterbox, read_gray, read_pictures, write_clip
 
 Blur = Literal["all", "none"]
 
@@ -76,30 +77,28 @@ def annotate_run(
 def _annotate(
     run: Run, target: Path, span: tuple[float, float], *, blur: Blur, bars: bool, strip: bool, progress: bool
 ) -> None:
-    video, duration = Path(run.manifest.video_path), float(run.manifest.video["duration_seconds"])
+    duration = float(run.manifest.video["duration_seconds"])
     start_seconds, end = span
     if blur == "none":
         note_open_faces(run.folder, "annotated video with open faces", blur=blur, start_s=start_seconds, end_s=end)
-    faces = StoredFaces(run)
+    faces, source = StoredFaces(run), VideoSource.of(run.manifest)
     covers = None
     if blur == "all":
         covers = FaceCovers(faces.tracks)
-        around_it = _span(run, max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS)
-        around = ((look[0], look) for look in read_gray(video, **around_it))
+        first, last = max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS
+        around = ((look[0], look) for look in read_gray(source, first, last))
         what = "looking for faces to cover"
         search_for_covers(with_bar(around, what, start_seconds, end, is_shown=progress), covers)
     # The last frame lies before the end of the video; a clip to the very end must not lose it to rounding.
     until = end if end < duration else duration + AROUND_SECONDS
-    decoded = ((picture.seconds, picture) for picture in read_pictures(video, **_span(run, start_seconds, until)))
+    decoded = ((picture.seconds, picture) for picture in read_pictures(source, start_seconds, until))
     pictures = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress)
     write_clip(
         target,
         _drawn(run, pictures, faces, covers, span, bars=bars, strip=strip),
         start_seconds=start_seconds,
         end_seconds=until,
-        sound_from=video,
-        start_time_seconds=run.manifest.start_time_s,
-        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+        sound_from=source,
         is_private=blur == "none",
     )
     note_derived(run.folder, [target])
@@ -125,10 +124,17 @@ def _drawn(
             size = _shown_size(rgb, picture.pixel_aspect)
             if strip:
                 below = _timeline_strip(run, span, width_px=size[0], text_px=round(text_size(size[1]) * 0.9))
-        scale = size[0] / rgb.shape[1], size[1] / rgb.shape[0]
-        enlarged = cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR) if scale != (1.0, 1.0) else rgb.copy()
+        fit = min(size[0] / (rgb.shape[1] * float(picture.pixel_aspect)), size[1] / rgb.shape[0])
+        within = round(rgb.shape[1] * float(picture.pixel_aspect) * fit), round(rgb.shape[0] * fit)
+        within = max(1, min(within[0], size[0])), max(1, min(within[1], size[1]))
+        if abs(within[0] - size[0]) <= 2 and abs(within[1] - size[1]) <= 2:
+            within = size  # sides are rounded to even numbers
+        scale = within[0] / rgb.shape[1], within[1] / rgb.shape[0]
+        enlarged = cv2.resize(rgb, within, interpolation=cv2.INTER_LINEAR) if scale != (1.0, 1.0) else rgb.copy()
         shown = np.asarray(enlarged, np.uint8)
         drawer.draw(shown, faces.at(picture.seconds, scale=scale))
+        if within != size:
+            shown = letterbox(shown, *size)
         if below is not None:
             shown = np.concatenate([shown, below.at(picture.seconds)])
         yield Picture(picture.seconds, shown, Fraction(1))
@@ -163,13 +169,3 @@ def _alerts(run: Run, span: tuple[float, float]) -> list[tuple[float, float]]:
     table = read_table(run.folder, run.manifest.settings_hash, "alerts", ["start_s", "end_s", "tier"])
     found = zip(table["start_s"].to_pylist(), table["end_s"].to_pylist(), table["tier"].to_pylist(), strict=True)
     return [(first, last) for first, last, tier in found if tier == "alert" and first < span[1] and last > span[0]]
-
-
-def _span(run: Run, start: float, end: float) -> dict[str, Any]:
-    """What the readers of a stretch of the run's video want to be told."""
-    return {
-        "start_seconds": start,
-        "end_seconds": end,
-        "start_time_seconds": run.manifest.start_time_s,
-        "max_pixels": int(run.manifest.settings["video"]["max_pixels"]),
-    }

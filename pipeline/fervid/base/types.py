@@ -59,7 +59,7 @@ class VideoInfo:
     rotation_degrees: int
     sample_aspect_ratio: Fraction
     time_source: str
-    """"pts", or "assumed_fps" where the file carries no presentation times."""
+    """"pts", "repaired_pts" where the stamps of the file had to be repaired, "assumed_fps" where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

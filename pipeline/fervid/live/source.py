@@ -20,14 +20,15 @@ import av
 import numpy as np
 
 from fervid.base.opencv import cv2
-from fervid.base.types import Frame
+from fervid.base.types import Frame, Segment, VideoInfo
 from fervid.errors import FervidError, InputError, NoVideoStream, TooDamaged, VideoUnreadable
 from fervid.live.address import Address
 from fervid.live.clock import StreamClock
 from fervid.live.slot import NewestSlot
-from fervid.video.container import as_fraction, open_container
+from fervid.video.container import open_container
 from fervid.video.luma import as_displayed, display_matrix, luma
-from fervid.video.probe import open_video
+from fervid.video.packets import segment_packets
+from fervid.video.probe import FALLBACK_FRAME_RATE, PacketPlan, open_video, probe
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +130,7 @@ class Capture:
         self._loops, self._waits = loops, waits_for_source
         self._stopping = threading.Event()
         self._clock = StreamClock()
+        self._planned: tuple[VideoInfo, PacketPlan] | None = None
         self._packet_arrived = 0.0
         self._matrices: dict[float, tuple[int, int, int, int] | None] = {}
         self._thread = threading.Thread(target=self._run, name="fervid capture", daemon=True)
@@ -173,15 +175,14 @@ class Capture:
         """Play the file from `played` seconds of the session on; returns where it ended, None without any frame."""
         path = Path(self._address.text)
         begun: float | None = None
-        seconds, step = None, 0.04
+        seconds = None
+        info, plan = self._planned = self._planned or probe(path, max_pixels=self._max_pixels)
+        whole = Segment("", 0, 0.0, info.duration_seconds, None, None, 0)
         with open_video(path, max_pixels=self._max_pixels) as (container, stream):
-            rate = float(stream.average_rate or stream.guessed_rate or 25)
-            step, time_base = 1 / rate, as_fraction(stream.time_base)
-            self._describe(container, stream, rate)
-            offset = container.start_time / av.time_base if container.start_time is not None else 0.0
-            for n, picture in enumerate(self._decoded(container, stream)):
-                own = n / rate if picture.pts is None else float(picture.pts * time_base) - offset
-                pts = n if picture.pts is None else picture.pts
+            step, time_base = 1 / info.average_frame_rate, info.time_base
+            self._describe(container, stream, info.average_frame_rate, time_base)
+            pictures = self._decoded(segment_packets(container, stream, whole, info, plan), stream)
+            for pts, own, picture in plan.clock(info).shown(pictures):
                 seconds = played + own
                 if begun is None:
                     begun = monotonic() - own
@@ -222,8 +223,9 @@ class Capture:
 
     def _read_stream(self, connection: int) -> None:
         with open_stream(self._address, max_pixels=self._max_pixels) as (container, stream):
-            self._describe(container, stream, float(stream.average_rate or stream.guessed_rate or 25))
-            for picture in self._decoded(container, stream):
+            rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
+            self._describe(container, stream, rate, MICROSECONDS)
+            for picture in self._decoded(container.demux(stream), stream):
                 arrived = self._packet_arrived
                 is_stamped = picture.pts is not None and container.format.name not in UNSTAMPED_FORMATS
                 stamp = float(picture.pts * stream.time_base) if is_stamped else None
@@ -277,17 +279,15 @@ class Capture:
             self._matrices[rotation] = display_matrix(picture)
         return self._matrices[rotation]
 
-    def _describe(self, container: Any, stream: Any, rate: float) -> None:
-        time_base = as_fraction(stream.time_base) if self._address.kind == "file" else MICROSECONDS
+    def _describe(self, container: Any, stream: Any, rate: float, time_base: Fraction) -> None:
         if self.info is None:
             self.info = SourceInfo(stream.codec_context.name, container.format.name, rate, time_base)
         self.status.text = "live" if self._address.kind == "stream" else "playing"
 
-    def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
+    def _decoded(self, packets: Iterator[Any], stream: Any) -> Iterator[Any]:
         """Pictures as they are decoded; `_packet_arrived` is when the packet came that gave the last one."""
         stream.thread_type = "SLICE"  # threads by frame hold pictures back, one a thread
         bad_in_a_row = 0
-        packets = container.demux(stream)
         while not self._stopping.is_set():
             try:
                 packet = next(packets)

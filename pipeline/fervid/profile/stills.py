@@ -16,6 +16,7 @@ from fervid.profile.charts import Still
 from fervid.profile.profile import Peak, Profile
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import read_table
+from fervid.video.stretch import VideoSource
 from fervid.video.writer import Picture, read_pictures
 
 Blur = Literal["all", "none"]
@@ -39,18 +40,11 @@ def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[
     columns = ["time_s", "track_id", "x", "y", "w", "h"]
     table = read_table(folder, manifest["settings_hash"], "faces", columns)
     faces = {name: table[name].to_numpy() for name in columns}
+    source = VideoSource.of_content(manifest)
     stills = []
     for peak in profile.peaks:
         try:
-            pictures = list(
-                read_pictures(
-                    video,
-                    start_seconds=max(0.0, peak.time_s - AROUND_SECONDS),
-                    end_seconds=peak.time_s + AROUND_SECONDS,
-                    start_time_seconds=manifest["start_time_s"],
-                    max_pixels=int(manifest["settings"]["video"]["max_pixels"]),
-                )
-            )
+            pictures = list(read_pictures(source, max(0.0, peak.time_s - AROUND_SECONDS), peak.time_s + AROUND_SECONDS))
         except InputError as problem:
             return (), f"No stills: {problem}"
         if pictures:

@@ -26,6 +26,7 @@ from fervid.privacy.mosaic import cover
 from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from fervid.run.derived import note_derived, publish_derived
 from fervid.run.handle import Run
+from fervid.video.stretch import VideoSource
 from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
 
 Blur = Literal["all", "none"]
@@ -75,9 +76,7 @@ class Previews:
             self._pictures(run, start, end, height_px=CLIP_HEIGHT_PX),
             start_seconds=start,
             end_seconds=end,
-            sound_from=Path(run.manifest.video_path),
-            start_time_seconds=run.manifest.start_time_s,
-            max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+            sound_from=VideoSource.of(run.manifest),
             is_private=self._blur == "none",
         )
         note_derived(run.folder, [target])
@@ -135,18 +134,21 @@ class Previews:
 
     def _pictures(self, run: Run, start: float, end: float, *, height_px: int) -> Iterator[Picture]:
         """Shrunk pictures with square pixels, faces covered. Each waits until what may lie ahead of it is searched."""
-        covers, search = FaceCovers(), None
+        covers, search, last_factors = FaceCovers(), None, (1.0, 1.0)
         waiting: deque[Picture] = deque()
         ahead = max(HELD_SECONDS, SEARCH_EVERY_SECONDS)
-        for picture in self._decoded(run, start, end):
+        for picture in read_pictures(VideoSource.of(run.manifest), start, end):
             if self.is_stopped:
                 raise OutputError("the preview was given up: the server is stopping.")
             shrunk, factors = _shrink(picture, height_px)
             if self._blur == "none":
                 yield shrunk
                 continue
-            if search is None:
-                self._search = self._search or FaceSearch()
+            if search is None or factors != last_factors:
+                for left in waiting:
+                    yield _covered(left, covers)
+                waiting.clear()
+                self._search, last_factors = self._search or FaceSearch(), factors
                 covers = FaceCovers(_stored_tracks(run, start, end, factors))
                 search = CoverSearch(covers, self._search)
             search.see(shrunk.seconds, shrunk.rgb)
@@ -155,16 +157,6 @@ class Previews:
                 yield _covered(waiting.popleft(), covers)
         for left in waiting:
             yield _covered(left, covers)
-
-    @staticmethod
-    def _decoded(run: Run, start: float, end: float) -> Iterator[Picture]:
-        return read_pictures(
-            Path(run.manifest.video_path),
-            start_seconds=start,
-            end_seconds=end,
-            start_time_seconds=run.manifest.start_time_s,
-            max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
-        )
 
 
 def _prepare(folder: Path) -> None:

@@ -84,7 +84,7 @@ def read_key_frames(
     last = max(wanted)
     maker = FrameMaker(info)
     with open_decoder(path, max_pixels=max_pixels, decoder_threads=decoder_threads) as (container, stream):
-        packets = segment_packets(container, stream, segment, info.time_base)
+        packets = segment_packets(container, stream, segment, info, plan)
         left = len(wanted)
         while True:
             packet = next(packets, None) if left else None

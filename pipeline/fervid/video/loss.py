@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fervid.base.types import VideoInfo
+from fervid.video.clock import Repair
 from fervid.video.ledger import Ledger
 from fervid.video.probe import PacketPlan
 
@@ -30,7 +33,7 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
         lost.append(f"cut off: the file ends within a packet, at {info.duration_seconds:.2f} s")
     claimed = plan.claimed_seconds
     found = info.duration_seconds
-    if claimed and info.time_source == "pts":
+    if claimed and plan.has_times:
         tolerance = NOTICEABLE_SECONDS if plan.claims_picture_alone else OTHER_STREAM_SECONDS
         if found < BELIEVABLE_SHARE * claimed:
             doubtful.append(
@@ -42,12 +45,14 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
             )
         elif claimed - found > max(tolerance, NOTICEABLE_SHARE * claimed):
             lost.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")
-    if info.time_source != "pts":
+    if not plan.has_times:
         doubtful.append(f"carries no usable times: {info.average_frame_rate:g} frames per second were assumed")
     if ledger.clock_jumps:
         doubtful.append(
             f"{_count(ledger.clock_jumps, 'frame')} had no time, or one that ran backwards, and follow the one before"
         )
+    if plan.repair is not None:
+        doubtful.extend(_repairs(plan.repair))
     if ledger.left_out:
         doubtful.append(
             f"fast scan: {_count(ledger.left_out, 'frame')} of {ledger.frames} were not looked at, "
@@ -57,6 +62,16 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
         why = ": no key frame shows a face" if ledger.left_out else " in the chosen range"
         doubtful.append(f"no frame was analysed{why}")
     return (*lost, *doubtful), bool(lost)
+
+
+def _repairs(found: Repair) -> Iterator[str]:
+    if found.n_joined:
+        times = "once" if found.n_joined == 1 else f"{found.n_joined} times"
+        yield f"its clock ran backwards {times}, as where recordings are joined: each part follows the one before"
+    if found.n_filled:
+        yield f"{_count(found.n_filled, 'packet')} of {len(found.stamps)} had no usable time and got one in between"
+    if found.n_unsorted:
+        yield "its time stamps tell the order of decoding alone: frames take them in the order in which they are shown"
 
 
 def _count(n: int, noun: str) -> str:

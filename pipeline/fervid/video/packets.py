@@ -7,17 +7,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import av
+import numpy as np
 
 from fervid.base.types import Frame, Segment, VideoInfo
 from fervid.storage.place import Place
 from fervid.video.luma import as_displayed, display_matrix, luma
-from fervid.video.probe import open_video
+from fervid.video.probe import PacketPlan, open_video
 
 SEEK_BACKOFF_SECONDS = (0.0, 1.0, 4.0, 16.0)
 """MPEG-TS has no index, so a seek may land after its target; then it is tried again from further back."""
+
+CUT_BACKOFF_SECONDS = (0.0, 4.0, 16.0, 64.0)
+"""The same for clips, which begin anywhere: cameras write a key frame every 1 to 20 seconds."""
 
 
 @contextmanager
@@ -31,13 +36,19 @@ def open_decoder(path: Place, *, decoder_threads: int, max_pixels: int) -> Itera
         yield container, stream
 
 
-def segment_packets(container: Any, stream: Any, segment: Segment, time_base: Fraction) -> Iterator[Any]:
-    """Packets from at or before a segment's start to the end of the file; the last one, empty, flushes the decoder."""
+def segment_packets(container: Any, stream: Any, segment: Segment, info: VideoInfo, plan: PacketPlan) -> Iterator[Any]:
+    """Packets from at or before a segment's start to the end of the file; the last one, empty, flushes the decoder.
+
+    Repaired stamps are put into them, for which the file is read from its beginning.
+    """
+    if plan.repair is not None:
+        yield from _restamped(_demux(container, stream), plan.repair.stamps)
+        return
     if segment.start_pts is None:
         yield from _demux(container, stream)
         return
     for backoff in SEEK_BACKOFF_SECONDS:
-        container.seek(max(0, segment.start_pts - int(backoff / time_base)), stream=stream, backward=True)
+        container.seek(max(0, segment.start_pts - int(backoff / info.time_base)), stream=stream, backward=True)
         packets = _demux(container, stream)
         first = next((p for p in packets if p.pts is not None), None)
         if first is not None and first.pts <= segment.start_pts:
@@ -46,6 +57,35 @@ def segment_packets(container: Any, stream: Any, segment: Segment, time_base: Fr
             return
     container.seek(0, stream=stream, backward=True)
     yield from _demux(container, stream)
+
+
+def cut_packets(container: Any, stream: Any, start_pts: int, time_base: Fraction) -> Iterator[Any] | None:
+    """Packets from a key frame at or before `start_pts` on; None where seeking finds none, and the file is read whole.
+
+    An index is not asked for: a seek in a transport or program stream lands anywhere, so the key frame is looked for.
+    """
+    for backoff in CUT_BACKOFF_SECONDS:
+        target = start_pts - int(backoff / time_base)
+        if target <= (stream.start_time or 0):
+            return None
+        try:
+            container.seek(target, stream=stream, backward=True)
+        except (av.FFmpegError, OverflowError):
+            return None
+        packets = _demux(container, stream)
+        first = next((p for p in packets if p.is_keyframe and p.pts is not None), None)
+        if first is not None and first.pts <= start_pts:
+            return chain([first], packets)
+    return None
+
+
+def _restamped(packets: Iterator[Any], stamps: np.ndarray) -> Iterator[Any]:
+    """The packets of a whole file with these stamps in place of their own."""
+    own = iter(stamps.tolist())
+    for packet in packets:
+        if packet.size:
+            packet.pts = next(own, None)
+        yield packet
 
 
 def _demux(container: Any, stream: Any) -> Iterator[Any]:

@@ -19,14 +19,19 @@ from fervid.base.types import VideoInfo
 from fervid.errors import NoVideoStream, TooDamaged, VideoUnreadable
 from fervid.storage.files import check_regular_file
 from fervid.storage.place import Place, is_on_disk, open_for_reading
+from fervid.video.clock import MISSING, FrameClock, Repair, repair
 from fervid.video.container import as_fraction, open_container
 from fervid.video.transport import ends_within_a_packet
-from fervid.video.units import is_refresh
+from fervid.video.units import is_bidirectional, is_refresh
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,ogg,mxf,gif"
 OPEN_TIMEOUT_SECONDS = (10.0, 30.0)
 FALLBACK_FRAME_RATE = 25.0
 SPLITTABLE_CONTAINERS = ("mov", "matroska", "webm", "mpegts")
+COUNTED_CONTAINERS = ("h264", "hevc", "mjpeg", "mpegvideo", "m4v")
+"""Elementary streams: whatever stamps their packets have are made up by FFmpeg."""
+LOOKED_AT_FOR_REORDERING = 2000
+"""So many packets of a stream that may reorder frames, and whose stamps do not, are searched for one that does."""
 UNEVEN_GAP, UNEVEN_SHARE = 0.05, 0.02
 """A gap is uneven from this share off the median on; a rate is variable when more than that share of gaps is."""
 MAX_REORDER = 32
@@ -58,6 +63,19 @@ class PacketPlan:
     """Whether that speaks of the picture stream, not of the longest stream."""
     is_cut_off: bool = False
     """Whether the file ends within a packet."""
+    repair: Repair | None = None
+    """The stamps that the packets get where their own are not sound; `pts` and `keyframe_pts` are of these then."""
+
+    def clock(self, info: VideoInfo) -> FrameClock:
+        """A clock for the frames of this video, to be used for one reading of it."""
+        step = int(np.median(np.diff(self.pts))) if len(self.pts) > 1 else 1
+        return FrameClock(
+            info.time_base,
+            info.start_time_seconds,
+            max(1, step),
+            counts=not self.has_times,
+            is_sorted=self.repair is not None and self.repair.is_sorted,
+        )
 
 
 @contextmanager
@@ -102,7 +120,7 @@ def probe(path: Place, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
         if plan.has_times and len(plan.pts) > 1:
             rate = float((len(plan.pts) - 1) / ((plan.pts[-1] - plan.pts[0]) * stream.time_base))
         time_base = as_fraction(stream.time_base) if plan.has_times else 1 / Fraction(rate).limit_denominator(1001)
-        start = _start_seconds(container, stream) if plan.has_times else 0.0
+        start = _start_seconds(container, plan, time_base) if plan.has_times else 0.0
         end = float(plan.end_pts * time_base) if plan.has_times else plan.n_packets / rate
         gaps = np.diff(plan.pts)
         uneven = np.abs(gaps - np.median(gaps)) > max(1.0, UNEVEN_GAP * np.median(gaps)) if len(gaps) else np.zeros(1)
@@ -121,9 +139,15 @@ def probe(path: Place, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
             container=container.format.name,
             rotation_degrees=rotation,
             sample_aspect_ratio=as_fraction(stream.sample_aspect_ratio or 1),
-            time_source="pts" if plan.has_times else "assumed_fps",
+            time_source=_time_source(plan),
         )
     return info, plan
+
+
+def _time_source(plan: PacketPlan) -> str:
+    if not plan.has_times:
+        return "assumed_fps"
+    return "pts" if plan.repair is None else "repaired_pts"
 
 
 def _picture_stream(container: Any, path: Place, max_pixels: int) -> Any:
@@ -152,78 +176,131 @@ def _read_plan(container: Any, stream: Any) -> tuple[PacketPlan, int]:
     context = stream.codec_context
     context.thread_count = 1
     claimed = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
-    times: list[int] = []
-    keys: list[int] = []
-    refreshes: list[int] = []
-    n_packets = 0
-    end_pts = 0
+    packets = _PacketList(container.format.name, context)
     rotation: int | None = None
     is_last_torn = False
     try:
         for packet in container.demux(stream):
             if rotation is None:
                 rotation = _rotation_degrees(packet)
-            if packet.size == 0 or packet.is_discard:
-                continue
-            n_packets += 1
-            is_last_torn = bool(packet.is_corrupt)
-            pts = packet.pts
-            if pts is None:
-                continue
-            if packet.is_keyframe:
-                keys.append(len(times))
-                if context.name not in ("h264", "hevc") or is_refresh(packet, context):
-                    refreshes.append(len(times))
-            times.append(pts)
-            end_pts = max(end_pts, pts + (packet.duration or 0))
+            if packet.size:
+                is_last_torn = bool(packet.is_corrupt)
+                packets.add(packet)
     except av.FFmpegError:
         pass  # what could be read before the damage is the plan; the reader counts the loss
-    in_file_order = np.array(times, np.int64)
-    order = np.argsort(in_file_order, kind="stable")
-    pts_in_order, key_pts = in_file_order[order], in_file_order[keys]
-    distinct = np.unique(in_file_order)
-    if len(distinct) > 1:
-        end_pts = max(end_pts, int(distinct[-1] + np.median(np.diff(distinct))))
-    has_own_times = (
-        0 < len(distinct) == n_packets
-        and bool((np.diff(key_pts) > 0).all())
-        and bool((np.abs(order - np.arange(len(order))) <= MAX_REORDER).all())
+    return packets.plan(claimed=claimed, claims_picture_alone=bool(stream.duration), is_cut_off=is_last_torn), (
+        rotation or 0
     )
-    has_index = any(name in SPLITTABLE_CONTAINERS for name in container.format.name.split(","))
-    intra_only = bool(context.codec.intra_only)
-    plan = PacketPlan(
-        pts=pts_in_order,
-        end_pts=end_pts,
-        keyframe_pts=key_pts,
-        n_packets=n_packets,
-        # Where most packets share their time with another, or have none, the times mean nothing.
-        has_times=2 * len(distinct) > n_packets,
-        has_own_times=has_own_times,
-        is_splittable=has_own_times and has_index,
-        closed_pts=pts_in_order if intra_only else _closed(in_file_order, refreshes),
-        is_intra_only=intra_only,
-        claimed_seconds=float(claimed) or None,
-        claims_picture_alone=bool(stream.duration),
-        is_cut_off=is_last_torn,
-    )
-    return plan, rotation or 0
 
 
-def _closed(in_file_order: np.ndarray, refreshes: list[int]) -> np.ndarray:
+class _PacketList:
+    """What the packets of a picture stream say, in file order. Those that an edit list hides are numbered as well."""
+
+    def __init__(self, container: str, context: Any) -> None:
+        self._container, self._context = container, context
+        self._pts: list[int] = []
+        self._dts: list[int] = []
+        self._is_hidden: list[bool] = []
+        self._keys: list[int] = []
+        self._refreshes: list[int] = []
+        self._end_pts = 0
+        self._may_be_decoding_order = context.name in ("h264", "hevc") and bool(context.has_b_frames)
+        self._n_looked_at = 0
+        self._is_bidirectional = False
+
+    def add(self, packet: Any) -> None:
+        """Add one packet with data."""
+        context, at = self._context, len(self._pts)
+        pts, dts = packet.pts, packet.dts
+        self._pts.append(MISSING if pts is None else pts)
+        self._dts.append(MISSING if dts is None else dts)
+        self._is_hidden.append(bool(packet.is_discard))
+        if packet.is_discard:
+            return
+        if packet.is_keyframe:
+            self._keys.append(at)
+            if context.name not in ("h264", "hevc") or is_refresh(packet, context):
+                self._refreshes.append(at)
+        if pts is not None:
+            self._end_pts = max(self._end_pts, pts + (packet.duration or 0))
+        if self._may_be_decoding_order and not self._is_bidirectional:
+            is_ascending = at == 0 or (pts is not None and pts > self._pts[at - 1])
+            self._n_looked_at += 1
+            self._may_be_decoding_order = is_ascending and self._n_looked_at <= LOOKED_AT_FOR_REORDERING
+            self._is_bidirectional = is_bidirectional(packet, context)
+
+    def plan(self, *, claimed: float, claims_picture_alone: bool, is_cut_off: bool) -> PacketPlan:
+        """The plan of these packets."""
+        pts, dts = np.array(self._pts, np.int64), np.array(self._dts, np.int64)
+        is_shown = ~np.array(self._is_hidden, bool)
+        keys, refreshes = np.array(self._keys, np.intp), np.array(self._refreshes, np.intp)
+        end_pts, found = self._end_pts, None
+        has_times = len(pts) > 0 and self._container not in COUNTED_CONTAINERS
+        if has_times and not (self._are_sound(pts, is_shown, keys) and not self._are_of_decoding(pts, dts)):
+            found = repair(pts, dts, keys, is_decoding_order=self._are_of_decoding(pts, dts))
+            has_times = found is not None
+            if found is not None:
+                pts, end_pts = found.stamps, 0
+        has_own_times = has_times and not (found is not None and found.is_sorted)
+        shown = pts[is_shown & (pts != MISSING)]
+        order = np.argsort(shown, kind="stable")
+        distinct = np.unique(shown)
+        if len(distinct) > 1:
+            end_pts = max(end_pts, int(distinct[-1] + np.median(np.diff(distinct))))
+        has_index = any(name in SPLITTABLE_CONTAINERS for name in self._container.split(","))
+        intra_only = bool(self._context.codec.intra_only)
+        stamped_keys = pts[keys]
+        return PacketPlan(
+            pts=shown[order],
+            end_pts=end_pts,
+            keyframe_pts=stamped_keys[stamped_keys != MISSING],
+            n_packets=int(is_shown.sum()),
+            has_times=has_times,
+            has_own_times=has_own_times,
+            is_splittable=has_own_times and found is None and has_index,
+            closed_pts=shown[order] if intra_only else _closed(pts, refreshes),
+            is_intra_only=intra_only,
+            claimed_seconds=float(claimed) or None,
+            claims_picture_alone=claims_picture_alone,
+            is_cut_off=is_cut_off,
+            repair=found,
+        )
+
+    @staticmethod
+    def _are_sound(pts: np.ndarray, is_shown: np.ndarray, keys: np.ndarray) -> bool:
+        """Whether every packet has a stamp of its own, close to its place in the file."""
+        shown = pts[is_shown]
+        order = np.argsort(shown, kind="stable")
+        return (
+            len(shown) > 0
+            and bool((shown != MISSING).all())
+            and len(np.unique(shown)) == len(shown)
+            and bool((np.diff(pts[keys]) > 0).all())
+            and bool((np.abs(order - np.arange(len(order))) <= MAX_REORDER).all())
+        )
+
+    def _are_of_decoding(self, pts: np.ndarray, dts: np.ndarray) -> bool:
+        """Whether the stamps tell the order of decoding alone. AVI has no others, and FFmpeg moves them by a frame."""
+        if self._container == "avi" and self._context.name in ("h264", "hevc"):
+            return bool((pts != dts).any())
+        return self._may_be_decoding_order and self._is_bidirectional and bool((np.diff(pts) > 0).all())
+
+
+def _closed(in_file_order: np.ndarray, refreshes: np.ndarray) -> np.ndarray:
     """The pts of those key frames before which everything is shown that comes before them in the file, and no more."""
-    if not refreshes:
+    if not len(refreshes):
         return np.zeros(0, np.int64)
     latest_before = np.maximum.accumulate(in_file_order)
     earliest_from = np.minimum.accumulate(in_file_order[::-1])[::-1]
-    at = np.array(refreshes)
+    at = refreshes
     is_closed = (latest_before[at] == in_file_order[at]) & (earliest_from[at] == in_file_order[at])
     return np.asarray(in_file_order[at[is_closed]])
 
 
-def _start_seconds(container: Any, stream: Any) -> float:
+def _start_seconds(container: Any, plan: PacketPlan, time_base: Fraction) -> float:
     if container.start_time is not None:
         return float(container.start_time) / av.time_base
-    return float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
+    return float(plan.pts[0] * time_base)
 
 
 def _rotation_degrees(packet: Any) -> int | None:

@@ -28,34 +28,6 @@ log = logging.getLogger(__name__)
 MAX_BAD_PACKETS_IN_A_ROW = 300
 
 
-@dataclass(slots=True)
-class _Clock:
-    """Times in order of presentation. A file with sound times passes through unchanged."""
-
-    info: VideoInfo
-    ledger: Ledger
-    step: int
-    offset: int = 0
-    last: int | None = None
-    count: int = field(default=0)
-
-    def stamp(self, pts: int | None) -> tuple[int, float]:
-        """The frame's own pts and its seconds on a timeline that never runs backwards."""
-        if self.info.time_source != "pts":
-            pts = self.count
-        elif pts is None:
-            self.ledger.clock_jumps += 1
-            pts = (self.last or 0) - self.offset + self.step if self.last is not None else 0
-        self.count += 1
-        if self.last is None or pts > self.last:
-            self.offset = 0  # sound, or sound again after a glitch
-        elif pts + self.offset <= self.last:
-            self.ledger.clock_jumps += 1
-            self.offset = self.last + self.step - pts
-        self.last = pts + self.offset
-        return pts, float(self.last * self.info.time_base) - self.info.start_time_seconds
-
-
 class _Unsound(Exception):
     """Selective decoding met something that the plan did not promise; its text says what."""
 
@@ -139,7 +111,7 @@ def _read_selected(
     last_pts: int | None = None
     maker = FrameMaker(info)
     with open_decoder(path, **limits.decoder) as (container, stream):
-        for decoded in _decode_selected(container, stream, info, segment, selection, ledger):
+        for decoded in _decode_selected(container, stream, info, plan, segment, selection, ledger):
             pts = decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):
                 raise _Unsound(f"a frame at {pts} follows one at {last_pts}")
@@ -170,7 +142,13 @@ def _read_selected(
 
 
 def _decode_selected(
-    container: Any, stream: Any, info: VideoInfo, segment: Segment, selection: Selection, ledger: Ledger
+    container: Any,
+    stream: Any,
+    info: VideoInfo,
+    plan: PacketPlan,
+    segment: Segment,
+    selection: Selection,
+    ledger: Ledger,
 ) -> Iterator[Any]:
     """Frames as the decoder gives them, less those that neither sampling nor a wanted frame needs."""
     context = stream.codec_context
@@ -179,7 +157,7 @@ def _decode_selected(
     n_left = selection.wanted_until_closed(None)
     mode = "DEFAULT"
     try:
-        for packet in segment_packets(container, stream, segment, info.time_base):
+        for packet in segment_packets(container, stream, segment, info, plan):
             pts = packet.pts
             if not packet.size:
                 break
@@ -220,16 +198,15 @@ def _read_all(
     limits: _Limits,
 ) -> Iterator[Frame]:
     """Every frame decoded; those that sampling wants are passed on, unless `progress` says that they were before."""
-    step = int(np.median(np.diff(plan.pts))) if len(plan.pts) > 1 else 1
-    clock = _Clock(info, ledger, max(1, step))
+    clock = plan.clock(info)
     slot, taken_again = progress.slot, 0
     position = 0
     maker = FrameMaker(info)
     with open_decoder(path, **limits.decoder) as (container, stream):
-        for decoded in _decode(container, stream, info, segment, ledger):
-            pts, seconds = clock.stamp(decoded.pts if decoded.pts is not None else decoded.dts)
+        for pts, seconds, decoded in clock.shown(_decode(container, stream, info, plan, segment, ledger)):
+            ledger.clock_jumps = clock.jumps
             index = int(np.searchsorted(plan.pts, pts)) if plan.has_own_times else position
-            if position == 0 and segment.start_pts is None and info.time_source == "pts":
+            if position == 0 and segment.start_pts is None and plan.has_times:
                 ledger.late_start_seconds = max(0.0, float((pts - int(plan.pts[0])) * info.time_base))
             position += 1
             if segment.start_pts is not None and pts < segment.start_pts:
@@ -263,10 +240,12 @@ def _read_all(
     ledger.frames = ledger.decoded
 
 
-def _decode(container: Any, stream: Any, info: VideoInfo, segment: Segment, ledger: Ledger) -> Iterator[Any]:
+def _decode(
+    container: Any, stream: Any, info: VideoInfo, plan: PacketPlan, segment: Segment, ledger: Ledger
+) -> Iterator[Any]:
     """Frames as the decoder gives them, from at or before the segment's start; packets that fail are counted."""
     bad_in_a_row = 0
-    for packet in segment_packets(container, stream, segment, info.time_base):
+    for packet in segment_packets(container, stream, segment, info, plan):
         is_own = packet.pts is not None and (
             (segment.start_pts is None or packet.pts >= segment.start_pts)
             and (segment.end_pts is None or packet.pts < segment.end_pts)

@@ -6,12 +6,16 @@ from typing import Any
 
 H264_IDR = 5
 H264_PICTURES = range(1, 6)
+H264_B_SLICE = 1
 HEVC_PICTURES = range(32)
 HEVC_RANDOM_ACCESS = range(16, 22)
 """BLA, IDR and CRA pictures: what follows them in output order refers to nothing before them (H.265, 8.1)."""
 
 LOOKED_AT_BYTES = 8192
 """Parameter sets and supplemental information come before the picture, seldom more than a few hundred bytes."""
+
+HEADER_BYTES = 10
+"""The header of a unit, and enough of a slice for its first two numbers."""
 
 START_CODE = b"\0\0\1"
 
@@ -29,6 +33,30 @@ def is_refresh(packet: Any, context: Any) -> bool:
     return header[0] >> 1 & 63 in HEVC_RANDOM_ACCESS
 
 
+def is_bidirectional(packet: Any, context: Any) -> bool:
+    """Whether an H.264 or HEVC packet holds a picture that may be shown before one that comes earlier in the file.
+
+    B slices of H.264; pictures of HEVC that no other of their layer refers to.
+    """
+    header = _first_picture(packet, context)
+    if header is None or len(header) < 2:
+        return False
+    if context.name == "hevc":
+        unit = header[0] >> 1 & 63
+        return unit < HEVC_RANDOM_ACCESS.start and unit % 2 == 0
+    bits = f"{int.from_bytes(header[1:]):0{8 * (len(header) - 1)}b}"
+    _, bits = _exp_golomb(bits)  # the number of the first macroblock
+    slice_type, _ = _exp_golomb(bits)
+    return slice_type % 5 == H264_B_SLICE
+
+
+def _exp_golomb(bits: str) -> tuple[int, str]:
+    """The number at the begin of a string of bits (H.264, 9.1), and the bits behind it; -1 where it is incomplete."""
+    zeros = len(bits) - len(bits.lstrip("0"))
+    length = 2 * zeros + 1
+    return (int(bits[:length], 2) - 1, bits[length:]) if 0 < length <= len(bits) else (-1, "")
+
+
 def is_in_a_higher_layer(packet: Any, context: Any) -> bool:
     """Whether an HEVC packet belongs to a temporal layer above the lowest, or to none that can be told.
 
@@ -39,11 +67,11 @@ def is_in_a_higher_layer(packet: Any, context: Any) -> bool:
 
 
 def _first_picture(packet: Any, context: Any) -> bytes | None:
-    """The two header bytes of the first picture unit of a packet."""
+    """The header bytes of the first picture unit of a packet, and up to as many behind them."""
     data = bytes(memoryview(packet)[:LOOKED_AT_BYTES])
     is_h264 = context.name == "h264"
     for begin in _units(data, _length_bytes(context.extradata, is_h264=is_h264)):
-        header = data[begin : begin + 2]
+        header = data[begin : begin + HEADER_BYTES]
         if len(header) < 2:
             return None
         if is_h264 and header[0] & 31 in H264_PICTURES:

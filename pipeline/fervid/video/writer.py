@@ -14,16 +14,15 @@ from typing import Any
 import av
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.errors import OutputError, VideoUnreadable
 from fervid.storage.publish import written_whole
 from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix, luma
-from fervid.video.probe import open_video
+from fervid.video.sound import Sound
+from fervid.video.stretch import VideoSource, frames_between
 
 CLIP_TIME_BASE = Fraction(1, 90_000)
-COPIED_SOUND = ("aac", "mp3", "ac3")
-"""What an MP4 takes as it is; other sound is encoded again."""
-SEEK_BACKOFF_SECONDS = 2.0
 QUALITY = "23"
 """x264's constant rate factor: its own default."""
 
@@ -37,52 +36,18 @@ class Picture:
     pixel_aspect: Fraction
 
 
-def read_pictures(
-    path: Path, *, start_seconds: float, end_seconds: float, start_time_seconds: float, max_pixels: int
-) -> Iterator[Picture]:
-    """The frames with start <= time < end, in order. Damaged packets are left out.
-
-    `start_time_seconds` is the container's start time, which the run's manifest keeps.
-    """
-    for seconds, stream, frame in _frames(path, start_seconds, end_seconds, start_time_seconds, max_pixels):
+def read_pictures(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[Picture]:
+    """The frames with start <= time < end, in order. Damaged packets are left out."""
+    for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
         yield Picture(seconds, _as_shown(frame), _pixel_aspect(stream, frame))
 
 
 def read_gray(
-    path: Path, *, start_seconds: float, end_seconds: float, start_time_seconds: float, max_pixels: int
+    source: VideoSource, start_seconds: float, end_seconds: float
 ) -> Iterator[tuple[float, np.ndarray, Fraction]]:
     """Seconds, luma uint8 (H, W) as shown, and pixel aspect of the same frames: a third of the cost of colour."""
-    for seconds, stream, frame in _frames(path, start_seconds, end_seconds, start_time_seconds, max_pixels):
+    for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
         yield seconds, as_displayed(luma(frame)[0], display_matrix(frame)), _pixel_aspect(stream, frame)
-
-
-def _frames(
-    path: Path, start_seconds: float, end_seconds: float, start_time_seconds: float, max_pixels: int
-) -> Iterator[tuple[float, Any, Any]]:
-    """Seconds, stream and decoded frame."""
-    with open_video(path, max_pixels=max_pixels) as (container, stream):
-        stream.thread_type = "AUTO"
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
-        first = start_seconds + start_time_seconds
-        if start_seconds > SEEK_BACKOFF_SECONDS and stream.time_base:
-            _seek(container, stream, first - SEEK_BACKOFF_SECONDS)
-        n = 0
-        for packet in _packets(container, stream):
-            try:
-                frames = packet.decode()
-            except av.EOFError:
-                return
-            except av.FFmpegError:
-                continue
-            for frame in frames:
-                pts = frame.pts if frame.pts is not None else frame.dts
-                # A stream without times is played at its rate; it cannot be seeked in, so it is read from its start.
-                seconds = n / rate if pts is None else float(pts * frame.time_base) - start_time_seconds
-                n += 1
-                if seconds >= end_seconds:
-                    return
-                if seconds >= start_seconds:
-                    yield seconds, stream, frame
 
 
 def write_clip(
@@ -91,23 +56,18 @@ def write_clip(
     *,
     start_seconds: float,
     end_seconds: float,
-    sound_from: Path | None,
-    start_time_seconds: float,
-    max_pixels: int,
+    sound_from: VideoSource | None,
     is_private: bool = False,
 ) -> int:
     """Write pictures as an MP4 in one atomic step; returns how many. With `sound_from` its sound of that time is kept.
 
-    A private clip, with faces left open, is readable for its owner alone.
-
-    Sound that an MP4 takes is copied bit by bit; other sound becomes AAC. An odd last row or column is left out: H.264
-    stores colour for every second one. Raises OutputError when no picture came or the disk refuses.
+    A private clip, with faces left open, is readable for its owner alone. An odd last row or column is left out: H.264
+    stores colour for every second one. Pictures of another size than the first are letterboxed. Raises OutputError when
+    no picture came or the disk refuses.
     """
     try:
         with written_whole(target, is_private=is_private) as partial:
-            n = _write_pictures(
-                partial, pictures, start_seconds, end_seconds, sound_from, start_time_seconds, max_pixels
-            )
+            n = _write_pictures(partial, pictures, start_seconds, end_seconds, sound_from)
             if n == 0:
                 span = f"{start_seconds:.1f} to {end_seconds:.1f} s"
                 raise OutputError(f"{target.name}: no picture of {span} could be read.")
@@ -123,24 +83,20 @@ def _write_pictures(
     pictures: Iterable[Picture],
     start_seconds: float,
     end_seconds: float,
-    sound_from: Path | None,
-    start_time_seconds: float,
-    max_pixels: int,
+    sound_from: VideoSource | None,
 ) -> int:
-    n = 0
+    n, last = 0, -1
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         video: Any = None
-        sound: _Sound | None = None
-        last = -1
+        sound: Sound | None = None
         for picture in pictures:
-            height, width = (side - side % 2 for side in picture.rgb.shape[:2])
             if video is None:
-                video = _video_stream(out, width, height, picture.pixel_aspect)
+                height, width = (max(2, side - side % 2) for side in picture.rgb.shape[:2])
+                pixel_aspect = picture.pixel_aspect
+                video = _video_stream(out, width, height, pixel_aspect)
                 if sound_from is not None:
-                    sound = _Sound(out, sound_from, start_seconds, end_seconds, start_time_seconds, max_pixels)
-            if (height, width) != (video.height, video.width):
-                continue  # a stream that changes its size in the middle: the rest does not fit into this clip
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.rgb[:height, :width]), format="rgb24")
+                    sound = Sound(out, sound_from, start_seconds, end_seconds)
+            frame = av.VideoFrame.from_ndarray(_fitted(picture, width, height, pixel_aspect), format="rgb24")
             frame.pts = max(last + 1, round((picture.seconds - start_seconds) / CLIP_TIME_BASE))
             frame.time_base, last = CLIP_TIME_BASE, frame.pts
             out.mux(video.encode(frame))
@@ -162,91 +118,26 @@ def _video_stream(out: Any, width: int, height: int, pixel_aspect: Fraction) -> 
     return stream
 
 
-class _Sound:
-    """The sound of a stretch of a file, on its way into a clip. Its stream has to exist before anything is written."""
-
-    def __init__(
-        self, out: Any, path: Path, start: float, end: float, start_time_seconds: float, max_pixels: int
-    ) -> None:
-        self._out, self._path, self._max_pixels = out, path, max_pixels
-        self._start, self._end, self._offset = start, end, start_time_seconds
-        self._stream: Any = None
-        with open_video(path, max_pixels=max_pixels) as (container, _):
-            self._is_copied = False
-            if container.streams.audio:
-                source = container.streams.audio[0]
-                if source.codec_context is None:
-                    return
-                self._is_copied = source.codec_context.name in COPIED_SOUND
-                if self._is_copied:
-                    self._stream = out.add_stream_from_template(source)
-                else:
-                    layout = "mono" if source.codec_context.channels == 1 else "stereo"
-                    self._stream = out.add_stream("aac", rate=source.codec_context.sample_rate or 48_000, layout=layout)
-
-    def copy(self) -> None:
-        if self._stream is None:
-            return
-        with open_video(self._path, max_pixels=self._max_pixels) as (container, _):
-            source = container.streams.audio[0]
-            _seek(container, source, self._start + self._offset - SEEK_BACKOFF_SECONDS)
-            packets = (p for p in _packets(container, source) if p.pts is not None and self._lies_within(p))
-            if self._is_copied:
-                self._copy_packets(packets)
-            else:
-                self._encode_again(packets)
-
-    def _lies_within(self, packet: Any) -> bool:
-        seconds = float(packet.pts * packet.time_base) - self._offset
-        return self._start <= seconds < self._end
-
-    def _copy_packets(self, packets: Iterable[Any]) -> None:
-        last = None
-        for packet in packets:
-            shift = round((self._start + self._offset) / packet.time_base)
-            packet.pts -= shift
-            packet.dts = packet.pts
-            if last is not None and packet.dts <= last:
-                continue
-            last = packet.dts
-            packet.stream = self._stream
-            self._out.mux(packet)
-
-    def _encode_again(self, packets: Iterable[Any]) -> None:
-        context = self._stream.codec_context
-        resampler = av.AudioResampler(format="fltp", layout=context.layout, rate=context.sample_rate)
-        position = None
-        for packet in packets:
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue
-            for frame in frames:
-                if position is None:
-                    first = float((frame.pts or 0) * frame.time_base) - self._offset - self._start
-                    position = max(0, round(first * context.sample_rate))
-                for piece in resampler.resample(frame):
-                    piece.pts, piece.time_base = position, Fraction(1, context.sample_rate)
-                    position += piece.samples
-                    self._out.mux(self._stream.encode(piece))
-        self._out.mux(self._stream.encode())
+def _fitted(picture: Picture, width: int, height: int, pixel_aspect: Fraction) -> np.ndarray:
+    """The picture as RGB uint8 (height, width, 3): without an odd row or column, or letterboxed."""
+    rgb = picture.rgb
+    if (rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2) == (height, width) and picture.pixel_aspect == pixel_aspect:
+        return np.ascontiguousarray(rgb[:height, :width])
+    return letterbox(rgb, width, height, pixel_aspect=float(picture.pixel_aspect / pixel_aspect))
 
 
-def _seek(container: Any, stream: Any, seconds: float) -> None:
-    try:
-        container.seek(max(0, int(seconds / stream.time_base)), stream=stream, backward=True)
-    except av.FFmpegError:
-        container.seek(0)
+def letterbox(rgb: np.ndarray, width: int, height: int, *, pixel_aspect: float = 1.0) -> np.ndarray:
+    """RGB uint8 (H, W, 3) as large as it fits into (height, width, 3), in its own shape, black around it.
 
-
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
-        yield packet
+    `pixel_aspect` is the width of its pixels where those of the target are 1.
+    """
+    shown = rgb.shape[1] * pixel_aspect
+    scale = min(width / shown, height / rgb.shape[0])
+    size = max(1, min(width, round(shown * scale))), max(1, min(height, round(rgb.shape[0] * scale)))
+    left, top = (width - size[0]) // 2, (height - size[1]) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + size[1], left : left + size[0]] = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return canvas
 
 
 def _as_shown(frame: Any) -> np.ndarray:

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 
 from fervid.errors import OutputError
+from fervid.video.stretch import VideoSource
 from fervid.video.writer import Picture, read_pictures, write_clip
 from synthetic import constant_rate, variable_rate, write_video
 
 MAX_PIXELS = 10**8
 
 
-def cut(source: Path, target: Path, start: float, end: float, *, offset: float = 0.0) -> int:
-    times = {"start_seconds": start, "end_seconds": end, "start_time_seconds": offset}
-    pictures = read_pictures(source, **times, max_pixels=MAX_PIXELS)
-    return write_clip(target, pictures, **times, sound_from=source, max_pixels=MAX_PIXELS)
+def cut(path: Path, target: Path, start: float, end: float, *, offset: float = 0.0) -> int:
+    source = VideoSource(path, MAX_PIXELS, offset)
+    pictures = read_pictures(source, start, end)
+    return write_clip(target, pictures, start_seconds=start, end_seconds=end, sound_from=source)
 
 
 def contents(path: Path) -> tuple[list[float], list[Any], Any]:
@@ -87,8 +88,7 @@ def test_sound_is_kept_in_step(tmp_path: Path, codec: str) -> None:
 def test_odd_sides_and_wide_pixels(tmp_path: Path) -> None:
     pictures = [Picture(i / 10, np.full((47, 65, 3), 90, np.uint8), Fraction(16, 11)) for i in range(5)]
     n = write_clip(
-        tmp_path / "clip.mp4", pictures, start_seconds=0, end_seconds=1, sound_from=None, start_time_seconds=0,
-        max_pixels=MAX_PIXELS,
+        tmp_path / "clip.mp4", pictures, start_seconds=0, end_seconds=1, sound_from=None,
     )  # fmt: skip
     stamps, found, aspect = contents(tmp_path / "clip.mp4")
     assert (n, len(stamps), found[0].shape, aspect) == (5, 5, (46, 64), Fraction(16, 11))

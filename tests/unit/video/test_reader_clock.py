@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from fervid.video.clock import FrameClock
 from fervid.video.ledger import Ledger
-from fervid.video.reader import _Clock
 from paper import paper_info
 
 STEP = 40
@@ -16,10 +16,11 @@ STEP = 40
 
 def stamped(times: list[int | None], **changes: Any) -> tuple[list[int], list[float], int]:
     """The pts and the milliseconds that a clock gives to `times`, and how many jumps it counted."""
-    ledger = Ledger()
-    clock = _Clock(paper_info(**changes), ledger, STEP)
+    info = paper_info(**changes)
+    counts = info.time_source == "assumed_fps"
+    clock = FrameClock(info.time_base, info.start_time_seconds, STEP, counts=counts)
     stamps = [clock.stamp(time) for time in times]
-    return [pts for pts, _ in stamps], [round(seconds * 1000, 6) for _, seconds in stamps], ledger.clock_jumps
+    return [pts for pts, _ in stamps], [round(seconds * 1000, 6) for _, seconds in stamps], clock.jumps
 
 
 @pytest.mark.parametrize("times", [[], [0], [0, 40, 80], [7, 8, 900, 901], [-80, -40, 0]])

@@ -37,6 +37,7 @@ from fervid.storage.files import file_sha256
 from fervid.storage.place import remove_folder
 from fervid.storage.publish import PART, sync
 from fervid.video.bar import with_bar
+from fervid.video.stretch import VideoSource
 from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
 
 Blur = Literal["all", "others", "none"]
@@ -125,26 +126,26 @@ def _write_all(
         folder = scratch / f"{record.rule}-{int(record.start_s):06d}s-{record.alert_id}"
         folder.mkdir()
         bar = f"evidence {number} of {len(records)}" if progress else ""
-        video = Path(found.run.manifest.video_path)
-        written.append(_write_one(found.run, record, folder, video, rolls[record.rule], blur, bar))
+        source = VideoSource.of(found.run.manifest)
+        written.append(_write_one(found.run, record, folder, source, rolls[record.rule], blur, bar))
     return written
 
 
 def _write_one(
-    run: Run, record: AlertRecord, folder: Path, video: Path, rolls: tuple[float, float], blur: Blur, bar: str
+    run: Run, record: AlertRecord, folder: Path, source: VideoSource, rolls: tuple[float, float], blur: Blur, bar: str
 ) -> AlertFiles:
     start = max(0.0, record.start_s - rolls[0])
     duration = float(run.manifest.video["duration_seconds"])
     end = min(record.end_s + rolls[1], start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
     columns = _row_columns(run.manifest.model["labels"])
     rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
-    covers = _covers(run, record, video, start, end, rows, blur, bar)
+    covers = _covers(source, record, start, end, rows, blur, bar)
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
     stills: dict[str, Picture] = {}
     area = CoveredArea()
 
     def covered() -> Iterator[Picture]:
-        decoded = ((picture.seconds, picture) for picture in read_pictures(video, **_span(run, start, end)))
+        decoded = ((picture.seconds, picture) for picture in read_pictures(source, start, end))
         for picture in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar)):
             if covers is not None:
                 rgb = cover(picture.rgb, covers.at(picture.seconds), area)
@@ -159,9 +160,7 @@ def _write_one(
         covered(),
         start_seconds=start,
         end_seconds=end,
-        sound_from=video,
-        start_time_seconds=run.manifest.start_time_s,
-        max_pixels=int(run.manifest.settings["video"]["max_pixels"]),
+        sound_from=source,
     )
     names = ["clip.mp4"]
     for name, picture in stills.items():
@@ -177,18 +176,8 @@ def _write_one(
     return AlertFiles(record, folder, (*names, "strip.png", "faces.csv", "alert.json"))
 
 
-def _span(run: Run, start: float, end: float) -> dict[str, Any]:
-    """What the readers of a stretch of the run's video want to be told."""
-    return {
-        "start_seconds": start,
-        "end_seconds": end,
-        "start_time_seconds": run.manifest.start_time_s,
-        "max_pixels": int(run.manifest.settings["video"]["max_pixels"]),
-    }
-
-
 def _covers(
-    run: Run, record: AlertRecord, video: Path, start: float, end: float, rows: pa.Table, blur: Blur, bar: str
+    source: VideoSource, record: AlertRecord, start: float, end: float, rows: pa.Table, blur: Blur, bar: str
 ) -> FaceCovers | None:
     if blur == "none":
         return None
@@ -198,7 +187,7 @@ def _covers(
     tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
     covers = FaceCovers(tracks, spared=frozenset(record.track_ids) if blur == "others" else frozenset())
     first, last = max(0.0, start - AROUND_SECONDS), end + AROUND_SECONDS
-    around = ((look[0], look) for look in read_gray(video, **_span(run, first, last)))
+    around = ((look[0], look) for look in read_gray(source, first, last))
     search_for_covers(with_bar(around, f"{bar}: looking for faces", first, last, is_shown=bool(bar)), covers)
     return covers
 
