@@ -36,26 +36,26 @@ VIEWS = "flip"
 TWO_LAYERS, ONE_LAYER = "conv4-lite", "conv4-lite-fc1"
 
 INTRODUCTION = """\
-# Reference systems
+# Published systems
 
-Five published systems, trained here by recipes in their manner (`configs/recipes`) on Training, their epoch chosen on
-PublicTest. Their code is not public or differs in details, so the rows say what such a system reaches, not what its
-authors did wrong or right. Each row states its core-hours (CPU time of the process); the cosine schedule was made for
-the epochs that fit into them, so heavy networks were trained for less than their recipe asks. "Training" is a fixed
-sample of Training as large as PublicTest, without augmentation; the gap between the two is the over-fitting. Brackets
-hold 95 % intervals.
+Five published systems, trained here with recipes in their manner (`configs/recipes`) on Training. Their epoch is
+chosen on PublicTest. Their code is not public or differs in details, so a row shows what such a system reaches, not
+what its authors did right or wrong. Each row states its core-hours (CPU time of the process). The cosine schedule was
+made for the epochs that fit into them, so heavy networks were trained for less time than their recipe asks for.
+"Training" is a fixed sample of Training, as large as PublicTest and without augmentation; the gap between the two is
+the over-fitting. Brackets contain 95 % intervals.
 
-`python benchmarks/references.py --data fer2013.csv --core-hours HOURS` makes the rows, and writes this page.
+`python benchmarks/references.py --data fer2013.csv --core-hours HOURS` makes the rows and writes this page.
 """
 
 _GENERATOR = """\
 ## How "82 % on the validation generator" comes about
 
-A validation set that is cut from Training after augmentation holds twins of images that were trained on: the flipped
-or shifted copy lies on one side, the original on the other. `python benchmarks/validation_generator.py` shows it with
+A validation set that is split off after augmentation contains twins of images in Training: the flipped or shifted
+copy is on one side, the original on the other. `python benchmarks/validation_generator.py` shows the effect with
 `{network}` on {originals:,} Training images. Each is written {copies} times with small random changes, all are
-shuffled, and a fifth is cut off as validation; {held_out:,} other Training images are kept away altogether. After
-{epochs} epochs one and the same network reads
+shuffled, and a fifth is split off as validation; {held_out:,} other Training images are held out. After {epochs}
+epochs the same network reaches:
 
 | on | accuracy |
 |---|---|
@@ -64,7 +64,7 @@ shuffled, and a fifth is cut off as validation; {held_out:,} other Training imag
 | Training images that it never saw in any form | {kept} |
 | PublicTest | {public} |
 
-The first two measure memory; only the last two say anything about new faces.
+The first two measure memory; only the last two say something about new faces.
 """
 
 
@@ -174,7 +174,7 @@ def compare_dense_layers(rows: list[dict[str, Any]]) -> str:
     difference = shares[0] - shares[1]
     margin = Z_95 * math.sqrt(sum(share * (1 - share) / n for share, n in zip(shares, sizes, strict=True)))
     if abs(difference) <= margin:
-        verdict = f"the difference of {100 * difference:+.1f} points lies within its interval of {100 * margin:.1f}: no"
+        verdict = f"the difference of {100 * difference:+.1f} points is within its interval of {100 * margin:.1f}: no"
         answer = f"{verdict} winner on these faces"
     else:
         answer = f"the network with {'two' if difference > 0 else 'one'} wins by {100 * abs(difference):.1f} points"
@@ -198,8 +198,8 @@ def model_table() -> str:
         "## The shipped models",
         "",
         "From each model's `model.json`; `fervid evaluate` measures them again. Logits are means over a face and its",
-        "mirror image. PrivateTest was read once a model. The last column is the accuracy of FER+'s head on the",
-        "PrivateTest faces whose voters mostly agree.",
+        "mirror image. PrivateTest was read once per model. The last column is the accuracy of FER+'s head on the",
+        "PrivateTest faces on which most voters agree.",
         "",
         "| model | parameters | MMACs | PublicTest | PrivateTest | macro F1 | calibration error | FER+ |",
         "|---|---|---|---|---|---|---|---|",

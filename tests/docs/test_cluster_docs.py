@@ -29,15 +29,15 @@ def test_the_costs_in_the_text_are_those_measured() -> None:
     costs, words = content["costs"], " ".join(GUIDE.split())
     assert f"{content['hours']:,.0f} hours in {content['videos']:,} videos" in words
     task, video = costs["hand_out_a_task"] * 1000, costs["hand_out_a_video"] * 1000
-    assert f"{task:.1f} ms a task and {video:.1f} ms a video" in words
-    assert f"{costs['observe_a_second'] * 1000:.0f} ms of a processor a second of video" in words
+    assert f"{task:.1f} ms per task and {video:.1f} ms per video" in words
+    assert f"{costs['observe_a_second'] * 1000:.0f} ms of a processor per second of video" in words
     curves = {curve["parts"]: curve["points"] for curve in content["curves"]}
     best = {parts: max(point["speedup"] for point in points) for parts, points in curves.items()}
-    assert f"does the work of {best[1]:.0f} nodes at most" in words
-    assert f"{curves[1][-1]['hand_out_hours'] * 60:.0f} minutes go by until all is handed out" in words
+    assert f"does the work of at most {best[1]:.0f} nodes" in words
+    assert f"it takes {curves[1][-1]['hand_out_hours'] * 60:.0f} minutes to hand out all tasks" in words
     assert f"Four commands do the work of {best[4]:.0f} nodes. Sixteen do that of {best[16]:.0f}," in words
     reads = 1000 * content["processors_a_node"] * costs["bytes_a_second"] / costs["observe_a_second"] / 1e9
-    assert f"1,000 nodes would read {reads:.0f} GB a second" in words
+    assert f"1,000 nodes would read {reads:.0f} GB per second" in words
     for one in content["checked"]:
         nodes = "one node" if one["nodes"] == 1 else "two"
         said = re.search(rf"on {nodes}: (\S+) s predicted, (\S+) s measured", words, re.IGNORECASE)
