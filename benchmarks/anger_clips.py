@@ -30,7 +30,7 @@ from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.scan import find_runs, scan_run
 from fervid.alerts.language.rules import RuleSet, bind, load_rules
 from fervid.base import assets
-from fervid.base.spacing import spacing
+from fervid.base.spacing import usual_spacing
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.run.handle import Run
@@ -161,7 +161,7 @@ def count(pieces: Sequence[Piece], rules: RuleSet, model: ModelInfo) -> Count:
     sum_ = Count(0, 0, 0, 0.0)
     for piece in pieces:
         bound = bind(rules, model.labels)
-        finder = Finder(bound, rules.zones, spacing_seconds=spacing(piece.samples.times))
+        finder = Finder(bound, rules.zones, spacing_seconds=usual_spacing(piece.samples.times))
         finder.feed(piece.samples)
         alerts = sum(len(own) for b, own in zip(bound, finder.settled(), strict=True) if b.rule.tier == "alert")
         sum_ += Count(alerts > 0, 1, 0, 0.0) if piece.is_angry else Count(0, 0, alerts, piece.seconds / 3600)

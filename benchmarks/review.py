@@ -35,9 +35,9 @@ from fervid.demo.photograph import SECONDS, make_demo_clip
 from fervid.review.cards import run_id
 from fervid.review.preview import Previews
 from fervid.review.report import write_reports
+from fervid.run.files import MANIFEST
 from fervid.run.handle import Run
 from fervid.run.io import write_table
-from fervid.run.manifest import MANIFEST
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.config import Settings
+from fervid.run.files import MANIFEST
 from fervid.run.handle import Run, open_run
 from fervid.run.io import write_table
-from fervid.run.manifest import MANIFEST, SCHEMA_VERSION
+from fervid.run.manifest import SCHEMA_VERSION
 from fervid.run.schema import faces_schema, frames_schema
 from fervid.video.ledger import Ledger
 

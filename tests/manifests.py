@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fervid.run.manifest import MANIFEST, seal
+from fervid.run.files import MANIFEST
+from fervid.run.manifest import seal
 
 
 def change_manifest(folder: Path, **values: Any) -> None:

@@ -13,8 +13,9 @@ from fervid.batch.run import Batch, analyze_one
 from fervid.batch.whole import analyze_here
 from fervid.config import Settings, load_settings
 from fervid.emotion.plugin import find_model
+from fervid.run.files import PLOT
 from fervid.run.folder import check_not_on_hold
-from fervid.run.handle import PLOT, Run, RunFolders, open_run
+from fervid.run.handle import Run, RunFolders, open_run
 from fervid.run.manifest import done_before
 from fervid.runtime.device import choose_runner
 from fervid.storage.files import check_regular_file, content_id

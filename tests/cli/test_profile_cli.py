@@ -64,6 +64,15 @@ def test_a_folder_gives_a_table_and_a_comparison(runs: Path, tmp_path: Path) -> 
     assert not re.search(r"(src|href)=\"(?!data:)", page)
 
 
+def test_runs_of_several_cameras_are_compared_in_the_folder_that_they_share(tmp_path: Path) -> None:
+    for camera in ("cam1", "cam2"):
+        write_run(tmp_path / "out" / camera / "clip", 8.0, steady(8, "sad"))
+    done = run_fervid("profile", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "profiles.parquet").is_file()
+    assert not (tmp_path / "out" / "cam1" / "profiles.parquet").exists()
+
+
 def test_runs_are_ranked_by_likeness_with_the_reason(runs: Path, tmp_path: Path) -> None:
     done = run_fervid("profile", str(runs), "--like", str(runs / "sad"), "-o", str(tmp_path))
     assert done.returncode == 0, done.stderr

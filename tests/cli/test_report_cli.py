@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 import fervid
-from fervid.review.report import report_folder
+from fervid.run.find import shared_folder
 from runner import run_fervid
 from synthetic import constant_rate, write_video
 
@@ -49,9 +49,9 @@ def test_runs_of_places_far_apart_are_reported_on_in_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert report_folder([Path("/srv/a/one"), Path("/home/b/two")]) == tmp_path
-    assert report_folder([Path("/srv/a/one"), Path("/srv/b/two")]) == Path("/srv")
-    assert report_folder([Path("/srv/a/one")]) == Path("/srv/a/one")
+    assert shared_folder([Path("/srv/a/one"), Path("/home/b/two")]) == tmp_path
+    assert shared_folder([Path("/srv/a/one"), Path("/srv/b/two")]) == Path("/srv")
+    assert shared_folder([Path("/srv/a/one")]) == Path("/srv/a/one")
 
 
 def test_a_folder_without_runs_is_one_clear_line(tmp_path: Path) -> None:

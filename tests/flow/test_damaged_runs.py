@@ -15,7 +15,7 @@ import fervid
 from fakes import fakes_in_the_tables, square_picture
 from fervid.alerts.review.reviews import read_history, write_verdict
 from fervid.config import Settings, load_settings
-from fervid.run.folder import OBSERVATIONS
+from fervid.run.files import OBSERVATIONS
 from fervid.storage.files import file_sha256
 from fervid.upkeep.repair import repair_run
 from fervid.upkeep.verify import verify_run

@@ -20,10 +20,11 @@ from fervid.config import load_settings
 from fervid.detect.centerface import SCORE_THRESHOLD as ANALYSIS_THRESHOLD
 from fervid.emotion import CLASSIFIERS
 from fervid.live.picture import LivePainter
-from fervid.live.record import NOTES, Recorder, finish_left_over
+from fervid.live.record import Recorder, finish_left_over
 from fervid.live.session import LiveSession, stream
 from fervid.live.view import Stills, run_live
 from fervid.privacy.search import FaceSearch
+from fervid.run.files import RECORDING
 from live_clips import bright_square, settings
 from synthetic import constant_rate, write_video
 
@@ -55,7 +56,7 @@ def test_a_recording_of_every_frame_is_what_an_analysis_writes(live_clip: Path, 
     assert recorded.manifest.video_path == str(live_clip)
     assert recorded.summary()["faces"] == analysed.summary()["faces"]
     scan_run(recorded, load_rules("anger"))
-    assert not (folder / NOTES).exists()
+    assert not (folder / RECORDING).exists()
     assert (folder / "timeline.png").exists()
 
 

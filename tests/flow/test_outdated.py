@@ -9,12 +9,12 @@ import pytest
 
 import fervid
 from fervid.review.preview import MARKER, Previews
-from fervid.run.derived import NOTES
+from fervid.run.files import DERIVED
 from runner import run_fervid
 from synthetic import constant_rate, write_video
 
 RULES = '[[rule]]\nname = "any-face"\nwording = "a face"\nscore = "confidence"\nenter = 0.0\nfor = "1s"\n'
-LOGS = {"reviews.parquet", "evidence-audit.jsonl", "HOLD.json", NOTES, f"previews/{MARKER}"}
+LOGS = {"reviews.parquet", "evidence-audit.jsonl", "HOLD.json", DERIVED, f"previews/{MARKER}"}
 """What is kept of a run whatever its settings: verdicts, what was written with open faces, holds."""
 
 
@@ -67,6 +67,6 @@ def test_nothing_of_the_result_before_is_left_beside_another(used: tuple[Path, s
     assert run_fervid("purge", "--release", str(folder)).returncode == 0
     done = run_fervid(*again)
     assert done.returncode == 0, done.stderr
-    assert files_of(folder) == own | (LOGS - {NOTES, "HOLD.json"}) | {"notes.txt"}
+    assert files_of(folder) == own | (LOGS - {DERIVED, "HOLD.json"}) | {"notes.txt"}
     (line,) = [line for line in done.stderr.splitlines() if "removed with the earlier result" in line]
     assert f"and {len(made) - 5} more" in line

@@ -23,6 +23,7 @@ from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import search_for_covers
 from fervid.run.derived import note_derived
+from fervid.run.files import ALERTS_TABLE, ANNOTATED
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
 from fervid.run.writing import writing
@@ -32,7 +33,6 @@ from fervid.video.writer import Picture, check_is_there, letterbox, read_gray, r
 
 Blur = Literal["all", "none"]
 
-ANNOTATED = "annotated.mp4"
 LEAST_HEIGHT_PX = 480
 """Smaller pictures are enlarged by a whole number, so that the letters can be read."""
 LARGEST_WIDTH_PX = 3840
@@ -164,7 +164,7 @@ def _timeline_strip(run: Run, span: tuple[float, float], *, width_px: int, text_
 
 
 def _alerts(run: Run, span: tuple[float, float]) -> list[tuple[float, float]]:
-    if not (run.folder / "alerts.parquet").is_file():
+    if not (run.folder / ALERTS_TABLE).is_file():
         return []
     table = read_table(run.folder, run.manifest.settings_hash, "alerts", ["start_s", "end_s", "tier"])
     found = zip(table["start_s"].to_pylist(), table["end_s"].to_pylist(), table["tier"].to_pylist(), strict=True)

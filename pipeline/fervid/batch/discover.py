@@ -16,7 +16,8 @@ from fervid.batch.ids import Ids
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.result import GROWING, REJECTED, SAME, Result
 from fervid.errors import InputError
-from fervid.run.handle import PLOT, RunFolders
+from fervid.run.files import PLOT
+from fervid.run.handle import RunFolders
 from fervid.run.manifest import done_before
 from fervid.run.summary import summarise
 from fervid.storage.files import FileStatus, check_regular_file, file_status

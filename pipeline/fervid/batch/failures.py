@@ -16,10 +16,9 @@ from fervid.base.printable import printable
 from fervid.base.version import __version__
 from fervid.batch.job import VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result
+from fervid.run.files import FAILED
 from fervid.run.manifest import write_json
 from fervid.storage.place import Place, make_folder, read_text, remove_file, remove_if_empty
-
-FAILED = "failed"
 
 
 def remember(job: VideoJob, result: Result) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from fervid.base.printable import printable
+from fervid.run.files import ID_CACHE
 from fervid.run.manifest import write_json
 from fervid.storage.files import FileStatus, content_id
 from fervid.storage.place import Place, make_folder, read_text
 
-CACHE = ".ids.json"
 THREADS = 8
 
 
@@ -22,7 +22,7 @@ class Ids:
     """Content ids of files, kept below `out` between runs where `is_kept`."""
 
     def __init__(self, out: Place, *, is_kept: bool) -> None:
-        self._path = out / CACHE
+        self._path = out / ID_CACHE
         self._is_kept = is_kept
         self._known: dict[str, list[int | str]] = {}
         self._is_changed = False

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fervid.errors import ConfigError, VideoNotFound
-from fervid.run.handle import RUN_NAME
-from fervid.run.manifest import MANIFEST
+from fervid.run.files import RUN_NAME
+from fervid.run.find import is_run, names_of_own_runs
 from fervid.storage.place import SCHEME_END, Place, as_place, is_on_disk, is_url
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _walk(folder: Place) -> Iterator[Place]:
             path = folder / entry.name
             if entry.is_dir(follow_symlinks=False):
                 # A run's own folder may hold videos that were made from it.
-                if not (RUN_NAME.fullmatch(entry.name) and (path / MANIFEST).is_file()):
+                if not (RUN_NAME.fullmatch(entry.name) and is_run(path)):
                     yield from _walk(path)
             elif not entry.is_symlink() or not path.is_dir():
                 yield path
@@ -120,11 +120,7 @@ def _walk_objects(folder: UPath) -> Iterator[UPath]:
     """The objects below a folder, in order of name, but for those of runs."""
     base = folder.path.rstrip("/") + "/"
     names = [name.removeprefix(base) for name in sorted(folder.fs.find(folder.path))]
-    runs = {
-        name.removesuffix(f"/{MANIFEST}")
-        for name in names
-        if name.endswith(f"/{MANIFEST}") and RUN_NAME.fullmatch(name.split("/")[-2])
-    }
+    runs = names_of_own_runs(names)
     for name in names:
         parts = name.split("/")
         if not any("/".join(parts[:n]) in runs for n in range(1, len(parts))):

@@ -14,10 +14,10 @@ from typing import Any
 
 from fervid.base.printable import printable
 from fervid.batch.result import Result
+from fervid.run.files import BATCH_TABLE, FAILED_LIST
 from fervid.storage.place import Place, is_on_disk, make_folder, names_in, remove_file, remove_folder
 from fervid.storage.publish import PART, write_whole, written_whole
 
-BATCH_TABLE, FAILED_LIST = "batch.parquet", "failed.jsonl"
 WAITING = ".batch."
 """What names of files begin with that wait for the end of a batch."""
 

@@ -33,8 +33,8 @@ from fervid.errors import InputError, TooDamaged
 from fervid.interpret.whole import Tables, interpret
 from fervid.observe.observer import Observer, is_observed, read_observations, read_thumbnails, write_observations
 from fervid.run.derived import Outdated, note_hashes
+from fervid.run.files import PLOT, table_file
 from fervid.run.folder import clear, observations_path, prepare, sweep
-from fervid.run.handle import PLOT
 from fervid.run.io import Written, write_table
 from fervid.run.manifest import RunManifest, manifest_content, video_record
 from fervid.run.schema import SCHEMA_VERSION
@@ -267,9 +267,7 @@ def _refuse_if_too_damaged(path: Place, folder: Place, ledger: Ledger, plan: Pac
 def write_tables(folder: Place, tables: Tables, metadata: dict[str, str]) -> dict[str, Written]:
     """Write the tables of a run; what each is known by, by its name."""
     named = {"frames": tables.frames, "faces": tables.faces, "tracks": tables.tracks, "timeline": tables.timeline}
-    return {
-        f"{name}.parquet": write_table(folder / f"{name}.parquet", table, metadata) for name, table in named.items()
-    }
+    return {table_file(name): write_table(folder / table_file(name), table, metadata) for name, table in named.items()}
 
 
 def table_metadata(job: VideoJob, time_base: Fraction, start_time_seconds: float) -> dict[str, str]:

@@ -127,9 +127,9 @@ def find(
                 write_evidence(found, blur=blur, progress=sys.stderr.isatty())
     if report and results:
         from fervid.alerts.review.report import write_report
-        from fervid.review.report import report_folder
+        from fervid.run.find import shared_folder
 
-        page = write_report(results, report_folder([found.run.folder for found in results]))
+        page = write_report(results, shared_folder([found.run.folder for found in results]))
         print(f"report: {page}", file=sys.stderr)
     if not as_json and len(results) > 1:
         print(_total(results), file=sys.stderr)
@@ -147,7 +147,7 @@ def alerts_of_run(folder: Place, rules: RuleSet, *, is_held: bool) -> RunAlerts:
     """
     from fervid.alerts.find.scan import scan_run, write_alerts
     from fervid.alerts.review.report import write_report
-    from fervid.run.derived import NOTES as DERIVED_NOTES
+    from fervid.run.files import DERIVED
     from fervid.run.handle import open_run
     from fervid.run.writing import writing
 
@@ -156,7 +156,7 @@ def alerts_of_run(folder: Place, rules: RuleSet, *, is_held: bool) -> RunAlerts:
         found = scan_run(run, rules)
         written = [*write_alerts(found), write_report([found], run.folder, is_held=True)]
     if not is_on_disk(folder):
-        for file in (*written, run.folder / DERIVED_NOTES):
+        for file in (*written, run.folder / DERIVED):
             write_whole(folder / file.name, file.read_bytes())
     return found
 

@@ -260,10 +260,10 @@ class _Outcome:
         for summary, found in self._waiting:
             print(describe(summary, waited_seconds=time.perf_counter() - STARTED), flush=True)
             if found is not None:
-                from fervid.alerts.review.report import REPORT
+                from fervid.run.files import ALERTS_PAGE
 
                 print(describe_alerts(found), flush=True)
-                print(f"report: {as_place(summary['folder']) / REPORT}", file=sys.stderr)
+                print(f"report: {as_place(summary['folder']) / ALERTS_PAGE}", file=sys.stderr)
 
     def _judge(self, summary: dict[str, Any], found: RunAlerts | None) -> None:
         """Count what a reviewer wants to know of a batch: in which videos faces were seen, and well enough."""

@@ -43,7 +43,7 @@ def profile(
     from fervid.profile.folder import profile_runs, rank_runs, write_comparison, write_sheet
     from fervid.profile.genre import load_genres
     from fervid.profile.measure import profile_run
-    from fervid.run.find import find_run_folders
+    from fervid.run.find import find_run_folders, shared_folder
 
     weights = load_genres(genres)
     folders = find_run_folders(runs)
@@ -57,7 +57,7 @@ def profile(
         if like is None:
             typer.echo(json.dumps(_as_json(done)) if as_json else describe(done))
     if len(profiled) > 1:
-        written += write_comparison(profiled, out or folders[0].parent)
+        written += write_comparison(profiled, out or shared_folder(folders))
     if like is not None:
         matches = rank_runs(profile_run(like), profiled)[:top]
         if as_json:

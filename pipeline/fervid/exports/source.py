@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fervid.alerts.find.records import alerts_schema
 from fervid.exports.events import Event, alert_events, expression_events
+from fervid.run.files import table_file
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import read_table
 
@@ -69,7 +70,7 @@ class RunTables:
 
     def read(self, table: str) -> pa.Table:
         """A table of the run; empty for alerts if no rules were evaluated. Raises InputError."""
-        if table == "alerts" and not (self.folder / f"{table}.parquet").is_file():
+        if table == "alerts" and not (self.folder / table_file(table)).is_file():
             return alerts_schema().empty_table()
         return read_table(self.folder, self.manifest["settings_hash"], table)
 

@@ -12,11 +12,11 @@ from fervid.errors import ConfigError, OutputError
 from fervid.exports import ENDINGS, FORMATS
 from fervid.exports.source import TABLES, RunTables, open_tables
 from fervid.run.derived import publish_derived
+from fervid.run.files import EXPORTS
 from fervid.run.find import Guard, unguarded
 from fervid.run.writing import writing
 from fervid.storage.publish import write_whole
 
-EXPORTS = "exports"
 KIND = "format"
 
 

@@ -27,7 +27,7 @@ from fervid.interpret.whole import interpret
 from fervid.live.address import name_of
 from fervid.live.session import LiveSession, Moment
 from fervid.observe.observer import read_thumbnails, write_observations
-from fervid.run.folder import OBSERVATIONS
+from fervid.run.files import OBSERVATIONS, RECORDING, segment_file, table_file
 from fervid.run.handle import Run, open_run, run_folder_name
 from fervid.run.manifest import RunManifest, video_record, write_json
 from fervid.run.summary import results_in_numbers
@@ -36,8 +36,6 @@ from fervid.video.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-NOTES = "recording.json"
-"""What a recording is, written when it begins and removed when its manifest is there."""
 LONGEST_NAME = 32
 """Of a folder's name, so that the time after it is not cut off."""
 LONGEST_SECONDS = 3600.0
@@ -120,7 +118,7 @@ class Recorder:
         }
         try:
             (folder / OBSERVATIONS).mkdir(parents=True, exist_ok=True)
-            write_json(folder / NOTES, notes)
+            write_json(folder / RECORDING, notes)
         except OSError as problem:
             raise OutputError(
                 f"{folder} cannot be written ({problem.strerror}). Give another folder with --record."
@@ -155,7 +153,7 @@ class Recorder:
             bad_packets=now.bad_packets - self._counted.bad_packets,
             clock_jumps=now.clock_jumps - self._counted.clock_jumps,
         )
-        path = folder / OBSERVATIONS / f"{self._n_segments:05d}.parquet"
+        path = segment_file(folder, self._n_segments)
         try:
             write_observations(path, iter(self._rows), ledger, observe_key=self._session.method.observe_key)
         except OSError as problem:
@@ -170,7 +168,7 @@ def finish_left_over(out: Path, method: Method) -> list[Run]:
     Left alone are those of other settings, those without a complete stretch, and those that are being recorded now.
     """
     finished = []
-    for notes in sorted(out.glob(f"*/{NOTES}")):
+    for notes in sorted(out.glob(f"*/{RECORDING}")):
         try:
             with locked(notes.parent):
                 finished.append(finish_recording(notes.parent, method))
@@ -187,12 +185,12 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     """
     started = perf_counter()
     try:
-        notes: dict[str, Any] = json.loads((folder / NOTES).read_text(encoding="utf-8"))
+        notes: dict[str, Any] = json.loads((folder / RECORDING).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise InputError(f"{folder} holds no recording to finish (no {NOTES}). Give the folder of one.") from None
+        raise InputError(f"{folder} holds no recording to finish (no {RECORDING}). Give the folder of one.") from None
     if notes["settings_hash"] != method.settings_hash:
         raise InputError(f"{folder} was recorded with other settings. Give the same options as then.")
-    pieces = sorted((folder / OBSERVATIONS).glob("*.parquet"))
+    pieces = sorted((folder / OBSERVATIONS).glob(table_file("*")))
     if not pieces:
         raise InputError(f"{folder} holds no complete stretch of a recording, so nothing can be finished. Remove it.")
     recorded, ledger, hashes = read_all(list(pieces))
@@ -236,7 +234,7 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
         results=results_in_numbers(made.timeline, made.faces, made.tracks, labels),
     )
     manifest.write(folder)
-    (folder / NOTES).unlink()
+    (folder / RECORDING).unlink()
     if plot:
         draw_video(job)
     return open_run(folder)

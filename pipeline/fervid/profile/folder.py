@@ -15,18 +15,17 @@ from fervid.errors import OutputError
 from fervid.profile.features import profile_features
 from fervid.profile.genre import Genres, TagScore, suggest_tags
 from fervid.profile.measure import profile_run
-from fervid.profile.profile import PROFILE, PROFILE_VERSION, Profile
+from fervid.profile.profile import PROFILE_VERSION, Profile
 from fervid.profile.similarity import Match, in_a_row, place_on_map, rank_like, similarity_matrix
 from fervid.profile.stills import Blur, take_stills
 from fervid.run.derived import publish_derived
+from fervid.run.files import COMPARISON, PROFILE, PROFILE_PAGE, PROFILE_PLOT, PROFILES_TABLE
 from fervid.run.find import Guard, unguarded
 from fervid.run.io import write_table
 from fervid.run.manifest import json_bytes
 from fervid.run.writing import writing
 from fervid.storage.publish import write_whole
 
-SHEET_PAGE, SHEET_PLOT = "profile.html", "profile.png"
-PROFILES, COMPARISON = "profiles.parquet", "comparison.html"
 MOST_COMPARED = 60
 """Largest number of videos in the plots of a comparison page, to stay readable. The table has all of them."""
 
@@ -80,10 +79,10 @@ def write_sheet(done: Profiled, *, blur: Blur = "all") -> tuple[Path, Path]:
         figures.append(("Peaks", f"The strongest moments of each expression, {covered}", draw_moments(stills)))
     lines = [f"{name}: {value} ({within})" for name, value, within in key_figures(profile)[:3]]
     lines += [*profile.notes, f"tags: {tags_in_words(done.tags)}", *([remark] if remark else [])]
-    page, plot = done.folder / SHEET_PAGE, done.folder / SHEET_PLOT
+    page, plot = done.folder / PROFILE_PAGE, done.folder / PROFILE_PLOT
     contents = {
-        SHEET_PAGE: sheet_page(profile, done.tags, figures, remark).encode(),
-        SHEET_PLOT: draw_sheet(profile, stills, lines),
+        PROFILE_PAGE: sheet_page(profile, done.tags, figures, remark).encode(),
+        PROFILE_PLOT: draw_sheet(profile, stills, lines),
     }
     with writing(done.folder, profile.source.settings_hash):
         try:
@@ -103,7 +102,7 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
         out.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
-    write_table(out / PROFILES, profiles_table(profiled), {"profile_version": str(PROFILE_VERSION)})
+    write_table(out / PROFILES_TABLE, profiles_table(profiled), {"profile_version": str(PROFILE_VERSION)})
     shown, some = profiled[:MOST_COMPARED], profiles[:MOST_COMPARED]
     names = [profile.source.name for profile in some]
     places, shares = place_on_map(some)
@@ -130,13 +129,13 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
         _write(out / name, png)
     remarks = []
     if len(profiled) > len(shown):
-        remarks.append(f"{len(profiled) - len(shown)} more videos are in {PROFILES} and not on this page.")
+        remarks.append(f"{len(profiled) - len(shown)} more videos are in {PROFILES_TABLE} and not on this page.")
     if not all(has_faces):
         faceless = ", ".join(name for name, has in zip(names, has_faces, strict=True) if not has)
         remarks.append(f"No usable face was found in {has_faces.count(False)} videos: {faceless}.")
     page = comparison_page(some, [done.tags for done in shown], figures, _nearest(some, matrix), remarks)
     _write(out / COMPARISON, page.encode())
-    return out / PROFILES, out / COMPARISON
+    return out / PROFILES_TABLE, out / COMPARISON
 
 
 def rank_runs(wanted: Profile, profiled: Sequence[Profiled]) -> tuple[Match, ...]:

@@ -9,6 +9,7 @@ from html import escape
 from fervid.base.version import __version__
 from fervid.profile.genre import INSUFFICIENT, REFERENCE, TagScore
 from fervid.profile.profile import Profile
+from fervid.run.files import PROFILE, PROFILES_TABLE
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
@@ -83,7 +84,7 @@ def sheet_page(
         f'<p class="note">{escape(remark)}</p>' if remark else "",
         "<h2>Tags that the profile supports</h2>",
         _tags(tags),
-        _FOOTER.format(version=escape(__version__), file="profile.json"),
+        _FOOTER.format(version=escape(__version__), file=PROFILE),
     ]
     return _page(profile.source.name, parts)
 
@@ -116,7 +117,7 @@ def comparison_page(
         "<h2>Each video</h2>",
         _table(("video", "length", "a usable face", "expressions", "cuts per minute", "tags", "nearest"), rows),
         f"<p>{escape(REFERENCE)}</p>",
-        _FOOTER.format(version=escape(__version__), file="profiles.parquet"),
+        _FOOTER.format(version=escape(__version__), file=PROFILES_TABLE),
     ]
     return _page(f"{len(profiles)} videos", parts)
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from fervid.errors import InputError
+from fervid.run.files import PROFILE
 from fervid.run.manifest import write_json
 
-PROFILE = "profile.json"
 PROFILE_VERSION = 1
 N_BINS = 20
 NEUTRAL = "neutral"

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from fervid.errors import InputError, OutputError
 from fervid.query.session import EMPTY
-from fervid.query.sources import COMPACTED, TABLES, Sources, videos_table
+from fervid.query.sources import TABLES, Sources, videos_table
+from fervid.run.files import COMPACTED, VIDEOS_TABLE, table_file
 from fervid.run.manifest import write_json
 from fervid.storage.lock import wait_for_lock
 from fervid.storage.place import remove_folder
@@ -63,15 +64,15 @@ def _write_all(sources: Sources, out: Path) -> dict[str, int]:
         remove_folder(left) if left.is_dir() else left.unlink()  # of one that was killed: the lock is ours now
     with tempfile.TemporaryDirectory(prefix=".compacting-", suffix=PART, dir=out) as scratch:
         fresh = Path(scratch)
-        rows = {name: _write(fresh / f"{name}.parquet", name, sources) for name in TABLES}
+        rows = {name: _write(fresh / table_file(name), name, sources) for name in TABLES}
         videos = videos_table(sources)
-        rows["videos"] = _replace(fresh / "videos.parquet", videos.schema, [videos])
+        rows["videos"] = _replace(fresh / VIDEOS_TABLE, videos.schema, [videos])
         marker.unlink(missing_ok=True)  # while tables are replaced they do not belong together
         sync(out)
         for name in rows:
-            os.replace(fresh / f"{name}.parquet", out / f"{name}.parquet")
+            os.replace(fresh / table_file(name), out / table_file(name))
         sync(out)
-    sizes = {f"{name}.parquet": (out / f"{name}.parquet").stat().st_size for name in rows}
+    sizes = {table_file(name): (out / table_file(name)).stat().st_size for name in rows}
     about = {"schema_version": COMPACTED_VERSION, "runs": len(sources.runs), "rows": rows, "bytes": sizes}
     write_json(marker, about)
     return rows

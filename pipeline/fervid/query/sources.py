@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,14 +12,16 @@ import pyarrow as pa
 
 from fervid.alerts.find.records import alerts_schema
 from fervid.errors import InputError
-from fervid.run.find import Guard
-from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.files import COMPACTED, MANIFEST, table_file
+from fervid.run.find import Guard, marked_below
+from fervid.run.manifest import manifest_content
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.run.tables import check_table, open_table
 from fervid.storage.copies import Copies
 from fervid.storage.place import Place, as_place, is_on_disk
 
-COMPACTED = "compacted.json"
+KINDS = (MANIFEST, COMPACTED)
+"""A folder with either holds tables: those of a run, or those that were compacted."""
 LABEL_PREFIXES = ("p_", "s_", "b_", "mean_", "share_")
 TABLES = ("frames", "faces", "tracks", "timeline", "alerts")
 VIEWS = (*TABLES, "videos")
@@ -56,12 +57,12 @@ class Sources:
         runs = self.runs_with(table)
         for run in runs:
             check_table(run, self.manifest(run)["settings_hash"], table)
-        return [(run / f"{table}.parquet", run) for run in runs]
+        return [(run / table_file(table), run) for run in runs]
 
     def runs_with(self, table: str) -> list[Path]:
         """The runs that have a table: all runs, or for alerts those with evaluated rules."""
         self._fetch(table)
-        return [run for run in self.runs if table != "alerts" or (run / f"{table}.parquet").is_file()]
+        return [run for run in self.runs if table != "alerts" or (run / table_file(table)).is_file()]
 
     def open(self, run: Path, table: str) -> Any:
         """A table of a run, as a ParquetFile. Raises InputError like `files`."""
@@ -70,7 +71,7 @@ class Sources:
     def compacted_files(self, table: str) -> list[Path]:
         """The Parquet files of a table in compacted folders."""
         self._fetch(table)
-        files = [folder / f"{table}.parquet" for folder in self.compacted]
+        files = [folder / table_file(table) for folder in self.compacted]
         return [path for path in files if path.is_file()]
 
     def place(self, run: Path) -> str:
@@ -79,7 +80,7 @@ class Sources:
 
     def _fetch(self, table: str) -> None:
         for copies in self.copies:
-            copies.fetch(f"{table}.parquet")
+            copies.fetch(table_file(table))
 
     def manifest(self, run: Path) -> dict[str, Any]:
         """The manifest of a run, read once. Raises InputError."""
@@ -154,28 +155,11 @@ def _is_like(found: pa.DataType, expected: pa.DataType) -> bool:
 
 def _look_into(place: Place, copies: list[Copies]) -> Iterator[tuple[Path, str]]:
     if is_on_disk(place):
-        yield from _walk(place)
+        yield from marked_below(place, KINDS)
         return
-    copies.append(Copies(place, (MANIFEST, COMPACTED)))
+    copies.append(Copies(place, KINDS))
     for folder in copies[-1].places:
-        yield from _walk(folder)
-
-
-def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Folders with a manifest, or with compacted tables; not searched further below."""
-    try:
-        with os.scandir(folder) as entries:
-            found = list(entries)
-    except OSError:
-        return
-    names = {entry.name for entry in found}
-    for kind in (MANIFEST, COMPACTED):
-        if kind in names:
-            yield folder, kind
-            return
-    for entry in sorted(found, key=lambda entry: entry.name):
-        if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
+        yield from marked_below(folder, KINDS)
 
 
 def videos_table(sources: Sources) -> pa.Table:

@@ -14,13 +14,13 @@ import numpy as np
 
 from fervid.base.printable import printable
 from fervid.review.columns import plain_bytes, quantise
+from fervid.run.files import ALERTS_JSON, FAILED_LIST, REVIEWS_TABLE
 from fervid.run.intact import check_file
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import check_settings, read_table
 
 STRIP_COLUMNS = 120
 """Of a strip, however long the video."""
-ALERTS_JSON, REVIEWS_TABLE = "alerts.json", "reviews.parquet"
 
 
 def run_id(folder: Path) -> str:
@@ -110,7 +110,7 @@ def strip_columns(
 
 def failures_below(folder: Path) -> list[dict[str, str]]:
     """Videos of the last batch that were not fully analysed: name, status, reason; without the folders they lie in."""
-    path = folder / "failed.jsonl"
+    path = folder / FAILED_LIST
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:

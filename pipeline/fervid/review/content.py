@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 from fervid.alerts.find.fitness import REASONS, judge_fitness
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import FrameTimes, read_frame_times
-from fervid.alerts.find.scan import ALERTS_TABLE, video_name
+from fervid.alerts.find.scan import video_name
 from fervid.alerts.review.reviews import read_verdicts, verdicts_of
 from fervid.base.spacing import mean_spacing, reach
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
 from fervid.review.columns import pack, pack_shares, pack_times
+from fervid.run.files import ALERTS_TABLE
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
 from fervid.run.usable import is_usable, usable_faces

@@ -9,11 +9,11 @@ from typing import Any
 from fervid.base.printable import printable
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
-from fervid.review.cards import ALERTS_JSON, REVIEWS_TABLE, failures_below, make_card, make_strip, run_id
+from fervid.review.cards import failures_below, make_card, make_strip, run_id
 from fervid.run.bad_values import BAD_VALUES, bad_values
+from fervid.run.files import ALERTS_JSON, MANIFEST, REVIEWS_TABLE
 from fervid.run.find import folders_below
 from fervid.run.handle import Run, open_run
-from fervid.run.manifest import MANIFEST
 
 
 class UnknownRun(KeyError):

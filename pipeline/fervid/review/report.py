@@ -21,11 +21,11 @@ from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import single_file
 from fervid.run.derived import publish_derived
-from fervid.run.find import Guard, find_run_folders, unguarded
+from fervid.run.files import REPORT
+from fervid.run.find import Guard, find_run_folders, shared_folder, unguarded
 from fervid.run.handle import Run, open_run
 from fervid.run.writing import writing
 
-REPORT = "report.html"
 LARGEST_FILE_BYTES = 16_000_000
 """Of the contents of runs in one page: a browser opens it within a second."""
 
@@ -48,7 +48,7 @@ def write_reports(named: Sequence[str | Path], *, out: Path | None = None, guard
             contents[run.folder], cards[run.folder] = content, card
     if not runs:
         raise InputError(f"none of {len(folders)} runs can be shown. Run `fervid verify` on them.")
-    folder = out or report_folder([run.folder for run in runs])
+    folder = out or shared_folder([run.folder for run in runs])
     failures = failures_below(folder) if len(runs) > 1 else []
     title = printable(folder.resolve().name or "runs") if len(runs) > 1 else _name(runs[0])
     is_one_file = sum(len(json.dumps(content)) for content in contents.values()) <= LARGEST_FILE_BYTES
@@ -101,19 +101,6 @@ def _media(run: Run, folder: Path) -> dict[str, Any]:
     is_live = run.manifest.video.get("is_live", False)
     address = None if is_live else relative_address(Path(run.manifest.video_path), folder)
     return {"file": address, "plays": browser_plays(run.manifest.video), "clips": None}
-
-
-def report_folder(folders: Sequence[Path]) -> Path:
-    """Where a report about runs belongs: in the run, or in the folder that several share.
-
-    Runs that share no more than the root of the file system are reported on in the current folder.
-    """
-    if len(folders) == 1:
-        return folders[0]
-    shared = folders[0].resolve().parent
-    while not all(folder.resolve().is_relative_to(shared) for folder in folders):
-        shared = shared.parent
-    return shared if shared != shared.parent else Path.cwd()
 
 
 def _name(run: Run) -> str:

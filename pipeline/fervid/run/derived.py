@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fervid.errors import OutputError
-from fervid.run.manifest import MANIFEST
+from fervid.run.files import DERIVED, MANIFEST
 from fervid.storage.files import file_sha256
 from fervid.storage.place import Place, is_on_disk, read_bytes, remove_file, remove_if_empty
 from fervid.storage.publish import append_synced, write_whole
-
-NOTES = "derived.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,13 @@ def note_hashes(folder: Place, hashes: Mapping[str, str]) -> None:
     lines = "".join(json.dumps({"file": name, "sha256": sha256}) + "\n" for name, sha256 in hashes.items())
     try:
         if is_on_disk(folder):
-            append_synced(folder / NOTES, lines)
+            append_synced(folder / DERIVED, lines)
         else:
-            write_whole(folder / NOTES, (_text(folder) + lines).encode())
+            write_whole(folder / DERIVED, (_text(folder) + lines).encode())
     except OSError as problem:
-        raise OutputError(f"{folder / NOTES} cannot be written ({problem.strerror}). Check its permissions.") from None
+        raise OutputError(
+            f"{folder / DERIVED} cannot be written ({problem.strerror}). Check its permissions."
+        ) from None
 
 
 def publish_derived(folder: Path, contents: Mapping[str, bytes], *, is_private: bool = False) -> list[Path]:
@@ -82,7 +82,7 @@ def all_noted(folder: Place) -> dict[str, set[str]]:
 def remove_derived(folder: Place) -> Outdated:
     """Remove the noted files of a run folder, folders that are empty then, and the notes. Raises OSError."""
     outdated = remove_noted(folder, lambda _name: True)
-    remove_file(folder / NOTES)
+    remove_file(folder / DERIVED)
     return outdated
 
 
@@ -125,7 +125,7 @@ def _notes(folder: Place) -> dict[str, set[str]]:
 
 def _text(folder: Place) -> str:
     try:
-        return read_bytes(folder / NOTES).decode(errors="replace")
+        return read_bytes(folder / DERIVED).decode(errors="replace")
     except FileNotFoundError:
         return ""
 

@@ -1,4 +1,4 @@
-"""Run folders by the names that a user gave: the folders themselves, or folders that hold them. Opens none."""
+"""What a run is, and the one walker that finds runs by the names that a user gave. Opens none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from fervid.errors import InputError
-from fervid.run.manifest import MANIFEST
+from fervid.run.files import MANIFEST, RUN_NAME
 
 Guard = Callable[[Path], AbstractContextManager[None]]
 """Wraps the work on one run of several: what is wrong with it may be noted, so that the others are done."""
@@ -19,10 +19,15 @@ def unguarded(_folder: Path) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def find_run_folders(names: Iterable[str | Path]) -> list[Path]:
-    """Folders with a manifest, whether it can be read or not, in order of name, each once.
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a complete run: it has a manifest, which is written last, whether it can be read or not."""
+    return os.path.lexists(folder / MANIFEST)
 
-    Nothing is looked for below a run, in hidden folders or through links. Raises InputError for a name without any.
+
+def find_run_folders(names: Iterable[str | Path]) -> list[Path]:
+    """The runs that are named or lie below what is named, in order of name, each once.
+
+    Raises InputError for a name without any.
     """
     found: dict[Path, Path] = {}
     for name in names:
@@ -40,12 +45,47 @@ def find_run_folders(names: Iterable[str | Path]) -> list[Path]:
 
 
 def folders_below(folder: Path) -> Iterator[Path]:
-    """The run folders at or below a folder; none for one that cannot be read."""
-    if os.path.lexists(folder / MANIFEST):
-        yield folder
+    """The runs at or below a folder; none for one that cannot be read."""
+    return (place for place, _ in marked_below(folder, (MANIFEST,)))
+
+
+def marked_below(folder: Path, markers: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    """Folders at or below `folder` that hold one of `markers`, each with the first that it holds.
+
+    Nothing is looked for below such a folder, in hidden folders or through links.
+    """
+    if found := _marker(markers, {name for name in markers if os.path.lexists(folder / name)}):
+        yield folder, found
         return
     for place, names, files in os.walk(folder):
-        if MANIFEST in files or MANIFEST in names:
-            yield Path(place)
-            names.clear()  # a run holds no runs
+        if found := _marker(markers, {*names, *files}):
+            yield Path(place), found
+            names.clear()
         names[:] = sorted(name for name in names if not name.startswith("."))
+
+
+def names_of_own_runs(paths: Iterable[str]) -> set[str]:
+    """Of paths of files, the folders of runs that still have the name that fervid gave them.
+
+    Their videos were made from a run. Where only a manifest is found, somebody else's files may lie beside it.
+    """
+    parents = (path.removesuffix(f"/{MANIFEST}") for path in paths if path.endswith(f"/{MANIFEST}"))
+    return {parent for parent in parents if RUN_NAME.fullmatch(parent.rpartition("/")[2])}
+
+
+def shared_folder(folders: Iterable[Path]) -> Path:
+    """Where something about runs belongs: in the run, or in the folder that several share.
+
+    For runs that share no more than the root of the file system it is the current folder.
+    """
+    folders = list(folders)
+    if len(folders) == 1:
+        return folders[0]
+    shared = folders[0].resolve().parent
+    while not all(folder.resolve().is_relative_to(shared) for folder in folders):
+        shared = shared.parent
+    return shared if shared != shared.parent else Path.cwd()
+
+
+def _marker(markers: tuple[str, ...], there: set[str]) -> str:
+    return next((name for name in markers if name in there), "")

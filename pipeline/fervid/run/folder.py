@@ -8,25 +8,20 @@ from __future__ import annotations
 from fervid.base.types import Segment
 from fervid.errors import OutputError, OutputInUse
 from fervid.run.derived import Outdated, remove_derived
-from fervid.run.handle import PLOT
-from fervid.run.manifest import MANIFEST
+from fervid.run.files import HOLD, MANIFEST, OBSERVATIONS, PLOT, TABLES, segment_file, table_file
+from fervid.run.find import is_run
 from fervid.storage.place import Place, is_on_disk, make_folder, remove_file, remove_folder, remove_if_empty
 from fervid.storage.publish import PART
-
-OBSERVATIONS = "observations"
-HOLD = "HOLD.json"
-"""In the folder of a run that has to stay as it is, whatever retention says."""
-TABLES = ("frames", "faces", "tracks", "timeline")
 
 
 def observations_path(folder: Place, segment: Segment) -> Place:
     """Where the observations of a segment are published."""
-    return folder / OBSERVATIONS / f"{segment.index:05d}.parquet"
+    return segment_file(folder, segment.index)
 
 
 def check_not_on_hold(folder: Place) -> None:
     """Raises OutputInUse for a run that must stay as it is, so that no other result takes its place."""
-    if is_on_disk(folder) and (folder / HOLD).is_file() and (folder / MANIFEST).is_file():
+    if is_on_disk(folder) and (folder / HOLD).is_file() and is_run(folder):
         raise OutputInUse(
             f"{folder} is on hold, so its result is not replaced. Give another folder with --out, or release it with "
             f"`fervid purge --release {folder}`."
@@ -65,6 +60,6 @@ def sweep(folder: Place) -> None:
 def clear(folder: Place) -> None:
     """Remove what an analysis wrote into a run folder, and the folder unless somebody else put something there."""
     remove_folder(folder / OBSERVATIONS)
-    for name in (MANIFEST, PLOT, *(f"{table}.parquet" for table in TABLES)):
+    for name in (MANIFEST, PLOT, *(table_file(table) for table in TABLES)):
         remove_file(folder / name)
     remove_if_empty(folder)

@@ -10,21 +10,15 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
-from fervid.run.derived import NOTES, noted_hashes
-from fervid.run.manifest import MANIFEST, RunManifest, manifest_content, read_manifest
+from fervid.run.derived import noted_hashes
+from fervid.run.files import ID_DIGITS, MADE_LATER, MANIFEST, PLOT
+from fervid.run.manifest import RunManifest, manifest_content, read_manifest
 from fervid.run.summary import results_in_numbers, summarise
 from fervid.run.tables import read_table
 from fervid.storage.place import Place, as_place, is_on_disk, names_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PLOT = "timeline.png"
-ID_DIGITS = 8
-MADE_LATER = ("alerts.parquet", PLOT, NOTES)
-"""What other commands than `analyze` put beside the tables of a run, and others read."""
-RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
-"""What `run_folder_name` makes."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -13,7 +13,8 @@ from typing import Any
 
 from fervid.errors import InputError
 from fervid.run.derived import noted_hashes
-from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.files import MANIFEST
+from fervid.run.manifest import manifest_content
 from fervid.storage.files import file_sha256
 
 MOST_KNOWN = 4096

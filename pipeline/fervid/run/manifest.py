@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from fervid.base.types import VideoInfo
 from fervid.errors import InputError, OutputInUse
+from fervid.run.files import MANIFEST
 from fervid.run.shape import KNOWN, fault_of
 from fervid.storage.files import file_sha256
 from fervid.storage.place import Place, is_on_disk, read_text, sizes_in
@@ -24,7 +25,7 @@ from fervid.video.ledger import Ledger
 SCHEMA_VERSION = 1
 """Of the files of a run. A later version reads earlier ones."""
 
-MANIFEST, SEAL = "manifest.json", "sha256"
+SEAL = "sha256"
 OF_EARLIER_VERSIONS = KNOWN - {"output_bytes", "observations"}
 """What a manifest without a hash of its own may hold."""
 LIBRARIES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from fervid.run.files import MANIFEST
 from fervid.run.usable import usable_faces
 from fervid.storage.place import Place
 
@@ -66,7 +67,7 @@ def summarise(
         "was_there": was_there,
         "warnings": list(manifest["warnings"]),
         "folder": str(folder),
-        "files": sorted({*manifest["outputs"], *others, "manifest.json"}),
+        "files": sorted({*manifest["outputs"], *others, MANIFEST}),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fervid.errors import InputError
+from fervid.run.files import table_file
 from fervid.run.intact import check_file
 from fervid.storage.place import Place, is_on_disk, open_for_reading
 
@@ -30,7 +31,7 @@ def open_table(folder: Place, settings_hash: str, name: str) -> pq.ParquetFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = folder / f"{name}.parquet"
+    path = folder / table_file(name)
     try:
         file = pq.ParquetFile(path if is_on_disk(path) else open_for_reading(path), page_checksum_verification=True)
     except FileNotFoundError:

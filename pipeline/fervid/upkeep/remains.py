@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.batch.report import WAITING
 from fervid.errors import ConfigError, InputError, OutputInUse
-from fervid.run.derived import NOTES as DERIVED_NOTES
-from fervid.run.folder import OBSERVATIONS, TABLES
-from fervid.run.handle import PLOT, RUN_NAME
-from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.files import MADE_AGAIN, MANIFEST, OBSERVATIONS, RUN_NAME, TABLES, table_file
+from fervid.run.manifest import manifest_content
 from fervid.storage.claim import CLOCK, LEASE_SECONDS, LOCK, modified, read_claim, store_time
 from fervid.storage.lock import locked
 from fervid.storage.place import Place, is_on_disk, names_in, remove_file
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from upath import UPath
 
 BATCH = "batch"
-ALERTS = ("alerts.parquet", "alerts.json", "alerts.csv", "alerts.html")
-OWN_FILES = frozenset((PLOT, DERIVED_NOTES, *ALERTS, *(f"{table}.parquet" for table in TABLES)))
+OWN_FILES = MADE_AGAIN | {table_file(name) for name in TABLES}
 """What an analysis publishes into a run folder and makes again, besides observations and the manifest."""
 
 

@@ -21,8 +21,7 @@ from fervid.emotion.plugin import find_model
 from fervid.errors import FervidError
 from fervid.interpret.whole import interpret
 from fervid.observe.observer import read_thumbnails
-from fervid.run.folder import OBSERVATIONS
-from fervid.run.handle import PLOT
+from fervid.run.files import OBSERVATIONS, PLOT
 from fervid.run.manifest import manifest_content
 from fervid.storage.files import file_sha256
 from fervid.storage.lock import locked

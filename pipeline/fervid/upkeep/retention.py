@@ -21,23 +21,27 @@ from pathlib import Path
 from typing import Any
 
 from fervid.base.clock import utc_now
-from fervid.batch.failures import FAILED
-from fervid.batch.report import BATCH_TABLE, FAILED_LIST
 from fervid.errors import ConfigError, InputError, OutputError, OutputInUse
-from fervid.run.folder import HOLD, OBSERVATIONS
-from fervid.run.handle import RUN_NAME
-from fervid.run.manifest import MANIFEST, write_json
+from fervid.run.files import (
+    BATCH_TABLE,
+    COMPACTED,
+    DOOMED,
+    FAILED,
+    FAILED_LIST,
+    HOLD,
+    ID_CACHE,
+    MANIFEST,
+    OBSERVATIONS,
+    PAGES,
+    PURGE_LOG,
+    RUN_NAME,
+    table_file,
+)
+from fervid.run.manifest import write_json
 from fervid.storage.lock import Lock
 from fervid.storage.publish import append_synced
 
-PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
-
-COPY = "compacted.json"
-"""In a folder of tables that `fervid compact` copied from many runs; what else is in the folder stays."""
-
-BATCH_FILES = frozenset((BATCH_TABLE, FAILED_LIST, ".ids.json"))
-PAGES = re.compile(r"(alerts|report|comparison)([-.].*)?\.(html|png)|profiles\.parquet|evidence.*\.zip")
-"""What commands write beside the runs that they are about, and so holds parts of them."""
+BATCH_FILES = frozenset((BATCH_TABLE, FAILED_LIST, ID_CACHE))
 
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -135,8 +139,8 @@ def _of_fervid(out: Path) -> Iterator[tuple[Path, str, float]]:
                     yield path, "remains", _written(path)
                 elif RUN_NAME.fullmatch(entry.name) and _is_run(path):
                     yield path, "run", _finished(path)
-                elif (path / COPY).is_file() and not (path / COPY).is_symlink():
-                    yield path, "copy", _written(path / COPY)
+                elif (path / COMPACTED).is_file() and not (path / COMPACTED).is_symlink():
+                    yield path, "copy", _written(path / COMPACTED)
                 elif entry.name == FAILED:
                     for record in sorted(path.glob("*.json")):
                         if record.is_file() and not record.is_symlink():
@@ -186,7 +190,7 @@ def _remove(out: Path, item: Item, older_than_seconds: float) -> Item:
         if item.kind == "remains":
             shutil.rmtree(item.path)
         elif item.kind == "copy":
-            for file in (*item.path.glob("*.parquet"), item.path / COPY):
+            for file in (*item.path.glob(table_file("*")), item.path / COMPACTED):
                 file.unlink()
             with suppress(OSError):
                 item.path.rmdir()

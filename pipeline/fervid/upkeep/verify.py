@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fervid.alerts.review.reviews import REVIEWS_TABLE, check_history
+from fervid.alerts.review.reviews import check_history
 from fervid.errors import InputError
 from fervid.privacy.audit import AUDIT_LOG
-from fervid.run.derived import NOTES, all_noted
-from fervid.run.folder import HOLD, OBSERVATIONS
-from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.derived import all_noted
+from fervid.run.files import DERIVED, HOLD, MANIFEST, OBSERVATIONS, REVIEWS_TABLE
+from fervid.run.manifest import manifest_content
 from fervid.storage.files import file_sha256
 
 Kind = Literal["manifest", "table", "observations", "derived", "verdicts", "record"]
@@ -64,7 +64,7 @@ def _records(folder: Path) -> Iterator[Fault]:
         check_history(folder)
     except InputError as problem:
         yield Fault(REVIEWS_TABLE, "verdicts", str(problem))
-    for name in (HOLD, AUDIT_LOG, NOTES):
+    for name in (HOLD, AUDIT_LOG, DERIVED):
         if (folder / name).exists() and not _is_json(folder / name):
             yield Fault(name, "record", "it holds a line that is no JSON object")
 

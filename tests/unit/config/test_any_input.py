@@ -25,8 +25,9 @@ from fervid.batch.failures import recall
 from fervid.batch.inputs import find_videos
 from fervid.config import Settings, load_settings, parse_time
 from fervid.errors import ConfigError, FervidError, InputError
-from fervid.run.handle import RUN_NAME, run_folder_name
-from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.files import MANIFEST, RUN_NAME
+from fervid.run.handle import run_folder_name
+from fervid.run.manifest import manifest_content
 from fervid.upkeep.retention import parse_age
 from fervid.video.probe import PacketPlan
 from fervid.video.sampling import sampling_slot

@@ -14,8 +14,9 @@ from alert_runs import face, make_run
 from fervid.errors import InputError
 from fervid.observe.digest import RowsDigest
 from fervid.run.derived import note_hashes, noted_hashes
+from fervid.run.files import MANIFEST
 from fervid.run.handle import Run, open_run
-from fervid.run.manifest import MANIFEST, manifest_content, misfits, seal
+from fervid.run.manifest import manifest_content, misfits, seal
 from fervid.storage.files import file_sha256
 from fervid.storage.publish import append_synced
 

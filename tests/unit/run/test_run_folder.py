@@ -11,10 +11,11 @@ from alert_runs import face, make_run
 from fervid.alerts.find.scan import scan_run, write_alerts
 from fervid.alerts.language.rules import load_rules
 from fervid.alerts.review.report import write_report
-from fervid.alerts.review.reviews import REVIEWS_TABLE, read_history, write_verdict
-from fervid.run.derived import NOTES, note_derived, remove_derived
+from fervid.alerts.review.reviews import read_history, write_verdict
+from fervid.run.derived import note_derived, remove_derived
+from fervid.run.files import DERIVED, PLOT, REVIEWS_TABLE
 from fervid.run.folder import prepare
-from fervid.run.handle import PLOT, Run
+from fervid.run.handle import Run
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_what_fervid_did_not_write_or_was_changed_since_stays(run: Run) -> None:
     assert (gone.removed, gone.changed) == (("exports/clip.csv",), ("alerts.html",))
     assert own.read_text() == "mine"
     assert page.read_text().endswith("<!-- seen by me -->")
-    assert not (run.folder / NOTES).exists()
+    assert not (run.folder / DERIVED).exists()
 
 
 def test_a_file_that_was_written_twice_is_known_by_either_hash(run: Run) -> None:
@@ -68,14 +69,14 @@ def test_notes_reach_nothing_outside_of_the_folder(run: Run, tmp_path: Path) -> 
     outside.write_text("mine")
     (run.folder / "link").symlink_to(tmp_path)
     note_derived(run.folder, [outside])
-    assert not (run.folder / NOTES).exists()
+    assert not (run.folder / DERIVED).exists()
     inside = run.folder / "mine.txt"
     inside.write_text("mine")
     note_derived(run.folder, [inside])
-    line = (run.folder / NOTES).read_text()
+    line = (run.folder / DERIVED).read_text()
     names = ("../mine.txt", str(outside), "link/mine.txt", "./../mine.txt", "..\\\\mine.txt")
     lines = [line.replace('"mine.txt"', f'"{name}"') for name in names]
-    (run.folder / NOTES).write_text("".join([*lines, "no json\n", "[1]\n", line[:20]]))
+    (run.folder / DERIVED).write_text("".join([*lines, "no json\n", "[1]\n", line[:20]]))
     assert remove_derived(run.folder).removed == ()
     assert outside.read_text() == "mine"
 

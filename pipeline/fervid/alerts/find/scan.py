@@ -29,6 +29,7 @@ from fervid.alerts.language.expression import names_in
 from fervid.alerts.language.rules import BoundRule, RuleSet, bind
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived, remove_noted
+from fervid.run.files import ALERTS_CSV, ALERTS_JSON, ALERTS_TABLE, BUNDLE, EVIDENCE
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run, open_run
 from fervid.run.io import table_bytes
@@ -36,9 +37,6 @@ from fervid.run.usable import usable_faces
 from fervid.storage.publish import write_whole
 
 log = logging.getLogger(__name__)
-
-EVIDENCE, BUNDLE = "evidence", "evidence.zip"
-ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV = "alerts.parquet", "alerts.json", "alerts.csv"
 
 
 @dataclass(frozen=True, slots=True)

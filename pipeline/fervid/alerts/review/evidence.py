@@ -21,7 +21,7 @@ import pyarrow.csv
 
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between
-from fervid.alerts.find.scan import BUNDLE, EVIDENCE, RunAlerts, remove_evidence
+from fervid.alerts.find.scan import RunAlerts, remove_evidence
 from fervid.alerts.review.bundle import make_bundle
 from fervid.alerts.review.strip import draw_strip
 from fervid.base.opencv import cv2
@@ -32,6 +32,7 @@ from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import CoveredArea, cover
 from fervid.privacy.search import search_for_covers
 from fervid.run.derived import note_hashes, publish_derived
+from fervid.run.files import BUNDLE, EVIDENCE
 from fervid.run.handle import Run
 from fervid.storage.files import file_sha256
 from fervid.storage.place import remove_folder

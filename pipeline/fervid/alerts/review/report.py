@@ -20,9 +20,9 @@ from fervid.base.clock import clock
 from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived
+from fervid.run.files import ALERTS_PAGE
 from fervid.run.writing import writing
 
-REPORT = "alerts.html"
 HOURS = 24
 STEPS = ("#f2f2f2", "#fee6ce", "#fdae6b", "#e6550d", "#8c2d04")
 """From none to many, one hue from light to dark: told apart in grey and with every form of colour blindness."""
@@ -66,11 +66,11 @@ def write_report(found: Sequence[RunAlerts], folder: Path, *, is_held: bool = Fa
 
     In the folder of a run this waits for its lock, unless the caller holds it (`is_held`).
     """
-    page = folder / REPORT
+    page = folder / ALERTS_PAGE
     own = next((one.run.manifest.settings_hash for one in found if one.run.folder == folder), None)
     try:
         with nullcontext() if own is None else writing(folder, own, is_held=is_held):
-            publish_derived(folder, {REPORT: make_report(found, folder).encode()})
+            publish_derived(folder, {ALERTS_PAGE: make_report(found, folder).encode()})
     except OSError as problem:
         raise OutputError(f"{page} cannot be written ({problem.strerror}). Check its folder.") from None
     return page

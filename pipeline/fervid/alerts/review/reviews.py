@@ -30,9 +30,11 @@ import pyarrow.parquet as pq
 from fervid.alerts.find.records import AlertRecord
 from fervid.base.clock import utc_now
 from fervid.errors import InputError, OutputError
+from fervid.run.files import ALERTS_TABLE, REVIEWS_TABLE, table_file
+from fervid.run.find import folders_below
 from fervid.run.handle import Run
 from fervid.run.io import write_table
-from fervid.run.manifest import MANIFEST, manifest_content
+from fervid.run.manifest import manifest_content
 from fervid.run.tables import read_table
 from fervid.stats.metrics import wilson_interval
 from fervid.storage.lock import wait_for_lock
@@ -43,7 +45,6 @@ log = logging.getLogger(__name__)
 Verdict = Literal["true", "false", "unsure"]
 VERDICTS: tuple[Verdict, ...] = ("true", "false", "unsure")
 
-REVIEWS_TABLE, ALERTS_TABLE = "reviews.parquet", "alerts.parquet"
 SCHEMA_VERSION, ROWS_SHA256 = "1", "rows_sha256"
 LONGEST_REASON = 1000
 SAME_SPAN_SHARE = 0.5
@@ -189,7 +190,7 @@ def _history_or_set_aside(folder: Path) -> list[Review]:
     try:
         return _stored_history(folder)
     except InputError as problem:
-        aside = folder / f"{Path(REVIEWS_TABLE).stem}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.parquet"
+        aside = folder / table_file(f"{Path(REVIEWS_TABLE).stem}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
         os.replace(folder / REVIEWS_TABLE, aside)
         sync(folder)
         log.warning("%s; it was put aside as %s", str(problem).rstrip("."), aside.name)
@@ -320,11 +321,9 @@ def _run_folders(place: Run | str | Path | Sequence[Run | str | Path]) -> list[P
         return [place.folder]
     if isinstance(place, str | Path):
         folder = Path(place)
-        if (folder / MANIFEST).is_file():
-            return [folder]
         if not folder.is_dir():
             raise InputError(f"{folder} is no folder. Give a run folder, or a folder of them.")
-        return sorted(path.parent for path in folder.rglob(MANIFEST))
+        return list(folders_below(folder))
     return [folder for one in place for folder in _run_folders(one)]
 
 

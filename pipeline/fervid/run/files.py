@@ -1,0 +1,55 @@
+"""Every file of a run and of a folder of runs by its name, each once. Knows nothing of what is in them."""
+
+from __future__ import annotations
+
+import re
+
+from fervid.storage.place import Place
+
+MANIFEST = "manifest.json"
+"""Written last: a folder with it is a complete run."""
+TABLES = ("frames", "faces", "tracks", "timeline")
+OBSERVATIONS = "observations"
+HOLD = "HOLD.json"
+"""In the folder of a run that has to stay as it is, whatever retention says."""
+PLOT = "timeline.png"
+DERIVED = "derived.jsonl"
+"""Notes of the files that commands made of a run's tables."""
+RECORDING = "recording.json"
+"""Of a live recording that is not finished."""
+
+ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV, ALERTS_PAGE = "alerts.parquet", "alerts.json", "alerts.csv", "alerts.html"
+REVIEWS_TABLE = "reviews.parquet"
+EVIDENCE, BUNDLE = "evidence", "evidence.zip"
+ANNOTATED = "annotated.mp4"
+EXPORTS = "exports"
+REPORT = "report.html"
+PROFILE, PROFILE_PAGE, PROFILE_PLOT = "profile.json", "profile.html", "profile.png"
+
+MADE_LATER = (ALERTS_TABLE, PLOT, DERIVED)
+"""What other commands than `analyze` put beside the tables of a run, and others read."""
+MADE_AGAIN = frozenset((PLOT, DERIVED, ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV, ALERTS_PAGE))
+"""What commands make of the tables at any time; verdicts and what people put there are not."""
+
+BATCH_TABLE, FAILED_LIST, FAILED, ID_CACHE = "batch.parquet", "failed.jsonl", "failed", ".ids.json"
+"""Beside the runs of a batch."""
+COMPACTED, VIDEOS_TABLE = "compacted.json", "videos.parquet"
+"""In a folder of tables that `fervid compact` copied from many runs; what else is in the folder stays."""
+PROFILES_TABLE, COMPARISON = "profiles.parquet", "comparison.html"
+PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
+PAGES = re.compile(r"(alerts|report|comparison)([-.].*)?\.(html|png)|profiles\.parquet|evidence.*\.zip")
+"""What commands write beside the runs that they are about, and so holds parts of them."""
+
+ID_DIGITS = 8
+RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
+"""The folder of a run is called so, unless somebody renamed it."""
+
+
+def table_file(name: str) -> str:
+    """The file of a table."""
+    return f"{name}.parquet"
+
+
+def segment_file(folder: Place, index: int) -> Place:
+    """Where the observations of a segment are published, within the folder of a run."""
+    return folder / OBSERVATIONS / table_file(f"{index:05d}")
