@@ -14,9 +14,11 @@ from typing import Any
 
 from fervid.base.printable import printable
 from fervid.batch.result import Result
+from fervid.run.derived import note_hashes
 from fervid.run.files import BATCH_TABLE, FAILED_LIST
+from fervid.storage.files import file_sha256
 from fervid.storage.place import Place, is_on_disk, make_folder, names_in, remove_file, remove_folder
-from fervid.storage.publish import PART, write_whole, written_whole
+from fervid.storage.publish import PART, sync, write_whole, written_whole
 
 WAITING = ".batch."
 """What names of files begin with that wait for the end of a batch."""
@@ -52,7 +54,10 @@ class BatchReport:
         self._row_file.close()
         self._failed_file.close()
         if is_on_disk(self._out):
+            note_hashes(self._out, {FAILED_LIST: file_sha256(self._failed)})
+            sync(self._failed)
             os.replace(self._failed, self._out / FAILED_LIST)
+            sync(self._out)
             return
         write_whole(self._out / FAILED_LIST, self._failed.read_bytes())
         with written_whole(self.rows) as local:
@@ -91,7 +96,8 @@ def write_batch_table(rows: Place, labels: list[str]) -> None:
     with rows.open(encoding="utf-8") as lines:
         table = pa.Table.from_pylist([json.loads(line) for line in lines], schema=schema)
     with written_whole(rows.parent / BATCH_TABLE) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+        note_hashes(rows.parent, {BATCH_TABLE: file_sha256(partial)})
     remove_file(rows)
 
 

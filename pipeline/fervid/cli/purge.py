@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_DAY = 86_400
 MB = 1_000_000
+MOST_NAMED = 3
 
 
 def purge(
@@ -31,11 +32,15 @@ def purge(
     hold: Annotated[Path | None, typer.Option(help="Keep this run as it is, however old it gets.")] = None,
     reason: Annotated[str, typer.Option(help="Why it is kept, for --hold.")] = "",
     release: Annotated[Path | None, typer.Option(help="Take the hold off this run.")] = None,
+    with_verdicts: Annotated[
+        bool, typer.Option("--with-verdicts", help="Remove verdicts and logs of open faces as well.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a result.")] = False,
 ) -> None:
     """Remove old results from the output folder, except runs on hold; each removal is noted in purge.jsonl.
 
-    Videos are never touched, nor anything outside the folder. Example: fervid purge outputs --older-than 30d --dry-run
+    Videos are never touched, nor anything outside the folder. Verdicts, and files of others in a run, stay.
+    Example: fervid purge outputs --older-than 30d --dry-run
     """
     from fervid.base import assets
     from fervid.upkeep import retention
@@ -56,6 +61,7 @@ def purge(
         Path(folder or out or assets.default_output_folder()),
         older_than_seconds=retention.parse_age(older_than or ""),
         is_dry_run=dry_run,
+        with_verdicts=with_verdicts,
     )
     for item in items:
         _print_item(item, is_dry_run=dry_run, as_json=as_json)
@@ -69,8 +75,17 @@ def purge(
 def _print_item(item: Item, *, is_dry_run: bool, as_json: bool) -> None:
     action = "keep" if item.kept_because else "would remove" if is_dry_run else "removed"
     if as_json:
-        record = {"action": action, "what": str(item.path), "kind": item.kind, "reason": item.kept_because}
+        record: dict[str, object] = {
+            "action": action,
+            "what": str(item.path),
+            "kind": item.kind,
+            "reason": item.kept_because,
+        }
+        record |= {"left": list(item.left)}
         print(json.dumps(record | {"age_days": round(item.age_seconds / SECONDS_PER_DAY, 1), "bytes": item.n_bytes}))
         return
     why = f" ({item.kept_because})" if item.kept_because else ""
+    if item.left:
+        more = f" and {len(item.left) - MOST_NAMED} more" if len(item.left) > MOST_NAMED else ""
+        why = f" (left in its folder: {', '.join(item.left[:MOST_NAMED])}{more})"
     print(one_line(f"{action}: {item.path}, {item.kind} of {item.age_seconds / SECONDS_PER_DAY:.1f} days{why}"))

@@ -21,10 +21,9 @@ from fervid.profile.stills import Blur, take_stills
 from fervid.run.derived import publish_derived
 from fervid.run.files import COMPARISON, PROFILE, PROFILE_PAGE, PROFILE_PLOT, PROFILES_TABLE
 from fervid.run.find import Guard, unguarded
-from fervid.run.io import write_table
+from fervid.run.io import table_bytes
 from fervid.run.manifest import json_bytes
 from fervid.run.writing import writing
-from fervid.storage.publish import write_whole
 
 MOST_COMPARED = 60
 """Largest number of videos in the plots of a comparison page, to stay readable. The table has all of them."""
@@ -102,7 +101,7 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
         out.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
-    write_table(out / PROFILES_TABLE, profiles_table(profiled), {"profile_version": str(PROFILE_VERSION)})
+    table = table_bytes(profiles_table(profiled), {"profile_version": str(PROFILE_VERSION)})
     shown, some = profiled[:MOST_COMPARED], profiles[:MOST_COMPARED]
     names = [profile.source.name for profile in some]
     places, shares = place_on_map(some)
@@ -125,8 +124,6 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
         arcs = draw_multiples([profile for profile, has in zip(some, has_faces, strict=True) if has])
         plots["comparison-arcs.png"] = arcs
         figures.insert(0, ("Dominant expression over each video", "Stacked shares over time for each video", arcs))
-    for name, png in plots.items():
-        _write(out / name, png)
     remarks = []
     if len(profiled) > len(shown):
         remarks.append(f"{len(profiled) - len(shown)} more videos are in {PROFILES_TABLE} and not on this page.")
@@ -134,7 +131,10 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
         faceless = ", ".join(name for name, has in zip(names, has_faces, strict=True) if not has)
         remarks.append(f"No usable face was found in {has_faces.count(False)} videos: {faceless}.")
     page = comparison_page(some, [done.tags for done in shown], figures, _nearest(some, matrix), remarks)
-    _write(out / COMPARISON, page.encode())
+    try:
+        publish_derived(out, {PROFILES_TABLE: table, **plots, COMPARISON: page.encode()})
+    except OSError as problem:
+        raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
     return out / PROFILES_TABLE, out / COMPARISON
 
 
@@ -188,10 +188,3 @@ def _nearest(profiles: Sequence[Profile], matrix: np.ndarray) -> list[tuple[str,
     others = np.where(np.eye(len(matrix), dtype=bool), -1.0, matrix)
     best = others.argmax(axis=1) if len(matrix) > 1 else []
     return [(profiles[j].source.name, float(matrix[i, j])) for i, j in enumerate(best)] or [None] * len(profiles)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_whole(path, content)
-    except OSError as problem:
-        raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its folder.") from None

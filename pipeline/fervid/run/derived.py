@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fervid.errors import OutputError
-from fervid.run.files import DERIVED, MANIFEST
+from fervid.run.files import DERIVED, MANIFEST, RUN_NAME
 from fervid.storage.files import file_sha256
-from fervid.storage.place import Place, is_on_disk, read_bytes, remove_file, remove_if_empty
+from fervid.storage.place import Place, is_on_disk, names_in, read_bytes, remove_file, remove_if_empty
 from fervid.storage.publish import append_synced, write_whole
 
 
@@ -29,7 +29,7 @@ class Outdated:
 
 
 def note_derived(folder: Path, paths: Iterable[Path]) -> None:
-    """Note files that were just written into a run folder; those outside of it, and other folders, need no note.
+    """Note files that were just written into a run folder, or into one of runs; those outside of it need no note.
 
     Raises OutputError when the note cannot be written.
     """
@@ -44,7 +44,7 @@ def note_hashes(folder: Place, hashes: Mapping[str, str]) -> None:
     A note about a file that was never written does no harm, a file without a note would outlive its result.
     Raises OutputError when the note cannot be written.
     """
-    if not hashes or not (folder / MANIFEST).is_file():
+    if not hashes or not ((folder / MANIFEST).is_file() or _holds_runs(folder)):
         return
     lines = "".join(json.dumps({"file": name, "sha256": sha256}) + "\n" for name, sha256 in hashes.items())
     try:
@@ -56,6 +56,11 @@ def note_hashes(folder: Place, hashes: Mapping[str, str]) -> None:
         raise OutputError(
             f"{folder / DERIVED} cannot be written ({problem.strerror}). Check its permissions."
         ) from None
+
+
+def _holds_runs(folder: Place) -> bool:
+    """Whether a folder on disk is one of results: pages about its runs are noted there."""
+    return is_on_disk(folder) and any(RUN_NAME.fullmatch(name) for name in names_in(folder))
 
 
 def publish_derived(folder: Path, contents: Mapping[str, bytes], *, is_private: bool = False) -> list[Path]:

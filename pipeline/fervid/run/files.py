@@ -37,8 +37,6 @@ COMPACTED, VIDEOS_TABLE = "compacted.json", "videos.parquet"
 """In a folder of tables that `fervid compact` copied from many runs; what else is in the folder stays."""
 PROFILES_TABLE, COMPARISON = "profiles.parquet", "comparison.html"
 PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
-PAGES = re.compile(r"(alerts|report|comparison)([-.].*)?\.(html|png)|profiles\.parquet|evidence.*\.zip")
-"""What commands write beside the runs that they are about, and so holds parts of them."""
 
 ID_DIGITS = 8
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")

@@ -57,7 +57,8 @@ class Lock:
                 os.close(self._descriptor)  # its owner removed it between our two calls
             if os.fstat(self._descriptor).st_size:  # ext4 waits for the disk at the close of what was truncated
                 os.truncate(self._descriptor, 0)
-            os.write(self._descriptor, str(os.getpid()).encode())
+            with contextlib.suppress(OSError):  # a full disk has no room for the number, which only words need
+                os.write(self._descriptor, str(os.getpid()).encode())
         except OSError as problem:
             raise OutputError(
                 f"{place.parent} cannot be written ({problem.strerror}). Give another folder with --out."

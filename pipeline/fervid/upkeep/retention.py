@@ -1,47 +1,45 @@
 """How long results are kept: remove old ones from an output folder, except those on hold, and note it in a log.
 
-Nothing outside the output folder is ever removed: only folders and files that fervid itself writes there, directly in
-it, are looked at, and a symbolic link is never followed and never removed. Knows nothing of what results hold.
+Only what fervid can be shown to have written is removed: runs by the files in them, pages by the hash that was noted of
+each. A symbolic link is never followed and never removed. Knows nothing of what results hold.
 """
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from fervid.base.clock import utc_now
 from fervid.errors import ConfigError, InputError, OutputError, OutputInUse
+from fervid.run.derived import all_noted
 from fervid.run.files import (
-    BATCH_TABLE,
     COMPACTED,
     DOOMED,
     FAILED,
-    FAILED_LIST,
     HOLD,
     ID_CACHE,
     MANIFEST,
     OBSERVATIONS,
-    PAGES,
     PURGE_LOG,
     RUN_NAME,
     table_file,
 )
 from fervid.run.manifest import write_json
-from fervid.storage.lock import Lock
-from fervid.storage.publish import append_synced
-
-BATCH_FILES = frozenset((BATCH_TABLE, FAILED_LIST, ID_CACHE))
+from fervid.storage.files import file_sha256
+from fervid.storage.lock import Lock, wait_for_lock
+from fervid.storage.publish import append_synced, sync
+from fervid.upkeep.removal import largest_file, remove_own_files
 
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -55,6 +53,8 @@ class Item:
     age_seconds: float
     n_bytes: int
     kept_because: str = ""
+    left: tuple[str, ...] = ()
+    """What stays of a run that goes: verdicts, logs, and files that are not known to be fervid's."""
 
 
 def parse_age(text: str) -> float:
@@ -88,22 +88,25 @@ def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
 
 
 # Decision STO-3.
-def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False) -> list[Item]:
+def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False, with_verdicts: bool = False) -> list[Item]:
     """Remove what is older; returns all that was found old, the held among it. A dry run removes and writes nothing.
 
-    Each removal is noted in `purge.jsonl` before it happens. A run goes by one rename, so that an interrupted removal
-    leaves no half of a run; the next purge removes what remains. Raises OutputError when something cannot be removed,
-    after trying the rest.
+    Verdicts about a run, its log of open faces and files of others stay in its folder; `with_verdicts` removes the
+    former two as well. Each removal is noted in `purge.jsonl` before it happens, on a full disk as soon as there is
+    room for the note. A run goes by one rename, so that an interrupted removal leaves no half of a run; the next purge
+    removes what remains. Raises OutputError when something cannot be removed, after trying the rest.
     """
     items = find_old(out, older_than_seconds=older_than_seconds)
     if is_dry_run:
         return items
     stuck = []
-    for number, item in enumerate(items):
+    runs_first = sorted(range(len(items)), key=lambda number: items[number].kind not in ("run", "remains"))
+    for number in runs_first:
+        item = items[number]
         if item.kept_because:
             continue
         try:
-            items[number] = _remove(out.resolve(), item, older_than_seconds)
+            items[number] = _remove(out.resolve(), item, older_than_seconds, with_verdicts=with_verdicts)
         except OutputError:
             raise
         except OSError as problem:
@@ -114,39 +117,85 @@ def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False) -> 
 
 
 def hold(run: Path, *, reason: str) -> None:
-    """Keep a run from being purged until it is released. Raises InputError when it is no run."""
+    """Keep a run from being purged until it is released.
+
+    Raises InputError when it is no run, OutputInUse while another process works on it: a purge among others.
+    """
     _check_run(run)
-    write_json(run / HOLD, {"reason": reason, "user": _user(), "utc": utc_now()})
-    _note(run.resolve().parent, "hold", run.name, reason=reason)
+    lock = wait_for_lock(run)
+    try:
+        _check_run(run)  # it may have been purged meanwhile
+        write_json(run / HOLD, {"reason": reason, "user": _user(), "utc": utc_now()})
+        _note(run.resolve().parent, "hold", run.name, reason=reason)
+    finally:
+        lock.release()
 
 
 def release(run: Path) -> None:
-    """Take a hold off a run. Raises InputError when it has none."""
+    """Take a hold off a run. Raises InputError when it has none, OutputInUse as `hold`."""
     _check_run(run)
-    if not (run / HOLD).is_file():
-        raise InputError(f"{run} is not on hold. Nothing was changed.")
-    _note(run.resolve().parent, "release", run.name)
-    (run / HOLD).unlink()
+    lock = wait_for_lock(run)
+    try:
+        if not (run / HOLD).is_file():
+            raise InputError(f"{run} is not on hold. Nothing was changed.")
+        _note(run.resolve().parent, "release", run.name)
+        (run / HOLD).unlink()
+        sync(run)
+    finally:
+        lock.release()
 
 
 def _of_fervid(out: Path) -> Iterator[tuple[Path, str, float]]:
     """What fervid wrote into an output folder: path, kind, and when (seconds since 1970)."""
+    pages = all_noted(out)
     with os.scandir(out) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = out / entry.name
             if entry.is_dir(follow_symlinks=False):
-                if entry.name.startswith(DOOMED):
+                if entry.name.startswith(DOOMED) and RUN_NAME.fullmatch(entry.name.removeprefix(DOOMED)):
                     yield path, "remains", _written(path)
                 elif RUN_NAME.fullmatch(entry.name) and _is_run(path):
                     yield path, "run", _finished(path)
-                elif (path / COMPACTED).is_file() and not (path / COMPACTED).is_symlink():
+                elif _copied_files(path):
                     yield path, "copy", _written(path / COMPACTED)
                 elif entry.name == FAILED:
                     for record in sorted(path.glob("*.json")):
-                        if record.is_file() and not record.is_symlink():
+                        if _is_record(record):
                             yield record, "record", _written(record)
-            elif entry.is_file(follow_symlinks=False) and (entry.name in BATCH_FILES or PAGES.fullmatch(entry.name)):
+            elif entry.is_file(follow_symlinks=False) and _is_own_page(path, pages.get(entry.name, set())):
                 yield path, "page", _written(path)
+
+
+def _is_own_page(path: Path, hashes: set[str]) -> bool:
+    """Whether a file beside runs is what a command wrote: a page somebody changed is theirs."""
+    try:
+        return path.name == ID_CACHE or (bool(hashes) and file_sha256(path) in hashes)
+    except OSError:
+        return False
+
+
+def _is_record(path: Path) -> bool:
+    """Whether a file is the record of a video that could not be analysed."""
+    if path.is_symlink() or not RUN_NAME.fullmatch(path.stem):
+        return False
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and str(content.get("video_id", "")).startswith(path.stem[-8:])
+
+
+def _copied_files(folder: Path) -> list[Path]:
+    """The files that `fervid compact` wrote into a folder, the one that lists them last; none where it did not."""
+    marker = folder / COMPACTED
+    if not marker.is_file() or marker.is_symlink():
+        return []
+    try:
+        tables = [folder / table_file(name) for name in json.loads(marker.read_text(encoding="utf-8"))["rows"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    own = [path for path in tables if path.parent == folder and path.is_file() and not path.is_symlink()]
+    return [*own, marker]
 
 
 def _is_run(path: Path) -> bool:
@@ -180,37 +229,73 @@ def _why_kept(path: Path) -> str:
     return ""
 
 
-def _remove(out: Path, item: Item, older_than_seconds: float) -> Item:
+def _remove(out: Path, item: Item, older_than_seconds: float, *, with_verdicts: bool) -> Item:
     """Remove one thing, or say why it stays after all."""
     details: dict[str, Any] = {"age_days": round(item.age_seconds / 86_400, 1), "bytes": item.n_bytes}
     details["older_than_days"] = round(older_than_seconds / 86_400, 3)
     name = str(item.path.relative_to(out))
-    if item.kind != "run":
-        _note(out, "remove", name, **details)
-        if item.kind == "remains":
-            shutil.rmtree(item.path)
-        elif item.kind == "copy":
-            for file in (*item.path.glob(table_file("*")), item.path / COMPACTED):
-                file.unlink()
+    if item.kind not in ("run", "remains"):
+        files = _copied_files(item.path) if item.kind == "copy" else [item.path]
+        files = _note_with_room(out, name, details, files)
+        for file in files:
+            file.unlink(missing_ok=True)
+        if item.kind == "copy":
             with suppress(OSError):
                 item.path.rmdir()
-        else:
-            item.path.unlink()
         return item
+    place = item.path.with_name(item.path.name.removeprefix(DOOMED))
     try:
-        lock = Lock(item.path)
+        lock = Lock(place)
     except OutputInUse:
-        return Item(item.path, item.kind, item.age_seconds, item.n_bytes, "in use by a run of fervid")
+        return replace(item, kept_because="in use by a run of fervid")
     try:
-        _note(out, "remove", name, **details)
-        doomed = item.path.with_name(DOOMED + item.path.name)
-        if doomed.exists():
-            shutil.rmtree(doomed)
-        item.path.rename(doomed)
-        shutil.rmtree(doomed)
+        doomed = place.with_name(DOOMED + place.name)
+        if item.kind == "run":
+            if kept := _why_kept(place) or _why_kept(doomed):  # put on hold since it was looked at
+                return replace(item, kept_because=kept)
+            if os.path.lexists(doomed):
+                remove_own_files(doomed, with_verdicts=with_verdicts)
+            if os.path.lexists(doomed):
+                return replace(item, kept_because=f"{doomed.name} beside it holds files of others")
+            _note_or_rename(out, name, details, place, doomed)
+        else:
+            _note_with_room(out, name, details, [largest] if (largest := largest_file(doomed)) else [])
+        left = remove_own_files(doomed, with_verdicts=with_verdicts)
+        if left and not os.path.lexists(place):
+            doomed.rename(place)
+        sync(out)
     finally:
         lock.release()
-    return item
+    return replace(item, left=left)
+
+
+def _note_or_rename(out: Path, name: str, details: dict[str, Any], place: Path, doomed: Path) -> None:
+    """Note that a run goes, then rename it. On a full disk the other way round: its largest file makes room."""
+    try:
+        _note(out, "remove", name, **details)
+        place.rename(doomed)
+    except OutputError as problem:
+        if not _is_full(problem):
+            raise
+        place.rename(doomed)
+        _note_with_room(out, name, details, [largest] if (largest := largest_file(doomed)) else [])
+
+
+def _note_with_room(out: Path, name: str, details: dict[str, Any], files: list[Path]) -> list[Path]:
+    """Note that files go; on a full disk after the first of them, which makes room. Those that are still to go."""
+    try:
+        _note(out, "remove", name, **details)
+    except OutputError as problem:
+        if not _is_full(problem) or not files:
+            raise
+        files[0].unlink()
+        _note(out, "remove", name, **details)
+        return files[1:]
+    return files
+
+
+def _is_full(problem: OutputError) -> bool:
+    return getattr(problem.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _note(out: Path, action: str, name: str, **details: Any) -> None:
@@ -221,7 +306,7 @@ def _note(out: Path, action: str, name: str, **details: Any) -> None:
     except OSError as problem:
         raise OutputError(
             f"{out / PURGE_LOG} cannot be written ({problem.strerror}), so nothing more is removed. Make it writable."
-        ) from None
+        ) from problem
 
 
 def _check_run(run: Path) -> None:

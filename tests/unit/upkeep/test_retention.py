@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fervid.errors import ConfigError, InputError, OutputError
+from fervid.run.derived import note_derived
 from fervid.storage.lock import locked
+from fervid.upkeep import retention
+from fervid.upkeep.removal import left_in
 from fervid.upkeep.retention import find_old, hold, parse_age, purge, release
 
 MONTH = 30 * 86_400.0
@@ -126,7 +133,8 @@ def test_links_are_neither_followed_nor_removed(tmp_path: Path) -> None:
     (run / "video.mp4").symlink_to(outside / "video.mp4")
     purge(out, older_than_seconds=MONTH)
     assert sorted(outside.rglob("*")) == before
-    assert names(out) == {"linked-0123abcd", "failed", "batch.parquet", "purge.jsonl"}
+    assert names(out) == {"linked-0123abcd", "failed", "batch.parquet", "purge.jsonl", "run-0123abce"}
+    assert left_in(run) == ("observations/link", "video.mp4")
 
 
 def test_a_run_whose_observations_lead_elsewhere_is_not_taken_for_one(tmp_path: Path) -> None:
@@ -163,26 +171,96 @@ def test_what_fervid_did_not_write_stays(tmp_path: Path) -> None:
 
 
 def test_records_and_pages_about_runs_go_by_their_own_age(tmp_path: Path) -> None:
+    make_run(tmp_path, "young-0123abcf", days=1)
     then = time.time() - 40 * 86_400
     (tmp_path / "failed").mkdir()
-    old = ["failed/a-0123abcd.json", "batch.parquet", "failed.jsonl", "alerts.html", "comparison-map.png"]
-    for name in old:
-        (tmp_path / name).write_text("{}")
-        os.utime(tmp_path / name, (then, then))
+    (tmp_path / "failed" / "a-0123abcd.json").write_text('{"video_id": "0123abcd"}')
+    (tmp_path / "failed" / "mine-0123abcd.json").write_text("{}")
+    pages = ["batch.parquet", "failed.jsonl", "alerts.html", "comparison-map.png", "evidence-police-2026.zip"]
+    for name in pages:
+        (tmp_path / name).write_text(name)
+    note_derived(tmp_path, [tmp_path / name for name in pages[:-1]])
+    (tmp_path / "comparison-map.png").write_text("with my notes")
+    for path in (*tmp_path.glob("*.*"), *tmp_path.glob("failed/*")):
+        os.utime(path, (then, then))
     (tmp_path / "report.html").write_text("new")
     purge(tmp_path, older_than_seconds=MONTH)
-    assert names(tmp_path) == {"failed", "report.html", "purge.jsonl"}
+    theirs = {"comparison-map.png", "evidence-police-2026.zip"}
+    assert names(tmp_path) == theirs | {"failed", "report.html", "purge.jsonl", "young-0123abcf", "derived.jsonl"}
+    assert names(tmp_path / "failed") == {"mine-0123abcd.json"}
+
+
+def test_verdicts_and_files_of_others_stay_in_the_folder_of_a_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "old-0123abcd", days=40)
+    theirs = ("case-notes.docx", "interviews/transcript.txt", "reviews.parquet", "evidence-audit.jsonl")
+    for name in (*theirs, "alerts.json", "report.html"):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_text(name)
+    note_derived(run, [run / "alerts.json", run / "report.html"])
+    (run / "report.html").write_text("with my notes")
+    (item,) = purge(tmp_path, older_than_seconds=MONTH)
+    assert set(item.left) == {*theirs, "report.html"}
+    assert set(left_in(run)) == {*theirs, "report.html"}
+    assert purge(tmp_path, older_than_seconds=0) == []
+
+
+def test_verdicts_go_when_they_are_asked_for(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "old-0123abcd", days=40)
+    (run / "reviews.parquet").write_text("")
+    (run / "evidence-audit.jsonl").write_text("")
+    purge(tmp_path, older_than_seconds=MONTH, with_verdicts=True)
+    assert names(tmp_path) == {"purge.jsonl"}
+
+
+def test_a_run_put_on_hold_while_others_are_removed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path, "a-0123abcd", days=40)
+    run = make_run(tmp_path, "b-0123abce", days=40)
+    remove = retention.remove_own_files
+
+    def held_meanwhile(*arguments: Any, **options: Any) -> Any:
+        hold(run, reason="court order 7")
+        return remove(*arguments, **options)
+
+    monkeypatch.setattr(retention, "remove_own_files", held_meanwhile)
+    items = purge(tmp_path, older_than_seconds=MONTH)
+    assert [item.kept_because for item in items] == ["", "on hold: court order 7"]
+    assert (run / "manifest.json").is_file()
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 kB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system of its own")
+def test_a_full_disk_is_emptied_and_each_removal_noted(tiny_disk: Path) -> None:
+    for number in range(3):
+        make_run(tiny_disk, f"old-0123abc{number}", days=40)
+    with pytest.raises(OSError, match="No space"):
+        (tiny_disk / "filler").write_bytes(b"x" * 300_000)
+    purge(tiny_disk, older_than_seconds=MONTH)
+    assert names(tiny_disk) == {"filler", "purge.jsonl"}
+    log = [json.loads(line)["what"] for line in (tiny_disk / "purge.jsonl").read_text().splitlines()]
+    assert log == [f"old-0123abc{number}" for number in range(3)]
 
 
 def test_a_copy_of_the_tables_goes_with_the_first_run_that_goes(tmp_path: Path) -> None:
     make_run(tmp_path, "run-0123abcd", days=10)
     copy = tmp_path / "all"
     copy.mkdir()
-    for name in ("faces.parquet", "compacted.json", "mine.txt"):
+    for name in ("faces.parquet", "mine.parquet", "mine.txt"):
         (copy / name).write_text("{}")
+    (copy / "compacted.json").write_text('{"rows": {"faces": 3, "../run-0123abcd/faces": 1}}')
     assert purge(tmp_path, older_than_seconds=MONTH) == []
     assert [item.kind for item in purge(tmp_path, older_than_seconds=86_400)] == ["run", "copy"]
-    assert names(copy) == {"mine.txt"}
+    assert names(copy) == {"mine.txt", "mine.parquet"}
 
 
 def test_what_an_interrupted_purge_left_goes_first_thing(tmp_path: Path) -> None:
