@@ -7,6 +7,7 @@ The libraries of object stores are imported only when a name asks for one.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import suppress
@@ -92,9 +93,31 @@ def read_bytes(place: Place) -> bytes:
 
 
 def make_folder(place: Place) -> None:
-    """Make a folder and those above it. Object stores have none to make."""
-    if is_on_disk(place):
-        place.mkdir(parents=True, exist_ok=True)
+    """Make a folder and those above it, so that they are there after a power cut. Object stores have none to make."""
+    if not is_on_disk(place):
+        return
+    missing = [folder for folder in (place, *place.parents) if not folder.exists()]
+    place.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk, as far as the system can.
+
+    Windows cannot open a folder, and some network file systems refuse to sync one.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as problem:
+        if problem.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def remove_file(place: Place) -> None:

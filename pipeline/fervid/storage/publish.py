@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fervid.storage.place import Place, is_on_disk
+from fervid.storage.place import Place, is_on_disk, sync_folder
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -124,23 +124,14 @@ def write_over(target: UPath, content: bytes, known: dict[str, Any]) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Have a file's content or a folder's entries written to the disk.
-
-    Windows cannot open a folder, and some network file systems refuse to sync one: there the rename alone must do.
-    """
-    is_folder = path.is_dir()
-    try:
-        # Windows syncs no file that is open for reading alone.
-        descriptor = os.open(path, os.O_RDONLY if is_folder or os.name != "nt" else os.O_RDWR)
-    except PermissionError:
-        if is_folder:
-            return
-        raise
+    """Have a file's content or a folder's entries written to the disk."""
+    if path.is_dir():
+        sync_folder(path)
+        return
+    # Windows syncs no file that is open for reading alone.
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(descriptor)
-    except OSError as problem:
-        if not (is_folder and problem.errno in (errno.EINVAL, errno.ENOTSUP, errno.EACCES)):
-            raise
     finally:
         os.close(descriptor)
 
