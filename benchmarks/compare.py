@@ -202,7 +202,7 @@ def table(results: dict[str, Any]) -> str:
     """The table of docs/performance.md, from the content of a results file."""
     where = results["machine"]
     lines = [
-        f"{where['processors']} cores ({where['processor']}), {FPS:g} analysed frames a second; CPU ratios to fervid "
+        f"{where['processors']} cores ({where['processor']}), {FPS:g} analysed frames per second; CPU ratios to fervid "
         "as median (least to most):",
         "",
         "| clip | contestant | CPU s per second of video | CPU, fervid = 1 | wall, fervid = 1 | start, CPU s | MiB |",
