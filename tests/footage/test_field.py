@@ -35,3 +35,18 @@ def test_joined_transport_streams_are_one_video(analysed: Analysed) -> None:
 def test_a_clip_from_between_distant_key_frames_is_whole(test_data: Path, start: float) -> None:
     source = VideoSource(test_data / "videos/field/gop5s.ts", 10**8, 1.48)
     assert sum(1 for _ in read_pictures(source, start, start + 2.0)) == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "observed", "first", "tracks"),
+    [("frozen_vfr", 16.0, 0.0, 1), ("video_5s_late", 8.0, 5.0, 1), ("gap60", 8.0, 0.0, 2)],
+)
+def test_frames_stand_for_what_they_show(
+    analysed: Analysed, name: str, observed: float, first: float, tracks: int
+) -> None:
+    run = analysed(f"field/{name}.mp4")
+    seconds = run.timeline["observed_s"].to_numpy()
+    assert seconds.sum() == pytest.approx(observed, abs=0.05)
+    assert run.timeline["start_s"].to_numpy()[seconds > 0][0] == first
+    assert run.tracks.num_rows == tracks
+    assert run.manifest.results["coverage"] == pytest.approx(1.0)

@@ -60,6 +60,12 @@ class VideoInfo:
     sample_aspect_ratio: Fraction
     time_source: str
     """"pts", "repaired_pts" where the stamps of the file had to be repaired, "assumed_fps" where it has none."""
+    first_frame_seconds: float = 0.0
+    """When the first frame is shown: a picture may begin later than the sound."""
+    frame_spacing_seconds: float = 0.0
+    """The usual time between two frames; 0 where there is one alone."""
+    holds_frames: bool = False
+    """Whether a frame without a successor for long is shown on, as screen recorders write it, not a pause."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from fervid.batch.plan import VideoPlan
 from fervid.config import Settings
 from fervid.emotion.heads import select_heads
 from fervid.errors import InputError, TooDamaged
+from fervid.interpret.build import FrameTiming
 from fervid.interpret.whole import Tables, interpret
 from fervid.observe.observer import Observer, is_observed, read_observations, read_thumbnails, write_observations
 from fervid.run.derived import Outdated, note_hashes
@@ -178,6 +179,7 @@ def finish_video(context: Context, job: VideoJob, sealed: bytes, n_reused: int, 
         video_id=job.video_id,
         duration_seconds=info.duration_seconds,
         thumbnails=read_thumbnails(observed),
+        timing=FrameTiming.of(asdict(info), settings.video.model_dump()),
     )
     interpreted = perf_counter()
     outputs = write_tables(folder, tables, table_metadata(job, info.time_base, info.start_time_seconds))

@@ -317,6 +317,10 @@ def describe_briefly(summary: dict[str, Any]) -> str:
     return f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])}, {mostly}{warned}  {summary['folder']}"
 
 
+OBSERVED_SHARE = 0.95
+"""Where the analysed frames stand for less of the video than this, the summary says so."""
+
+
 def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) -> str:
     """A run's summary for people; `waited_seconds` is what its user waited, where it was for this run alone."""
     lines = [
@@ -334,6 +338,9 @@ def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) ->
         lines.append(
             f"  anger-like    peaks at {peak['value']:.2f}, {clock(peak['time_s'])} (track {peak['track_id']})"
         )
+    observed, asked = summary.get("observed_seconds"), summary["asked_seconds"]
+    if observed is not None and observed < OBSERVED_SHARE * asked:
+        lines.append(f"  observed      {observed:.4g} of {asked:.4g} s: there are no frames in between")
     lines += [f"  warning       {warning}" for warning in summary["warnings"]]
     if summary["was_there"]:
         lines.append("  note          analysed before with the same settings; --overwrite analyses it again")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid.interpret.build import frame_spells
+from fervid.interpret.build import NOTHING_KNOWN, FrameTiming, frame_spells
 from fervid.run.usable import UNSURE, is_usable
 
 LEAST_SECONDS = 0.4
@@ -36,7 +36,12 @@ class Event:
 
 
 def expression_events(
-    frames: Sequence[dict[str, Any]], faces: Sequence[dict[str, Any]], *, end_s: float, max_hold_seconds: float
+    frames: Sequence[dict[str, Any]],
+    faces: Sequence[dict[str, Any]],
+    *,
+    end_s: float,
+    max_hold_seconds: float,
+    timing: FrameTiming = NOTHING_KNOWN,
 ) -> list[Event]:
     """Intervals with a constant dominant smoothed label of a track. Faces of too low quality interrupt them.
 
@@ -44,7 +49,7 @@ def expression_events(
     """
     times = np.array([frame["time_s"] for frame in frames], float)
     start = max(0.0, float(times[0]) - max_hold_seconds) if len(times) else 0.0
-    spells = frame_spells(times, start=start, end=end_s, max_hold_seconds=max_hold_seconds)
+    spells = frame_spells(times, start=start, end=end_s, max_hold_seconds=max_hold_seconds, timing=timing)
     cell = {frame["frame"]: i for i, frame in enumerate(frames)}
     events: list[Event] = []
     for track in sorted({face["track_id"] for face in faces}):

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fervid.alerts.find.records import alerts_schema
 from fervid.exports.events import Event, alert_events, expression_events
+from fervid.interpret.build import FrameTiming
 from fervid.run.files import table_file
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import read_table
@@ -64,7 +65,8 @@ class RunTables:
     def events(self) -> tuple[Event, ...]:
         """Lasting expressions, and alerts if rules were evaluated, in order of start."""
         hold = float(self.manifest["settings"]["timeline"]["max_hold_seconds"])
-        found = expression_events(self.frames, self.faces, end_s=self.duration_s, max_hold_seconds=hold)
+        timing = FrameTiming.of(self.manifest["video"], self.manifest["settings"]["video"])
+        found = expression_events(self.frames, self.faces, end_s=self.duration_s, max_hold_seconds=hold, timing=timing)
         found += alert_events(self.read("alerts").to_pylist())
         return tuple(sorted(found, key=lambda event: (event.start_s, event.end_s, event.lane)))
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+LONG_GAP, LONG_GAP_SECONDS = 3.0, 0.5
+"""A gap between two analysed frames is long from so many usual ones on, and from so many seconds."""
+LONGEST_HOLD_SECONDS = 120.0
+"""A frame is not believed to be shown for longer."""
+MOST_BINS = 200_000
+"""Of a timeline that is laid out in full: two days of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +28,84 @@ class Spells:
         return np.asarray(self.end - self.begin)
 
 
+@dataclass(frozen=True, slots=True)
+class FrameTiming:
+    """What is known of the frames of a video: when the first one is shown, their usual spacing, and what gaps are.
+
+    Where `spacing_seconds` is 0 nothing is known, as of runs made before it was stored.
+    """
+
+    first_seconds: float = 0.0
+    spacing_seconds: float = 0.0
+    holds_frames: bool = False
+
+    @classmethod
+    def of(cls, video: Mapping[str, Any], settings: Mapping[str, Any]) -> FrameTiming:
+        """From a manifest's entries of the video and of the section `video` of its settings."""
+        return cls(
+            float(video.get("first_frame_seconds", 0.0)),
+            float(video.get("frame_spacing_seconds", 0.0)),
+            # What a fast scan left out is no frame that was shown on.
+            bool(video.get("holds_frames", False)) and not settings.get("fast_scan", False),
+        )
+
+
+NOTHING_KNOWN = FrameTiming()
+
+
 # Decision INT-3.
-def frame_spells(times: np.ndarray, *, start: float, end: float, max_hold_seconds: float) -> Spells:
+def frame_spells(
+    times: np.ndarray, *, start: float, end: float, max_hold_seconds: float, timing: FrameTiming = NOTHING_KNOWN
+) -> Spells:
     """Each frame stands for the time nearer to it than to its neighbours, within [start, end) and `max_hold_seconds`.
 
     `times` float64 (N,) ascending. Centred cells, unlike "until the next frame", do not shift with the sampling rate.
+    With a `timing` no frame reaches back before the first one, or into a gap between two recordings; a frame that is
+    shown on stands for all of that time, up to LONGEST_HOLD_SECONDS.
     """
     if not len(times):
         return Spells(np.zeros(0), np.zeros(0))
     middle = (times[1:] + times[:-1]) / 2
     begin = np.concatenate([[start], middle])
     finish = np.concatenate([middle, [max(end, times[-1])]])
-    return Spells(np.maximum(begin, times - max_hold_seconds), np.minimum(finish, times + max_hold_seconds))
+    hold = max(max_hold_seconds, min(timing.spacing_seconds, LONGEST_HOLD_SECONDS))
+    begin, finish = np.maximum(begin, times - hold), np.minimum(finish, times + hold)
+    if timing.spacing_seconds > 0:
+        begin[0] = max(begin[0], min(timing.first_seconds, times[0]))
+        gaps = np.diff(times)
+        usual = float(np.median(gaps)) if len(gaps) else timing.spacing_seconds
+        at = np.flatnonzero(gaps > max(LONG_GAP * max(usual, timing.spacing_seconds), LONG_GAP_SECONDS))
+        is_held = timing.holds_frames & (gaps[at] <= LONGEST_HOLD_SECONDS)
+        begin[at + 1] = times[at + 1]
+        # The last frame before a pause lies somewhere between this sample and the next one that never came.
+        last = times[at] + min(hold, max(usual / 2, timing.spacing_seconds))
+        finish[at] = np.where(is_held, times[at + 1], last)
+    return Spells(begin, finish)
 
 
-def bin_edges(start: float, end: float, bin_seconds: float) -> np.ndarray:
-    """Edges of the bins that cover [start, end): multiples of `bin_seconds`, so that runs over parts line up."""
+def shown_time(times: np.ndarray, timing: FrameTiming) -> np.ndarray:
+    """The times (N,) on a clock that stands still while a frame is shown on: nothing moves meanwhile."""
+    gaps = np.diff(times)
+    if not timing.holds_frames or not len(gaps):
+        return times
+    usual = float(np.median(gaps))
+    is_held = (gaps > max(LONG_GAP * usual, LONG_GAP_SECONDS)) & (gaps <= LONGEST_HOLD_SECONDS)
+    return np.asarray(times - np.concatenate([[0.0], np.cumsum(np.where(is_held, gaps - usual, 0.0))]))
+
+
+def bin_edges(start: float, end: float, bin_seconds: float, spells: Spells | None = None) -> np.ndarray:
+    """Edges of the bins that cover [start, end): multiples of `bin_seconds`, so that runs over parts line up.
+
+    Beyond MOST_BINS they are laid around `spells` alone, and a gap is one long bin.
+    """
     first = np.floor(start / bin_seconds + 1e-9)
     last = max(first + 1, np.ceil(end / bin_seconds - 1e-9))
-    return np.asarray(np.arange(first, last + 1) * bin_seconds)
+    if spells is None or last - first <= MOST_BINS or not len(spells.begin):
+        return np.asarray(np.arange(first, last + 1) * bin_seconds)
+    lowest = np.floor(spells.begin / bin_seconds + 1e-9).astype(np.int64)
+    highest = np.maximum(lowest + 1, np.ceil(spells.end / bin_seconds - 1e-9).astype(np.int64))
+    numbers = [np.arange(low, high + 1) for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)]
+    return np.asarray(np.unique(np.concatenate(numbers)) * bin_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,16 @@ from fervid.base.types import LOOKS
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo
 from fervid.interpret.baseline import people, without_baseline
-from fervid.interpret.build import Spells, bin_edges, frame_spells, sum_bins, weighted_mean
+from fervid.interpret.build import (
+    NOTHING_KNOWN,
+    FrameTiming,
+    Spells,
+    bin_edges,
+    frame_spells,
+    shown_time,
+    sum_bins,
+    weighted_mean,
+)
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
 from fervid.observe.observer import face_arrays
 from fervid.observe.scoring import THUMBNAIL_PX
@@ -44,6 +53,7 @@ def interpret(
     video_id: str,
     duration_seconds: float,
     thumbnails: Iterator[pa.Array] | None = None,
+    timing: FrameTiming = NOTHING_KNOWN,
 ) -> Tables:
     """Tables from the observations of a whole video (all segments, in order).
 
@@ -60,7 +70,7 @@ def interpret(
     faces = face_arrays(observations)
     observations = observations.select(["frame", "pts", "time_s"])  # the rest of hours of video is not held twice
 
-    track_ids, is_believed = _follow(faces, times, pictures.is_cut, settings)
+    track_ids, is_believed = _follow(faces, shown_time(times, timing), pictures.is_cut, settings)
     confirmed = np.isin(track_ids, track_ids[is_believed])  # a track that is believed in the end counts from its start
     faces = {name: values[confirmed] for name, values in faces.items()}
     kept_ids, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
@@ -80,7 +90,9 @@ def interpret(
 
     start = settings.video.start_seconds
     end = min(duration_seconds, settings.video.end_seconds or np.inf)
-    spells = frame_spells(times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds)
+    spells = frame_spells(
+        times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds, timing=timing
+    )
 
     relative = None
     if settings.baseline.scope != "off":
@@ -280,7 +292,7 @@ def _timeline_table(
     smoothed: np.ndarray,
     usable: np.ndarray,
 ) -> pa.Table:
-    edges = np.union1d(bin_edges(*span, bin_seconds), spells.begin[shots])  # a bin never holds two shots
+    edges = np.union1d(bin_edges(*span, bin_seconds, spells), spells.begin[shots])  # a bin never holds two shots
     new_row = np.cumsum(sound) - 1
     sums = sum_bins(
         edges,
@@ -305,7 +317,9 @@ def _timeline_table(
         **{f"mean_{label}": _nullable(means[:, i]) for i, label in enumerate(labels)},
         **{f"share_{label}": _nullable(shares[:, i]) for i, label in enumerate(labels)},
     }
-    return pa.table(columns, schema=timeline_schema(labels))
+    table = pa.table(columns, schema=timeline_schema(labels))
+    is_gap = np.diff(edges) > 1.5 * bin_seconds  # of a timeline that is too long to be laid out in full
+    return table.filter(pa.array(~is_gap)) if is_gap.any() else table
 
 
 def _nullable(values: np.ndarray) -> pa.Array:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.base.spacing import mean_spacing
-from fervid.interpret.build import Spells, frame_spells
+from fervid.interpret.build import FrameTiming, Spells, frame_spells
 from fervid.profile.profile import (
     N_BINS,
     NEUTRAL,
@@ -143,7 +143,9 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
     span = (min(start, end), end)
     times = frames["time_s"].to_numpy()
     hold = settings["timeline"]["max_hold_seconds"]
-    spells = frame_spells(times, start=span[0], end=span[1], max_hold_seconds=hold)
+    spells = frame_spells(
+        times, start=span[0], end=span[1], max_hold_seconds=hold, timing=FrameTiming.of(video, settings["video"])
+    )
     is_sound = _words(frames["status"]) != "corrupt"
     nothing = np.full(len(times), np.nan)
     brightness, motion = (

@@ -39,6 +39,7 @@ def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, la
     return {
         "faces": faces.num_rows,
         "tracks": tracks.num_rows,
+        "observed_seconds": float(observed.sum()),
         "coverage": float((coverage * observed).sum() / observed.sum()) if observed.sum() else 0.0,
         "shares": shares,
         "dominant": max(shares, key=lambda label: shares[label]) if shares else None,
@@ -60,6 +61,7 @@ def summarise(
         "frames_decoded": ledger["decoded"],
         "frames_analysed": ledger["analysed"],
         "frames_failed": ledger["failed"],
+        "asked_seconds": analysed,
         **manifest["results"],
         "elapsed_seconds": manifest["elapsed_seconds"],
         "times_real_time": analysed / max(1e-9, manifest["elapsed_seconds"]),

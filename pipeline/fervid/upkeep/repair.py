@@ -19,6 +19,7 @@ from fervid.batch.steps import draw_video, read_all, table_metadata, write_table
 from fervid.config import Settings
 from fervid.emotion.plugin import find_model
 from fervid.errors import FervidError
+from fervid.interpret.build import FrameTiming
 from fervid.interpret.whole import interpret
 from fervid.observe.observer import read_thumbnails
 from fervid.run.files import OBSERVATIONS, PLOT
@@ -70,6 +71,7 @@ def _remade_tables(folder: Path, content: dict[str, Any], names: Sequence[str]) 
             video_id=job.video_id,
             duration_seconds=float(content["video"]["duration_seconds"]),
             thumbnails=read_thumbnails(paths),
+            timing=FrameTiming.of(content["video"], content["settings"]["video"]),
         )
     except FervidError:
         return []

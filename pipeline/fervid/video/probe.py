@@ -34,6 +34,10 @@ LOOKED_AT_FOR_REORDERING = 2000
 """So many packets of a stream that may reorder frames, and whose stamps do not, are searched for one that does."""
 UNEVEN_GAP, UNEVEN_SHARE = 0.05, 0.02
 """A gap is uneven from this share off the median on; a rate is variable when more than that share of gaps is."""
+LONG_GAP, LONG_GAP_SECONDS = 3.0, 0.5
+"""A gap is long from so many usual ones on, and from so many seconds."""
+HELD_SHARE = 0.5
+"""Of a stream that leaves repeated frames out so many of the uneven gaps are whole multiples of the usual one."""
 MAX_REORDER = 32
 """H.264 and HEVC reorder at most 16 frames; a packet further from its place in time means a clock that jumps."""
 
@@ -140,8 +144,30 @@ def probe(path: Place, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
             rotation_degrees=rotation,
             sample_aspect_ratio=as_fraction(stream.sample_aspect_ratio or 1),
             time_source=_time_source(plan),
+            first_frame_seconds=float(plan.pts[0] * time_base) - start if plan.has_times else 0.0,
+            frame_spacing_seconds=float(np.median(gaps) * time_base) if plan.has_times and len(gaps) else 1 / rate,
+            holds_frames=plan.has_times and _holds_frames(plan, float(time_base)),
         )
     return info, plan
+
+
+def _holds_frames(plan: PacketPlan, tick_seconds: float) -> bool:
+    """Whether long gaps are frames that are shown on: of a stream that leaves repeated frames out, large or small.
+
+    Such gaps are multiples of the usual one. Behind a pause of a recording there is a key frame, and the frames around
+    it are even.
+    """
+    gaps = np.diff(plan.pts)
+    if not len(gaps):
+        return False
+    usual = float(np.median(gaps))
+    is_long = gaps > max(LONG_GAP * usual, LONG_GAP_SECONDS / tick_seconds)
+    if not is_long.any() or np.isin(plan.pts[1:][is_long], plan.keyframe_pts).all():
+        return False
+    off = np.abs(gaps - usual) > max(1.0, UNEVEN_GAP * usual)
+    short = gaps[off & ~is_long]
+    is_multiple = np.abs(short / usual - np.round(short / usual)) <= UNEVEN_GAP
+    return len(short) > 0 and float(is_multiple.mean()) >= HELD_SHARE
 
 
 def _time_source(plan: PacketPlan) -> str:

@@ -56,7 +56,7 @@ class VideoSource:
             Path(content["video_path"]),
             int(content["settings"]["video"]["max_pixels"]),
             float(content["start_time_s"]),
-            content["video"]["time_source"] == "pts",
+            content["video"].get("time_source", "pts") == "pts",
         )
 
 

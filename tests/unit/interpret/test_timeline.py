@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fervid.interpret.build import BinSums, Spells, bin_edges, frame_spells, sum_bins, weighted_mean
+from fervid.interpret.build import (
+    BinSums,
+    FrameTiming,
+    Spells,
+    bin_edges,
+    frame_spells,
+    shown_time,
+    sum_bins,
+    weighted_mean,
+)
 from fervid.run.io import write_table
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.storage.files import file_sha256
@@ -38,6 +47,36 @@ def test_a_frame_stands_for_the_time_nearest_to_it(
     np.testing.assert_allclose(spells.begin, begins, atol=1e-12)
     np.testing.assert_allclose(spells.end, ends, atol=1e-12)
     np.testing.assert_allclose(spells.seconds, np.array(ends) - begins, atol=1e-12)
+
+
+PIECES = np.concatenate([np.arange(0, 4, 0.2), np.arange(64, 68, 0.2)])
+
+
+@pytest.mark.parametrize(
+    ("times", "timing", "observed"),
+    [
+        (PIECES, FrameTiming(0.0, 0.04), 7.9),  # a pause of the recording: 4 s and 4 s, to half a sample
+        (PIECES, FrameTiming(0.0, 0.04, holds_frames=True), 68.0),  # a frame that is shown on
+        (np.arange(5, 13, 0.2), FrameTiming(5.0, 0.04), 8.0),  # a picture that begins after the sound
+        (np.arange(0, 60, 10.0), FrameTiming(0.0, 10.0), 60.0),  # a time lapse
+        (np.array([0.0, 0.2, 0.4, 500.0]), FrameTiming(0.0, 0.04, holds_frames=True), 0.5 + 1.0),  # beyond belief
+    ],
+)
+def test_how_long_a_frame_stands_for_follows_the_video(times: np.ndarray, timing: FrameTiming, observed: float) -> None:
+    end = 60.0 if timing.spacing_seconds == 10 else float(times[-1]) + 0.2 if times[-1] < 100 else 600.0
+    spells = frame_spells(times, start=0.0, end=end, max_hold_seconds=1.0, timing=timing)
+    assert spells.seconds.sum() == pytest.approx(observed, abs=0.02)
+    assert spells.begin[0] == timing.first_seconds
+
+
+def test_the_clock_of_tracks_stands_still_while_a_frame_is_shown_on() -> None:
+    shown = shown_time(np.array([0.0, 0.2, 0.4, 10.4, 10.6]), FrameTiming(0.0, 0.04, holds_frames=True))
+    np.testing.assert_allclose(shown, [0.0, 0.2, 0.4, 0.6, 0.8])
+
+
+def test_a_timeline_of_decades_has_bins_where_frames_are() -> None:
+    spells = Spells(np.array([0.0, 6e8]), np.array([1.5, 6e8 + 0.5]))
+    assert bin_edges(0.0, 6e8 + 1, 1.0, spells).tolist() == [0, 1, 2, 6e8, 6e8 + 1]
 
 
 @pytest.mark.parametrize(
