@@ -32,18 +32,19 @@ from robustness import decode
 
 REGION_MARGIN = 0.5
 SURE = ("high", "medium")
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
 class Region:
-    """What lies around a face: gray uint8 (h, w), the face's box float32 (4,) within it, its range, and the shape of
-    the detector's boxes."""
+    """What lies around a face: gray uint8 (h, w), its range, and the shape of the detector's boxes; the face's box
+    float32 (4,) and its landmarks float32 (5, 2) within it."""
 
     gray: np.ndarray
     box: np.ndarray
     is_full_range: bool
     box_shape: float
+    landmarks: np.ndarray
 
     def crop(self, side_px: int, margin: float) -> np.ndarray:
         """The face as the program cuts it out, uint8 (S, S)."""
@@ -147,8 +148,8 @@ def _read_clip(folder: Path, row: dict[str, str], settings: Settings) -> Clip:
     faces = face_arrays(observations)
     pictures = decode(folder / row["file"], observations)
     shape = make_detector(settings.detect.detector, settings.detect.chosen_options).box_shape
-    at_rows = zip(faces["row"].tolist(), faces["boxes"], strict=True)
-    regions = [_region(*pictures[at], box, shape) for at, box in at_rows]
+    at_rows = zip(faces["row"].tolist(), faces["boxes"], faces["landmarks"], strict=True)
+    regions = [_region(*pictures[at], box, points, shape) for at, box, points in at_rows]
     return Clip(row["file"], row["emotion"], observations, duration, tuple(regions))
 
 
@@ -172,15 +173,16 @@ def _read_still(folder: Path, row: dict[str, str], settings: Settings) -> Still:
     boxes = found.boxes
     if not len(boxes):
         return Still(row["file"], row["emotion"], None)
-    largest = boxes[np.argmax((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))]
-    return Still(row["file"], row["emotion"], _region(gray, True, largest, detector.box_shape))
+    largest = int((boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax())
+    region = _region(gray, True, boxes[largest], found.landmarks[largest], detector.box_shape)
+    return Still(row["file"], row["emotion"], region)
 
 
-def _region(gray: np.ndarray, is_full_range: bool, box: np.ndarray, box_shape: float) -> Region:
+def _region(gray: np.ndarray, is_full_range: bool, box: np.ndarray, landmarks: np.ndarray, box_shape: float) -> Region:
     """The part of a picture around a box. It ends where the picture does, so that crops repeat the same edges."""
     height, width = gray.shape
     x0, y0, x1, y1 = np.round(pad_boxes(box[None], REGION_MARGIN + 0.2, REGION_MARGIN + 0.05)[0]).astype(int)
     x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
     x1, y1 = max(min(x1, width), x0 + 1), max(min(y1, height), y0 + 1)
     offset = np.array([x0, y0, x0, y0], np.float32)
-    return Region(gray[y0:y1, x0:x1].copy(), box - offset, is_full_range, box_shape)
+    return Region(gray[y0:y1, x0:x1].copy(), box - offset, is_full_range, box_shape, landmarks - offset[:2])
