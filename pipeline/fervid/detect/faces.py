@@ -33,6 +33,12 @@ class Face(NamedTuple):
     confidence: float
     points: Points | None = None
 
+    def scaled(self, scale: float, left: float, top: float) -> Face:
+        """The face of a crop in the picture that it was cut from, at `left` and `top`, and shrunk by `scale`."""
+        x0, y0, x1, y1 = self.box
+        points = self.points and tuple((x * scale + left, y * scale + top) for x, y in self.points)
+        return Face((x0 * scale + left, y0 * scale + top, x1 * scale + left, y1 * scale + top), self.confidence, points)
+
 
 def is_same_face(one: Box, other: Box) -> bool:
     """Whether intersection over union says that two boxes show one face."""

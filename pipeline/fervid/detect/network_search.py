@@ -3,11 +3,12 @@
 A network finds faces of every size in one look at the whole picture, a scan, and takes as long for a still one. So
 scans are made at a fixed rate, and at once after a cut and where a face was lost. Between scans each known face is
 looked for in a small crop around it, which costs a tenth of a scan and shows small faces larger. What did not change
-since it was last searched gives the same answer again.
+since it was last searched gives the same answer again: where little changed, only the part around that is scanned.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -16,8 +17,16 @@ import numpy as np
 
 from fervid.base.opencv import cv2
 from fervid.detect.effort import Effort
-from fervid.detect.faces import Box, Face, face_arrays, faces_of, is_same_face, one_box_a_face
-from fervid.detect.motion import FACE_STILL_SHARE, Rectangle, ShotWatch, cells_of, changed_cells, tiny
+from fervid.detect.faces import Box, Face, face_arrays, faces_of, is_part_of, is_same_face, one_box_a_face
+from fervid.detect.motion import (
+    FACE_STILL_SHARE,
+    Rectangle,
+    ShotWatch,
+    bounding_rectangle,
+    cells_of,
+    changed_cells,
+    tiny,
+)
 from fervid.detect.plan import SearchPlan, SearchWork
 
 if TYPE_CHECKING:
@@ -37,6 +46,13 @@ PATIENCE = 2.0
 
 SIZE_RANGE = 1.8
 """A known face is no larger and no smaller by this factor in the next frame."""
+
+PART_STEP_PX, PART_MARGIN_PX = 32, 32
+"""A part that is scanned alone has sides of so many pixels, and shows so much around what changed: twice the smallest
+face."""
+
+PART_SHARE = 0.6
+"""A larger part of the picture is not worth the change of the network's input size: all of it is scanned."""
 
 TIME_EPSILON_SECONDS = 1e-3
 
@@ -61,7 +77,7 @@ class NetworkSearch:
         self._sure_confidence = float(getattr(detector, "sure_confidence", 0.0))
         self._places: list[_Place] = []
         self._shots = ShotWatch(plan.new_shot_threshold)
-        self._scanned_seconds = 0.0
+        self._scanned_seconds = self._all_scanned_seconds = 0.0
         self._scanned_tiny: np.ndarray | None = None
         self._delay = 1.0
 
@@ -77,7 +93,7 @@ class NetworkSearch:
         if self._plan.full_search_seconds:
             found = self._find_where_needed(picture, frame, seconds)
         else:
-            found = one_box_a_face(self._scan(picture))
+            found = one_box_a_face(self._scan(picture, _all_of(picture.shape)))
         self._work.still_frames += self._work.pixels == before
         self._work.faces += len(found)
         return face_arrays(found)
@@ -89,50 +105,90 @@ class NetworkSearch:
         if state != "same":
             self._places, self._scanned_tiny = [], None
         n_before = sum(place.is_seen for place in self._places)
-        is_scanned = self._is_due(picture.shape, now, seconds)
-        scanned = self._scan(picture) if is_scanned else []
+        seen = [place for place in self._places if place.is_seen]
+        part = self._due_part(picture.shape, now, seconds, seen)
+        scanned = self._scan(picture, part, seen) if part else []
         again, kept = [], []
         for place in self._places:
             if any(is_same_face(face.box, place.face.box) for face in scanned):
                 continue
-            is_looked_for = place.is_seen or is_scanned  # for one that was lost a scan's rate is enough
+            is_looked_for = place.is_seen or part is not None  # for one that was lost a scan's rate is enough
             face = self._look_again(place, picture, frame, now, seconds) if is_looked_for else None
             if face is not None:
                 again.append(face)
             kept.append((place, face))
         n_found = len(one_box_a_face(scanned + again))
-        is_lost = any(place.is_seen and face is None for place, face in kept)
+        lost = [place for place, face in kept if place.is_seen and face is None]
         waited = seconds - self._scanned_seconds + TIME_EPSILON_SECONDS
-        if is_lost and not is_scanned and waited >= LEAST_AGAIN_SHARE * self._plan.full_search_seconds:
-            scanned, is_scanned = self._scan(picture), True
+        if lost and part is None and waited >= LEAST_AGAIN_SHARE * self._plan.full_search_seconds:
+            seen = [place for place in seen if place not in lost]
+            part = self._changed_part(picture.shape, now, seconds, seen)
+            scanned = self._scan(picture, part, seen) if part else []
         found = one_box_a_face(scanned + again)
-        if is_scanned:
-            self._scanned_seconds, self._scanned_tiny = seconds, now
+        if part is not None:
+            self._note_scan(part, picture.shape, now, seconds)
             self._delay = min(self._plan.quiet_factor, self._delay * PATIENCE)
-        if is_lost or max(n_found, len(found)) > n_before:
+        if lost or max(n_found, len(found)) > n_before:
             self._delay = 1.0
         self._remember(found, scanned, now, seconds)
         return found
 
-    def _is_due(self, shape: tuple[int, ...], now: np.ndarray, seconds: float) -> bool:
-        """Whether the whole picture is looked at: time is up, and something changed outside of the known faces."""
-        if self._scanned_tiny is None:
-            return True
+    def _due_part(
+        self, shape: tuple[int, ...], now: np.ndarray, seconds: float, seen: list[_Place]
+    ) -> Rectangle | None:
+        """What is scanned: when time is up the part that changed outside of the faces that are seen."""
         waited = seconds - self._scanned_seconds + TIME_EPSILON_SECONDS
-        if waited < self._plan.full_search_seconds * self._delay:
-            return False
-        if not self._plan.still_level or waited >= self._plan.still_seconds:
-            return True
-        changed = changed_cells(self._scanned_tiny, now, level=self._plan.still_level)
-        for place in self._places:
-            if place.is_seen:
-                changed[cells_of(_within(place.face.box, shape), (shape[0], shape[1]), now.shape)] = False
-        return bool(changed.any())
+        if self._scanned_tiny is not None and waited < self._plan.full_search_seconds * self._delay:
+            return None
+        return self._changed_part(shape, now, seconds, seen)
 
-    def _scan(self, picture: np.ndarray) -> list[Face]:
-        self._work.full_searches += 1
-        self._work.pixels += picture.size
-        return self._detect(picture, "normal")
+    def _changed_part(
+        self, shape: tuple[int, ...], now: np.ndarray, seconds: float, spared: list[_Place]
+    ) -> Rectangle | None:
+        """The part of the picture around what changed since it was scanned, but for the `spared` places.
+
+        All of the picture where that is most of it, or was not done for `still_seconds`; None where nothing changed.
+        """
+        plan = self._plan
+        waited = seconds - self._all_scanned_seconds + TIME_EPSILON_SECONDS
+        if self._scanned_tiny is None or not plan.still_level or waited >= plan.still_seconds:
+            return _all_of(shape)
+        changed = changed_cells(self._scanned_tiny, now, level=plan.still_level)
+        for place in spared:
+            changed[cells_of(_within(place.face.box, shape), (shape[0], shape[1]), now.shape)] = False
+        bounds = bounding_rectangle(changed)
+        return None if bounds is None else _part_around(bounds, shape)
+
+    def _scan(self, picture: np.ndarray, part: Rectangle, known: Sequence[_Place] = ()) -> list[Face]:
+        """The faces in all of the picture, or in a part those that are not known: that may show a face cut short.
+
+        Where a face that is not known continues beyond the part, all of the picture is scanned.
+        """
+        left, top, right, bottom = part
+        is_all = part == _all_of(picture.shape)
+        self._work.full_searches += is_all
+        self._work.part_searches += not is_all
+        self._work.pixels += (right - left) * (bottom - top)
+        found = [
+            face.scaled(1.0, left, top)
+            for face in self._detect(np.ascontiguousarray(picture[top:bottom, left:right]), "normal")
+        ]
+        if is_all:
+            return found
+        new = [face for face in found if not any(_touch(face.box, place.face.box) for place in known)]
+        if any(_goes_beyond(face.box, part, picture.shape) for face in new):
+            return self._scan(picture, _all_of(picture.shape))
+        return new
+
+    def _note_scan(self, part: Rectangle, shape: tuple[int, ...], now: np.ndarray, seconds: float) -> None:
+        """What was scanned is what later pictures are compared with."""
+        self._scanned_seconds = seconds
+        if self._scanned_tiny is None or part == _all_of(shape):
+            self._scanned_tiny, self._all_scanned_seconds = now, seconds
+        else:
+            cells = cells_of(part, (shape[0], shape[1]), now.shape)
+            self._scanned_tiny = self._scanned_tiny.copy()
+            self._scanned_tiny[cells] = now[cells]
 
     def _look_again(
         self, place: _Place, picture: np.ndarray, frame: np.ndarray, now: np.ndarray, seconds: float
@@ -156,10 +212,8 @@ class NetworkSearch:
         self._work.pixels += crop.size
         scale = size * FACES_A_CROP / CROP_PX
         best: Face | None = None
-        for (x0, y0, x1, y1), confidence, points in self._detect(crop, "lenient"):
-            own = None if points is None else tuple((x * scale + left, y * scale + top) for x, y in points)
-            face = Face((x0 * scale + left, y0 * scale + top, x1 * scale + left, y1 * scale + top), confidence, own)
-            if _follows(face.box, box) and (best is None or confidence > best.confidence):
+        for face in (face.scaled(scale, left, top) for face in self._detect(crop, "lenient")):
+            if _follows(face.box, box) and (best is None or face.confidence > best.confidence):
                 best = face
         return best
 
@@ -193,6 +247,35 @@ def _follows(box: Box, last: Box) -> bool:
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     ratio = (box[3] - box[1]) / (last[3] - last[1])
     return last[0] < x < last[2] and last[1] < y < last[3] and 1 / SIZE_RANGE < ratio < SIZE_RANGE
+
+
+def _all_of(shape: tuple[int, ...]) -> Rectangle:
+    return 0, 0, shape[1], shape[0]
+
+
+def _part_around(bounds: Box, shape: tuple[int, ...]) -> Rectangle:
+    """What is scanned of a picture of that shape for a change within `bounds`, shares of its width and height."""
+    sides = []
+    for low, high, whole in ((bounds[0], bounds[2], shape[1]), (bounds[1], bounds[3], shape[0])):
+        first, last = int(low * whole) - PART_MARGIN_PX, ceil(high * whole) + PART_MARGIN_PX
+        side = min(whole, ceil((last - first) / PART_STEP_PX) * PART_STEP_PX)
+        first = min(max(0, first), whole - side)
+        sides.append((first, first + side))
+    (left, right), (top, bottom) = sides
+    is_worth_it = (right - left) * (bottom - top) <= PART_SHARE * shape[0] * shape[1]
+    return (left, top, right, bottom) if is_worth_it else _all_of(shape)
+
+
+def _goes_beyond(box: Box, part: Rectangle, shape: tuple[int, ...]) -> bool:
+    """Whether a box ends where the part does, within a picture of that shape, so that more of the face may be there."""
+    return (
+        0 < part[0] >= box[0] or 0 < part[1] >= box[1] or shape[1] > part[2] <= box[2] or shape[0] > part[3] <= box[3]
+    )
+
+
+def _touch(one: Box, other: Box) -> bool:
+    """Whether two boxes may show one face, or one a part of it."""
+    return is_same_face(one, other) or is_part_of(one, other) or is_part_of(other, one)
 
 
 def _within(box: Box, shape: tuple[int, ...]) -> Rectangle:

@@ -43,10 +43,28 @@ def moving(seconds: float) -> np.ndarray:
     return with_faces(100 + round(60 * seconds))
 
 
+class WeakNetwork:
+    """Sees a sure face once, and one far below the threshold in every crop from then on."""
+
+    smallest_face_px = 15
+    box_shape = 1.0
+    searches_windows = False
+    sure_confidence = 0.3
+    n_scans = 0
+
+    def detect(self, _: np.ndarray, *, effort: str = "normal") -> tuple[np.ndarray, np.ndarray]:
+        if effort == "lenient":
+            return np.array([[16, 16, 48, 48]], np.float32), np.array([0.2], np.float32)
+        self.n_scans += 1
+        n = int(self.n_scans == 1)
+        return np.array([[40, 40, 80, 80]] * n, np.float32).reshape(-1, 4), np.full(n, 0.9, np.float32)
+
+
 def test_a_moving_face_is_followed_by_crops_between_few_scans() -> None:
     found, work = searched(moving, 10, SearchPlan(full_search_seconds=0.6))
     assert [len(boxes) for boxes in found] == [1] * 10
-    assert work.full_searches <= 4
+    n_scans = work.full_searches + work.part_searches
+    assert n_scans <= 4
     assert work.region_searches == 10 - work.full_searches
     every, _ = searched(moving, 10, SearchPlan(full_search_seconds=0))
     for boxes, wanted in zip(found, every, strict=True):
@@ -66,6 +84,33 @@ def test_a_face_that_comes_is_found_at_the_next_scan() -> None:
     assert [len(boxes) for boxes in found] == [1, 1, 1, 2, 2, 2]
 
 
+def test_where_little_changes_only_that_part_is_scanned() -> None:
+    found, work = searched(lambda t: with_faces(*([80, 420] if t > 0.3 else [80])), 6, SearchPlan())
+    assert [len(boxes) for boxes in found[-2:]] == [2, 2]
+    assert (work.full_searches, work.part_searches) == (1, 1)
+    whole, _ = searched(lambda _: with_faces(80, 420), 1, SearchPlan(full_search_seconds=0))
+    assert np.abs(found[-1] - whole[0]).max() < 12
+
+
+def test_a_face_that_goes_on_beyond_the_part_is_scanned_for_in_all_of_the_picture() -> None:
+    class FaceAtTheEdge(WeakNetwork):
+        """Sees a face that fills whatever it is shown, once something is there."""
+
+        def detect(self, picture: np.ndarray, *, effort: str = "normal") -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG002
+            n = int(picture.max() == 255)
+            box = [0, 0, picture.shape[1], picture.shape[0]]
+            return np.array([box] * n, np.float32).reshape(-1, 4), np.full(n, 0.9, np.float32)
+
+    work = SearchWork()
+    search = NetworkSearch(FaceAtTheEdge(), SearchPlan(new_shot_threshold=0), work)
+    for i in range(5):
+        picture = np.full((192, 352), 90, np.uint8)
+        picture[80:100, 150:170] = 255 if i > 2 else 90
+        boxes, *_ = search.find(picture, picture, i * STEP_SECONDS)
+    np.testing.assert_array_equal(boxes, [[0, 0, 352, 192]])
+    assert (work.full_searches, work.part_searches) == (2, 1)
+
+
 def test_after_a_cut_all_is_scanned_at_once() -> None:
     found, work = searched(
         lambda t: 255 - with_faces() if t < 0.5 else with_faces(300), 5, SearchPlan(full_search_seconds=30)
@@ -80,23 +125,6 @@ def test_a_face_that_jumps_is_scanned_for_at_once() -> None:
     )
     assert [len(boxes) for boxes in found] == [1, 1, 1, 1, 1]
     assert found[3][0, 0] > 400
-
-
-class WeakNetwork:
-    """Sees a sure face once, and one far below the threshold in every crop from then on."""
-
-    smallest_face_px = 15
-    box_shape = 1.0
-    searches_windows = False
-    sure_confidence = 0.3
-    n_scans = 0
-
-    def detect(self, _: np.ndarray, *, effort: str = "normal") -> tuple[np.ndarray, np.ndarray]:
-        if effort == "lenient":
-            return np.array([[16, 16, 48, 48]], np.float32), np.array([0.2], np.float32)
-        self.n_scans += 1
-        n = int(self.n_scans == 1)
-        return np.array([[40, 40, 80, 80]] * n, np.float32).reshape(-1, 4), np.full(n, 0.9, np.float32)
 
 
 def test_weak_sightings_alone_do_not_keep_a_place_alive() -> None:
