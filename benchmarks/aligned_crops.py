@@ -26,6 +26,7 @@ from fervid.detect.pose import NOSE, head_pose
 from fervid.emotion.crops import make_crop
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset, load_fer2013
 
+# Decision SCO-8.
 BORDER_PX = 24
 FRONTAL_DEGREES = 10, 15
 """Largest roll and yaw of the faces whose landmarks are averaged."""

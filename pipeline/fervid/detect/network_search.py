@@ -51,6 +51,7 @@ PART_STEP_PX, PART_MARGIN_PX = 32, 32
 """A part that is scanned alone has sides of so many pixels, and shows so much around what changed: twice the smallest
 face."""
 
+# Decision DET-11.
 PART_SHARE = 0.6
 """A larger part of the picture is not worth the change of the network's input size: all of it is scanned."""
 
