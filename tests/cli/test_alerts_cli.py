@@ -114,9 +114,9 @@ def test_rules_are_measured_and_tuned_against_what_people_saw(angry_run: Path, t
     given = (str(angry_run), "--truth", str(truth), "-o", str(out))
     done = run_fervid("alerts", "evaluate", *given)
     assert done.returncode == 0, done.stderr
-    assert "all alerts         1 of 1 events, 0 false alarms: 0.00 an hour" in done.stdout
+    assert "all alerts         1 of 1 events, 0 false alarms: 0.00 per hour" in done.stdout
     assert (out / "curve.png").is_file()
-    assert "rule anger at 0.5 false alarms an hour or fewer: 1 of 1 events" in done.stdout
+    assert "rule anger at 0.5 false alarms per hour or fewer: 1 of 1 events" in done.stdout
 
     alone = run_fervid("alerts", "tune", *given)
     assert (alone.returncode, alone.stdout) == (2, "")
@@ -126,7 +126,7 @@ def test_rules_are_measured_and_tuned_against_what_people_saw(angry_run: Path, t
     tuned = run_fervid("alerts", "tune", *runs, "--truth", str(truth), "-o", str(out), "--target-fa-per-hour", "2")
     assert tuned.returncode == 0, tuned.stderr
     assert "chosen on 1 videos, checked on 1 others" in tuned.stdout
-    assert "cannot show 2 false alarms an hour" in tuned.stdout
+    assert "cannot demonstrate 2 false alarms per hour" in tuned.stdout
     assert (out / "tuned.toml").is_file()
 
 
@@ -183,7 +183,7 @@ def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Pa
     bundle = run.folder / "evidence.zip"
     verified = run_fervid("evidence", "verify", str(bundle))
     assert verified.returncode == 0, verified.stderr
-    assert "whole, 7 files, digest " in verified.stdout
+    assert "intact, 7 files, digest " in verified.stdout
     spoilt = bytearray(bundle.read_bytes())
     spoilt[len(spoilt) // 2] ^= 1
     bundle.write_bytes(spoilt)

@@ -127,7 +127,7 @@ def test_a_part_is_as_fast_as_its_seconds_and_a_log_holds_no_bar(tmp_path: Path)
     done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), "--end", "1")
     waited = time.perf_counter() - begun
     assert done.stderr == ""
-    times, took = re.search(r"(\S+) times real time: 1\.0 s of video in (\S+) s, start-up", done.stdout).groups()  # type: ignore[union-attr]
+    times, took = re.search(r"(\S+) times real time: 1\.0 s of video in (\S+) s, with start-up", done.stdout).groups()  # type: ignore[union-attr]
     assert float(took) <= waited + 0.1
     # Both are rounded: the time to .1 s, the ratio to two digits.
     assert 0.95 / (float(took) + 0.05) <= float(times) <= 1.05 / max(1e-9, float(took) - 0.05)
@@ -148,8 +148,8 @@ def test_a_batch_ends_with_what_a_reviewer_needs_and_names_a_result_that_it_repl
 def test_a_result_that_is_there_is_shown_and_said_to_be_old(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", constant_rate(1), empty_picture)
     first, second = (run_fervid("analyze", str(video), "-o", str(tmp_path), "-q").stdout for _ in range(2))
-    assert "analysed before" not in first
-    assert "analysed before with the same settings; --overwrite analyses it again" in second
+    assert "already analysed" not in first
+    assert "already analysed with the same settings; --overwrite analyses it again" in second
 
 
 def test_json_is_one_object_a_video_and_nothing_else(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_models_are_listed_and_checked(tmp_path: Path) -> None:
     assert "PublicTest 70.66%" in first
     assert first.endswith("PrivateTest read once")
     folder = shutil.copytree(listed.stdout.splitlines()[1].strip(), tmp_path / "fer2013-res-s")
-    assert run_fervid("models", "verify", str(folder)).stdout.startswith("fer2013-res-s: whole")
+    assert run_fervid("models", "verify", str(folder)).stdout.startswith("fer2013-res-s: intact")
     with (folder / "model.tflite").open("r+b") as file:
         file.seek(1000)
         file.write(b"swapped")
@@ -304,7 +304,7 @@ def test_every_nth_frame_is_analysed_when_asked_for(tmp_path: Path) -> None:
 def test_two_ends_of_a_stretch_are_refused(tmp_path: Path) -> None:
     done = run_fervid("analyze", "clip.mp4", "--end", "3", "--duration", "2", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "fervid: --end 3 and --duration 2 are two ends. Give one of them.\n"
+    assert done.stderr == "fervid: --end 3 and --duration 2 exclude each other. Give one of them.\n"
 
 
 def test_a_list_may_set_how_much_of_each_video_is_analysed(tmp_path: Path) -> None:

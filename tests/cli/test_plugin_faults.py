@@ -120,7 +120,7 @@ def test_a_plug_in_that_fails_in_a_batch_fails_that_video_alone(place: Path) -> 
     ("form", "words"),
     [
         ("broken", "format 'broken' of my-faces 1.0 failed at "),
-        ("text", "format 'text' of my-faces 1.0 gave str, expected bytes"),
+        ("text", "format 'text' of my-faces 1.0 returned str, expected bytes"),
     ],
 )
 def test_an_exporter_that_fails_is_named(place: Path, form: str, words: str) -> None:
@@ -142,7 +142,7 @@ def test_an_exporter_that_takes_an_ending_of_ours_does_not_overwrite_our_files(p
 def test_plug_ins_are_listed_with_their_package(place: Path) -> None:
     code, printed, _ = run_with_plugins(place, "models")
     assert code == 0
-    assert "sound: plug-in of my-faces 1.0 for --model, labels angry, happy, accuracy not known\n" in printed
+    assert "sound: plug-in of my-faces 1.0 for --model, labels angry, happy, accuracy unknown\n" in printed
     assert "gone: plug-in of my-faces 1.0 for --model, cannot be used: " in printed
     assert "boxes: plug-in of my-faces 1.0 for --detector\n" in printed
     assert "captions: plug-in of my-faces 1.0 for --format\n" in printed

@@ -41,7 +41,7 @@ def test_purge_takes_the_folder_as_other_commands_do(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "0 would be removed (0.0 MB), 0 old ones kept\n")
     both = run_fervid("purge", str(tmp_path / "out"), "-o", str(tmp_path), "--older-than", "30d", "--dry-run")
     assert both.returncode == 2
-    assert "are two folders. Give one of them." in both.stderr
+    assert "are different folders. Give one of them." in both.stderr
 
 
 @pytest.mark.parametrize(

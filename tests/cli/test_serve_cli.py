@@ -1,4 +1,4 @@
-"""`fervid serve` as a user meets it: the printed address answers, other machines stay out, Ctrl-C ends it."""
+"""`fervid serve` as a user meets it: the printed address answers, other machines stay out, Ctrl-C stops it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_the_printed_address_answers_until_the_command_is_stopped(tmp_path: Path
         started.send_signal(signal.SIGINT)
         _, errors = started.communicate(timeout=120)
         assert started.returncode == 130
-        assert errors == "fervid: stopped serving; every verdict that was given is saved\n"
+        assert errors == "fervid: stopped serving; all verdicts are saved\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--host", "0.0.0.0"), 2, "--host 0.0.0.0 would let other machines in. Add --allow-remote"),
+        (("--host", "0.0.0.0"), 2, "--host 0.0.0.0 allows access from other machines. Add --allow-remote"),
         (("--port", "0"), 3, "holds no complete run"),
     ],
 )

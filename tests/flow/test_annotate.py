@@ -63,7 +63,7 @@ def test_a_run_whose_video_has_gone_does_not_stop_those_after_it(run: fervid.Run
     done = run_fervid("annotate", str(tmp_path / "runs"), "--end", "0.5", "--quiet")
     assert done.returncode == 3
     assert "gone.mp4 is not there any more" in done.stderr
-    assert done.stderr.endswith("1 of 2 runs could not be used; the lines above say why.\n")
+    assert done.stderr.endswith("1 of 2 runs could not be used; see the lines above.\n")
     assert done.stdout == f"{whole / 'annotated.mp4'}\n"
 
 
@@ -138,4 +138,4 @@ def test_the_command_writes_where_it_is_told(run: fervid.Run, tmp_path: Path) ->
     assert file.stat().st_size > 0
     refused = run_fervid(*common, "-o", str(tmp_path / "mine.avi"))
     assert refused.returncode == 2
-    assert "annotated videos are MP4 files. Name one that ends in .mp4, or a folder." in refused.stderr
+    assert "annotated videos are MP4 files. Give a file that ends in .mp4, or a folder." in refused.stderr

@@ -191,7 +191,7 @@ def test_a_teacher_with_other_labels_is_refused(copied_model: Path, tmp_path: Pa
 
 
 def test_a_recipe_that_distils_asks_for_a_teacher(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="names no teacher. Give --teacher MODEL, or --targets FILE"):
+    with pytest.raises(ConfigError, match="but no teacher. Give --teacher MODEL, or --targets FILE"):
         fit(tmp_path, taught())
 
 

@@ -100,7 +100,7 @@ def test_a_run_slower_than_planned_stops_within_the_budget(trainer: Trainer, tmp
 
 @pytest.mark.usefixtures("trainer")
 def test_a_budget_below_one_epoch_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"0.02 core-hours are less than one epoch takes \(0.03 core-hours\)"):
+    with pytest.raises(ConfigError, match=r"0.02 core-hours are less than one epoch needs \(0.03 core-hours\)"):
         run_reference(DATASET, NANO, "res-nano", tmp_path, core_hours=0.02)
 
 

@@ -244,7 +244,7 @@ def test_votes_shape_the_features_and_give_the_model_a_second_head(tmp_path: Pat
     assert [weight.shape for weight in features] == [weight.shape for weight in shared]
     assert (kernel.shape[-1], bias.shape) == (8, (8,))
     assert any(not np.array_equal(a, b) for a, b in zip(features, shared, strict=True))
-    with pytest.raises(ConfigError, match="so its export needs FER+ votes"):
+    with pytest.raises(ConfigError, match="so its export needs FER\\+ votes"):
         write_model_folder(with_votes, recipe, DATASET, tmp_path / "with", "votes")
 
 

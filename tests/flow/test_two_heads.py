@@ -135,7 +135,7 @@ def test_what_cannot_be_combined_is_refused(tiny_model: Path, two_headed_model: 
         combine_models([tiny_model], DATASET, tmp_path / "out", "out")
     with pytest.raises(ConfigError, match="would be overwritten"):
         combine_models([tiny_model, two_headed_model], DATASET, tiny_model, "out")
-    with pytest.raises(ConfigError, match="so its export needs FER+ votes"):
+    with pytest.raises(ConfigError, match="so its export needs FER\\+ votes"):
         combine_models([tiny_model, two_headed_model], DATASET, tmp_path / "out", "out")
     assert not (tmp_path / "out").exists()
     folder = copy_of(two_headed_model, tmp_path / "swapped")

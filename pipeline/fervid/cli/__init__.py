@@ -60,7 +60,7 @@ app.add_typer(evidence, name="evidence")
 
 INTERNAL_ERROR, OUTPUT_ERROR = 70, 74
 READ_STORES = ("analyze", "query", "compact", "doctor")
-"""Commands that take names of object stores; others read results on disk."""
+"""Commands that accept object store URLs; others read results on disk."""
 GENERAL_OPTIONS = ("--debug", "-v", "--verbose")
 
 
@@ -75,7 +75,7 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def options(
     debug: bool = typer.Option(False, "--debug", help="Show the full traceback of an error."),
-    verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more on stderr."),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Print more on stderr."),
     version: bool = typer.Option(  # noqa: ARG001
         False, "-V", "--version", callback=_print_version, is_eager=True, help="Print the version."
     ),
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def _general_options_first(arguments: list[str]) -> list[str]:
-    """Let --debug and -v stand anywhere, as people write them, up to a `--`."""
+    """Accept --debug and -v at any position before a `--`."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     general = [word for word in arguments[:end] if word in GENERAL_OPTIONS]
     return [*general, *(word for word in arguments[:end] if word not in GENERAL_OPTIONS), *arguments[end:]]
@@ -122,7 +122,7 @@ def _help_as_an_option(arguments: list[str]) -> list[str]:
 
 
 def _refuse_stores(arguments: list[str]) -> None:
-    """Say that a command cannot read object stores, whose names it would take for paths that do not exist."""
+    """Reject object store URLs for commands that cannot read them; they would look like missing paths."""
     command = command_of(arguments)
     stores = [word for word in arguments if is_url(word) and word.partition(SCHEME_END)[0] in EXTRAS]
     if stores and command not in READ_STORES:

@@ -1,4 +1,4 @@
-"""`fervid alerts notify`: send what waits for a receiver that was down, or held back by the limit."""
+"""`fervid alerts notify`: send pending notifications after an outage or a rate limit."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def notify(
-    settings: Annotated[Path, typer.Argument(help="The TOML file that was given as --notify.", show_default=False)],
+    settings: Annotated[Path, typer.Argument(help="The TOML file passed as --notify.", show_default=False)],
     patience: Annotated[
-        str | None, typer.Option(help="Try again for so long, such as 00:10:00.", show_default="of the file")
+        str | None, typer.Option(help="Keep retrying for this long, such as 00:10:00.", show_default="from the file")
     ] = None,
-    test: Annotated[bool, typer.Option("--test", help="Send a message without an alert instead.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message instead.")] = False,
 ) -> None:
-    """Send the alerts that wait for a webhook or program, for instance every minute from cron.
+    """Send pending alerts to a webhook or command, for instance every minute from cron.
 
     Example: fervid alerts notify notify.toml --patience 00:10:00
     """
@@ -31,13 +31,13 @@ def notify(
     notifier = load_notifier(settings)
     if test:
         notifier.send_test()
-        print("a test message arrived")
+        print("test message delivered")
     else:
         print_deliveries(notifier.deliver(patience_seconds=seconds), to_stdout=True)
 
 
 def open_notifier(path: Path | None) -> Notifier | None:
-    """The notifier of an option --notify, read before any work begins."""
+    """The notifier of the option --notify, checked before any work starts."""
     if path is None:
         return None
     from fervid.alerts.notify.deliver import load_notifier
@@ -46,7 +46,7 @@ def open_notifier(path: Path | None) -> Notifier | None:
 
 
 def print_deliveries(deliveries: Sequence[Delivery], *, to_stdout: bool = False) -> None:
-    """Say what was told; raises NotDelivered when a receiver did not take it."""
+    """Report what was sent; raises NotDelivered if a receiver did not accept it."""
     from fervid.alerts.notify.deliver import check_delivered
 
     check_delivered(deliveries)

@@ -1,4 +1,4 @@
-"""`fervid alerts review`: say of alerts whether they were worth it, and see how often they were."""
+"""`fervid alerts review`: record verdicts on alerts, and show the precision of rules."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def review(
     runs: Runs,
     alert_id: Annotated[str | None, typer.Option("--alert", help="The alert_id to judge, from alerts.csv.")] = None,
     verdict: Annotated[
-        Literal["true", "false", "unsure", "none"] | None, typer.Option(help="none takes an earlier verdict back.")
+        Literal["true", "false", "unsure", "none"] | None, typer.Option(help="none revokes an earlier verdict.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
-    reviewer: Annotated[str | None, typer.Option(help="Who says so.", show_default="your account")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Name of the reviewer.", show_default="your account")] = None,
     take_over: Annotated[
-        Path | None, typer.Option("--import", help="Take over the verdicts that a review page saved as JSON.")
+        Path | None, typer.Option("--import", help="Import the verdicts that a review page saved as JSON.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Keep verdicts about alerts (true, false, unsure, with a reason) and print the precision of each rule and camera.
+    """Store verdicts on alerts (true, false, unsure, with a reason) and print the precision of each rule and camera.
 
     Example: fervid alerts review outputs --alert 9f3c51d0a2b4 --verdict false --reason "laughing"
     """
@@ -37,7 +37,7 @@ def review(
     from fervid.run.find import find_run_folders
 
     if (alert_id is None) != (verdict is None):
-        raise ConfigError("--alert and --verdict belong together: which alert, and true, false, unsure or none.")
+        raise ConfigError("--alert and --verdict go together. Give an alert, and true, false, unsure or none.")
     folders = find_run_folders(runs)
     refusals = Refusals(len(folders))
     found = refusals.opened(folders)
@@ -45,7 +45,7 @@ def review(
         write_verdict(found, alert_id, None if verdict == "none" else verdict, reason, reviewer=reviewer)
     if take_over is not None:
         n_new, n_known = import_verdicts(found, take_over)
-        typer.echo(f"{n_new} verdicts taken over, {n_known} were there already", err=True)
+        typer.echo(f"{n_new} verdicts imported, {n_known} already known", err=True)
     reviews = read_verdicts(found)
     table = precision_by_rule_and_camera(reviews)
     if as_json:
@@ -57,13 +57,13 @@ def review(
 
 
 def describe_reviews(reviews: list[Review], table: list[Precision]) -> str:
-    """Verdicts and precision for people."""
+    """Verdicts and precision as text."""
     if not reviews:
         return "no verdicts yet"
     lines = [f"{'rule':<20} {'camera':<20} {'true':>5} {'false':>5} {'unsure':>6}  precision (95 % interval)"]
     for row in table:
         low, high = row.interval
-        share = "nobody decided" if row.precision is None else f"{row.precision:.0%} ({low:.0%} to {high:.0%})"
+        share = "undecided" if row.precision is None else f"{row.precision:.0%} ({low:.0%} to {high:.0%})"
         lines.append(
             f"{row.rule or 'all':<20} {row.camera or 'all cameras':<20} {row.n_true:>5} {row.n_false:>5} "
             f"{row.n_unsure:>6}  {share}"

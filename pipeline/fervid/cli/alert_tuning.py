@@ -1,4 +1,4 @@
-"""`fervid alerts evaluate` and `fervid alerts tune`: rules against what people saw."""
+"""`fervid alerts evaluate` and `fervid alerts tune`: rules against ground truth."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from fervid.alerts.measure.search import Tuning
 
 TruthFile = Annotated[
-    Path, typer.Option("--truth", help="CSV file video,start,end[,emotion]: what people saw.", show_default=False)
+    Path, typer.Option("--truth", help="Ground truth: CSV file video,start,end[,emotion].", show_default=False)
 ]
 Rules = Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")]
-RuleName = Annotated[str | None, typer.Option("--rule", help="The rule over thresholds.", show_default="first alert")]
+RuleName = Annotated[
+    str | None, typer.Option("--rule", help="The rule to sweep thresholds for.", show_default="first alert")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Target = Annotated[float, typer.Option("--target-fa-per-hour", help="False alarms an hour of video that are bearable.")]
+Target = Annotated[float, typer.Option("--target-fa-per-hour", help="Target rate of false alarms per hour of video.")]
 
 
 def evaluate(
@@ -33,13 +35,15 @@ def evaluate(
     at: Target = 0.5,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="Folder for the figures.", show_default="alert-evaluation in outputs/"),
+        typer.Option(
+            "-o", "--out", help="Folder for the plots and numbers.", show_default="alert-evaluation in outputs/"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold alerts against what people saw: false alarms an hour, recall, delay, and both over thresholds.
+    """Compare alerts with ground truth: false alarms per hour, recall, delay, and their trade-off over thresholds.
 
-    A run that no row names is taken to hold no event. Example: fervid alerts evaluate outputs --truth labels.csv
+    A run without a row counts as having no events. Example: fervid alerts evaluate outputs --truth labels.csv
     """
     from fervid.alerts.find.scan import find_runs
     from fervid.alerts.language.rules import load_rules
@@ -73,9 +77,10 @@ def tune(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Choose a rule's threshold and duration for the false alarms that are bearable, and check them on other footage.
+    """Choose a rule's threshold and duration for a target false-alarm rate, and check them on other footage.
 
-    Half of the videos choose, the other half checks. Example: fervid alerts tune outputs --truth labels.csv
+    Half of the videos are for choosing, the other half for checking. Example: fervid alerts tune outputs --truth
+    labels.csv
     """
     from fervid.alerts.find.scan import find_runs
     from fervid.alerts.language.rules import load_rules
@@ -93,19 +98,19 @@ def tune(
 
 
 def describe_evaluation(evaluation: Evaluation, best: Point | None, at: float) -> str:
-    """An evaluation for people."""
+    """An evaluation as text."""
     hours = evaluation.alerts.hours
     lines = [f"{evaluation.n_videos} videos, {hours:.2f} h"]
     if evaluation.unmatched:
-        lines.append(f"  not among the runs: {', '.join(evaluation.unmatched)}")
+        lines.append(f"  without a run: {', '.join(evaluation.unmatched)}")
     lines += [_row(name, outcome) for name, outcome in evaluation.by_rule.items()]
     lines.append(_row("all alerts", evaluation.alerts))
-    lines.append(f"rule {evaluation.rule.name} at {at:g} false alarms an hour or fewer: {_best(best)}")
+    lines.append(f"rule {evaluation.rule.name} at {at:g} false alarms per hour or fewer: {_best(best)}")
     return "\n".join(lines)
 
 
 def describe_tuning(tuning: Tuning) -> str:
-    """A tuning for people."""
+    """A tuning as text."""
     name = tuning.before.name
     lines = [
         f"rule {name}: {_numbers(tuning.before)} -> {_numbers(tuning.after)}",
@@ -113,12 +118,12 @@ def describe_tuning(tuning: Tuning) -> str:
         *(_row(key.replace("_", " on "), outcome) for key, outcome in tuning.outcomes.items()),
     ]
     if not tuning.meets_target:
-        lines.append(f"no variant had {tuning.target_per_hour:g} false alarms an hour or fewer: this is the nearest")
+        lines.append(f"no variant had {tuning.target_per_hour:g} false alarms per hour or fewer: this is the nearest")
     hours = tuning.outcomes["after_checking"].hours
     if hours < tuning.hours_to_show:
         lines.append(
-            f"{hours:.2f} h cannot show {tuning.target_per_hour:g} false alarms an hour: it takes "
-            f"{tuning.hours_to_show:.1f} h without any. Check on more footage before you rely on it."
+            f"{hours:.2f} h cannot demonstrate {tuning.target_per_hour:g} false alarms per hour: that takes "
+            f"{tuning.hours_to_show:.1f} h without a false alarm. Check on more footage before relying on it."
         )
     return "\n".join(lines)
 
@@ -127,19 +132,19 @@ def _row(name: str, outcome: Outcome) -> str:
     text = f"  {name:<18} {_found(outcome)}, {outcome.n_false} false alarms"
     rate, interval = outcome.false_per_hour, outcome.false_per_hour_interval
     if rate is not None and interval is not None:
-        text += f": {rate:.2f} an hour ({interval[0]:.2f} to {interval[1]:.2f})"
+        text += f": {rate:.2f} per hour ({interval[0]:.2f} to {interval[1]:.2f})"
     if outcome.delays:
         text += f"; raised {sorted(outcome.delays)[len(outcome.delays) // 2]:.1f} s after the start (median)"
     return text
 
 
 def _found(outcome: Outcome) -> str:
-    return f"{outcome.n_found} of {outcome.n_events} events" if outcome.n_events else "no event to find"
+    return f"{outcome.n_found} of {outcome.n_events} events" if outcome.n_events else "no events to find"
 
 
 def _best(best: Point | None) -> str:
     if best is None:
-        return "no threshold does it"
+        return "no threshold reaches it"
     return f"{_found(best.outcome)}, with {_numbers(best.rule)}"
 
 

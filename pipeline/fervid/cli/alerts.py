@@ -1,4 +1,4 @@
-"""`fervid alerts`: finished runs to events for review. Without the name of a command it is `fervid alerts find`."""
+"""`fervid alerts`: finished runs to events for review. Without a subcommand it is `fervid alerts find`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULT_COMMAND = "find"
 
 
 class _FindByDefault(TyperGroup):
-    """A group that takes what is none of its commands for arguments of `find`."""
+    """A command group that treats anything other than its commands as arguments of `find`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
@@ -39,7 +39,7 @@ class _FindByDefault(TyperGroup):
 
 app = typer.Typer(
     cls=_FindByDefault,
-    help="Events for review: find them, judge them, measure and tune the rules, tell somebody.",
+    help="Events for review: find and review them, evaluate and tune rules, send notifications.",
     no_args_is_help=True,
     rich_markup_mode=None,
     epilog="`fervid alerts RUN...` is short for `fervid alerts find RUN...`; its options: fervid alerts find --help",
@@ -48,7 +48,7 @@ app = typer.Typer(
 
 @app.callback()
 def alerts() -> None:
-    """Events for review: find them, judge them, measure and tune the rules, tell somebody.
+    """Events for review: find and review them, evaluate and tune rules, send notifications.
 
     `fervid alerts RUN...` is short for `fervid alerts find RUN...`.
     """
@@ -60,31 +60,32 @@ def find(
     rules: Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")] = "anger",
     start_time: Annotated[
         str | None,
-        typer.Option(help="When the video begins, as in 2026-11-20T22:00:00. [what the file's name says]"),
+        typer.Option(help="Start time of the recording, as in 2026-11-20T22:00:00. [from the file name]"),
     ] = None,
     explain: Annotated[
-        str | None, typer.Option(help="Say for each rule why it did or did not fire at this time; writes nothing.")
+        str | None, typer.Option(help="Explain for each rule why it did or did not fire at this time; writes nothing.")
     ] = None,
     diff: Annotated[
-        str | None, typer.Option(help="Say what --rules adds to and removes from these rules; writes nothing.")
+        str | None,
+        typer.Option(help="Show the alerts that --rules adds and removes compared with these rules; writes nothing."),
     ] = None,
     evidence: Annotated[
-        bool, typer.Option("--evidence", help="Write a clip, stills and scores of each alert, and evidence.zip.")
+        bool, typer.Option("--evidence", help="Write a clip, stills and scores for each alert, and evidence.zip.")
     ] = False,
     blur: Annotated[
         Literal["all", "others", "none"],
-        typer.Option(help="Faces covered in evidence: all, others than the alert's own, none (noted in a log)."),
+        typer.Option(help="Faces to cover in evidence: all, all but the alert's own, or none (logged)."),
     ] = "all",
     report: Annotated[bool, typer.Option(help="Write alerts.html.")] = True,
     tell: Annotated[
-        Path | None, typer.Option("--notify", help="Tell the webhook or program of this TOML file of new alerts.")
+        Path | None, typer.Option("--notify", help="Send new alerts to the webhook or command of this TOML file.")
     ] = None,
-    fail_on_alert: Annotated[bool, typer.Option("--fail-on-alert", help="Exit with 4 when there is an alert.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a run.")] = False,
+    fail_on_alert: Annotated[bool, typer.Option("--fail-on-alert", help="Exit with 4 if there is an alert.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run.")] = False,
 ) -> None:
     """Find events for review in finished runs: anger-like expressions that last, explained, never a verdict.
 
-    Nothing is decoded, so rules can be tried on old footage at once. Example: fervid alerts outputs --rules my.toml
+    No video is decoded, so rules can be tried on old footage instantly. Example: fervid alerts outputs --rules my.toml
     """
     from fervid.alerts.find.clock import parse_start_time
     from fervid.alerts.find.scan import scan_run, write_alerts
@@ -162,7 +163,7 @@ def alerts_of_run(folder: Place, rules: RuleSet, *, is_held: bool) -> RunAlerts:
 
 
 def describe_alerts(found: RunAlerts) -> str:
-    """The alerts of a run for people; never without the word on how far the video can be judged."""
+    """The alerts of a run as text, always with a statement on how suitable the video is."""
     from fervid.alerts.find.records import readable
 
     counts = f"{_count(len(found.of_tier('alert')), 'alert')}, {_count(len(found.of_tier('notice')), 'notice')}"
@@ -170,11 +171,11 @@ def describe_alerts(found: RunAlerts) -> str:
     if found.records:
         lines.append(readable(found.records))
     lines += [
-        f"  rule {name} was not judged: it looks at certain hours, and nobody said when this was (--start-time)"
+        f"  rule {name} was not evaluated: it depends on the time of day; recording time unknown, pass --start-time"
         for name in found.silent_rules
     ]
     lines += [
-        f"  masked: a face at {box.x:.0f},{box.y:.0f} of {box.w:.0f} x {box.h:.0f} px never moves (a picture?)"
+        f"  masked: a face at {box.x:.0f},{box.y:.0f} of {box.w:.0f} x {box.h:.0f} px never moves (a poster?)"
         for box in found.fitness.static_boxes
     ]
     return "\n".join(lines)

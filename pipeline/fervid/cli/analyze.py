@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 SOME_INPUTS_FAILED = 3
 LONG_DESCRIPTIONS = 20
-"""Above so many videos each gets one line."""
+"""With more videos than this, each gets one line."""
 COLUMNS = (
     ("video", 24),
     ("status", 8),
@@ -58,7 +58,7 @@ COLUMNS = (
     ("length", 10),
     ("notes, results", 0),
 )
-"""Of the table that a batch prints in a terminal: names and widths in characters."""
+"""Columns of the terminal table of a batch: names and widths in characters."""
 
 
 def analyze(
@@ -87,40 +87,42 @@ def analyze(
     labels: Labels = None,
     baseline: Baseline = None,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [one a processor]")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes. [one per CPU]")] = None,
     engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Where the work is done: here, or on a Ray cluster.")
+        Literal["local", "ray"], typer.Option(help="Where to run: on this machine, or on a Ray cluster.")
     ] = "local",
     address: Annotated[
         str | None, typer.Option(help="With --engine ray: the cluster, such as auto, HOST:6379 or ray://HOST:10001.")
     ] = None,
     classifiers: Annotated[
-        int, typer.Option(min=0, help="With --engine ray: so many actors score the faces of all tasks. [one a GPU]")
+        int,
+        typer.Option(
+            min=0, help="With --engine ray: number of actors that classify the faces of all tasks. [one per GPU]"
+        ),
     ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Analyse again even if the result is there.")] = False,
-    resume: Annotated[bool, typer.Option(help="Go on from what an interrupted run observed.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Analyse again even if the result exists.")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue an interrupted run.")] = True,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try again what an earlier run refused or crashed on.")
+        bool, typer.Option("--retry-failed", help="Retry videos that an earlier run rejected or crashed on.")
     ] = False,
-    settle: Annotated[
-        str | None, typer.Option(help="Leave files to the end that were written to in this time, such as 10s.")
-    ] = None,
+    settle: Annotated[str | None, typer.Option(help="Defer files modified within this time, such as 10s.")] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read results that are there, and make again what is damaged.")
+        bool, typer.Option("--verify", help="Verify existing results, and rebuild damaged ones.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
     plot: Annotated[bool, typer.Option(help="Write timeline.png.")] = True,
     alerts: Annotated[
-        bool, typer.Option("--alerts", help="Find events for review as well, as `fervid alerts`.")
+        bool, typer.Option("--alerts", help="Also find events for review, like `fervid alerts`.")
     ] = False,
     rules: Annotated[str, typer.Option(help="Rules of --alerts.")] = "anger",
     tell: Annotated[
-        Path | None, typer.Option("--notify", help="With --alerts: tell the webhook or program of this TOML file.")
+        Path | None,
+        typer.Option("--notify", help="With --alerts: send them to the webhook or command of this TOML file."),
     ] = None,
     fail_on_alert: Annotated[
-        bool, typer.Option("--fail-on-alert", help="With --alerts: exit with 4 when there is an alert.")
+        bool, typer.Option("--fail-on-alert", help="With --alerts: exit with 4 if there is an alert.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, one object a video.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, one object per video.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Analyse videos: find faces, score seven emotions, smooth along tracks, write Parquet timelines.
@@ -137,7 +139,7 @@ def analyze(
     from fervid.config import parse_time
 
     if engine == "local" and (address or classifiers):
-        raise ConfigError("--address and --classifiers are about a cluster. Add --engine ray.")
+        raise ConfigError("--address and --classifiers need a cluster. Add --engine ray.")
     given: dict[str, Any] = {
         "preset": preset,
         "fps": fps,
@@ -178,7 +180,7 @@ def analyze(
         print_plan(batch, as_json=as_json)
         return
     if (tell or fail_on_alert) and not alerts:
-        raise ConfigError("--notify and --fail-on-alert are about alerts. Add --alerts.")
+        raise ConfigError("--notify and --fail-on-alert need alerts. Add --alerts.")
     notifier = open_notifier(tell)
     outcome = _Outcome(
         n_videos=len(found.videos),
@@ -235,7 +237,7 @@ class _Outcome:
             found = alerts_of_run(as_place(result.summary["folder"]), self._alert_rules, is_held=not result.was_there)
             self.n_alerts += len(found.of_tier("alert"))
             if self._notifier is not None and self._notifier.add(found.records):
-                self._notifier.deliver(patience_seconds=0)  # what fails now is tried again at the end
+                self._notifier.deliver(patience_seconds=0)  # failures are retried at the end
         if result.summary is not None and not self._is_single:
             self._judge(result.summary, found)
         if result.summary is None:
@@ -256,7 +258,7 @@ class _Outcome:
             print(describe_alerts(found), flush=True)
 
     def print_what_waited(self) -> None:
-        """The summary of a single video, once its plot is drawn too: the time that its user waited is known then."""
+        """The summary of a single video, printed after its plot is drawn, when the total waiting time is known."""
         for summary, found in self._waiting:
             print(describe(summary, waited_seconds=time.perf_counter() - STARTED), flush=True)
             if found is not None:
@@ -266,7 +268,7 @@ class _Outcome:
                 print(f"report: {as_place(summary['folder']) / ALERTS_PAGE}", file=sys.stderr)
 
     def _judge(self, summary: dict[str, Any], found: RunAlerts | None) -> None:
-        """Count what a reviewer wants to know of a batch: in which videos faces were seen, and well enough."""
+        """Count the videos of a batch with visible faces, and with faces good enough for alerts."""
         from fervid.alerts.find.fitness import judge_fitness
         from fervid.alerts.find.samples import read_frame_times
         from fervid.run.handle import open_run
@@ -291,7 +293,7 @@ class _Outcome:
 
 
 def row_of(summary: dict[str, Any], n_alerts: int | None) -> list[tuple[str, str]]:
-    """A run's summary as the cells of COLUMNS, each with its style. `n_alerts` is None where none were looked for."""
+    """A run's summary as the cells of COLUMNS, each with its style. `n_alerts` is None without --alerts."""
     label = max(summary["shares"], key=summary["shares"].get) if summary["faces"] and summary["shares"] else "no face"
     n_warnings = len(summary["warnings"])
     notes = [
@@ -322,7 +324,7 @@ OBSERVED_SHARE = 0.95
 
 
 def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) -> str:
-    """A run's summary for people; `waited_seconds` is what its user waited, where it was for this run alone."""
+    """A run's summary as text; `waited_seconds` is the user's waiting time if it was only for this run."""
     lines = [
         f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])} of video, "
         f"{summary['frames_analysed']} of {summary['frames']} frames analysed"
@@ -332,7 +334,7 @@ def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) ->
     if summary["dominant"]:
         ranked = sorted(summary["shares"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{label} {share:.0%}" for label, share in ranked if share >= 0.005)
-        lines.append(f"  expressions   {shares} of the time that faces are seen")
+        lines.append(f"  expressions   {shares} of the time with a face")
     if summary["peak_anger"]:
         peak = summary["peak_anger"]
         lines.append(
@@ -343,24 +345,24 @@ def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) ->
         lines.append(f"  observed      {observed:.4g} of {asked:.4g} s: there are no frames in between")
     lines += [f"  warning       {warning}" for warning in summary["warnings"]]
     if summary["was_there"]:
-        lines.append("  note          analysed before with the same settings; --overwrite analyses it again")
+        lines.append("  note          already analysed with the same settings; --overwrite analyses it again")
     if not summary["was_there"]:
         lines.append(f"  speed         {_speed(summary, waited_seconds)}")
     if summary["bottleneck"]:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in summary["busy_shares"].items())
-        lines.append(f"  busy          {shares} of the time; {summary['bottleneck']} sets the pace")
+        lines.append(f"  busy          {shares} of the time; {summary['bottleneck']} is the bottleneck")
     lines.append(f"  results       {summary['folder']}")
     lines.append(f"                {', '.join(summary['files'])}")
     return "\n".join(lines)
 
 
 def _speed(summary: dict[str, Any], waited_seconds: float | None) -> str:
-    """Seconds of video that were analysed per second of waiting; in a batch, of the work on this video."""
+    """Seconds of video analysed per second of waiting; in a batch, per second of work on this video."""
     analysed = summary["times_real_time"] * summary["elapsed_seconds"]
     if waited_seconds is None:
-        times, took = summary["times_real_time"], f"{summary['elapsed_seconds']:.1f} s, start-up and plot apart"
+        times, took = summary["times_real_time"], f"{summary['elapsed_seconds']:.1f} s, without start-up and plot"
     else:
-        times, took = analysed / max(1e-9, waited_seconds), f"{waited_seconds:.1f} s, start-up and plot included"
+        times, took = analysed / max(1e-9, waited_seconds), f"{waited_seconds:.1f} s, with start-up and plot"
     return f"{times:.2g} times real time: {analysed:.1f} s of video in {took}"
 
 
@@ -369,4 +371,4 @@ def _faces_line(summary: dict[str, Any]) -> str:
     if not faces:
         return "  faces         none"
     plural = "" if tracks == 1 else "s"
-    return f"  faces         {faces} in {tracks} track{plural}; a usable face in {summary['coverage']:.0%} of the time"
+    return f"  faces         {faces} in {tracks} track{plural}; a usable face {summary['coverage']:.0%} of the time"

@@ -1,4 +1,4 @@
-"""`fervid annotate`: finished runs to videos with what was found drawn in."""
+"""`fervid annotate`: draw the results of finished runs into their videos."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from fervid.errors import ConfigError, OutputError
 
 def annotate(
     runs: Runs,
-    start: Annotated[str | None, typer.Option(help="Draw from here: 90, 12.5s or 00:01:02.5.")] = None,
-    end: Annotated[str | None, typer.Option(help="Draw up to here.")] = None,
-    blur: Annotated[
-        Literal["all", "none"], typer.Option(help="Faces that are covered; none is noted in the run's log.")
-    ] = "all",
+    start: Annotated[str | None, typer.Option(help="Start: 90, 12.5s or 00:01:02.5.")] = None,
+    end: Annotated[str | None, typer.Option(help="End.")] = None,
+    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces to cover; none is logged in the run.")] = "all",
     bars: Annotated[bool, typer.Option(help="Show the probabilities beside each face.")] = True,
-    strip: Annotated[bool, typer.Option(help="Show the timeline below the picture.")] = True,
+    strip: Annotated[bool, typer.Option(help="Show the timeline below the frame.")] = True,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="A folder, or for one run a file .mp4. [RUN/annotated.mp4]")
+        Path | None, typer.Option("-o", "--out", help="A folder, or for one run an .mp4 file. [RUN/annotated.mp4]")
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Draw boxes, labels and the timeline of finished runs into their videos: annotated.mp4 in each run folder.
 
-    Times and sound are the video's own; faces are covered. Example: fervid annotate outputs/interview-1a2b3c4d
+    Timestamps and sound are the video's own; faces are covered. Example: fervid annotate outputs/interview-1a2b3c4d
     """
     from fervid.annotate.video import annotate_run
     from fervid.config import parse_time
@@ -57,14 +55,14 @@ def annotate(
 
 
 def _targets(out: Path | None, names: list[str]) -> list[Path | None]:
-    """Where the video of each run goes: its own folder, a folder for all, or a file for one."""
+    """The output path of each run: in its own folder, in a common folder, or one file."""
     if out is None:
         return [None] * len(names)
     is_file = out.suffix.lower() == ".mp4" and not out.is_dir()
     if is_file and len(names) > 1:
-        raise ConfigError(f"--out {out} is one file for {len(names)} runs. Name a folder.")
+        raise ConfigError(f"--out {out} is one file for {len(names)} runs. Give a folder.")
     if not is_file and out.suffix and not out.exists():
-        raise ConfigError(f"--out {out}: annotated videos are MP4 files. Name one that ends in .mp4, or a folder.")
+        raise ConfigError(f"--out {out}: annotated videos are MP4 files. Give a file that ends in .mp4, or a folder.")
     folder = out.parent if is_file else out
     try:
         folder.mkdir(parents=True, exist_ok=True)

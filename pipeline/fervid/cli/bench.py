@@ -1,4 +1,4 @@
-"""`fervid bench`: what this machine does, and which settings suit it."""
+"""`fervid bench`: measure the speed of this machine, and recommend settings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 def bench(
     video: Annotated[
-        Path | None, typer.Argument(help="Measure with this video; default: a clip made for it.", show_default=False)
+        Path | None, typer.Argument(help="Measure with this video; default: a synthetic clip.", show_default=False)
     ] = None,
     target: Annotated[
-        float, typer.Option(min=0.0, help="Wanted speed, times real time: the preset is the best that reaches it.")
+        float, typer.Option(min=0.0, help="Target speed, times real time: recommends the best preset that reaches it.")
     ] = 4.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measurement as JSON.")] = False,
 ) -> None:
-    """Measure decoding, face search, scoring and whole analyses on this machine, in about a minute.
+    """Measure decoding, face detection, classification and whole analyses on this machine, in about a minute.
 
     Example: fervid bench camera7.mp4 --target 8
     """
@@ -40,13 +40,11 @@ def _describe(found: Bench) -> str:
     from fervid.base.printable import printable
 
     name = printable(Path(found.video))
-    lines = [
-        f"{name}: measured on {found.measured_seconds:.1f} of {found.video_seconds:.1f} s, as busy as the machine is"
-    ]
+    lines = [f"{name}: measured on {found.measured_seconds:.1f} of {found.video_seconds:.1f} s, under the current load"]
     for name, stage in found.stages.items():
         lines.append(
-            f"  {name:12s}  {stage.cpu_seconds_a_second:.3f} CPU s a second of video, "
-            f"{stage.cpu_ms_each:.1f} ms a{'n' if stage.unit[0] in 'aeiou' else ''} {stage.unit}"
+            f"  {name:12s}  {stage.cpu_seconds_a_second:.3f} CPU s per second of video, "
+            f"{stage.cpu_ms_each:.1f} ms per {stage.unit}"
         )
     lines += [f"  {times:5.1f} times real time with {name}" for name, times in found.times_real_time.items()]
     lines.append(f"  recommended   --workers {found.workers} --preset {found.preset}")

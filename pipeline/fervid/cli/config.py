@@ -57,7 +57,7 @@ def config(
     Example: fervid config --preset cctv --fps 10 --toml > mine.toml && fervid analyze VIDEO --config mine.toml
     """
     if as_toml and as_json:
-        raise ConfigError("--toml and --json are two forms. Give one of them.")
+        raise ConfigError("--toml and --json exclude each other. Give one of them.")
     given = {
         "preset": preset,
         "fps": fps,
@@ -102,7 +102,7 @@ def _print_all(found: SourcedSettings) -> None:
         for one in section.settings:
             value = literal(values[one.name]) or "not set"
             if other := replaced_by(one.key, content):
-                value = f"{value} (replaced by {other})"
+                value = f"{value} (not used: {other} is set)"
             unit = f" [{one.unit}]" if one.unit else ""
             rows.append((one.key, value, found.source(one.key), f"{one.meaning}{unit}"))
     print_rows(

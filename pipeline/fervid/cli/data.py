@@ -1,4 +1,4 @@
-"""`fervid data`: what stands in a data set before anything is trained on it."""
+"""`fervid data`: describe a data set before training."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def data(
     path: Annotated[
-        Path, typer.Argument(help="FER-2013: the CSV file, or the folder that holds it or train/ and test/.")
+        Path, typer.Argument(help="FER-2013: the CSV file, or the folder with it or with train/ and test/.")
     ],
     ferplus: Annotated[
-        Path | None, typer.Option(help="FER+ votes (fer2013new.csv).", show_default="beside the data")
+        Path | None, typer.Option(help="FER+ votes (fer2013new.csv).", show_default="next to the data")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     allow_unofficial: Annotated[

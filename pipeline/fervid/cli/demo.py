@@ -1,4 +1,4 @@
-"""`fervid demo`: a first result without a video of one's own."""
+"""`fervid demo`: a first result without your own video."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fervid.cli.options import Out, Quiet
 
 
 def demo(out: Out = None, quiet: Quiet = False) -> None:
-    """Make a short clip of drawn people, analyse it, find its alert, and write the page that shows all of it."""
+    """Make a short clip of drawn people, analyse it, find its alert, and write a page with the results."""
     from pathlib import Path
 
     from fervid.alerts.language.rules import load_rules
@@ -22,7 +22,7 @@ def demo(out: Out = None, quiet: Quiet = False) -> None:
     run = analyze(clip, out=folder, progress=not quiet, overwrite=True)
     found = alerts_of_run(run.folder, load_rules("anger"), is_held=False)
     page = write_reports([run.folder])[0]
-    print(f"A clip of drawn people was made: {clip}")
+    print(f"Made a clip of drawn people: {clip}")
     print(describe(run.summary()))
     print(describe_alerts(found))
     print("Then try: fervid analyze YOUR_VIDEO --alerts")

@@ -1,4 +1,4 @@
-"""`fervid doctor`: what this machine or an object store can do, and what to do about what it cannot."""
+"""`fervid doctor`: check this machine or an object store, with advice on problems."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ PROBLEMS_FOUND = 78
 def doctor(
     out: Out = None,
     storage: Annotated[
-        str | None, typer.Option(help="Instead: look at results in s3:// or gs://, and for what stopped runs left.")
+        str | None, typer.Option(help="Instead: check results in s3:// or gs://, and find leftovers of stopped runs.")
     ] = None,
     clean: Annotated[
         Literal["remains", "all"] | None,
-        typer.Option(help="With --storage: remove what no run will use again; all: observations of stopped runs too."),
+        typer.Option(
+            help="With --storage: remove files that no run will use again; all: also observations of stopped runs."
+        ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out TensorFlow and the test of speed.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a check.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Skip TensorFlow and the speed test.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per check.")] = False,
 ) -> None:
     """Check versions, OpenCV, codecs, models, memory, disk, devices and speed; exits with 78 on a problem."""
     from fervid.base import assets
@@ -38,7 +40,7 @@ def doctor(
     from fervid.upkeep.examine import examine_storage
 
     if clean and storage is None:
-        raise ConfigError("--clean is about an object store. Add --storage.")
+        raise ConfigError("--clean needs an object store. Add --storage.")
     if storage is not None:
         findings: Iterable[Finding] = examine_storage(as_place(storage), clean=clean)
     else:

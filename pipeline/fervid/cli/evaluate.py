@@ -16,21 +16,19 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    data: Annotated[
-        Path, typer.Option(help="FER-2013: the CSV file, or the folder that holds it or train/ and test/.")
-    ],
+    data: Annotated[Path, typer.Option(help="FER-2013: the CSV file, or the folder with it or with train/ and test/.")],
     models: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[MODEL]...",
-            help="Names of shipped models, or model folders. Several are compared on the same faces.",
+            help="Names of shipped models, or model folders. Several models are compared on the same faces.",
             show_default=assets.DEFAULT_MODEL,
         ),
     ] = None,
     split: Annotated[
         Literal["Training", "PublicTest", "PrivateTest"],
         typer.Option(
-            help="Rows to classify. A reading of PrivateTest measures all heads and views, and is logged with them in "
+            help="Split to classify. A reading of PrivateTest measures all heads and views, and is logged in "
             "the model folder."
         ),
     ] = "PublicTest",
@@ -40,7 +38,7 @@ def evaluate(
     ] = "none",
     ferplus: Annotated[
         Path | None,
-        typer.Option(help="FER+ votes (fer2013new.csv) to measure with.", show_default="beside the data"),
+        typer.Option(help="FER+ votes (fer2013new.csv) for the evaluation.", show_default="next to the data"),
     ] = None,
     errors: Annotated[
         bool,
@@ -49,14 +47,14 @@ def evaluate(
             help="Also draw the 25 most confident errors and what in each face made them: shows faces of the data set.",
         ),
     ] = False,
-    latency: Annotated[bool, typer.Option("--latency", help="Also measure the CPU time a face.")] = False,
+    latency: Annotated[bool, typer.Option("--latency", help="Also measure the CPU time per face.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "cpu",
     out: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--out",
-            help="Folder for metrics.json, evaluation.html and the pictures; for several models, comparison.html too.",
+            help="Folder for metrics.json, evaluation.html and the plots; for several models, comparison.html too.",
             show_default="evaluation/MODEL-SPLIT in outputs/",
         ),
     ] = None,
@@ -105,7 +103,7 @@ def _written(found: Evaluation | Comparison) -> str:
     from fervid.train.evaluate.model import Evaluation
 
     if isinstance(found, Evaluation):
-        return "evaluation.html, metrics.json and the pictures"
+        return "evaluation.html, metrics.json and the plots"
     return "comparison.html, comparison.json and a folder for each model"
 
 
@@ -151,7 +149,7 @@ def _table(evaluation: Evaluation) -> str:
 
 
 def _ferplus_lines(evaluation: Evaluation) -> list[str]:
-    """The head that learned the votes of FER+, where the model has one and the votes are there."""
+    """The head trained on the FER+ votes, if the model has one and the votes exist."""
     scores = evaluation.ferplus_head
     if scores is None or scores.votes is None:
         return []
@@ -212,9 +210,9 @@ def _summary(evaluation: Evaluation) -> list[tuple[str, str, str]]:
         lines.append((f"  {name}", value, remark))
     if evaluation.ferplus is not None and evaluation.ferplus.model.accuracy is not None:
         shared = evaluation.ferplus.model
-        remark = f"of FER-2013's head with another labelling: the majority of its voters, {shared.n:,} faces"
+        remark = f"of FER-2013's head with the majority of FER+'s voters on {shared.n:,} faces"
         lines.append(("FER+ agreement", f"{shared.accuracy:.2%}", remark))
     if evaluation.latency is not None:
         for batch, ms in evaluation.latency.cpu_ms_per_face.items():
-            lines.append((f"batch of {batch}", f"{ms:.2f}", "CPU milliseconds a face, one thread"))
+            lines.append((f"batch of {batch}", f"{ms:.2f}", "CPU milliseconds per face, one thread"))
     return lines

@@ -1,4 +1,4 @@
-"""`fervid explain`: which part of a face made its label."""
+"""`fervid explain`: which part of a face determined its label."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def explain(
         int | None, typer.Option(help="Track of the face.", show_default="the largest face of that moment")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Label to explain.", show_default="the one that the run gives that face")
+        str | None, typer.Option(help="Label to explain.", show_default="the face's label in the run")
     ] = None,
     out: Annotated[
         Path | None,
@@ -26,10 +26,10 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show which part of a face made the score of its label, as heat over the gray face. The PNG shows an OPEN FACE.
+    """Show which part of a face determined the score of its label, as a heat map. The PNG shows an OPEN FACE.
 
-    A gray patch is slid over the face as the run's model saw it; where the score falls, that part made it. The file can
-    be read by its owner alone and is noted in the run's log of open faces. The run's video must be in its place.
+    A gray patch is moved over the model's input; parts where it lowers the score matter. Only the owner can read the
+    file, and it is noted in the run's log of open faces. The run's video must still exist.
     Example: fervid explain outputs/interview-1a2b3c4d --at 00:00:08
     """
     from fervid.config import parse_time
@@ -38,7 +38,7 @@ def explain(
     from fervid.run.handle import open_run
 
     if out is not None and out.suffix.lower() != ".png":
-        raise ConfigError(f"--out {out}: an explanation is a PNG file. Name one that ends in .png.")
+        raise ConfigError(f"--out {out}: an explanation is a PNG file. Give a file that ends in .png.")
     opened = open_run(run)
     found = explain_face(opened, parse_time(at), track_id=track, label=label)
     path = write_explanation(opened, found, out)
@@ -54,6 +54,6 @@ def explain(
         }
         print(json.dumps(content))
         return
-    others = f"; also seen there: track {', '.join(map(str, found.others))} (--track)" if found.others else ""
+    others = f"; also visible then: track {', '.join(map(str, found.others))} (--track)" if found.others else ""
     print("\n".join([*headline(found), strongest(found)]) + others)
     print(f"{path}\n{NOTICE} It is noted in the run's log.")

@@ -1,4 +1,4 @@
-"""`fervid export`: finished runs in the forms that other programs read."""
+"""`fervid export`: finished runs in the formats of other programs."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help=f"One of {', '.join(FORMATS)}; may be given again. Without it, lists them.",
+            help=f"One of {', '.join(FORMATS)}; repeatable. Without it, lists them.",
             show_default=False,
             autocompletion=_formats,
         ),
     ] = None,
     table: Annotated[
-        str, typer.Option(help="What csv and jsonl hold: faces, frames, tracks, timeline, alerts.")
+        str, typer.Option(help="Table for csv and jsonl: faces, frames, tracks, timeline, alerts.")
     ] = "faces",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="A folder, or for one run and format a file. [RUN/exports]")
     ] = None,
 ) -> None:
-    """Write finished runs for other programs: tables, captions, annotations, markers, and other tools' shapes.
+    """Write finished runs for other programs: tables, captions, annotations, markers, and other tools' formats.
 
-    Captions and annotations hold expressions that last 0.4 s or more, and alerts where `fervid alerts` has run.
+    Captions and annotations have expressions of 0.4 s or longer, and alerts if `fervid alerts` has run.
     Example: fervid export outputs/interview-1a2b3c4d --format vtt --format eaf
     """
     from fervid.exports.write import export_runs, format_rows
@@ -50,7 +50,7 @@ def export(
         print_rows(("format", "ending", "what it is"), format_rows(), plain="\t".join)
         return
     if not runs:
-        raise ConfigError(f"no run is named for --format {forms[0]}. Name run folders, or folders of them.")
+        raise ConfigError(f"--format {forms[0]} needs a run. Give run folders, or folders of them.")
     folders = find_run_folders(runs)
     refusals = Refusals(len(folders))
     for path in export_runs(folders, forms, table=table, out=out, guarded=refusals.noted):

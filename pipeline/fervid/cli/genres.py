@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Learn genre tags from your own labelled videos; measure them.", rich_markup_mode=None)
 
-Labels = Annotated[Path, typer.Option(help="CSV with the columns video and tags (parted by |).", show_default=False)]
+Labels = Annotated[Path, typer.Option(help="CSV with the columns video and tags (separated by |).", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -29,7 +29,7 @@ def fit(
     out: Annotated[Path, typer.Option("-o", "--out", help="JSON file for the weights.")] = Path("genres.json"),
     as_json: AsJson = False,
 ) -> None:
-    """Learn weights for each tag with 30 examples or more, and say how well they rank in cross-validation."""
+    """Learn weights for each tag with 30 examples or more, and report how well they rank in cross-validation."""
     from fervid.errors import OutputError
     from fervid.profile.genre import load_genres
     from fervid.profile.learn import fit_genres
@@ -52,13 +52,13 @@ def evaluate(
     genres: Annotated[Path | None, typer.Option(help="Weights: TOML, or JSON of `genres fit`. [shipped]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well weights, shipped or learned, rank labelled videos that they were not learned from."""
+    """Measure how well weights, shipped or learned, rank labelled videos other than their training videos."""
     from fervid.profile.genre import load_genres
     from fervid.profile.learn import evaluate_genres
 
     profiles, tags = _labelled(runs, labels)
     merits, left_out = evaluate_genres(load_genres(genres), profiles, tags)
-    _print(merits, left_out, "these videos, none of which may have been learned from", as_json)
+    _print(merits, left_out, "these videos, which must not be training videos", as_json)
 
 
 def _labelled(runs: list[str], labels: Path) -> tuple[list[Profile], list[frozenset[str]]]:
@@ -87,8 +87,8 @@ def _print(merits: tuple[TagMerit, ...], left_out: tuple[str, ...], measured_on:
     beaten = sum(merit.beats_prior for merit in merits)
     typer.echo(
         f"{beaten} of {len(merits)} tags are ranked better than by the prior alone"
-        + ("." if beaten else ": these weights have learned nothing that can be relied on.")
+        + ("." if beaten else ": these weights are not reliable.")
     )
     for remark in left_out:
-        typer.echo(f"  left out: {remark}")
+        typer.echo(f"  excluded: {remark}")
     typer.echo(REFERENCE)

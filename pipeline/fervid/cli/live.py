@@ -1,4 +1,4 @@
-"""`fervid live`: a webcam, a stream or a file with faces and what they look like, as it comes."""
+"""`fervid live`: faces and expressions of a webcam, a stream or a file in real time."""
 
 from __future__ import annotations
 
@@ -22,30 +22,32 @@ def live(
     ],
     view: Annotated[
         Literal["auto", "window", "browser", "both", "none"],
-        typer.Option(help="Where it is shown; auto: a window where there is a desktop, else the browser."),
+        typer.Option(help="Where to show it; auto: a window if there is a desktop, else the browser."),
     ] = "auto",
     record: Annotated[
-        Path | None, typer.Option(help="Keep tables as `fervid analyze` writes them, below this folder. No picture.")
+        Path | None, typer.Option(help="Record tables like those of `fervid analyze` in this folder. No images.")
     ] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON a frame: faces, alerts, rates.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one line of JSON per frame: faces, alerts, rates.")
+    ] = False,
     rules: Annotated[
         str | None,
         typer.Option(help="Alert rules: anger, distress, template, a TOML file, or none. [anger, if its labels exist]"),
     ] = None,
-    stills: Annotated[Path | None, typer.Option(help="Let key s save stills into this folder.")] = None,
+    stills: Annotated[Path | None, typer.Option(help="Folder for stills saved with the key s.")] = None,
     still_blur: Annotated[
-        Literal["all", "none"], typer.Option(help="Faces covered in stills; none is noted in a log.")
+        Literal["all", "none"], typer.Option(help="Faces to cover in stills; none is logged.")
     ] = "all",
-    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces covered in the live picture.")] = "none",
+    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces to cover in the live view.")] = "none",
     bars: Annotated[bool, typer.Option(help="Show the probabilities beside each face.")] = True,
     fps: Annotated[
-        float | None, typer.Option(min=0, help="Analysed frames a second at most; 0: as many as can be. [0]")
+        float | None, typer.Option(min=0, help="Maximum analysed frames per second; 0: as many as possible. [0]")
     ] = None,
     pace: Annotated[
         Literal["real", "unpaced"], typer.Option(help="Files: at their own pace, or every frame, however long.")
     ] = "real",
-    loop: Annotated[bool, typer.Option("--loop", help="Play a file again and again.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for a source that is not there yet.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Loop a file.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a source that is not available yet.")] = False,
     stop_after: Annotated[
         str | None, typer.Option("--stop-after", "--duration", help="Stop after this time, such as 90 or 00:10:00.")
     ] = None,
@@ -54,16 +56,16 @@ def live(
     assignments: Assignments = None,
     model: Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
-    host: Annotated[str, typer.Option(help="Address of the browser's view.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0: a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address of the browser view.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the browser view; 0: a free one.")] = 0,
     allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Let --host show the view to other machines.")
+        bool, typer.Option("--allow-remote", help="Allow access from other machines with --host.")
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No summary at the end.")] = False,
 ) -> None:
     """Watch a webcam, a stream or a file: boxes, labels and alerts on the newest frame. Keys: q quits, s saves a still.
 
-    Nothing is kept unless --record or --stills says so. Example: fervid live 0
+    Nothing is stored without --record or --stills. Example: fervid live 0
     """
     from fervid.alerts.language.rules import PRESET, load_rules
     from fervid.base.interrupt import print_when_stopped
@@ -85,7 +87,7 @@ def live(
         print(f"no alerts: the labels of {settings.emotion.model} are not those of the rules {PRESET}", file=sys.stderr)
         rule_set = None
     longest = parse_time(stop_after) if stop_after is not None else None
-    print_when_stopped("")  # the summary says how it ended
+    print_when_stopped("")  # the summary has the reason
     code: str | int | None = 0
     session = LiveSession(
         source, settings=settings, device=device, pace=pace, loops=loop, waits_for_source=wait, rules=rule_set
@@ -97,7 +99,7 @@ def live(
         recorder = None
         if record is not None:
             for run in finish_left_over(record, session.method):
-                print(f"finished what an interrupted recording left: {run.folder}", file=sys.stderr)
+                print(f"finished an interrupted recording: {run.folder}", file=sys.stderr)
             recorder = stack.enter_context(Recorder(record, session))
         stack.enter_context(session)
         ending = Ending(session.rates, "ended")
@@ -112,7 +114,7 @@ def live(
                 longest_seconds=longest,
                 ending=ending,
             )
-        except SystemExit as stopped:  # a signal: what was recorded is finished on the way out
+        except SystemExit as stopped:  # a signal: the recording is finished before exit
             ending.reason, ending.rates, code = "stopped", session.rates, stopped.code
     folders = recorder.folders if recorder is not None else []
     if not quiet:
@@ -125,7 +127,7 @@ def live(
 
 
 def describe(ending: Ending, folders: list[Path], stills: list[str]) -> str:
-    """A live view that has ended, for people."""
+    """The summary of a finished live view."""
     from fervid.base.clock import clock
 
     rates = ending.rates

@@ -1,4 +1,4 @@
-"""`fervid models`: the models there are, their cards, whether they are whole; ensembles; networks to train."""
+"""`fervid models`: list, verify and describe models; combine them; list networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List the shipped models with their accuracy, and plug-ins; or run one of the commands below."""
+    """List the shipped models with their accuracy, and plug-ins; or run a subcommand."""
     if context.invoked_subcommand is not None:
         return
     from fervid.emotion.model import read_model_json, stored_metrics
@@ -51,25 +51,25 @@ def _describe_plugin(name: str, entry: EntryPoint) -> str:
         info = find_model(name)
     except FervidError as problem:
         return f"{start}, cannot be used: {problem}"
-    return f"{start}, labels {', '.join(info.labels)}, accuracy not known"
+    return f"{start}, labels {', '.join(info.labels)}, accuracy unknown"
 
 
 @app.command()
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Models or folders; default all shipped ones.")] = None,
 ) -> None:
-    """Check that the files of models are those that their model.json was written for."""
+    """Verify that the files of models match their model.json."""
     from fervid.emotion.model import load_model_info
 
     folders = [assets.model_folder(name) for name in names] if names else assets.shipped_models()
     for folder in folders:
         info = load_model_info(folder)
-        typer.echo(f"{info.name}: whole (weights {info.weights_sha256[:12]}, LiteRT {info.tflite_sha256[:12]})")
+        typer.echo(f"{info.name}: intact (weights {info.weights_sha256[:12]}, LiteRT {info.tflite_sha256[:12]})")
 
 
 @app.command()
 def card(names: Annotated[list[str], typer.Argument(help="Models or folders.", show_default=False)]) -> None:
-    """Write CARD.md of models again from their model.json."""
+    """Rewrite CARD.md of models from their model.json."""
     from fervid.emotion.model import load_model_info, read_model_json
     from fervid.train.evaluate.card import write_card
 
@@ -81,20 +81,18 @@ def card(names: Annotated[list[str], typer.Argument(help="Models or folders.", s
 @app.command()
 def combine(
     models: Annotated[list[str], typer.Argument(help="Two or more models or folders.", show_default=False)],
-    data: Annotated[
-        Path, typer.Option(help="FER-2013, for the temperatures: the CSV file, or the folder that holds it.")
-    ],
+    data: Annotated[Path, typer.Option(help="FER-2013, for the temperatures: the CSV file, or its folder.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The model folder to write.")],
-    name: Annotated[str | None, typer.Option(help="Name of the model.", show_default="that of the folder")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model.", show_default="the folder's name")] = None,
     ferplus: Annotated[
         Path | None,
-        typer.Option(help="FER+ votes (fer2013new.csv), for models with that head.", show_default="beside the data"),
+        typer.Option(help="FER+ votes (fer2013new.csv), for models with that head.", show_default="next to the data"),
     ] = None,
     allow_unofficial: Annotated[
         bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
     ] = False,
 ) -> None:
-    """Make one model of several: the mean of their logits, with temperatures fitted anew on PublicTest."""
+    """Make one model of several: the mean of their logits, with temperatures fitted on PublicTest."""
     folders = [assets.model_folder(model) for model in models]
     from fervid.train.data.agreement import find_votes
     from fervid.train.data.fer2013 import load_fer2013
@@ -114,7 +112,7 @@ def combine(
 
 @app.command()
 def networks() -> None:
-    """List the networks that can be trained, with parameters and millions of multiply-accumulates a face."""
+    """List the networks that can be trained, with parameters and millions of multiply-accumulates per face."""
     from fervid.runtime.backend import load_keras
     from fervid.train.data.fer2013 import EMOTIONS
 

@@ -38,22 +38,22 @@ Preset = Annotated[
     typer.Option("--preset", help="Named settings: default, fast, cctv, trailer.", autocompletion=_presets),
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", help="One setting, as in --set track.gap_seconds=2.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="A setting, as in --set track.gap_seconds=2.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for results; default outputs/.")]
 OutPlace = Annotated[
     str | None, typer.Option("-o", "--out", help="Folder for results, or s3://, gs://; default outputs/.")
 ]
-Fps = Annotated[float | None, typer.Option(help="Analysed frames per second of video; 0 takes every one. [5]")]
+Fps = Annotated[float | None, typer.Option(help="Analysed frames per second of video; 0 means all. [5]")]
 Every = Annotated[int | None, typer.Option(help="Analyse every N-th frame of the video, instead of --fps.")]
-Start = Annotated[str | None, typer.Option(help="Analyse from here: 90, 12.5s or 00:01:02.5.")]
-End = Annotated[str | None, typer.Option(help="Analyse up to here.")]
-Duration = Annotated[str | None, typer.Option(help="Analyse this much from the start on, instead of --end.")]
+Start = Annotated[str | None, typer.Option(help="Start of the analysed part: 90, 12.5s or 00:01:02.5.")]
+End = Annotated[str | None, typer.Option(help="End of the analysed part.")]
+Duration = Annotated[str | None, typer.Option(help="Length of the analysed part, instead of --end.")]
 FastScan = Annotated[
     bool | None,
     typer.Option(
         "--fast-scan/--no-fast-scan",
-        help="Look at key frames first, and analyse only around those that show a face. [no]",
+        help="Scan key frames first, and analyse only around those that show a face. [no]",
         show_default=False,
     ),
 ]
@@ -64,37 +64,35 @@ Detector = Annotated[
 ]
 MinFacePx = Annotated[int | None, typer.Option(help="Smallest face in pixels. [8 % of the height]")]
 Model = Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.", autocompletion=_models)]
-Labels = Annotated[
-    str | None, typer.Option(help="Which head of the model answers: fer2013, ferplus, mean, blend. [fer2013]")
-]
+Labels = Annotated[str | None, typer.Option(help="Which output head to use: fer2013, ferplus, mean, blend. [fer2013]")]
 
 Baseline = Annotated[
     str | None,
     typer.Option(
-        help="Also score less the usual look of each face (b_ columns): off, track, or video (of one person). [off]"
+        help="Also score relative to a face's usual expression (b_ columns): off, track, or video (one person). [off]"
     ),
 ]
 
 ALTERNATIVES = {"end": ("duration",), "duration": ("end",), "fps": ("every",), "every": ("fps",)}
-"""Options of which one video's own takes the place of what was given for all."""
+"""Options for which a video's own value overrides the one for all videos."""
 
 
 def end_of(start: str | None, end: str | None, duration: str | None) -> float | None:
-    """Where a stretch ends, in seconds, by `end` or by `duration`. Raises ConfigError when both are given."""
+    """The end of the analysed part in seconds, from `end` or `duration`. Raises ConfigError if both are given."""
     from fervid.config import parse_time
 
     if duration is None:
         return parse_time(end) if end is not None else None
     if end is not None:
-        raise ConfigError(f"--end {end} and --duration {duration} are two ends. Give one of them.")
+        raise ConfigError(f"--end {end} and --duration {duration} exclude each other. Give one of them.")
     return parse_time(start or "0") + parse_time(duration)
 
 
 class SettingsMaker:
-    """Settings of all videos, and of single ones with options of their own; equal options make equal settings once.
+    """Settings for all videos, and for those with their own options; equal options share one settings object.
 
     `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `fast_scan`, `bin`, `detector`,
-    `min_face_px`, `model`, `labels` and `baseline` as the user wrote them; None is an option that was not given.
+    `min_face_px`, `model`, `labels` and `baseline` as the user wrote them; None means not given.
     """
 
     def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
@@ -102,11 +100,11 @@ class SettingsMaker:
         self._made: dict[tuple[tuple[str, str], ...], SourcedSettings] = {}
 
     def __call__(self, own: Mapping[str, str]) -> Settings:
-        """The settings where a video has options of its `own`."""
+        """The settings of a video with its `own` options."""
         return self.sourced(own).settings
 
     def sourced(self, own: Mapping[str, str]) -> SourcedSettings:
-        """The same with the source of each value."""
+        """The same, with the source of each value."""
         from fervid.config import parse_time
         from fervid.config.load import load_sourced_settings
 

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 def profile(
     runs: Runs,
-    like: Annotated[Path | None, typer.Option(help="Rank the runs by how alike they are to this run.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="Most alike videos to print with --like.")] = 10,
+    like: Annotated[Path | None, typer.Option(help="Rank the runs by similarity to this run.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Number of similar videos to print with --like.")] = 10,
     genres: Annotated[
-        Path | None, typer.Option(help="Genre weights: TOML, or JSON that `fervid genres fit` wrote. [shipped]")
+        Path | None, typer.Option(help="Genre weights: TOML, or JSON written by `fervid genres fit`. [shipped]")
     ] = None,
     sheet: Annotated[
         bool | None, typer.Option("--sheet/--no-sheet", help="Draw profile.html and profile.png. [for a single run]")
     ] = None,
-    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces in stills that are covered.")] = "all",
+    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces to cover in stills.")] = "all",
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Where the comparison of several runs goes. [their folder]")
+        Path | None, typer.Option("-o", "--out", help="Folder for the comparison of several runs. [their folder]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run.")] = False,
 ) -> None:
-    """Profile finished runs: how each video feels over its length, what it resembles, which tags it supports.
+    """Profile finished runs: how faces look over each video, similar videos, and the genre tags it supports.
 
-    Nothing is decoded but the stills of a sheet. Several runs also give profiles.parquet and comparison.html.
+    Only the stills of a sheet are decoded. Several runs also give profiles.parquet and comparison.html.
     Example: fervid profile outputs --like outputs/teaser-1a2b3c4d
     """
     from fervid.profile.folder import profile_runs, rank_runs, write_comparison, write_sheet
@@ -70,7 +70,7 @@ def profile(
 
 
 def describe(done: Profiled) -> str:
-    """A profile for people: main figures with their coverage, then each tag with its reasons."""
+    """A profile as text: main figures with their coverage, then each tag with its reasons."""
     from fervid.profile.genre import INSUFFICIENT, NOT_SUPPORTED, REFERENCE
     from fervid.profile.page import key_figures, reasons_in_words
 
@@ -83,7 +83,7 @@ def describe(done: Profiled) -> str:
     if all(tag.status == INSUFFICIENT for tag in done.tags):
         lines.append(f"  tags: {INSUFFICIENT}: {done.tags[0].why_not}")
         return "\n".join(lines)
-    lines.append("  tags, each a suggestion and none the genre:")
+    lines.append("  tags (suggestions, not the genre):")
     for tag in done.tags:
         if tag.score is None or tag.interval is None:
             lines.append(f"    {tag.tag:<10}{tag.status}: {tag.why_not}")
@@ -101,7 +101,7 @@ def describe(done: Profiled) -> str:
 
 
 def describe_matches(matches: tuple[Match, ...]) -> str:
-    """Ranked videos for people, with the parts that are close and those that are not."""
+    """Ranked videos as text, with the parts that are close and those that are not."""
     if not matches:
         return "no other video to compare with"
     return "\n".join(

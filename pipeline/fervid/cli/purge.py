@@ -28,25 +28,25 @@ def purge(
         str | None, typer.Option("--older-than", help="Remove results older than this, such as 30d, 12h or 8w.")
     ] = None,
     out: Out = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
-    hold: Annotated[Path | None, typer.Option(help="Keep this run as it is, however old it gets.")] = None,
-    reason: Annotated[str, typer.Option(help="Why it is kept, for --hold.")] = "",
-    release: Annotated[Path | None, typer.Option(help="Take the hold off this run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be removed.")] = False,
+    hold: Annotated[Path | None, typer.Option(help="Put this run on hold, so that it is never removed.")] = None,
+    reason: Annotated[str, typer.Option(help="Reason for --hold.")] = "",
+    release: Annotated[Path | None, typer.Option(help="Release this run from hold.")] = None,
     with_verdicts: Annotated[
-        bool, typer.Option("--with-verdicts", help="Remove verdicts and logs of open faces as well.")
+        bool, typer.Option("--with-verdicts", help="Also remove verdicts and logs of open faces.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per result.")] = False,
 ) -> None:
     """Remove old results from the output folder, except runs on hold; each removal is noted in purge.jsonl.
 
-    Videos are never touched, nor anything outside the folder. Verdicts, and files of others in a run, stay.
+    Videos and files outside the folder are never touched; verdicts and foreign files in a run stay.
     Example: fervid purge outputs --older-than 30d --dry-run
     """
     from fervid.base import assets
     from fervid.upkeep import retention
 
     if [older_than, hold, release].count(None) != 2:
-        raise ConfigError("purge does one thing at a time. Give --older-than, --hold or --release.")
+        raise ConfigError("--older-than, --hold and --release exclude each other. Give one of them.")
     if hold is not None:
         retention.hold(hold, reason=reason)
         print(f"on hold: {one_line(hold)}")
@@ -56,7 +56,7 @@ def purge(
         print(f"released: {one_line(release)}")
         return
     if folder is not None and out is not None and folder != out:
-        raise ConfigError(f"{folder} and --out {out} are two folders. Give one of them.")
+        raise ConfigError(f"{folder} and --out {out} are different folders. Give one of them.")
     items = retention.purge(
         Path(folder or out or assets.default_output_folder()),
         older_than_seconds=retention.parse_age(older_than or ""),

@@ -21,12 +21,12 @@ def query(
         str, typer.Argument(metavar="SQL", help="One SELECT over frames, faces, tracks, timeline, alerts, videos.")
     ],
     runs: Runs = None,
-    form: Annotated[Literal["table", "csv", "json", "parquet"], typer.Option("--format", help="Of the result.")] = (
-        "table"
-    ),
+    form: Annotated[
+        Literal["table", "csv", "json", "parquet"], typer.Option("--format", help="Format of the result.")
+    ] = ("table"),
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the result. [printed]")] = None,
 ) -> None:
-    """Ask the tables of finished runs with SQL. Reads these tables and nothing else, and changes nothing.
+    """Query the tables of finished runs with SQL. Reads only these tables, and changes nothing.
 
     Every view has the columns run (its folder) and video (its file name).
     Example: fervid query "SELECT video, start_s, end_s FROM alerts WHERE peak_score > 0.6" outputs
@@ -38,7 +38,7 @@ def query(
     from fervid.query.sources import find_sources, sound_sources
 
     if form == "parquet" and out is None and sys.stdout.isatty():
-        raise ConfigError("Parquet is no text for a terminal. Name a file with --out, or redirect the output.")
+        raise ConfigError("Parquet is a binary format. Give a file with --out, or redirect the output.")
     found = find_sources(runs or [assets.default_output_folder()])
     refusals = Refusals(len(found.runs))
     write_result(run_query(sql, sound_sources(found, tables_named(sql), refusals.noted)), form, out)
@@ -49,9 +49,9 @@ def compact(
     runs: Runs = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")] = Path("outputs/compacted"),
 ) -> None:
-    """Copy the tables of many runs into one file each, which queries then read in a fraction of the time.
+    """Copy the tables of many runs into one file per table, which makes queries much faster.
 
-    `fervid query "..." outputs/compacted` reads the copy alone. Run it again when runs have changed.
+    `fervid query "..." outputs/compacted` reads only the copy. Run it again after runs have changed.
     """
     from fervid.base import assets
     from fervid.query.compact import compact_runs

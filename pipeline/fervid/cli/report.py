@@ -14,12 +14,13 @@ from fervid.cli.several import Refusals
 def report(
     runs: Runs,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for report.html. [the run's, or the one runs share]")
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for report.html. [the run's, or the common folder of runs]"),
     ] = None,
 ) -> None:
-    """Write report.html: one file to look at runs in any browser, offline: timeline, boxes, tracks, alerts, verdicts.
+    """Write report.html: one file to review runs offline in any browser: timeline, boxes, tracks, alerts, verdicts.
 
-    It links to the video where it lies and holds no picture of a face. Verdicts given on it are saved as a file.
+    It links to the original video and contains no face images. Verdicts are saved as a file.
     Example: fervid report outputs
     """
     from fervid.review.report import write_reports
@@ -29,5 +30,5 @@ def report(
     pages = write_reports(runs, out=out, guarded=refusals.noted)
     print(pages[0], flush=True)
     if len(pages) > 1:
-        typer.echo(f"{len(pages) - 1} pages of single runs beside it, in their folders", err=True)
+        typer.echo(f"{len(pages) - 1} pages of single runs are in their folders", err=True)
     refusals.check()

@@ -15,21 +15,21 @@ def serve(
     runs: Annotated[
         list[Path] | None, typer.Argument(help="Folders of runs, or run folders. [outputs]", show_default=False)
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8350,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 means a free one.")] = 8350,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Let --host be an address that other machines reach.")
+        bool, typer.Option("--allow-remote", help="Allow a --host that other machines can reach.")
     ] = False,
     blur: Annotated[
         Literal["all", "none"],
-        typer.Option(help="Faces covered in previews and thumbnails; none is noted in a log."),
+        typer.Option(help="Faces to cover in previews and thumbnails; none is logged."),
     ] = "all",
-    cache_mb: Annotated[int, typer.Option(min=1, help="Previews kept below so many megabytes.")] = 2000,
+    cache_mb: Annotated[int, typer.Option(min=1, help="Cache limit of previews in megabytes.")] = 2000,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Serve the review page on this machine: watch, jump from alert to alert, give verdicts. Ctrl-C ends it.
+    """Serve the review page on this machine: watch, jump from alert to alert, give verdicts. Stop with Ctrl-C.
 
-    The printed address holds a token; without it nobody gets an answer. Example: fervid serve outputs
+    The printed address includes a token, which is required for access. Example: fervid serve outputs
     """
     from fervid.base.assets import default_output_folder
     from fervid.base.interrupt import print_when_stopped
@@ -43,7 +43,7 @@ def serve(
 
     if not is_loopback(host) and not allow_remote:
         raise ConfigError(
-            f"--host {host} would let other machines in. Add --allow-remote if they should be, or leave --host out."
+            f"--host {host} allows access from other machines. Add --allow-remote to permit that, or omit --host."
         )
     token = make_token()
     listener = open_socket(host, port)
@@ -54,10 +54,10 @@ def serve(
     address = f"http://{name}:{taken}/?token={token}"
     print(address, flush=True)
     if not is_loopback(host):
-        print("open to other machines, and not encrypted: whoever has this address sees the videos", file=sys.stderr)
+        print("open to other machines, and not encrypted: anyone with this address can see the videos", file=sys.stderr)
     if open_browser:
         import webbrowser
 
         webbrowser.open(address)
-    print_when_stopped("stopped serving; every verdict that was given is saved")
+    print_when_stopped("stopped serving; all verdicts are saved")
     http_server(app).run(sockets=[listener])

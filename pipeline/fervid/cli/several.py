@@ -1,4 +1,4 @@
-"""For a command about several runs: one that cannot be used costs itself alone, not those after it."""
+"""Commands over several runs continue after a run that cannot be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Refusals:
-    """Prints at once what is wrong with one of several runs, and lets the command fail at its end."""
+    """Prints the error of each unusable run immediately, and makes the command fail at its end."""
 
     def __init__(self, n_runs: int) -> None:
         self._n_runs, self._n_refused, self._n_in_use = n_runs, 0, 0
@@ -52,4 +52,4 @@ class Refusals:
         if not self._n_refused:
             return
         kind = OutputInUse if self._n_in_use == self._n_refused else InputError
-        raise kind(f"{self._n_refused} of {self._n_runs} runs could not be used; the lines above say why.")
+        raise kind(f"{self._n_refused} of {self._n_runs} runs could not be used; see the lines above.")

@@ -1,4 +1,4 @@
-"""`fervid targets`: store what teachers say of the Training faces, for students trained without them."""
+"""`fervid targets`: store teachers' logits on the Training faces, to train students without the teachers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import typer
 
 def targets(
     teachers: Annotated[list[str], typer.Argument(help="Models by name or folder; their logits are averaged.")],
-    data: Annotated[
-        Path, typer.Option(help="FER-2013: the CSV file, or the folder that holds it or train/ and test/.")
-    ],
+    data: Annotated[Path, typer.Option(help="FER-2013: the CSV file, or the folder with it or with train/ and test/.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The .npz file to write.")],
-    recipe: Annotated[str, typer.Option(help="The student's recipe, whose views are taught.")] = "res-s-student",
-    views: Annotated[int, typer.Option(min=1, help="Views of each face; an epoch takes one, in turns.")] = 16,
+    recipe: Annotated[str, typer.Option(help="The student's recipe, which defines the views.")] = "res-s-student",
+    views: Annotated[int, typer.Option(min=1, help="Views of each face; epochs cycle through them.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the views.")] = 0,
     allow_unofficial: Annotated[
         bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")

@@ -1,4 +1,4 @@
-"""Output for a terminal: tables in its width, and colours; plain lines where output is piped. Loads rich when used."""
+"""Output for a terminal: tables in its width, and colours; plain lines in a pipe. Loads rich on demand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 WIDEST = 32
-"""Columns before the last one are cut to so many characters when the terminal is narrow."""
+"""Columns before the last one are cut to this many characters in a narrow terminal."""
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -22,10 +22,10 @@ def print_rows(
     plain: Callable[[Sequence[str]], str],
     wraps_last: bool = False,
 ) -> None:
-    """Print a table, one line per row; where output is piped, `plain` of each row and nothing else.
+    """Print a table, one line per row; in a pipe, only `plain` of each row.
 
-    What does not fit into the terminal's width is cut from the last column, or wrapped in it. NO_COLOR switches colours
-    off.
+    Text beyond the terminal's width is cut from the last column, or wrapped in it. NO_COLOR disables
+    colours.
     """
     if not is_terminal():
         for row in rows:
@@ -48,10 +48,10 @@ def print_rows(
 
 
 class Rows:
-    """A table whose rows are printed as they come: one line each, cut to the width that the terminal has then.
+    """A table whose rows are printed as they come: one line each, cut to the current width of the terminal.
 
-    `columns` are names with widths in characters; the last one takes what is left. Of a cell with a style, such as
-    ("3", "red"), the style is used where colours are on.
+    `columns` are names with widths in characters; the last one takes the rest. The style of a cell, such as
+    ("3", "red"), is used if colours are on.
     """
 
     def __init__(self, columns: Sequence[tuple[str, int]]) -> None:

@@ -11,12 +11,10 @@ from fervid.base import assets
 
 
 def train(
-    data: Annotated[
-        Path, typer.Option(help="FER-2013: the CSV file, or the folder that holds it or train/ and test/.")
-    ],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe that comes with fervid, or a .toml file.")] = "res-xs",
+    data: Annotated[Path, typer.Option(help="FER-2013: the CSV file, or the folder with it or with train/ and test/.")],
+    recipe: Annotated[str, typer.Option(help="Name of an included recipe, or a .toml file.")] = "res-xs",
     network: Annotated[str | None, typer.Option(help="Train this network instead of the recipe's.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, order and views.")] = None,
     out: Annotated[
         Path | None,
@@ -24,16 +22,16 @@ def train(
     ] = None,
     ferplus: Annotated[
         Path | None,
-        typer.Option(help="FER+ votes (fer2013new.csv), for recipes that use them.", show_default="beside the data"),
+        typer.Option(help="FER+ votes (fer2013new.csv), for recipes that use them.", show_default="next to the data"),
     ] = None,
     teacher: Annotated[
-        list[str] | None, typer.Option(help="Learn from this model too, by name or folder; several are averaged.")
+        list[str] | None, typer.Option(help="Also learn from this model, by name or folder; several are averaged.")
     ] = None,
     targets: Annotated[
-        Path | None, typer.Option(help="Learn from stored teachers: a file of `fervid targets`.")
+        Path | None, typer.Option(help="Learn from stored teacher logits: a file of `fervid targets`.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model.", show_default="fer2013-NETWORK")] = None,
-    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on from the checkpoint in --out.")] = True,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Resume from the checkpoint in --out.")] = True,
     allow_unofficial: Annotated[
         bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
     ] = False,
@@ -41,8 +39,8 @@ def train(
 ) -> None:
     """Train a classifier on FER-2013 and write a model folder: weights, LiteRT file, card, curves.
 
-    A checkpoint is kept after each epoch; the same command goes on where it was stopped. It trains with TensorFlow, or
-    with JAX where only that is installed or KERAS_BACKEND=jax; the LiteRT file needs TensorFlow.
+    A checkpoint is written after each epoch; the same command resumes after a stop. It trains with TensorFlow, or
+    with JAX if only JAX is installed or KERAS_BACKEND=jax; the LiteRT file needs TensorFlow.
     """
     from fervid.runtime.backend import load_training_backend
     from fervid.train.fit.recipe import load_recipe
@@ -76,15 +74,15 @@ def train(
     best = fitted.history[fitted.best_epoch - 1]
     minutes = sum(record.seconds for record in fitted.history) / 60
     verdict = (
-        f"PublicTest accuracy {best.val_accuracy:.2%} at epoch {fitted.best_epoch} of {len(fitted.history)} (chosen on "
-        f"it), {minutes:.0f} min, seed {settings.seed}"
+        f"PublicTest accuracy {best.val_accuracy:.2%} at epoch {fitted.best_epoch} of {len(fitted.history)} "
+        f"(selected on it), {minutes:.0f} min, seed {settings.seed}"
     )
     title = name or f"fer2013-{settings.network}"
     if backend != "tensorflow":
         save_weights(fitted.model, folder)
         typer.echo(
             "weights and checkpoint are written; the LiteRT file, card and model.json need TensorFlow: run the same "
-            "command where it is installed, and nothing is trained again",
+            "command where it is installed; training is not repeated",
             err=True,
         )
         typer.echo(f"{title}: {verdict}, not exported yet: {folder}")

@@ -17,24 +17,22 @@ SHOWN = 10
 
 
 def tune(
-    data: Annotated[
-        Path, typer.Option(help="FER-2013: the CSV file, or the folder that holds it or train/ and test/.")
-    ],
-    space: Annotated[str, typer.Argument(help="Name of a search space that comes with fervid, or a .toml file.")],
-    trials: Annotated[int, typer.Option(min=1, help="Finished trials in all, earlier runs included.")] = 20,
+    data: Annotated[Path, typer.Option(help="FER-2013: the CSV file, or the folder with it or with train/ and test/.")],
+    space: Annotated[str, typer.Argument(help="Name of an included search space, or a .toml file.")],
+    trials: Annotated[int, typer.Option(min=1, help="Total number of finished trials, including earlier runs.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and of the sampler.")] = 1,
     out: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--out",
-            help="Folder of the study; a search that is in it goes on.",
+            help="Folder of the study; an existing search in it is resumed.",
             show_default="search/SPACE in outputs/",
         ),
     ] = None,
     ferplus: Annotated[
         Path | None,
-        typer.Option(help="FER+ votes (fer2013new.csv), for recipes that use them.", show_default="beside the data"),
+        typer.Option(help="FER+ votes (fer2013new.csv), for recipes that use them.", show_default="next to the data"),
     ] = None,
     allow_unofficial: Annotated[
         bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
@@ -43,7 +41,8 @@ def tune(
 ) -> None:
     """Search recipes by k-fold cross-validation on Training; write trials.csv, trials.png and best.toml.
 
-    Killed, the same command goes on: finished trials are kept. `fervid train --recipe best.toml` trains the best.
+    The same command resumes an interrupted search; finished trials are kept. `fervid train --recipe best.toml` trains
+    the best.
     """
     from fervid.train.tune.space import load_space
 
@@ -74,11 +73,11 @@ def tune(
     search = search_space(dataset, settings, folder, n_trials=trials, votes=votes, seed=seed, on_trial=on_trial)
     write_search(search, settings, folder)
     typer.echo(_table(search, settings))
-    typer.echo(f"\nbest recipe: {folder / BEST}; all trials in trials.csv and trials.png beside it")
+    typer.echo(f"\nbest recipe: {folder / BEST}; all trials are in trials.csv and trials.png beside it")
 
 
 def _table(search: Search, space: SearchSpace) -> str:
-    """The best trials, a line each."""
+    """The best trials, one per line."""
     from fervid.train.tune.tune_files import ranked
 
     shown = ranked(search)[:SHOWN]

@@ -26,10 +26,12 @@ NEXT_STEP = {
 
 def verify(
     runs: Runs,
-    repair: Annotated[bool, typer.Option("--repair", help="Make again what can be made of what is whole.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a run.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Rebuild damaged files from intact ones where possible.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run.")] = False,
 ) -> None:
-    """Read every file of finished runs and compare it with the hash that was kept of it; exits with 3 on a difference.
+    """Read every file of finished runs and compare it with its recorded hash; exits with 3 on a difference.
 
     Example: fervid verify outputs
     """

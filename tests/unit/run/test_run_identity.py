@@ -179,7 +179,7 @@ def test_a_notebook_shows_a_run_with_its_own_plot_alone(run: Run) -> None:
     shown = replace(run, manifest=named)._repr_html_()
     assert base64.b64encode(plot).decode() in shown
     assert "&lt;b&gt;clip.mp4, 20.0 s, complete" in shown
-    assert "100 in 1 track; a usable face in 100% of the time" in shown
+    assert "100 in 1 track; a usable face 100% of the time" in shown
     assert "peak 0.90 at 5.0 s, track 0" in shown
     (run.folder / "timeline.png").write_bytes(b"of another run")
     assert "<img" not in replace(run, manifest=named)._repr_html_()

@@ -47,4 +47,4 @@ def test_the_busiest_stage_is_named_with_the_shares_of_all(
     assert summary["bottleneck"] == bottleneck
     lines = [line for line in describe(summary).splitlines() if line.startswith("  busy ")]
     assert len(lines) == (bottleneck is not None)
-    assert all(f"{bottleneck} sets the pace" in line for line in lines)
+    assert all(f"{bottleneck} is the bottleneck" in line for line in lines)
