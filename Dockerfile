@@ -5,7 +5,7 @@ COPY . .
 RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.13-slim
-# What opencv-python needs from the system.
+# System libraries that opencv-python needs.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 \
     && rm -rf /var/lib/apt/lists/*
@@ -16,7 +16,7 @@ USER fervid
 WORKDIR /results
 VOLUME ["/videos", "/results"]
 EXPOSE 8350
-# Any answer tells that the server lives: without the token it is a refusal.
+# Any answer shows that the server is alive; without the token it is a refusal.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-c", "import http.client; c = http.client.HTTPConnection('127.0.0.1', 8350, timeout=4); c.request('GET', '/'); c.getresponse()"]
 ENTRYPOINT ["fervid"]
 # The address with its token is printed: `docker compose logs`. It is not encrypted.

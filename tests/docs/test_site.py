@@ -75,3 +75,11 @@ def test_the_first_page_works_as_written(tmp_path: Path) -> None:
             )
             assert done.returncode == 0, done.stderr
             assert "share_happy" in done.stdout
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("nav:")[1]
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert re.search(rf"[ -]{re.escape(page.relative_to(ROOT / 'docs').as_posix())}$", navigation, re.MULTILINE), (
+            page
+        )
