@@ -34,7 +34,7 @@ def recall(job: VideoJob) -> Result | None:
     """What an earlier run by the same method found out about a video that it could not analyse."""
     try:
         record: dict[str, Any] = json.loads(read_text(_path(job)))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     key = _key(job)
     if not isinstance(record, dict):

@@ -135,7 +135,7 @@ def read_model_json(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder} holds no {MODEL_JSON}. Give a folder that `fervid train` wrote.") from None
     except OSError as problem:
         raise ModelError(f"{path} cannot be read ({problem.strerror}). Check its permissions.") from None
-    except ValueError as problem:  # broken JSON, or bytes that are not text
+    except (ValueError, RecursionError) as problem:  # broken JSON, or bytes that are not text
         raise ModelError(f"{path} is not JSON ({problem}). Copy or export the model again.") from None
     version = stored.get("schema_version") if isinstance(stored, dict) else None
     if version not in READABLE_VERSIONS:

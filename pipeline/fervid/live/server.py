@@ -28,6 +28,7 @@ try:
     from starlette.routing import Route
 
     from fervid.web.guard import Guard, allowed_names, is_loopback, make_token
+    from fervid.web.limits import http_config
 except ImportError as problem:
     raise missing("the browser view", str(problem.name), "web", problem) from problem
 
@@ -77,15 +78,7 @@ class LiveServer:
             port=self.port,
             may_save=may_save,
         )
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="on",
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(http_config(app, lifespan="on", timeout_graceful_shutdown=1))
         self._thread = threading.Thread(target=self._run, name="fervid live server", daemon=True)
 
     def __enter__(self) -> LiveServer:

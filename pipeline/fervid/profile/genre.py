@@ -119,7 +119,7 @@ def load_genres(path: Path | None = None) -> Genres:
         genres = Genres.model_validate(json.loads(text) if source.suffix == ".json" else tomllib.loads(text))
     except FileNotFoundError:
         raise ConfigError(f"genre file {source} does not exist. Check the path.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError) as problem:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as problem:
         raise ConfigError(f"{source} cannot be read as {source.suffix[1:] or 'TOML'} ({problem}).") from None
     except ValidationError as problem:
         error = problem.errors()[0]

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -39,7 +40,9 @@ from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
+from fervid.storage.files import content_id
 from fervid.web.guard import Guard, allowed_names, is_loopback
+from fervid.web.limits import BODY_SECONDS, http_config
 
 LARGEST_BODY_BYTES = 16_384
 LOW_PRIORITY = 5
@@ -92,7 +95,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 def http_server(app: Starlette) -> uvicorn.Server:
     """The server of an application, to be run on a listening socket; `should_exit` ends it."""
-    return _Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off"))
+    return _Server(http_config(app, lifespan="off"))
 
 
 class _Server(uvicorn.Server):
@@ -191,10 +194,14 @@ class _Pages:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return JSONResponse({"error": "A verdict is sent as application/json."}, 415)
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY_BYTES:
-                return JSONResponse({"error": "That is too long for a verdict."}, 413)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > LARGEST_BODY_BYTES:
+                        return JSONResponse({"error": "That is too long for a verdict."}, 413)
+        except TimeoutError:
+            return JSONResponse({"error": "The verdict did not arrive in time."}, 408)
         try:
             said = json.loads(body)
             alert, verdict, reason = str(said["alert_id"]), said["verdict"], str(said.get("reason") or "")
@@ -213,23 +220,28 @@ class _Pages:
     @_answer
     async def media(self, request: Request) -> Response:
         """The video itself, in ranges as the browser asks for them."""
-        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
-        if not _is_the_video(run):
-            return JSONResponse({"error": "The video of this run is not where it was, or was changed."}, 404)
+        run = await to_thread.run_sync(self._with_video, request.path_params["run"])
         containers = str(run.manifest.video.get("container", "")).split(",")
         kind = "video/webm" if "webm" in containers or "matroska" in containers else "video/mp4"
         return FileResponse(run.manifest.video_path, media_type=kind)
 
     @_answer
     async def clip(self, request: Request) -> Response:
-        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
+        run = await to_thread.run_sync(self._with_video, request.path_params["run"])
         number = request.path_params["number"]
         return await self._clips.make(request, lambda: self._clips.previews.clip(run, number), "video/mp4")
 
     @_answer
     async def thumbnail(self, request: Request) -> Response:
-        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
+        run = await to_thread.run_sync(self._with_video, request.path_params["run"])
         return await self._pictures.make(request, lambda: self._pictures.previews.thumbnail(run), "image/jpeg")
+
+    def _with_video(self, name: str) -> Run:
+        """A run whose video is there. Raises UnknownRun or InputError."""
+        run = self._index.run(name)
+        if not _is_the_video(run):
+            raise InputError("The video of this run is not where it was, or was changed.")
+        return run
 
     def _content(self, name: str) -> dict[str, Any]:
         run = self._index.run(name)
@@ -249,12 +261,28 @@ def _step_back() -> None:
 
 
 def _is_the_video(run: Run) -> bool:
-    """Whether the file that the manifest names is still the one that was analysed, by kind and size."""
+    """Whether the file that the manifest names is still the one that was analysed, and so no other file of the account.
+
+    A run folder may come from somebody else, and its manifest name any file: only one with the id of the video, which
+    is made of its content, is sent.
+    """
+    path = Path(run.manifest.video_path)
     try:
-        found = os.stat(run.manifest.video_path)
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    if not stat.S_ISREG(found.st_mode) or found.st_size != run.manifest.video_bytes:
+        return False
+    try:
+        return _id_of(path, found.st_size, found.st_mtime_ns, found.st_ino) == run.manifest.video_id
     except OSError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == run.manifest.video_bytes
+
+
+@lru_cache(maxsize=4096)
+def _id_of(path: Path, _n_bytes: int, _modified_ns: int, _inode: int) -> str:
+    """The id of a file's content, read again when the file changed."""
+    return content_id(path)
 
 
 def _json(content: Any) -> Response:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -310,3 +313,26 @@ def test_a_file_that_is_wrong_is_refused(tmp_path: Path, text: str, message: str
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         load_notifier(tmp_path / "nothing.toml")
+
+
+def test_a_receiver_that_trickles_is_broken_off_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closing = threading.Event()
+
+        def trickle() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not closing.wait(0.05):
+                    connection.sendall(b"X")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises(NotSent, match="took longer than 0.5 s"):
+            post(
+                f"http://127.0.0.1:{listener.getsockname()[1]}/", b"{}", message_id="m", headers={}, timeout_seconds=0.5
+            )
+        assert time.monotonic() - begun < 3
+        closing.set()
+        thread.join()

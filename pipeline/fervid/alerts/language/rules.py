@@ -196,7 +196,7 @@ def load_rules(name_or_path: str = PRESET) -> RuleSet:
         described = tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"rule file {path} does not exist. Check the path.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as problem:
         raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
     return parse_rules(described, source=name_or_path, sha256=hashlib.sha256(content).hexdigest())
 

@@ -176,7 +176,7 @@ def load_notifier(path: Path) -> Notifier:
         settings = NotifySettings.model_validate(described)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist. Give a TOML file with [webhook] or [command].") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as problem:
         raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
     except ValidationError as problem:
         raise ConfigError(f"{path}: {_explain(problem)}") from None

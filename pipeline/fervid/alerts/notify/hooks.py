@@ -10,8 +10,10 @@ import contextlib
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -39,15 +41,65 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _Closable(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
+    """Keeps the connection of a request, so that somebody else can end it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection: http.client.HTTPConnection | None = None
+
+    def http_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(self._kept(http.client.HTTPConnection), request)
+
+    def https_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(self._kept(http.client.HTTPSConnection), request)
+
+    def _kept(self, kind: type[http.client.HTTPConnection]) -> Any:
+        def connect(*arguments: Any, **options: Any) -> http.client.HTTPConnection:
+            self.connection = kind(*arguments, **options)
+            return self.connection
+
+        return connect
+
+    def end(self) -> None:
+        """Break the connection off, whatever it waits for."""
+        socket_of = getattr(self.connection, "sock", None)
+        if socket_of is not None:
+            with contextlib.suppress(OSError):
+                socket_of.shutdown(socket.SHUT_RDWR)
+
+
 def post(url: str, body: bytes, *, message_id: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
-    """POST JSON; any status 2xx means that it arrived. Raises NotSent without the address's secrets in it."""
+    """POST JSON; any status 2xx means that it arrived. Raises NotSent without the address's secrets in it.
+
+    All of it takes `timeout_seconds` at most: a receiver that sends a byte now and then is broken off.
+    """
     request = urllib.request.Request(url, data=body, method="POST")
     own = {"Content-Type": "application/json", "User-Agent": f"fervid/{__version__}", "Idempotency-Key": message_id}
     for name, value in {**own, **headers}.items():
         request.add_header(name, value)
     where = urlsplit(url).hostname or "the receiver"
+    handler, problems = _Closable(), []
+
+    def send() -> None:
+        try:
+            _send(request, handler, where, timeout_seconds)
+        except NotSent as problem:
+            problems.append(problem)
+
+    sender = threading.Thread(target=send, name="fervid webhook", daemon=True)
+    sender.start()
+    sender.join(timeout_seconds)
+    if sender.is_alive():
+        handler.end()
+        raise NotSent(f"{where} took longer than {timeout_seconds:g} s", is_passing=True)
+    if problems:
+        raise problems[0]
+
+
+def _send(request: urllib.request.Request, handler: _Closable, where: str, timeout_seconds: float) -> None:
     try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=timeout_seconds):
+        with urllib.request.build_opener(_NoRedirect, handler).open(request, timeout=timeout_seconds):
             pass
     except urllib.error.HTTPError as answer:
         with answer:

@@ -268,7 +268,7 @@ def import_verdicts(runs: Sequence[Run], file: Path) -> tuple[int, int]:
         entries = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{file} does not exist. Give the file that the review page saved.") from None
-    except (OSError, UnicodeDecodeError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise InputError(f"{file} is no JSON ({problem}). Give the file that the review page saved.") from None
     if isinstance(entries, dict):
         entries = entries.get("verdicts")

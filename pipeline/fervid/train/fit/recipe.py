@@ -112,7 +112,7 @@ def load_recipe(
             kept = {k: v for k, v in settings.get("distil", {}).items() if k not in ("teachers", "targets")}
             settings["distil"] = kept | {"teachers": teachers, "targets": targets}
         return Recipe.model_validate(settings | {k: v for k, v in overrides.items() if v is not None})
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise ConfigError(f"{path} is not valid TOML: {problem}.") from None
     except ValidationError as problem:
         first = problem.errors()[0]

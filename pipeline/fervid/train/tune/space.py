@@ -82,7 +82,7 @@ def load_space(name_or_path: str) -> SearchSpace:
         )
     try:
         space = SearchSpace.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise ConfigError(f"{path} is not valid TOML: {problem}.") from None
     except ValidationError as problem:
         # An entry may be a list or a range; if it is not a list, report the error of the range.
