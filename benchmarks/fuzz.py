@@ -181,7 +181,7 @@ def _run_batch(paths: list[Path], out: Path, statuses: Counter[str]) -> list[str
 
 
 def _how(reason: str) -> str:
-    found = re.search(r"second time alone: (.*?)\. Repair", reason)
+    found = re.search(r"second time in isolation: (.*?)\. Repair", reason)
     return found[1] if found else reason[-80:]
 
 

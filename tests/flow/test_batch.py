@@ -132,7 +132,7 @@ def test_a_crash_is_tried_again_alone_and_then_costs_its_own_video(tmp_path: Pat
     assert done.returncode == 3
     assert done.stdout.startswith("good.mp4")
     assert (
-        "bad.mp4: observing it from 1 s on failed twice, the second time alone: its process died (SIGSEGV)"
+        "bad.mp4: observing it from 1 s on failed twice, the second time in isolation: its process died (SIGSEGV)"
         in done.stderr
     )
     assert counts_of(done.stderr) == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
@@ -176,7 +176,9 @@ def test_a_hang_or_a_hog_costs_its_own_video(tmp_path: Path, how: str, reason: s
         environment=hostile.environment(tmp_path) | {"FERVID_TEST_DETECTOR": how},
     )
     assert done.returncode == 3
-    assert f"bad.mp4: observing it from 1 s on failed twice, the second time alone: {reason}. Repair" in done.stderr
+    assert (
+        f"bad.mp4: observing it from 1 s on failed twice, the second time in isolation: {reason}. Repair" in done.stderr
+    )
     assert counts_of(done.stderr) == "1 ok, 0 partial, 0 rejected, 1 crashed, 0 skipped"
 
 

@@ -1,1 +1,1 @@
-"""Many videos, or the segments of one, shared out among processes. Nothing here changes what a video's result is."""
+"""Distributes many videos, or the segments of one, over processes. Never affects a video's result."""

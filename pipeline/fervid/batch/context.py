@@ -1,6 +1,6 @@
-"""What the worker that runs steps gives them: where to report progress, and what it keeps from one step to the next.
+"""The context that a worker gives its steps: progress reporting, and objects kept between steps.
 
-Light: the process that hands out the work reads this too.
+Imports little: the scheduling process uses this module too.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from fervid.observe.observer import Observer
 
 Reading = Callable[[], tuple[float, ...]]
-"""How far a step is: seconds of video first; any change of any number counts as progress."""
+"""Reads the progress of a step: seconds of video first; any change of any number counts as progress."""
 
 
 class Beat:
-    """How a step lets whoever runs it see that it goes on. This one looks at nothing."""
+    """Reports the progress of a step to its runner. This one does nothing."""
 
     def follow(self, reading: Reading) -> None:
-        """Look at `reading` from now on, from any thread, until the step ends."""
+        """Poll `reading` from now on, from any thread, until the step ends."""
 
     def reach(self, seconds: float) -> None:
-        """The step is done with the video up to here."""
+        """The step has processed the video up to here."""
 
 
 class BarBeat(Beat):
-    """Moves a progress bar as frames pass."""
+    """Updates a progress bar."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
 
     def reach(self, seconds: float) -> None:
-        # Set, not added up: tqdm warns in the user's terminal when rounding carries a sum past the total.
+        # Set, not incremented: tqdm warns when rounding carries a sum past the total.
         self._bar.n = min(max(self._bar.n, seconds), self._bar.total)
         self._bar.update(0)
 
 
 @dataclass(slots=True)
 class Context:
-    """One for each worker, which runs one step at a time.
+    """One per worker, which runs one step at a time.
 
-    `classifier` scores in place of one of the worker's own: another process runs it. The observer of the video that was
-    observed last is kept, since segments of one video come one after the other; its key says which one it is.
+    `classifier` replaces the worker's own classifier and runs in another process. The observer of the last video is
+    kept, since segments of one video follow each other; its key identifies it.
     """
 
     beat: Beat = field(default_factory=Beat)
@@ -53,12 +53,12 @@ class Context:
     observer: Observer | None = None
 
     def observer_for(self, key: tuple[str, bytes], make: Callable[[], Observer]) -> Observer:
-        """The observer that was made for `key`; made now where another one, or none, is kept."""
+        """The observer for `key`; made now unless it is the one kept."""
         if self.observer is None or self.observer_key != key:
             self.observer, self.observer_key = make(), key
         return self.observer
 
     def let_go_of(self, key: tuple[str, bytes]) -> None:
-        """Drop the observer of `key`: its detector and its network are not needed any more."""
+        """Drop the observer of `key`, with its detector and network."""
         if self.observer_key == key:
             self.observer = None

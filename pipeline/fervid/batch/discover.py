@@ -1,6 +1,6 @@
-"""From the files that a user named to the jobs to do: what is the same, done, given up or still being written.
+"""Turns the files on the command line into jobs: detects duplicates, finished, failed and growing files.
 
-Reads files as bytes, and manifests; opens no video. Runs in the process that hands out the work.
+Reads files as bytes, and manifests; opens no video. Runs in the scheduling process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOOK_AGAIN_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """What to do with videos that were met before, and with files that may still be written."""
+    """How to handle videos with earlier results, and files that may still be growing."""
 
     overwrite: bool = False
     resume: bool = True
@@ -36,7 +36,7 @@ class Handling:
     plot: bool = True
     settle_seconds: float = 0.0
     verify: bool = False
-    """Whether the files of results that are there are read, and compared by their hashes."""
+    """Whether to read the files of existing results and compare their hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class _Growing:
 
 
 class Discovery:
-    """What there is to do: `results` that stand already, and jobs, the longest first.
+    """The work of a batch: existing `results`, and jobs, longest first.
 
-    Longest is largest: how long a video plays is known only once it is opened. Files that were written to within the
-    last `settle_seconds` come at the end, when they have not changed for that long; those that have are left out.
+    Longest means largest: the duration is known only after opening. Files modified within the last `settle_seconds`
+    are deferred until they have not changed for that long; those that keep changing are skipped.
     """
 
     def __init__(self, out: Place, method_of: Callable[[Place], Method], handling: Handling, ids: Ids) -> None:
@@ -65,7 +65,7 @@ class Discovery:
         self._by_id: dict[str, Place] = {}
 
     def look_at(self, videos: Iterable[Place]) -> None:
-        """Look at every file once, in the order given."""
+        """Check every file once, in the given order."""
         files = [file for path in videos if (file := self._regular(path)) is not None]
         if len(files) > 1:
             self._ids.read_ahead(files)
@@ -76,11 +76,11 @@ class Discovery:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether there will be no more jobs."""
+        """Whether all jobs were returned."""
         return not self.jobs and not self._growing
 
     def take(self) -> VideoJob | None:
-        """The next job; None when there is none, or none that has settled yet."""
+        """The next job; None if there is none, or none has settled yet."""
         if self.jobs:
             return self.jobs.popleft()
         for file in list(self._growing):
@@ -100,7 +100,7 @@ class Discovery:
         return None
 
     def _regular(self, path: Place) -> tuple[Place, FileStatus] | None:
-        """A file that may be looked into now."""
+        """A file that can be examined now."""
         try:
             status = check_regular_file(path)
         except InputError as error:
@@ -112,21 +112,23 @@ class Discovery:
             return None
         settle = self._handling.settle_seconds
         if settle and abs(time.time() - status.modified_seconds) < settle:
-            # Timed by our own clock: the one that stamps files may have been set since, or be another machine's.
+            # Timed by our own clock: file timestamps may come from another machine's clock, or from before it was set.
             self._growing.append(_Growing(path, (status.n_bytes, status.modified_ns), time.monotonic()))
             return None
         return path, status
 
     def _job(self, path: Place, status: FileStatus) -> VideoJob | None:
-        """The job of a file, unless its result stands already."""
+        """The job for a file, unless its result already exists."""
         try:
             video_id = self._ids.id_of(path, status)
         except OSError as problem:
-            error = InputError(f"{path} cannot be read ({problem.strerror}). Check the disk that it is on.")
+            error = InputError(f"{path} cannot be read ({problem.strerror}). Check its disk.")
             self.on_result(Result(path, REJECTED, reason=str(error), error=error))
             return None
         if (first := self._by_id.setdefault(video_id, path)) != path:
-            self.on_result(Result(path, SAME, reason=f"{path} holds the same as {first}, which is analysed once."))
+            self.on_result(
+                Result(path, SAME, reason=f"{path} has the same content as {first}, which is analysed once.")
+            )
             return None
         how = self._handling
         folder, method = self._folders.of(path, video_id), self._method_of(path)

@@ -1,6 +1,6 @@
-"""What an engine is: it runs the steps of an analysis somewhere and says how each ended. Knows no step's meaning.
+"""The interface of engines, which run the steps of an analysis and report each outcome. Independent of the steps.
 
-A step is named in `step_table`: the process that asks for it need not import what it needs (OpenCV, PyAV, LiteRT).
+Steps are named in `step_table`, so that the scheduling process need not import OpenCV, PyAV or LiteRT.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from fervid.errors import FervidError, OutputError
 from fervid.storage.trouble import storage_error
 
 CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
-"""Errors that the next video would meet too: the run stops instead of failing every one of them."""
+"""Errors that would affect every video: the run stops instead of failing each one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One step to run. `arguments` can be pickled; `stall_seconds` without progress is a hang, 0 sets no limit.
+    """One step to run. `arguments` can be pickled; `stall_seconds` without progress is a hang, 0 means no limit.
 
-    `memory_mib` is what it is expected to need, 0 where nothing is known; an engine may place it by that.
+    `memory_mib` is its expected memory, 0 if unknown; an engine may use it for placement.
     """
 
     step: str
@@ -33,7 +33,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A task is so many seconds of video further on."""
+    """Progress of a task, in seconds of video."""
 
     task: Task
     seconds: float
@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a task ended: with a value, with an error of its own, or by losing its process (`crash` says how)."""
+    """How a task ended: with a value, with an error, or by losing its process (`crash` describes how)."""
 
     task: Task
     value: Any = None
@@ -50,34 +50,34 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """Runs tasks, up to `n_workers` at a time. Every task ends in exactly one outcome, whatever happens to it."""
+    """Runs tasks, up to `n_workers` at a time. Every task ends in exactly one outcome."""
 
     n_workers: int
 
     prefers_few_tasks: bool
-    """Whether handing a task over takes so long that the steps of a short video are better run by one."""
+    """Whether dispatch is so expensive that a short video is better run as one task."""
 
     @property
     def n_running(self) -> int:
-        """Tasks that were submitted and have not ended."""
+        """Tasks that are submitted and not finished."""
         ...
 
     def submit(self, task: Task) -> None:
-        """Start a task; only where `n_running` < `n_workers`."""
+        """Start a task; only if `n_running` < `n_workers`."""
         ...
 
     def wait(self) -> list[Progress | Outcome]:
-        """What happened since the last call; waits a moment for it, and may return nothing."""
+        """Events since the last call; waits briefly, and may return none."""
         ...
 
     def close(self) -> None:
-        """Stop whatever still runs, at once, and let go of everything. A second call does nothing."""
+        """Stop all tasks immediately and release all resources. A second call does nothing."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `run_step` gives back: a value, an error that can be pickled, or how the step lost its footing."""
+    """The result of `run_step`: a value, an error that can be pickled, or how the worker crashed."""
 
     value: Any = None
     error: Exception | None = None
@@ -85,7 +85,7 @@ class Report:
 
 
 def run_step(task: Task, context: Context, *, memory_mib: int = 0) -> Report:
-    """Run a task here. Errors of the project pass as they are; running out of memory is a crash; others are bugs."""
+    """Run a task here. Errors of fervid are passed on; running out of memory is a crash; others are bugs."""
     try:
         return Report(value=STEPS[task.step](context, *task.arguments))
     except FervidError as error:
@@ -100,7 +100,7 @@ def run_step(task: Task, context: Context, *, memory_mib: int = 0) -> Report:
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
             place = f"{error.filename} cannot be written" if error.filename else "the output cannot be written"
             return Report(
-                error=OutputError(f"{place} ({error.strerror or error}). Make room, or choose another --out.")
+                error=OutputError(f"{place} ({error.strerror or error}). Free some space, or choose another --out.")
             )
         import traceback
 
@@ -112,7 +112,7 @@ def _out_of_memory(memory_mib: int) -> Report:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of Python, OpenCV, FFmpeg or Arrow says that memory could not be had."""
+    """Whether an error of Python, OpenCV, FFmpeg or Arrow means that memory ran out."""
     return (
         isinstance(error, MemoryError)
         or getattr(error, "errno", None) == errno.ENOMEM
@@ -122,7 +122,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 class Bug(Exception):
-    """An error that no one foresaw, with the traceback of where it arose as its second argument."""
+    """An unexpected error, with its traceback as the second argument."""
 
     def __str__(self) -> str:
         return str(self.args[0])

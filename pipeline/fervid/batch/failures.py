@@ -1,6 +1,6 @@
-"""Videos that could not be analysed, remembered so that the next run does not fall over them again.
+"""Records of videos that could not be analysed, so that the next run skips them.
 
-One small file each, `OUT/failed/<run folder>.json`. It counts for the same content, settings and version of fervid.
+One small file each, `OUT/failed/<run folder>.json`. It applies to the same content, settings and version of fervid.
 """
 
 # Decision BAT-6.
@@ -22,7 +22,7 @@ from fervid.storage.place import Place, make_folder, read_text, remove_file, rem
 
 
 def remember(job: VideoJob, result: Result) -> None:
-    """Write down why a video could not be analysed."""
+    """Record why a video could not be analysed."""
     path = _path(job)
     make_folder(path.parent)
     now = utc_now()
@@ -31,7 +31,7 @@ def remember(job: VideoJob, result: Result) -> None:
 
 
 def recall(job: VideoJob) -> Result | None:
-    """What an earlier run by the same method found out about a video that it could not analyse."""
+    """The failure of a video in an earlier run with the same method, if any."""
     try:
         record: dict[str, Any] = json.loads(read_text(_path(job)))
     except (OSError, ValueError, RecursionError):
@@ -41,12 +41,12 @@ def recall(job: VideoJob) -> Result | None:
         return None
     if record.get("status") not in (REJECTED, CRASHED) or {name: record.get(name) for name in key} != key:
         return None
-    reason = f"{record.get('reason')} (found by an earlier run; --retry-failed tries again)"
+    reason = f"{record.get('reason')} (from an earlier run; --retry-failed tries again)"
     return Result(job.path, record["status"], reason=reason, was_there=True)
 
 
 def forget(job: VideoJob) -> None:
-    """Remove the record of a video, and the folder when it was the last."""
+    """Remove the record of a video, and the folder if it was the last one."""
     with suppress(OSError):
         remove_file(_path(job))
         remove_if_empty(_path(job).parent)

@@ -1,6 +1,6 @@
-"""Content ids of many files, with a cache: an id is read from up to three MiB of a file, its status is free.
+"""Content ids of many files, with a cache: computing an id reads up to three MiB, checking its status is cheap.
 
-The cache is a convenience: without it, or where it does not fit a file's status, the file is read.
+Without the cache, or if an entry does not match a file's status, the file is read.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Ids:
         return video_id
 
     def read_ahead(self, files: Iterable[tuple[Place, FileStatus]]) -> None:
-        """Read the ids of many files at a time: most of it is waiting for the disk."""
+        """Read the ids of many files concurrently: most of the time is spent waiting for the disk."""
         from concurrent.futures import ThreadPoolExecutor
 
         def read(file: tuple[Place, FileStatus]) -> None:
@@ -56,7 +56,7 @@ class Ids:
                 pass
 
     def save(self) -> None:
-        """Keep what was read, if anything can be written there."""
+        """Store new ids if the folder is writable."""
         if self._is_kept and self._is_changed:
             with suppress(OSError):
                 make_folder(self._path.parent)

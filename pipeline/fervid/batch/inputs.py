@@ -1,4 +1,4 @@
-"""From what a user names (files, folders, globs, lists) to the videos to analyse. Opens no video."""
+"""Resolves arguments (files, folders, globs, lists) to the videos to analyse. Opens no video."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ OPTION_COLUMNS = (
     "labels",
     "baseline",
 )
-"""What a CSV list may set for each of its videos: the options of `fervid analyze` of the same names."""
+"""Options that a CSV list may set for each of its videos, named like those of `fervid analyze`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Videos in order, each once, and how many other files the named folders held.
+    """Videos in order, each once, and the number of other files in the given folders.
 
-    `options` are those that a CSV list gave to single videos, by column. `is_many` says that a folder, pattern or list
-    was named, or several files.
+    `options` are those of single videos in a CSV list, by column. `is_many` is true for a folder, pattern, list or
+    several files.
     """
 
     videos: tuple[Place, ...]
@@ -57,12 +57,12 @@ class Inputs:
 
 
 def find_videos(names: Iterable[str]) -> Inputs:
-    """Files are taken as named, whatever their suffix; in folders (searched to the bottom, but for run folders) only
-    known video suffixes. Names may be those of object storage: `s3://bucket/folder`, `s3://bucket/*.mp4`.
+    """Given files are used whatever their suffix; in folders (searched recursively, except run folders) only files with
+    known video suffixes. Names may be object storage URLs: `s3://bucket/folder`, `s3://bucket/*.mp4`.
 
-    `@list.txt` names a file with one path or pattern a line, `list.csv` or `@list.csv` one with a column `path` and any
-    of OPTION_COLUMNS; an empty cell leaves the option as it is. Raises VideoNotFound for a name that stands for
-    nothing, ConfigError for a CSV column that does not exist.
+    `@list.txt` is a file with one path or pattern per line, `list.csv` or `@list.csv` one with a column `path` and any
+    of OPTION_COLUMNS; an empty cell leaves the option unset. Raises VideoNotFound for a name that matches
+    nothing, ConfigError for an unknown CSV column.
     """
     names = list(names)
     videos: dict[Place, Mapping[str, str]] = {}
@@ -80,17 +80,17 @@ def find_videos(names: Iterable[str]) -> Inputs:
                 is_many |= path.is_dir() or named != name or str(path) != entry
                 for video in found:
                     if videos.setdefault(video, options) != options:
-                        raise ConfigError(f"{name} lists {video} with two sets of options. Keep one row a video.")
+                        raise ConfigError(f"{name} lists {video} with two sets of options. Keep one row per video.")
     if not videos:
         raise VideoNotFound(
-            f"{', '.join(names)}: no video found ({n_ignored} other files). Name a video file or its folder."
+            f"{', '.join(names)}: no video found ({n_ignored} other files). Give a video file or its folder."
         )
     own = {path: options for path, options in videos.items() if options}
     return Inputs(tuple(videos), n_ignored, own, is_many)
 
 
 def _entries(name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """What an argument names, each with options of its own."""
+    """The videos of an argument, each with its own options."""
     path = as_place(name.removeprefix("@"))
     if path.suffix.lower() == ".csv":
         yield from _read_csv(path)
@@ -101,7 +101,7 @@ def _entries(name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _walk(folder: Place) -> Iterator[Place]:
-    """The files below a folder, in order of name. Links to folders are not followed: they may lead in circles."""
+    """The files below a folder, sorted by name. Links to folders are not followed because of cycles."""
     if not is_on_disk(folder):
         yield from _walk_objects(folder)
         return
@@ -109,7 +109,7 @@ def _walk(folder: Place) -> Iterator[Place]:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = folder / entry.name
             if entry.is_dir(follow_symlinks=False):
-                # A run's own folder may hold videos that were made from it.
+                # A run folder may contain derived videos.
                 if not (RUN_NAME.fullmatch(entry.name) and is_run(path)):
                     yield from _walk(path)
             elif not entry.is_symlink() or not path.is_dir():
@@ -117,7 +117,7 @@ def _walk(folder: Place) -> Iterator[Place]:
 
 
 def _walk_objects(folder: UPath) -> Iterator[UPath]:
-    """The objects below a folder, in order of name, but for those of runs."""
+    """The objects below a folder, sorted by name, except those of runs."""
     base = folder.path.rstrip("/") + "/"
     names = [name.removeprefix(base) for name in sorted(folder.fs.find(folder.path))]
     runs = names_of_own_runs(names)
@@ -128,7 +128,7 @@ def _walk_objects(folder: UPath) -> Iterator[UPath]:
 
 
 def _expand(name: str) -> list[Place]:
-    """The places that a name or pattern stands for; a file whose name looks like a pattern is that file."""
+    """The places that match a name or pattern; an existing file whose name looks like a pattern is used as is."""
     if is_url(name):
         return _expand_object(name)
     if os.path.lexists(name) or not glob.has_magic(name):
@@ -151,7 +151,7 @@ def _expand_object(name: str) -> list[Place]:
 
 
 def _read_list(path: Place) -> list[str]:
-    lines = _read_text(path, "one path a line").splitlines()
+    lines = _read_text(path, "one path per line").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -160,12 +160,10 @@ def _read_csv(path: Place) -> list[tuple[str, Mapping[str, str]]]:
     columns = [column.strip() for column in reader.fieldnames or ()]
     known = ", ".join((PATH_COLUMN, *OPTION_COLUMNS))
     if PATH_COLUMN not in columns:
-        raise ConfigError(
-            f"{path} has no column {PATH_COLUMN!r} (columns: {', '.join(columns)}). There may be: {known}."
-        )
+        raise ConfigError(f"{path} has no column {PATH_COLUMN!r} (columns: {', '.join(columns)}). Use one of: {known}.")
     for column in columns:
         if column not in (PATH_COLUMN, *OPTION_COLUMNS):
-            raise ConfigError(f"{path}: column {column!r} does not exist. There may be: {known}.")
+            raise ConfigError(f"{path}: column {column!r} does not exist. Use one of: {known}.")
     rows: list[tuple[str, Mapping[str, str]]] = []
     for row in reader:
         if None in row:
@@ -173,7 +171,7 @@ def _read_csv(path: Place) -> list[tuple[str, Mapping[str, str]]]:
         cells = {name.strip(): (cell or "").strip() for name, cell in row.items()}
         entry = cells.pop(PATH_COLUMN)
         if not entry:
-            raise ConfigError(f"{path}, line {reader.line_num}: the path is empty. Name a video in every row.")
+            raise ConfigError(f"{path}, line {reader.line_num}: the path is empty. Give a video in every row.")
         rows.append((entry, {name: cell for name, cell in cells.items() if cell}))
     return rows
 

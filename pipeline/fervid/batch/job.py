@@ -1,6 +1,6 @@
-"""What the steps of an analysis are told and tell each other. Light: imports nothing that looks at a video.
+"""The data exchanged with and between the steps of an analysis. Imports nothing that opens a video.
 
-The process that hands out the work reads these; what only the steps themselves need travels sealed, as bytes.
+The scheduling process reads these; data that only the steps need is passed as pickled bytes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from fervid.emotion.model import ModelInfo
 from fervid.storage.place import Place
 
 BASE_MIB, MIB_PER_MEGAPIXEL = 300, 80
-"""What a task asks a cluster for: estimated, above the peaks of analyses in `benchmarks/results/compare.json`."""
+"""Resources that a task requests: estimates above the peaks of analyses in `benchmarks/results/compare.json`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How videos are analysed: settings, model and runner, with the keys that tell results of other methods apart."""
+    """How videos are analysed: settings, model and runner, with keys that identify the method of a result."""
 
     settings: Settings
     model: ModelInfo
@@ -30,8 +30,8 @@ class Method:
 
     @classmethod
     def of(cls, settings: Settings, model: ModelInfo, runner: str) -> Method:
-        """The method of these settings; reads the file of a detector's model, if one is named."""
-        # What another package brings is told apart by its version; a file by its content.
+        """The method of these settings; reads the file of a detector's model, if there is one."""
+        # Plug-ins are identified by version, files by content.
         sha256 = model.weights_sha256 + _detector_version(settings.detect)
         runner = PLUGIN if model.plugin else runner
         observe_hash = settings.hash(model_sha256=sha256, sections=OBSERVE_SECTIONS)
@@ -39,7 +39,7 @@ class Method:
 
 
 def _detector_version(detect: DetectSettings) -> str:
-    """The package that brings the detector; empty for one of fervid's own, which has a section in the settings."""
+    """The package of a plug-in detector; empty for a built-in one, which has its own settings section."""
     return "" if hasattr(detect, detect.detector) else plugin_version(DETECTOR_PLUGINS, detect.detector)
 
 
@@ -57,7 +57,7 @@ class VideoJob:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A video's plan: the segments still to observe, and how many were observed before.
+    """A video's plan: the segments to observe, and the number already observed.
 
     `sealed` is what `observe_segment` and `finish_video` need of it. `segment_seconds` are the lengths of all segments.
     """
@@ -70,18 +70,18 @@ class Planned:
 
     @property
     def memory_mib(self) -> int:
-        """What observing a segment is expected to need: the program, and the frames that wait for its stages."""
+        """Expected memory of observing a segment: the program, and the frames in its queues."""
         return BASE_MIB + round(MIB_PER_MEGAPIXEL * self.frame_pixels / 1e6)
 
     @property
     def n_reused(self) -> int:
-        """Segments observed before with the same method."""
+        """Segments already observed with the same method."""
         return len(self.segment_seconds) - len(self.to_observe)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What observing a segment cost and found."""
+    """The cost and the result of observing a segment."""
 
     stage_seconds: dict[str, float]
     video_seconds: float
@@ -90,7 +90,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What beginning a video came to: its plan alone, or all of a short one, of which nothing is left to do."""
+    """The result of beginning a video: its plan, or the complete result of a short one."""
 
     planned: Planned
     observed: tuple[Observed, ...] = ()
@@ -99,7 +99,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a video cost before its last step: when it was begun (UTC), wall seconds since, and seconds a stage."""
+    """The cost of a video before its last step: start (UTC), wall seconds since, and seconds per stage."""
 
     started_utc: str
     elapsed_seconds: float
@@ -108,10 +108,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Which cluster, and how much of it: `n_workers` None takes all of its processors.
+    """Which cluster, and how much of it: `n_workers` None uses all of its CPUs.
 
-    `address` None starts one of this machine's own. `n_classifiers` actors score faces for all tasks; with 0 each task
-    scores its own, on a GPU one actor for each GPU does.
+    `address` None starts a local cluster. `n_classifiers` actors classify faces for all tasks; with 0 each task
+    classifies its own faces on CPUs, or one actor per GPU does.
     """
 
     address: str | None = None
@@ -120,4 +120,4 @@ class Cluster:
 
 
 Summary = dict[str, Any]
-"""A run in a few numbers, ready for JSON; see `run.summarise`."""
+"""The key figures of a run, ready for JSON; see `run.summarise`."""

@@ -1,6 +1,6 @@
-"""A video's plan: what its packets say and how it is cut into segments; it travels as bytes.
+"""A video's plan: its packet index and its segments; passed between processes as bytes.
 
-It is sealed by one step and opened by the others, so that the process which hands it on needs none of its types.
+One step pickles it and the others unpickle it, so that the scheduling process needs none of its types.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class VideoPlan:
 
     @staticmethod
     def opened(sealed: bytes) -> VideoPlan:
-        """The plan that `seal` made bytes of.
+        """The plan that `seal` pickled.
 
-        They are made by this run and handed on in memory alone, never read from a file that others could write.
+        The bytes are made by this run and passed only in memory, never read from a file that others could write.
         """
         content: VideoPlan = pickle.loads(sealed)
         return content

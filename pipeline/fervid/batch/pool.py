@@ -1,7 +1,7 @@
-"""The engine of one machine: worker processes, each with a pipe of its own. Knows no step's meaning.
+"""The engine of one machine: worker processes, each with its own pipe. Independent of the steps.
 
-A worker that dies, hangs or outgrows its limits costs the one task it had. Nothing is shared between workers: a lock or
-a queue shared by them would stay locked for ever when one is killed at the wrong moment.
+A worker that dies, hangs or exceeds its limits loses only its current task. Workers share nothing: a shared lock or
+queue would stay locked forever if one were killed at the wrong moment.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 WAIT_SECONDS = 0.5
 BACKSTOP_FACTOR = 3.0
-"""The worker's own watchdog comes first; this much later than its limit the pool kills what it could not."""
+"""The worker's own watchdog acts first; this much later the pool kills the worker itself."""
 
 MAX_IDLE_DEATHS = 20
-"""So many workers in a row that die before they do anything mean that none ever will."""
+"""After this many workers in a row that die before any work, the pool gives up."""
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Threads do not survive a fork, so the server that workers are forked from must have none."""
@@ -48,7 +48,7 @@ class _Worker:
 
 # Decision BAT-1.
 class ProcessEngine:
-    """Up to `n_workers` processes, started when first needed, replaced after `tasks_per_worker` tasks."""
+    """Up to `n_workers` processes, started on demand, replaced after `tasks_per_worker` tasks."""
 
     prefers_few_tasks = False
 
@@ -70,7 +70,7 @@ class ProcessEngine:
     def submit(self, task: Task) -> None:
         worker = next((worker for worker in self._workers if worker.task is None), None) or self._start()
         worker.task, worker.heard_at = task, time.monotonic()
-        with contextlib.suppress(OSError):  # it died while idle: `wait` sees that its pipe is closed
+        with contextlib.suppress(OSError):  # it died while idle: `wait` notices the closed pipe
             worker.connection.send(task)
 
     def wait(self) -> list[Progress | Outcome]:
@@ -91,7 +91,7 @@ class ProcessEngine:
         for worker in [worker for worker in self._workers if worker.task is not None]:
             limit = worker.task.stall_seconds * BACKSTOP_FACTOR if worker.task else 0.0
             if limit and time.monotonic() - worker.heard_at > limit:
-                worker.process.kill()  # its pipe closes, which the next call sees
+                worker.process.kill()  # its pipe closes, which the next call notices
         return events
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class ProcessEngine:
         self._idle_deaths = 0
         if report.crash or worker.n_done >= self._tasks_per_worker:
             self._workers.remove(worker)
-            worker.connection.close()  # it ends by itself
+            worker.connection.close()  # it exits by itself
         return outcome
 
     def _bury(self, worker: _Worker) -> list[Outcome]:
@@ -155,7 +155,7 @@ def _how_it_ended(exit_code: int | None) -> str:
 
 @contextlib.contextmanager
 def _bare_main() -> Iterator[None]:
-    """Keep new processes from running the user's script again: tasks are named, so none needs what it defines."""
+    """Prevent new processes from running the user's script again: tasks are named, so they do not need it."""
     real = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -181,11 +181,11 @@ def _one_thread() -> Iterator[None]:
 # Decision BAT-8.
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Start processes that never hear an interrupt of the terminal: before they ignore it, it would end them loudly."""
+    """Start processes with interrupts blocked: an interrupt before they ignore it would print a traceback."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # now, for when it starts it takes the block away
+    resource_tracker.ensure_running()  # now, because starting it later would unblock signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -195,7 +195,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Hear an interrupt after the block: a process half started would wait for the rest of its start for ever."""
+    """Handle an interrupt after the block: a half-started process would wait forever for the rest of its start."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -212,16 +212,16 @@ def _signals_held() -> Iterator[None]:
 
 
 def _server_runs() -> bool:
-    """Whether the program that fervid is called from has started the server before, for uses of its own."""
+    """Whether the calling program already started the fork server for its own use."""
     return getattr(_server(), "_forkserver_pid", None) is not None
 
 
 def _stop_server() -> None:
-    """End the server that workers were forked from now, not with this process, so that nothing outlives a command."""
+    """Stop the fork server now rather than at exit, so that nothing outlives a command."""
     server = _server()
     with contextlib.suppress(AttributeError, OSError):
         if server._forkserver_pid is not None:
-            os.kill(server._forkserver_pid, signal.SIGKILL)  # it would wait for the last of its children
+            os.kill(server._forkserver_pid, signal.SIGKILL)  # a normal stop would wait for its last child
             server._stop()
 
 

@@ -1,4 +1,4 @@
-"""What a batch would do: `--dry-run`. Lengths and sizes are estimates from a sample of the files' headers."""
+"""`--dry-run`: what a batch would do. Durations and sizes are estimates from a sample of file headers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from fervid.batch.run import Batch, open_engine, plan_batch
 from fervid.storage.place import Place
 
 SAMPLE = 64
-"""Headers looked into; lengths of the others follow from their sizes."""
+"""Number of headers read; other durations are estimated from file sizes."""
 
 MB_PER_HOUR_AT_5_FPS = 8.2
-"""Tables and observations of one face all the time, by `benchmarks/storage.py`."""
+"""Size of tables and observations with one face all the time, from `benchmarks/storage.py`."""
 
 MB = 1_000_000
 USUAL_FRAME_RATE = 25.0
 
 
 def print_plan(batch: Batch, *, as_json: bool) -> None:
-    """Print each video with what would become of it, and the sums to the end."""
+    """Print each video with its planned action, and the totals at the end."""
     discovery = plan_batch(batch)
     jobs = list(discovery.jobs)
     for result in discovery.results:
@@ -60,7 +60,7 @@ def _print_line(as_json: bool, action: str, path: Place, detail: str) -> None:
 
 
 def _estimate_seconds(batch: Batch, jobs: Sequence[VideoJob], n_bytes: int) -> float:
-    """Hours of video of all jobs, from the headers of some of every size, read by a worker process."""
+    """Hours of video of all jobs, from headers of a sample over all sizes, read by a worker process."""
     sample = jobs[:: max(1, len(jobs) // SAMPLE)]
     read_bytes = read_seconds = 0.0
     if not sample:

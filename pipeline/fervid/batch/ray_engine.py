@@ -1,9 +1,8 @@
-"""The engine of a Ray cluster: each task is a Ray task on any node. Knows no step's meaning.
+"""The engine of a Ray cluster: each task is a Ray task on any node. Independent of the steps.
 
-Ray schedules and carries; what is done is what the run folders on the shared storage say, so losing the machine that
-hands out the work costs what ran at that moment. A worker process that dies costs its task, as on one machine. When a
-whole node dies its tasks start again elsewhere, at most `MAX_NODE_LOSSES` times: they are not to blame, unless they
-take every node with them.
+Ray only schedules and transports tasks. Progress is recorded in the run folders on the shared storage, so losing the
+scheduling machine loses only running tasks. A worker process that dies fails its task, as on one machine. When a whole
+node dies, its tasks are restarted elsewhere, at most `MAX_NODE_LOSSES` times, in case they are what kills nodes.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ WAIT_SECONDS = 0.5
 KNOCK_SECONDS = 5.0
 MAX_NODE_LOSSES = 3
 NODE_DEATH_SHOWS_SECONDS = 6.0
-"""A node's death becomes known this much later than the deaths of its workers, at most."""
+"""A node's death is reported at most this much later than the deaths of its workers."""
 
 AHEAD_SHARE, MIN_AHEAD = 1 / 8, 2
-"""More tasks than processors are in flight, by this share: one that has ended is followed without asking here first."""
+"""Share of extra tasks in flight beyond the CPUs, so that a finished task is followed immediately."""
 
 LOOK_SECONDS = 10.0
-"""How often the cluster is asked for nodes that came or went."""
+"""Polling interval for nodes that joined or left."""
 
 MEMORY_STEP_MIB = 256
-"""Requests are rounded up to this, as Ray hands a process on only to tasks that ask for the same."""
+"""Memory requests are rounded up to this, because Ray reuses a process only for tasks with the same request."""
 
 OBJECT_STORE_MIB = 512
-"""Of a cluster that is started here: plans and crops are small, and Ray would set aside a third of the memory."""
+"""For a local cluster: plans and crops are small, while Ray would reserve a third of the memory."""
 
 MIB = 1 << 20
 
@@ -60,7 +59,7 @@ class _Running:
 
 # Decision CLU-1.
 class RayEngine:
-    """As many tasks on the nodes of a Ray cluster as it has processors, and a few that wait there."""
+    """Runs as many tasks on a Ray cluster as it has CPUs, plus a few queued there."""
 
     prefers_few_tasks = True
 
@@ -127,14 +126,14 @@ class RayEngine:
         version, level = self._expected.version, self._expected.log_level
         running.reference = remote.remote(version, level, actor, head, *contents)
         self._running.add(running)
-        # Ray calls back, since asking it for all that are in flight takes longer the more there are.
+        # Callbacks, because polling all tasks in flight takes longer the more there are.
         running.reference.future().add_done_callback(lambda future: self._ended.put((running, future)))
 
     def _remote_with(self, memory_mib: int) -> Any:
         asked = min(-(-memory_mib // MEMORY_STEP_MIB) * MEMORY_STEP_MIB, self._largest_node_mib)
         if asked not in self._remotes:
             needs = {"memory": asked * MIB} if asked else {}
-            # What fails is tried again by whoever submitted it, who knows whether the task may be to blame.
+            # The submitter retries failures, because it knows whether the task may be the cause.
             self._remotes[asked] = self._remote.options(num_cpus=1, max_retries=0, **needs)
         return self._remotes[asked]
 
@@ -145,7 +144,7 @@ class RayEngine:
                 yield self._ended.get_nowait()
 
     def _report(self, future: Any, running: _Running) -> Report | None:
-        """How a task ended; None when it is not known yet whether the task or its node was the reason."""
+        """How a task ended; None if it is not known yet whether the task or its node was the cause."""
         errors = self._ray.exceptions
         try:
             return unpack_report(future.result())
@@ -168,13 +167,13 @@ class RayEngine:
         return Outcome(running.task, report.value, report.error, report.crash)
 
     def _judge_lost(self) -> list[Progress | Outcome]:
-        """Start again what was lost with its node; a process that died while no node did is its task's fault."""
+        """Restart tasks lost with their node; a process that died without its node is a failure of its task."""
         self._look_around()
         waiting, events = [], list[Progress | Outcome]()
         for since, running, how in self._lost:
             node_died = self._node_died_at > since - NODE_DEATH_SHOWS_SECONDS
             if node_died and running.n_losses < MAX_NODE_LOSSES:
-                log.warning("a node of the cluster was lost: %s starts again elsewhere", running.task.step)
+                log.warning("a node of the cluster was lost: restarting %s elsewhere", running.task.step)
                 running.n_losses += 1
                 self._parcels.release(running.task)
                 self._start(running)
@@ -186,9 +185,9 @@ class RayEngine:
         return events
 
     def _look_around(self) -> None:
-        """See which nodes there are now; where no number was asked for, all of their processors are used."""
+        """Update the list of nodes; use all of their CPUs unless a number was given."""
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        # What asks for more than the largest node has would wait for ever.
+        # A request for more than the largest node has would wait forever.
         self._largest_node_mib = int(max((node["Resources"].get("memory", 0) for node in nodes), default=0) // MIB)
         alive = {str(node["NodeID"]) for node in nodes}
         if self._alive - alive:
@@ -205,7 +204,7 @@ class RayEngine:
         n_actors = cluster.n_classifiers or (n_gpus if is_on_gpu else 0)
         emotion = method.settings.emotion
         arguments = (self._expected, method.model, method.runner, emotion.batch_size, emotion.flip)
-        # A whole processor each would leave none for decoding on a small machine; they wait for crops most of the time.
+        # A whole CPU each would leave none for decoding on a small machine; they mostly wait for crops.
         options = {"num_gpus": 1} if is_on_gpu else {"num_cpus": 0}
         kind = self._ray.remote(ClassifierActor).options(**options, max_restarts=-1, max_task_retries=-1)
         return [kind.remote(*arguments) for _ in range(n_actors)]
@@ -220,7 +219,7 @@ def _load_ray() -> Any:
 
 
 def _connect(ray: Any, cluster: Cluster) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about an analysis leaves its machines
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if cluster.address is None and "RAY_ADDRESS" not in os.environ:
@@ -239,14 +238,14 @@ def _connect(ray: Any, cluster: Cluster) -> None:
 
 
 def _knock(address: str | None) -> None:
-    """Raise OSError when nobody listens at HOST:PORT, which Ray would find out after minutes."""
+    """Raise OSError if HOST:PORT refuses connections, which Ray reports only after minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 def _allow_many_files() -> None:
-    """Each video that is open holds the file of its lock, and a cluster may have many more than the usual limit."""
+    """Raise the file limit: each open video has a lock file, and a cluster may exceed the default limit."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 

@@ -1,8 +1,8 @@
-"""How tasks travel to the nodes of a Ray cluster and their reports back. Knows no step's meaning and no schedule.
+"""Serialises tasks for the nodes of a Ray cluster, and their reports. Independent of steps and scheduling.
 
-Ray carries bytes as they are, but looks into every other argument with a pickler written in Python. So arguments are
-pickled here, once for all tasks in flight that share them; what is large goes into the object store once, and a node
-fetches it once.
+Ray passes bytes unchanged, but serialises every other argument with a pickler written in Python. So arguments are
+pickled here, once for all tasks in flight that share them; large ones go into the object store once, and each node
+fetches them once.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ INLINE_BYTES = 64 * 1024
 class _Parcel:
     content: Any
     argument: Any
-    """Held, so that no other one gets its id meanwhile."""
+    """Referenced, so that its id is not reused meanwhile."""
     n_users: int = 0
 
 
 # Decision CLU-2.
 class Parcels:
-    """The arguments of the tasks in flight. `put` takes bytes into the object store and gives what stands for them."""
+    """The arguments of the tasks in flight. `put` stores bytes in the object store and returns a reference."""
 
     def __init__(self, put: Callable[[bytes], Any]) -> None:
         self._put = put
@@ -38,12 +38,12 @@ class Parcels:
         return len(self._parcels)
 
     def pack(self, task: Task) -> tuple[bytes, list[Any]]:
-        """A task's head, and its arguments as they travel; `release` is called when the task has ended."""
+        """A task's head, and its serialised arguments; `release` is called when the task has ended."""
         head = (task.step, task.stall_seconds, task.memory_mib, [isinstance(one, bytes) for one in task.arguments])
         return pickle.dumps(head), [self._parcel(argument) for argument in task.arguments]
 
     def release(self, task: Task) -> None:
-        """Forget the arguments that no other task in flight has."""
+        """Drop arguments that no other task in flight uses."""
         for argument in task.arguments:
             parcel = self._parcels[id(argument)]
             parcel.n_users -= 1
@@ -61,7 +61,7 @@ class Parcels:
 
 
 def unpack_task(head: bytes, contents: tuple[bytes, ...]) -> Task:
-    """The task that was packed; the very bytes come only from the process that hands out the work."""
+    """The task that was packed; the bytes come only from the scheduling process."""
     step, stall_seconds, memory_mib, are_bytes = pickle.loads(head)
     arguments = (
         content if is_bytes else pickle.loads(content) for content, is_bytes in zip(contents, are_bytes, strict=True)
@@ -70,7 +70,7 @@ def unpack_task(head: bytes, contents: tuple[bytes, ...]) -> Task:
 
 
 def pack_report(report: Report) -> bytes:
-    """A report as bytes; an error that cannot be pickled becomes one that says as much."""
+    """A report as bytes; an error that cannot be pickled is replaced by a description."""
     try:
         return pickle.dumps(report)
     except Exception as problem:

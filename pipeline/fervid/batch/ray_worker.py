@@ -1,6 +1,6 @@
-"""What a node of a Ray cluster does with a task: checks that it is the same program, runs the step, watches over it.
+"""Runs a task on a node of a Ray cluster: checks the versions, runs the step, watches for hangs.
 
-Paths in a task are those of the machine that handed it out: videos and results must be under the same paths everywhere.
+Paths in a task are those of the scheduling machine: videos and results must have the same paths everywhere.
 Shipped models are looked up by name, as each node has its own copy of the package.
 """
 
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a node must have in common with the machine that hands out the work."""
+    """The versions that a node must share with the scheduling machine."""
 
     version: str
     log_level: int
 
 
 def run_parcel(version: str, log_level: int, actor: Any, head: bytes, *contents: bytes) -> bytes:
-    """What Ray runs: a packed task, whose report it packs. Nothing is unpacked by another version of fervid."""
+    """The function that Ray runs: takes a packed task, returns a packed report. Versions are checked first."""
     if (refusal := _other_version(version)) is not None:
         return pack_report(refusal)
     return pack_report(run_on_node(unpack_task(head, contents), Expected(version, log_level), actor))
 
 
 def run_on_node(task: Task, expected: Expected, actor: Any = None) -> Report:
-    """Run a task here, in a process of its own. A hang ends the process, so whoever waits sees that it died.
+    """Run a task here, in a process of its own. A hang ends the process, so that the waiting side is notified.
 
-    With `actor`, faces are scored by it instead of in this process.
+    With `actor`, it classifies the faces instead of this process.
     """
     start_logging(expected.log_level)
     if (refusal := _other_version(expected.version)) is not None:
@@ -67,7 +67,7 @@ def run_on_node(task: Task, expected: Expected, actor: Any = None) -> Report:
 
 
 class ClassifierActor:
-    """A process that scores the faces of many tasks, with the GPU it was given or on a CPU."""
+    """A process that classifies the faces of many tasks, on its GPU or on a CPU."""
 
     def __init__(self, expected: Expected, model: ModelInfo, runner: str, batch_size: int, is_flipped: bool) -> None:
         from fervid.emotion import make_classifier
@@ -119,10 +119,8 @@ def _localised_job(job: VideoJob) -> VideoJob:
 def _local_model(model: ModelInfo) -> ModelInfo:
     if model.plugin:
         if model.plugin not in plugins(CLASSIFIER_PLUGINS):
-            raise ModelError(
-                f"classifier {model.plugin!r} is not installed there. Install the package that brings it on every node."
-            )
-        local, remedy = find_model(model.plugin), "the same version of the package that brings it on every node"
+            raise ModelError(f"classifier {model.plugin!r} is not installed there. Install its package on every node.")
+        local, remedy = find_model(model.plugin), "the same version of its package on every node"
     else:
         is_here = (model.folder / MODEL_JSON).is_file()
         local = _checked_model(model.folder if is_here else assets.models_folder() / model.name)
@@ -139,7 +137,7 @@ _context = Context()
 """Ray runs one task at a time in a process, and keeps the process for the next one."""
 
 _agreed: set[str] = set()
-"""Keys of the methods whose detector is here as it was where the work is handed out."""
+"""Keys of the methods whose detector matches the one on the scheduling machine."""
 
 
 def _check_detector(method: Method, model: ModelInfo) -> None:
@@ -147,11 +145,11 @@ def _check_detector(method: Method, model: ModelInfo) -> None:
     if detector not in (known := names(DETECTORS, DETECTOR_PLUGINS)):
         raise ConfigError(
             f"detector {detector!r} is not installed there, which has {', '.join(known)}. "
-            "Install the package that brings it on every node."
+            "Install its package on every node."
         )
     if Method.of(method.settings, model, method.runner).observe_key != method.observe_key:
         raise ConfigError(
-            f"detector {detector!r} is another version there. Install the same version of the package that brings it, "
+            f"detector {detector!r} has another version there. Install the same version of its package, "
             "or copy its model, on every node."
         )
 

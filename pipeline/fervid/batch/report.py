@@ -1,6 +1,6 @@
-"""What a batch leaves beside its run folders: `batch.parquet`, one row a video, and `failed.jsonl`.
+"""Writes the results of a batch beside its run folders: `batch.parquet`, one row per video, and `failed.jsonl`.
 
-Rows wait on disk, so that the process that hands out the work holds none of them.
+Rows are buffered on disk, so that the scheduling process keeps none of them in memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fervid.storage.place import Place, is_on_disk, make_folder, names_in, remov
 from fervid.storage.publish import PART, sync, write_whole, written_whole
 
 WAITING = ".batch."
-"""What names of files begin with that wait for the end of a batch."""
+"""Prefix of files that are buffered until the end of a batch."""
 
 
 class BatchReport:
@@ -33,7 +33,7 @@ class BatchReport:
         for name in names_in(out):
             if name.startswith(WAITING) and name.endswith(PART):
                 remove_file(out / name)
-        # An object cannot be added to, so what goes into an object store waits here.
+        # Objects in an object store cannot be appended to, so rows are buffered here.
         self._scratch = out if is_on_disk(out) else Path(tempfile.mkdtemp(prefix="fervid-"))
         name = f"{WAITING}{os.getpid()}{PART}"
         self.rows: Place = out / name
@@ -42,7 +42,7 @@ class BatchReport:
         self._failed_file = self._failed.open("w", encoding="utf-8")
 
     def add(self, result: Result) -> None:
-        """Write down what became of a video."""
+        """Record the result of a video."""
         print(json.dumps(_row(result), ensure_ascii=False), file=self._row_file)
         if not result.is_fine:
             record = {"video": printable(result.path), "status": result.status, "reason": printable(result.reason)}
@@ -50,7 +50,7 @@ class BatchReport:
             print(json.dumps(record | known, ensure_ascii=False), file=self._failed_file)
 
     def close(self) -> None:
-        """Publish `failed.jsonl`; the rows are complete now, and wait for `write_batch_table`."""
+        """Publish `failed.jsonl`; the rows are now complete for `write_batch_table`."""
         self._row_file.close()
         self._failed_file.close()
         if is_on_disk(self._out):
@@ -65,7 +65,7 @@ class BatchReport:
         remove_folder(self._scratch)
 
     def discard(self) -> None:
-        """Leave no trace of a batch that was stopped."""
+        """Remove the files of a batch that was stopped."""
         for file, path in ((self._row_file, self._waiting_rows), (self._failed_file, self._failed)):
             file.close()
             with suppress(OSError):
@@ -75,7 +75,7 @@ class BatchReport:
 
 
 def write_batch_table(rows: Place, labels: list[str]) -> None:
-    """`batch.parquet` from the waiting rows, which are removed. A step of an engine: it needs Arrow."""
+    """Write `batch.parquet` from the buffered rows, and remove them. A step of an engine, because it needs Arrow."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""What became of one video of a batch."""
+"""The result of one video of a batch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ COMPLETE, PARTIAL, REJECTED, CRASHED, SAME, GROWING = "complete", "partial", "re
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a video ended, with its summary where it was analysed, or the reason why not.
+    """The status of a video, with its summary if it was analysed, or the reason if not.
 
-    `status` is `complete`, `partial`, `rejected` (it cannot be analysed), `crashed` (it took a worker process with it,
-    twice), `same` (another name of a video of this batch) or `growing` (still being written).
+    `status` is `complete`, `partial`, `rejected` (it cannot be analysed), `crashed` (it crashed a worker process
+    twice), `same` (a duplicate of a video in this batch) or `growing` (still being written).
     """
 
     path: Place
@@ -27,16 +27,16 @@ class Result:
     reason: str = ""
     error: Exception | None = None
     was_there: bool = False
-    """Whether this was found out by an earlier run."""
+    """Whether this is the result of an earlier run."""
 
     @property
     def is_fine(self) -> bool:
-        """Whether nothing is missing that was asked for."""
+        """Whether everything requested is complete."""
         return self.status in (COMPLETE, SAME)
 
 
 def verdict(results: dict[str, int], n_skipped: int) -> str:
-    """One line: how many videos ended in which way. `results` counts those of this run by status."""
+    """One line: the number of videos by status. `results` counts those of this run."""
     named = {"ok": COMPLETE, "partial": PARTIAL, "rejected": REJECTED, "crashed": CRASHED}
     counts = [f"{results.get(status, 0)} {name}" for name, status in named.items()]
     return ", ".join([*counts, f"{n_skipped} skipped"])

@@ -1,4 +1,4 @@
-"""Analyse one video or many with worker processes: the whole of a batch, top to bottom. Opens no video itself."""
+"""Analyses one video or many with worker processes: a whole batch from start to end. Opens no video itself."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from fervid.storage.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Videos to analyse, where to, and how. `own_settings` are those of single videos; `workers` None: one a processor.
+    """Videos to analyse, the output, and how. `own_settings` are per video; `workers` None means one per CPU.
 
-    `is_named_as_many` says that results of the whole are wanted, even if it comes to one video. With `cluster` a Ray
-    cluster does the work, else this machine.
+    `is_named_as_many` requests batch results even for a single video. With `cluster` the work runs on a Ray cluster,
+    else on this machine.
     """
 
     videos: Sequence[Place]
@@ -47,10 +47,10 @@ class Batch:
 def analyze_batch(batch: Batch, hear: Callable[[Result], None], *, is_shown: bool = False) -> None:
     """Analyse videos into run folders; `hear` is told of each result as it comes.
 
-    Many also leave `batch.parquet` and `failed.jsonl`, remember what failed, and keep other batches out of the folder
-    meanwhile.
-    Raises OutputInUse, OutputError, ConfigError, ModelError or DependencyMissing, which stop the whole run; what was
-    finished until then stays, and the same call goes on from there.
+    Several videos also write `batch.parquet` and `failed.jsonl`, record failures, and lock the folder against other
+    batches.
+    Raises OutputInUse, OutputError, ConfigError, ModelError or DependencyMissing, which stop the whole run;
+    finished results stay, and the same call resumes from there.
     """
     methods = _Methods(batch)
     try:
@@ -68,18 +68,18 @@ def analyze_batch(batch: Batch, hear: Callable[[Result], None], *, is_shown: boo
         if problem.errno not in CANNOT_WRITE:
             raise
         place = problem.filename or batch.out
-        raise OutputError(f"{place} cannot be written ({problem.strerror}). Make room, then go on.") from None
+        raise OutputError(f"{place} cannot be written ({problem.strerror}). Free some space, then run again.") from None
 
 
 def plan_batch(batch: Batch) -> Discovery:
-    """What there is to do, without doing it. Raises ConfigError or ModelError."""
+    """The work to do, without doing it. Raises ConfigError or ModelError."""
     discovery = Discovery(batch.out, _Methods(batch).of, batch.handling, Ids(batch.out, is_kept=False))
     discovery.look_at(batch.videos)
     return discovery
 
 
 def analyze_one(batch: Batch, *, is_shown: bool) -> Run:
-    """Analyse the one video of a batch and return its run. Raises what is wrong with it."""
+    """Analyse the single video of a batch and return its run. Raises its error."""
     results: list[Result] = []
     analyze_batch(batch, results.append, is_shown=is_shown)
     result = results[0]
@@ -92,7 +92,7 @@ def _analyze(
     batch: Batch, methods: _Methods, hear: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
 ) -> None:
     ids = Ids(batch.out, is_kept=report is not None)
-    # Who names one video wants to hear of it now, whatever a batch found.
+    # A file named explicitly is always retried.
     handling = batch.handling if report is not None else replace(batch.handling, retry_failed=True)
     discovery = Discovery(batch.out, methods.of, handling, ids)
     news = _News(len(batch.videos), hear, report, is_shown=is_shown)
@@ -114,7 +114,7 @@ def _analyze(
 
 
 class _News(View):
-    """Passes results on as they come, remembers failures, and keeps the terminal's line."""
+    """Passes results on as they come, records failures, and updates the progress line."""
 
     def __init__(
         self, n_videos: int, hear: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
@@ -123,7 +123,7 @@ class _News(View):
         self._hear, self._report = hear, report
 
     def ended(self, job: VideoJob, result: Result) -> None:
-        # Nothing is wrong with the video after an error of our own.
+        # An internal error is not a failure of the video.
         if self._report is not None and isinstance(result.error, InputError):
             remember(job, result)
         super().ended(job, result)
@@ -137,11 +137,11 @@ class _News(View):
 
 
 class _Methods:
-    """The method for each video: one for each set of settings, since a model's files are checked only once."""
+    """The method for each video: one per set of settings, so that a model's files are checked only once."""
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        # The GPUs of a cluster need not be in this machine.
+        # A cluster's GPUs may be in other machines.
         self._runner = choose_runner(batch.device) if batch.cluster is None else cluster_runner(batch.device)
         self._known: dict[str, Method] = {}
         self.default = self._method(batch.settings)
@@ -161,7 +161,7 @@ class _Methods:
 
 @contextmanager
 def open_engine(batch: Batch, method: Method) -> Iterator[Engine]:
-    """A cluster's nodes; else processes; for a GPU, which one process owns, threads of this one."""
+    """A cluster's nodes; else processes; for a GPU, which one process owns, threads."""
     n_workers = batch.workers or os.cpu_count() or 1
     engine: Engine
     if batch.cluster is not None:

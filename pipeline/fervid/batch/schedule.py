@@ -1,11 +1,11 @@
-"""Which step of which video runs next. Knows no process and no terminal: an engine runs, a listener hears results.
+"""Decides which step of which video runs next. An engine runs the steps, a listener receives the results.
 
-A free worker finishes a video whose segments are all observed, else takes a segment of the video that was begun first,
-else begins the next one. So the segments of one long video spread over all workers, none waits while there is work,
-and no more videos are open than there are workers to keep busy. Where handing a task over is dear, a short video is one
-task, and so are several segments of a long one while there is enough for all other workers. What lost its process is
-tried once more when nothing else runs, so that neither its neighbours nor the memory they took can be the reason; the
-second time costs the video.
+A free worker finishes a video whose segments are all observed, else takes a segment of the video that started first,
+else starts the next one. So the segments of one long video spread over all workers, no worker is idle while there is
+work, and no more videos are open than needed to keep the workers busy. When task dispatch is expensive, a short video
+is one task, and so are several segments of a long one while there is enough work for all other workers. A task that
+lost its process is retried once in isolation, so that its neighbours and their memory cannot be the cause; a second
+crash fails the video.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ from fervid.storage.lock import Held, hold
 log = logging.getLogger(__name__)
 
 STOPS_THE_RUN = (ConfigError, ModelError, DependencyMissing, OutputError)
-"""What the next video would meet too."""
+"""Errors that would affect every video."""
 
 MAX_SUSPECTS = 8
-"""So many pieces that lost their process are kept for the end; more are tried at once, with nothing beside them."""
+"""At most this many crashed segments are deferred to the end; further ones are retried immediately, in isolation."""
 
 USUAL_MIB = 500
-"""What observing pictures of up to 1920 x 1080 needs: a video of one segment that needs no more is one task."""
+"""Memory for observing frames of up to 1920 x 1080: a video of one segment that needs no more is one task."""
 
 SECONDS_A_TASK = 240.0
-"""So much video is observed by one task where tasks are dear, while there is enough for all other workers."""
+"""Length of video per task when dispatch is expensive, while there is enough work for all other workers."""
 
 TASKS_LEFT = 2
-"""Enough is so many tasks of that size for each: towards the end of a batch they become shorter."""
+"""Enough work means this many tasks of that size per worker: tasks become shorter towards the end of a batch."""
 
 READ_BYTES_PER_SECOND = 2_000_000
-"""Slower than any disk or network worth reading from: what a whole pass over a file may take at most."""
+"""A lower bound on disk and network speed: sets the time limit of a pass over a file."""
 
 
 @dataclass(slots=True, eq=False)
 class _Video:
     number: int
-    """Of those begun; the first go first."""
+    """Order of start; earlier videos have priority."""
     job: VideoJob
     lock: Held
     started_utc: str
@@ -72,7 +72,7 @@ class _Video:
     is_dropped: bool = False
     is_listed: bool = False
     was_lost: bool = False
-    """Whether a process was lost that observed several of its segments."""
+    """Whether a process that observed several of its segments crashed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -84,26 +84,26 @@ class _Step:
 
 
 class Jobs(Protocol):
-    """The videos to analyse, in the order in which they are to be begun."""
+    """The videos to analyse, in order of start."""
 
     def take(self) -> VideoJob | None:
-        """The next one; None when there is none, or none yet."""
+        """The next one; None if there is none, or none yet."""
         ...
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether there will be no more."""
+        """Whether all were returned."""
         ...
 
 
 class Listener:
-    """Hears what becomes of videos. This one does nothing with it."""
+    """Receives the progress and results of videos. This one ignores them."""
 
     def planned(self, job: VideoJob, planned: Planned) -> None:
         """A video was opened and cut into segments."""
 
     def reached(self, job: VideoJob, segment: int, seconds: float) -> None:
-        """A segment is observed up to so many seconds after its start."""
+        """A segment is observed up to `seconds` after its start."""
 
     def observed(self, job: VideoJob, segment: int, observed: Observed) -> None:
         """A segment is observed."""
@@ -128,7 +128,7 @@ class Scheduler:
         self._running: dict[int, _Step] = {}
 
     def run(self) -> None:
-        """Run until every video has its result. Raises what stops the whole run, with the engine closed."""
+        """Run until every video has its result. Raises errors that stop the whole run, with the engine closed."""
         try:
             while True:
                 while self._engine.n_running < self._engine.n_workers and (step := self._next()) is not None:
@@ -140,7 +140,7 @@ class Scheduler:
                 for event in self._engine.wait():
                     self._hear(event)
         except BaseException:
-            self._engine.close()  # before others may write where its steps still do
+            self._engine.close()  # before others may write where its steps still write
             raise
         finally:
             for video in self._open:
@@ -183,7 +183,7 @@ class Scheduler:
         return None
 
     def _take_segments(self, video: _Video) -> tuple[int, ...]:
-        """The next segment; several where tasks are dear and all workers have enough to do."""
+        """The next segment; several if dispatch is expensive and all workers have enough to do."""
         n = 1
         if self._engine.prefers_few_tasks and not video.was_lost:
             assert video.planned is not None
@@ -279,7 +279,7 @@ class Scheduler:
             heappush(self._with_segments, (video.number, video))
 
     def _crashed(self, step: _Step, how: str) -> None:
-        if len(step.segments) > 1:  # one of them may be to blame: they are taken one by one from now on
+        if len(step.segments) > 1:  # one of them may be the cause: from now on they run one by one
             step.video.was_lost = True
             step.video.pending.extendleft(reversed(step.segments))
             self._n_pending += len(step.segments)
@@ -299,7 +299,8 @@ class Scheduler:
         if step.video.planned is not None and step.segments:
             what = f"observing it from {sum(step.video.planned.segment_seconds[: step.segments[0]]):.0f} s on"
         reason = (
-            f"{step.video.job.path}: {what} failed twice, the second time alone: {how}. Repair or convert the file."
+            f"{step.video.job.path}: {what} failed twice, the second time in isolation: {how}. "
+            "Repair or convert the file."
         )
         self._drop(step, Result(step.video.job.path, CRASHED, reason=reason, error=InputError(reason)))
 
@@ -315,9 +316,9 @@ class Scheduler:
         self._drop(step, Result(step.video.job.path, status, reason=reason, error=error))
 
     def _drop(self, step: _Step, result: Result) -> None:
-        """Give a video up: nothing more of it is begun; what runs of it may end."""
+        """Give up on a video: start no more of its tasks; running ones may finish."""
         video = step.video
-        if step.task.step == "draw":  # the result is there and was told; only its picture is missing
+        if step.task.step == "draw":  # the result was already reported; only its plot is missing
             log.warning("%s", result.reason)
             self._close(video)
             return

@@ -1,6 +1,6 @@
-"""The steps by name, for engines: a name crosses to other processes, and what a step needs is imported when it runs.
+"""The steps by name, for engines: names are passed to other processes, and a step's imports happen when it runs.
 
-Light: the process that hands out the work imports none of OpenCV, PyAV and LiteRT.
+The scheduling process imports none of OpenCV, PyAV and LiteRT.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """The steps of an analysis: each does one part of one video.
 
-    measure_video    how large and how long it says it is
+    measure_video    read its size and its claimed duration
     plan_video       open the video, read its packets, cut it into segments
-    observe_segment  decode, detect, classify one segment; publish what was seen by one atomic rename
-    finish_video     read all segments, track, smooth, sum up; write the tables, the manifest last
-    draw_video       the timeline as a picture
+    observe_segment  decode, detect, classify one segment; publish the observations by one atomic rename
+    finish_video     read all segments, track, smooth, aggregate; write the tables, the manifest last
+    draw_video       plot the timeline
 
-Each step takes and returns plain values and finds everything else on disk, so any process or machine may run it; steps
-of one video need the ones above them, and segments need nothing of each other. Knows nothing of other videos.
+Each step takes and returns plain values and finds everything else on disk, so any process or machine may run it. Steps
+of one video depend on the ones above them; segments are independent of each other. Knows nothing of other videos.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ NAMES_SHOWN = 5
 
 
 def measure_video(job: VideoJob) -> tuple[int, float]:
-    """A video's size in bytes and the seconds that its header claims (0 where it claims nothing). Raises InputError."""
+    """A video's size in bytes and the seconds that its header claims (0 if unknown). Raises InputError."""
     settings = job.method.settings.video
     with open_video(job.path, max_pixels=settings.max_pixels) as (container, _):
         seconds = (container.duration or 0) / AV_TIME_BASE
@@ -64,7 +64,7 @@ def measure_video(job: VideoJob) -> tuple[int, float]:
 
 
 def plan_video(context: Context, job: VideoJob) -> Planned:
-    """Read the packets of a video and cut it into segments; make its run folder ready.
+    """Read the packets of a video and cut it into segments; prepare its run folder.
 
     Raises InputError for a video that cannot be analysed, ConfigError or ModelError for a method that cannot be; then
     nothing has been written.
@@ -73,7 +73,7 @@ def plan_video(context: Context, job: VideoJob) -> Planned:
     info, plan = probe(job.path, max_pixels=settings.video.max_pixels)
     if settings.video.start_seconds >= info.duration_seconds:
         raise InputError(
-            f"{job.path} lasts {info.duration_seconds:.2f} s, so nothing follows the start at "
+            f"{job.path} lasts {info.duration_seconds:.2f} s, which is before the start at "
             f"{settings.video.start_seconds:g} s. Give an earlier --start."
         )
     select_heads(job.method.model, settings.emotion.labels)
@@ -93,7 +93,7 @@ def plan_video(context: Context, job: VideoJob) -> Planned:
         end_seconds=settings.video.end_seconds,
     )
     sealed = VideoPlan(info, plan, tuple(segments)).seal()
-    _observer(context, job, sealed)  # now, so that a wrong setting is said before anything is written
+    _observer(context, job, sealed)  # now, so that a wrong setting is reported before anything is written
     if settings.video.fast_scan and (reason := why_not_scanned(info, plan, settings.video.sampling)):
         log.warning("%s: analysed in full, without a fast scan: %s", job.path.name, reason)
     _note_replacement(job)
@@ -107,23 +107,23 @@ def plan_video(context: Context, job: VideoJob) -> Planned:
 
 
 def _note_replacement(job: VideoJob) -> None:
-    """Warn that the result which is in the folder now is about to be replaced by one with other settings."""
+    """Warn that the existing result is about to be replaced by one with other settings."""
     try:
         before = manifest_content(job.folder)
     except InputError:
         return
     if before["settings_hash"] != job.method.settings_hash:
         log.warning(
-            "%s: the result of %s in %s, made with other settings, is replaced",
+            "%s: replacing the result of %s in %s, made with other settings",
             *(job.path.name, before["finished_utc"], job.folder),
         )
 
 
 def _note_outdated(job: VideoJob, outdated: Outdated) -> None:
-    """Warn of files that were made of the result before: those that went with it, and those that stay."""
+    """Warn about files derived from the replaced result: those removed, and those kept."""
     for names, what in (
-        (outdated.removed, "removed with the earlier result, of which it was made"),
-        (outdated.changed, "kept, because it was changed since it was made of the earlier result"),
+        (outdated.removed, "removed with the earlier result it was made from"),
+        (outdated.changed, "kept, because it was changed since it was made from the earlier result"),
     ):
         if names:
             shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {n} more" if (n := len(names) - NAMES_SHOWN) > 0 else "")
@@ -137,7 +137,7 @@ def observe_segment(context: Context, job: VideoJob, sealed: bytes, index: int) 
     observer = _observer(context, job, sealed)
     before, started = asdict(observer.seconds), perf_counter()
     fps = job.method.settings.video.sampling.frames_per_second(plan.info.average_frame_rate)
-    # The ledger moves as packets are decoded; frames come out in bursts, a batch of faces at a time.
+    # The ledger advances with each packet; frames come out in bursts, one batch of faces at a time.
     beat.follow(lambda: (ledger.analysed / fps, ledger.packets, ledger.decoded, ledger.bad_packets))
 
     def counted(scored: Iterator[FaceScores]) -> Iterator[FaceScores]:
@@ -157,7 +157,7 @@ def observe_segment(context: Context, job: VideoJob, sealed: bytes, index: int) 
 
 
 def finish_video(context: Context, job: VideoJob, sealed: bytes, n_reused: int, spent: Spent) -> Summary:
-    """Make the tables of a video whose segments are all observed; write its manifest last. Returns its summary.
+    """Write the tables of a video whose segments are all observed, and its manifest last. Returns its summary.
 
     Raises TooDamaged, leaving nothing, when too little of the video could be decoded.
     """
@@ -171,7 +171,7 @@ def finish_video(context: Context, job: VideoJob, sealed: bytes, n_reused: int, 
     _refuse_if_too_damaged(job.path, folder, ledger, plan.packets, settings)
     interpreting = perf_counter()
     rows = [observations]
-    del observations  # handed over, so that it can be let go of when its columns are read
+    del observations  # passed on, so that it can be freed once its columns are read
     tables = interpret(
         rows.pop(),
         settings,
@@ -216,7 +216,7 @@ def finish_video(context: Context, job: VideoJob, sealed: bytes, n_reused: int, 
 
 
 def draw_video(job: VideoJob) -> None:
-    """Draw the timeline of a finished video. Its manifest stays as it was written."""
+    """Draw the timeline of a finished video. Its manifest does not change."""
     from fervid.charts.timeline import plot_timeline
 
     timeline = read_table(job.folder, job.method.settings_hash, "timeline")
@@ -267,13 +267,13 @@ def _refuse_if_too_damaged(path: Place, folder: Place, ledger: Ledger, plan: Pac
 
 
 def write_tables(folder: Place, tables: Tables, metadata: dict[str, str]) -> dict[str, Written]:
-    """Write the tables of a run; what each is known by, by its name."""
+    """Write the tables of a run; returns their hashes and sizes by name."""
     named = {"frames": tables.frames, "faces": tables.faces, "tracks": tables.tracks, "timeline": tables.timeline}
     return {table_file(name): write_table(folder / table_file(name), table, metadata) for name, table in named.items()}
 
 
 def table_metadata(job: VideoJob, time_base: Fraction, start_time_seconds: float) -> dict[str, str]:
-    """What each table of a run says of where it comes from."""
+    """The provenance metadata of each table of a run."""
     model = job.method.model
     return {
         "schema_version": str(SCHEMA_VERSION),

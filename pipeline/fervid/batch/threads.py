@@ -16,7 +16,7 @@ WAIT_SECONDS = 0.5
 
 
 class ThreadEngine:
-    """Up to `n_workers` threads. A crash in a decoder ends the whole process; the next run goes on from there."""
+    """Up to `n_workers` threads. A crash in a decoder ends the whole process; the next run resumes from there."""
 
     prefers_few_tasks = False
 
@@ -24,7 +24,7 @@ class ThreadEngine:
         self.n_workers = n_workers
         self.n_running = 0
         self._pool = ThreadPoolExecutor(n_workers, thread_name_prefix="fervid")
-        self._own = threading.local()  # each thread is a worker of its own, with a context of its own
+        self._own = threading.local()  # each thread is a worker with its own context
         self._events: queue.SimpleQueue[Progress | Outcome] = queue.SimpleQueue()
 
     def submit(self, task: Task) -> None:

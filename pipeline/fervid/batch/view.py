@@ -1,4 +1,4 @@
-"""The line that a terminal shows while videos are analysed. Knows no process."""
+"""The progress line in a terminal. Knows nothing of processes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fervid.batch.schedule import Listener
 
 
 class View(Listener):
-    """How much of the video is analysed and the time left; of several also videos done, speed, failures so far.
+    """Shows how much is analysed and the time left; for several videos also their number, speed and failures.
 
-    Of videos that were not opened yet the mean length of the others is expected.
-    Nothing is shown before `begin`; what was counted until then was there before, and says nothing of the speed.
+    Unopened videos are assumed to have the mean length of the others.
+    Nothing is shown before `begin`; results counted until then are cached ones and are excluded from the speed.
     """
 
     def __init__(self, n_videos: int, *, is_shown: bool) -> None:
@@ -32,7 +32,7 @@ class View(Listener):
         self._bar: Any = tqdm(disable=True)
 
     def begin(self) -> None:
-        """Show the line from now on, if it is to be shown."""
+        """Show the line from now on, if enabled."""
         self._begun, self._n_before = time.monotonic(), self._n_ended
         self._bar = make_bar(1.0, counts=SECONDS_OF_VIDEO, is_shown=self._is_shown)
 
@@ -62,7 +62,7 @@ class View(Listener):
         self._describe_counts()
 
     def clear(self) -> None:
-        """Make room for something else on the terminal."""
+        """Clear the line for other output."""
         self._bar.clear()
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class View(Listener):
         expected = sum(self._lengths.values()) * max(1.0, n_to_open / max(1, len(self._lengths)))
         self._bar.set_description_str(one_line(job.path.name), refresh=False)
         self._bar.total = max(expected, seconds)
-        # Set, not added up: tqdm warns in the terminal when rounding carries a sum past the total.
+        # Set, not incremented: tqdm warns when rounding carries a sum past the total.
         self._bar.n = seconds
         self._describe_counts()
         self._bar.update(0)

@@ -1,4 +1,4 @@
-"""Several steps as one, for where handing a task over is dear: all of a short video, several segments of a long one.
+"""Combined steps for expensive task dispatch: all of a short video, or several segments of a long one.
 
 They run the `steps` one after the other and know nothing of how those work.
 """
@@ -18,7 +18,7 @@ from fervid.batch.steps import draw_video, finish_video, observe_segment, plan_v
 
 
 def begin_video(context: Context, job: VideoJob, memory_mib: int) -> Begun:
-    """Plan a video; observe and finish it too where at most one segment is to observe in `memory_mib` of memory."""
+    """Plan a video; also observe and finish it if at most one segment is left and fits into `memory_mib` of memory."""
     started_utc, started = utc_now(), perf_counter()
     planned = plan_video(context, job)
     if len(planned.to_observe) > 1 or planned.memory_mib > memory_mib:
@@ -33,12 +33,12 @@ def begin_video(context: Context, job: VideoJob, memory_mib: int) -> Begun:
 
 
 def observe_several(context: Context, job: VideoJob, sealed: bytes, indices: Sequence[int]) -> tuple[Observed, ...]:
-    """Observe segments of a planned video; each is published when it is done."""
+    """Observe segments of a planned video; each is published when done."""
     return tuple(observe_segment(context, job, sealed, index) for index in indices)
 
 
 def analyze_here(job: VideoJob, *, started_utc: str, started: float, is_shown: bool) -> None:
-    """All steps of a video in this thread, with a bar over its seconds where `is_shown`."""
+    """All steps of a video in this thread, with a progress bar if `is_shown`."""
     context = Context()
     planned = plan_video(context, job)
     seconds: dict[str, float] = {}

@@ -1,8 +1,7 @@
-"""A worker process: takes tasks from a pipe, runs them, sends back how they ended. Knows no step's meaning.
+"""A worker process: takes tasks from a pipe, runs them, sends back the outcomes. Independent of the steps.
 
-It must not outlive its parent, take the machine's memory, or hang unseen. The limits hold against C code too: the
-kernel kills the process when its parent is gone, and the stall is timed by a thread of faulthandler, which needs no
-Python to run.
+It must not outlive its parent, exhaust memory, or hang unnoticed. The limits also work while C code runs: the kernel
+kills the process when its parent dies, and a faulthandler thread, which needs no interpreter, detects stalls.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from fervid.batch.context import Beat, Context, Reading
 from fervid.batch.engine import Report, Task, run_step
 
 STALLED_EXIT_CODE = 1
-"""faulthandler ends the process with this code; nothing else here does."""
+"""The exit code of faulthandler; nothing else here uses it."""
 
 BROKEN_EXIT_CODE = 70
 LOOK_EVERY_SECONDS = 1.0
@@ -35,9 +34,9 @@ MIB = 1 << 20
 
 # Decision BAT-3.
 class Watchdog(Beat):
-    """Ends this process when a task makes no progress; tells `send` of progress once a second.
+    """Ends this process when a task makes no progress; calls `send` with the progress once per second.
 
-    `sending` is held while it sends; whoever uses the same channel holds it as well.
+    `sending` is locked while it sends; other users of the channel must lock it as well.
     """
 
     def __init__(self, send: Callable[[float], None], sending: threading.Lock | None = None) -> None:
@@ -61,7 +60,7 @@ class Watchdog(Beat):
         faulthandler.cancel_dump_traceback_later()
 
     def close(self) -> None:
-        """Watch no more; its thread ends soon."""
+        """Stop watching; its thread ends soon."""
         with self._sending:
             self._is_closed = True
             self.end()
@@ -112,11 +111,11 @@ def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNI
             watchdog.end()
             _send(connection, report)
         if report.crash:
-            os._exit(BROKEN_EXIT_CODE)  # after a failed allocation nothing in the process can be trusted
+            os._exit(BROKEN_EXIT_CODE)  # after a failed allocation the process state is unreliable
 
 
 class _NoPandas(MetaPathFinder):
-    """Arrow imports pandas (0.4 CPU seconds) only to see whether it was handed a data frame; here it never is."""
+    """Block pandas: Arrow imports it (0.4 CPU seconds) only to check for data frames, which never occur here."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
         if name == "pandas":
@@ -127,7 +126,7 @@ def _send(connection: Connection, report: Report) -> None:
     try:
         connection.send(report)
     except OSError:
-        os._exit(0)  # nobody is left to hear it
+        os._exit(0)  # the parent is gone
     except Exception as problem:  # an error that cannot be pickled
         connection.send(Report(error=RuntimeError(f"{type(report.error).__name__}: {report.error} ({problem})")))
 
@@ -161,7 +160,7 @@ def _cap_memory(memory_mib: int) -> None:
 
 # Decision BAT-2.
 def preload() -> None:
-    """Import what every task needs, once for all workers. What is missing is said by the first task that needs it."""
+    """Import what every task needs, once for all workers. The first task that needs a missing module reports it."""
     modules = (
         "fervid.batch.whole",
         "fervid.emotion.litert",

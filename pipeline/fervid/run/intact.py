@@ -62,7 +62,7 @@ def check_file(folder: Path, name: str) -> None:
     except FileNotFoundError:
         return
     except OSError as problem:
-        raise InputError(f"{path} cannot be read ({problem.strerror}). Check the disk that it is on.") from None
+        raise InputError(f"{path} cannot be read ({problem.strerror}). Check its disk.") from None
     if found not in known:
         raise InputError(
             f"{path} is not what was written: it is damaged, or was changed. `fervid verify --repair` makes it again."

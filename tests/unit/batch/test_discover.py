@@ -74,7 +74,7 @@ def test_one_content_is_one_job_under_however_many_names(tmp_path: Path, method:
     found = discover(folder, method)
     assert sorted(job.path.stem for job in take_all(found)) == ["a", "c"]
     assert [(result.path.stem, result.status) for result in found.results] == [("d", SAME), ("e", SAME), ("b", SAME)]
-    assert "holds the same as" in found.results[2].reason
+    assert "has the same content as" in found.results[2].reason
 
 
 def test_what_cannot_be_opened_is_said_and_costs_no_other(tmp_path: Path, method: Method) -> None:

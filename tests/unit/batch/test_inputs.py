@@ -122,7 +122,7 @@ def test_a_csv_list_gives_single_videos_options_of_their_own(folder: Path) -> No
     [
         ("", "has no column 'path'"),
         ("file\nb.mp4\n", r"has no column 'path' \(columns: file\)"),
-        ("path,fsp\nb.mp4,3\n", "column 'fsp' does not exist. There may be: path, preset, fps"),
+        ("path,fsp\nb.mp4,3\n", "column 'fsp' does not exist. Use one of: path, preset, fps"),
         ("path\nb.mp4,3\n", "line 2: more cells than columns"),
         ("path,fps\n,3\n", "line 2: the path is empty"),
         ("path,fps\nb.mp4,3\nb.mp4,4\n", "lists b.mp4 with two sets of options"),

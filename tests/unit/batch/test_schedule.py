@@ -203,7 +203,9 @@ def test_a_segment_that_is_lost_twice_costs_its_video_and_no_other(tmp_path: Pat
     engine = PaperEngine(2, answer)
     heard = run(engine, Given(tmp_path, "a", "b"))
     assert heard.ends == [("b", "complete"), ("a", CRASHED)]
-    assert heard.reasons[1].startswith("a: observing it from 10 s on failed twice, the second time alone: its process")
+    assert heard.reasons[1].startswith(
+        "a: observing it from 10 s on failed twice, the second time in isolation: its process"
+    )
     assert engine.log.count("observe a 1") == 2
     assert "finish a" not in engine.log
 
