@@ -30,7 +30,7 @@ from fervid.config.settings import BaselineSettings
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.baseline import people, shift, usual_scores
-from fervid.interpret.build import frame_spells
+from fervid.interpret.build import frame_intervals
 from fervid.interpret.judge import smoother_of
 from fervid.interpret.whole import Tables, interpret
 from fervid.run.usable import usable_faces
@@ -122,7 +122,7 @@ def watch(clips: Sequence[Clip], settings: Settings, model: ModelInfo) -> Long:
     hold = settings.timeline.max_hold_seconds
     end = float(sum(clip.duration_seconds for clip in clips))
     rows = np.searchsorted(tables.frames["frame"].to_numpy(), faces["frame"].to_numpy())
-    stands_for = frame_spells(frame_times, start=0, end=end, max_hold_seconds=hold).seconds[rows]
+    stands_for = frame_intervals(frame_times, start=0, end=end, max_hold_seconds=hold).seconds[rows]
     return Long(
         tuple(clips),
         faces["time_s"].to_numpy(),

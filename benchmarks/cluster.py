@@ -110,7 +110,7 @@ def measure(videos: list[Path], out: Path, engine: str, workers: int) -> Measure
     """Analyse all videos by one engine."""
     memory: list[float] = []
 
-    def hear(result: Result) -> None:
+    def on_result(result: Result) -> None:
         assert result.summary is not None, result.reason
         memory.append(resident_mib())
 
@@ -120,7 +120,7 @@ def measure(videos: list[Path], out: Path, engine: str, workers: int) -> Measure
         cluster=cluster,
     )  # fmt: skip
     wall, before = time.perf_counter(), cpu_seconds()
-    analyze_batch(batch, hear)
+    analyze_batch(batch, on_result)
     wall = time.perf_counter() - wall
     digest = hashlib.sha256()
     for path in sorted(out.glob("*/*.parquet")):

@@ -26,7 +26,7 @@ from fervid.batch import run as batch_run
 from fervid.batch.context import Context
 from fervid.batch.discover import Handling
 from fervid.batch.engine import Outcome, Progress, Task
-from fervid.batch.job import Begun, Cluster, Method, Spent, VideoJob
+from fervid.batch.job import BeginResult, Cluster, Elapsed, Method, VideoJob
 from fervid.batch.ray_engine import RayEngine
 from fervid.batch.ray_worker import Expected
 from fervid.batch.result import Result
@@ -91,9 +91,9 @@ def steps_of(clip: Path, method: Method, folder: Path) -> dict[str, float]:
     planned = plan_video(context, job)
     times.append(time.process_time())
     for index in planned.to_observe:
-        observe_segment(context, job, planned.sealed, index)
+        observe_segment(context, job, planned.pickled_plan, index)
     times.append(time.process_time())
-    finish_video(context, job, planned.sealed, 0, Spent("", 0.0, {}))
+    finish_video(context, job, planned.pickled_plan, 0, Elapsed("", 0.0, {}))
     times.append(time.process_time())
     return dict(zip(("plan", "observe", "finish"), np.diff(times).tolist(), strict=True)) | {
         "seconds": planned.duration_seconds
@@ -125,7 +125,7 @@ class AtOnce:
 
     n_workers, prefers_few_tasks = IN_FLIGHT, True
 
-    def __init__(self, begun: Begun) -> None:
+    def __init__(self, begun: BeginResult) -> None:
         self._begun = begun
         self._tasks: list[Task] = []
 

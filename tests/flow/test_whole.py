@@ -53,9 +53,9 @@ def test_a_long_video_or_a_large_picture_is_planned_alone(
     begun = begin_video(Context(), job, memory_mib)
     assert begun.summary is None
     assert len(begun.planned.to_observe) == n_segments
-    assert begun.planned.sealed
+    assert begun.planned.pickled_plan
     assert not list(job.folder.glob("*.parquet"))
-    observed = observe_several(Context(), job, begun.planned.sealed, begun.planned.to_observe)
+    observed = observe_several(Context(), job, begun.planned.pickled_plan, begun.planned.to_observe)
     assert len(observed) == n_segments
     assert (
         begin_video(Context(), job_of(video, job.folder), USUAL_MIB).summary is not None

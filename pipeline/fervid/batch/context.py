@@ -17,7 +17,7 @@ Reading = Callable[[], tuple[float, ...]]
 """Reads the progress of a step: seconds of video first; any change of any number counts as progress."""
 
 
-class Beat:
+class Heartbeat:
     """Reports the progress of a step to its runner. This one does nothing."""
 
     def follow(self, reading: Reading) -> None:
@@ -27,7 +27,7 @@ class Beat:
         """The step has processed the video up to here."""
 
 
-class BarBeat(Beat):
+class BarHeartbeat(Heartbeat):
     """Updates a progress bar."""
 
     def __init__(self, bar: Any) -> None:
@@ -47,7 +47,7 @@ class Context:
     kept, since segments of one video follow each other; its key identifies it.
     """
 
-    beat: Beat = field(default_factory=Beat)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     classifier: Classifier | None = None
     observer_key: tuple[str, bytes] | None = None
     observer: Observer | None = None

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from fervid.batch.context import Context
 from fervid.batch.step_table import STEPS
 from fervid.errors import FervidError, OutputError
-from fervid.storage.trouble import storage_error
+from fervid.storage.store_errors import storage_error
 
 CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 """Errors that would affect every video: the run stops instead of failing each one."""
@@ -93,8 +93,8 @@ def run_step(task: Task, context: Context, *, memory_mib: int = 0) -> Report:
             return _out_of_memory(memory_mib)
         return Report(error=error)
     except Exception as error:
-        if (trouble := storage_error(error)) is not None:
-            return Report(error=trouble)
+        if (store_error := storage_error(error)) is not None:
+            return Report(error=store_error)
         if is_out_of_memory(error):
             return _out_of_memory(memory_mib)
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE:

@@ -59,13 +59,14 @@ class VideoJob:
 class Planned:
     """A video's plan: the segments to observe, and the number already observed.
 
-    `sealed` is what `observe_segment` and `finish_video` need of it. `segment_seconds` are the lengths of all segments.
+    `pickled_plan` is what `observe_segment` and `finish_video` need of it. `segment_seconds` are the lengths of all
+    segments.
     """
 
     duration_seconds: float
     segment_seconds: tuple[float, ...]
     to_observe: tuple[int, ...]
-    sealed: bytes
+    pickled_plan: bytes
     frame_pixels: int = 0
 
     @property
@@ -89,7 +90,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class BeginResult:
     """The result of beginning a video: its plan, or the complete result of a short one."""
 
     planned: Planned
@@ -98,7 +99,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Elapsed:
     """The cost of a video before its last step: start (UTC), wall seconds since, and seconds per stage."""
 
     started_utc: str

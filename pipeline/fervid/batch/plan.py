@@ -20,15 +20,15 @@ class VideoPlan:
     packets: PacketPlan
     segments: tuple[Segment, ...]
 
-    def seal(self) -> bytes:
-        """The plan as bytes, for `opened`."""
+    def pickled(self) -> bytes:
+        """The plan as bytes, for `unpickled`."""
         return pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL)
 
     @staticmethod
-    def opened(sealed: bytes) -> VideoPlan:
-        """The plan that `seal` pickled.
+    def unpickled(pickled_plan: bytes) -> VideoPlan:
+        """The plan from the bytes of `pickled`.
 
         The bytes are made by this run and passed only in memory, never read from a file that others could write.
         """
-        content: VideoPlan = pickle.loads(sealed)
+        content: VideoPlan = pickle.loads(pickled_plan)
         return content

@@ -227,7 +227,7 @@ def _connect(ray: Any, cluster: Cluster) -> None:
         options |= {"object_store_memory": OBJECT_STORE_MIB * MIB}
     address = cluster.address or os.environ.get("RAY_ADDRESS")
     try:
-        _knock(address)
+        _check_reachable(address)
         ray.init(cluster.address, **options)
     except (OSError, RuntimeError, ValueError) as problem:
         first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
@@ -237,7 +237,7 @@ def _connect(ray: Any, cluster: Cluster) -> None:
         ) from None
 
 
-def _knock(address: str | None) -> None:
+def _check_reachable(address: str | None) -> None:
     """Raise OSError if HOST:PORT refuses connections, which Ray reports only after minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():

@@ -59,7 +59,7 @@ def run_on_node(task: Task, expected: Expected, actor: Any = None) -> Report:
     watchdog = Watchdog(lambda _: None)
     watchdog.begin(task.stall_seconds)
     try:
-        _context.beat = watchdog
+        _context.heartbeat = watchdog
         _context.classifier = None if actor is None else _Actor(actor)
         return run_step(local, _context)
     finally:

@@ -44,8 +44,8 @@ class Batch:
     handling: Handling = field(default_factory=Handling)
 
 
-def analyze_batch(batch: Batch, hear: Callable[[Result], None], *, is_shown: bool = False) -> None:
-    """Analyse videos into run folders; `hear` is told of each result as it comes.
+def analyze_batch(batch: Batch, on_result: Callable[[Result], None], *, is_shown: bool = False) -> None:
+    """Analyse videos into run folders; `on_result` is told of each result as it comes.
 
     Several videos also write `batch.parquet` and `failed.jsonl`, record failures, and lock the folder against other
     batches.
@@ -55,12 +55,12 @@ def analyze_batch(batch: Batch, hear: Callable[[Result], None], *, is_shown: boo
     methods = _Methods(batch)
     try:
         if not batch.is_named_as_many:
-            _analyze(batch, methods, hear, None, is_shown=is_shown)
+            _analyze(batch, methods, on_result, None, is_shown=is_shown)
             return
         with locked(batch.out / "batch"):
             report = BatchReport(batch.out)
             try:
-                _analyze(batch, methods, hear, report, is_shown=is_shown)
+                _analyze(batch, methods, on_result, report, is_shown=is_shown)
             except BaseException:
                 report.discard()
                 raise
@@ -89,38 +89,38 @@ def analyze_one(batch: Batch, *, is_shown: bool) -> Run:
 
 
 def _analyze(
-    batch: Batch, methods: _Methods, hear: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
+    batch: Batch, methods: _Methods, on_result: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
 ) -> None:
     ids = Ids(batch.out, is_kept=report is not None)
     # A file named explicitly is always retried.
     handling = batch.handling if report is not None else replace(batch.handling, retry_failed=True)
     discovery = Discovery(batch.out, methods.of, handling, ids)
-    news = _News(len(batch.videos), hear, report, is_shown=is_shown)
-    discovery.on_result = news.count
+    reporter = _ProgressReporter(len(batch.videos), on_result, report, is_shown=is_shown)
+    discovery.on_result = reporter.count
     try:
         discovery.look_at(batch.videos)
         ids.save()
         if discovery.is_exhausted and report is None:
             return
         if not discovery.is_exhausted:
-            news.begin()
+            reporter.begin()
         with open_engine(batch, methods.default) as engine:
-            Scheduler(engine, discovery, news).run()
+            Scheduler(engine, discovery, reporter).run()
             if report is not None:
                 report.close()
                 _run_alone(engine, Task("tabulate", (report.rows, list(methods.default.model.labels))))
     finally:
-        news.close()
+        reporter.close()
 
 
-class _News(View):
+class _ProgressReporter(View):
     """Passes results on as they come, records failures, and updates the progress line."""
 
     def __init__(
-        self, n_videos: int, hear: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
+        self, n_videos: int, on_result: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
     ) -> None:
         super().__init__(n_videos, is_shown=is_shown)
-        self._hear, self._report = hear, report
+        self._on_result, self._report = on_result, report
 
     def ended(self, job: VideoJob, result: Result) -> None:
         # An internal error is not a failure of the video.
@@ -133,7 +133,7 @@ class _News(View):
         if self._report is not None:
             self._report.add(result)
         self.clear()
-        self._hear(result)
+        self._on_result(result)
 
 
 class _Methods:

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from fervid.base.clock import utc_now
 from fervid.batch.engine import Engine, Outcome, Progress, Task
-from fervid.batch.job import Begun, Observed, Planned, Spent, Summary, VideoJob
+from fervid.batch.job import BeginResult, Elapsed, Observed, Planned, Summary, VideoJob
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.errors import (
     ConfigError,
@@ -199,15 +199,15 @@ class Scheduler:
         limit = video.job.method.settings.batch.stall_seconds
         step, which = ("observe", segments[0]) if len(segments) == 1 else ("observe_several", segments)
         return _Step(
-            video, Task(step, (video.job, video.planned.sealed, which), limit, video.planned.memory_mib), segments
+            video, Task(step, (video.job, video.planned.pickled_plan, which), limit, video.planned.memory_mib), segments
         )
 
     def _ending(self, video: _Video) -> _Step:
         planned = video.planned
         assert planned is not None
-        spent = Spent(video.started_utc, time.monotonic() - video.started, video.seconds)
+        spent = Elapsed(video.started_utc, time.monotonic() - video.started, video.seconds)
         limit = video.job.method.settings.batch.stall_seconds + planned.duration_seconds
-        return _Step(video, Task("finish", (video.job, planned.sealed, planned.n_reused, spent), limit))
+        return _Step(video, Task("finish", (video.job, planned.pickled_plan, planned.n_reused, spent), limit))
 
     def _hear(self, event: Progress | Outcome) -> None:
         step = self._running[id(event.task)]
@@ -237,7 +237,7 @@ class Scheduler:
         else:
             self._close(video)
 
-    def _begun(self, video: _Video, begun: Begun) -> None:
+    def _begun(self, video: _Video, begun: BeginResult) -> None:
         if begun.summary is None:
             self._planned(video, begun.planned)
             return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fervid.batch.context import Context
-from fervid.batch.job import Begun, Observed, Planned, Spent, Summary, VideoJob
+from fervid.batch.job import BeginResult, Elapsed, Observed, Planned, Summary, VideoJob
 
 if TYPE_CHECKING:
     from fervid.storage.place import Place
@@ -21,7 +21,7 @@ def _measure(context: Context, job: VideoJob) -> tuple[int, float]:  # noqa: ARG
     return measure_video(job)
 
 
-def _begin(context: Context, job: VideoJob, memory_mib: int) -> Begun:
+def _begin(context: Context, job: VideoJob, memory_mib: int) -> BeginResult:
     from fervid.batch.whole import begin_video
 
     return begin_video(context, job, memory_mib)
@@ -33,22 +33,24 @@ def _plan(context: Context, job: VideoJob) -> Planned:
     return plan_video(context, job)
 
 
-def _observe(context: Context, job: VideoJob, sealed: bytes, index: int) -> Observed:
+def _observe(context: Context, job: VideoJob, pickled_plan: bytes, index: int) -> Observed:
     from fervid.batch.steps import observe_segment
 
-    return observe_segment(context, job, sealed, index)
+    return observe_segment(context, job, pickled_plan, index)
 
 
-def _observe_several(context: Context, job: VideoJob, sealed: bytes, indices: Sequence[int]) -> tuple[Observed, ...]:
+def _observe_several(
+    context: Context, job: VideoJob, pickled_plan: bytes, indices: Sequence[int]
+) -> tuple[Observed, ...]:
     from fervid.batch.whole import observe_several
 
-    return observe_several(context, job, sealed, indices)
+    return observe_several(context, job, pickled_plan, indices)
 
 
-def _finish(context: Context, job: VideoJob, sealed: bytes, n_reused: int, spent: Spent) -> Summary:
+def _finish(context: Context, job: VideoJob, pickled_plan: bytes, n_reused: int, spent: Elapsed) -> Summary:
     from fervid.batch.steps import finish_video
 
-    return finish_video(context, job, sealed, n_reused, spent)
+    return finish_video(context, job, pickled_plan, n_reused, spent)
 
 
 def _draw(context: Context, job: VideoJob) -> None:  # noqa: ARG001

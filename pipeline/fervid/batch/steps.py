@@ -25,7 +25,7 @@ from fervid.base.clock import utc_now
 from fervid.base.printable import printable
 from fervid.base.types import FaceScores
 from fervid.batch.context import Context
-from fervid.batch.job import Observed, Planned, Spent, Summary, VideoJob
+from fervid.batch.job import Elapsed, Observed, Planned, Summary, VideoJob
 from fervid.batch.plan import VideoPlan
 from fervid.config import Settings
 from fervid.emotion.heads import select_heads
@@ -92,8 +92,8 @@ def plan_video(context: Context, job: VideoJob) -> Planned:
         start_seconds=settings.video.start_seconds,
         end_seconds=settings.video.end_seconds,
     )
-    sealed = VideoPlan(info, plan, tuple(segments)).seal()
-    _observer(context, job, sealed)  # now, so that a wrong setting is reported before anything is written
+    pickled_plan = VideoPlan(info, plan, tuple(segments)).pickled()
+    _observer(context, job, pickled_plan)  # now, so that a wrong setting is reported before anything is written
     if settings.video.fast_scan and (reason := why_not_scanned(info, plan, settings.video.sampling)):
         log.warning("%s: analysed in full, without a fast scan: %s", job.path.name, reason)
     _note_replacement(job)
@@ -103,7 +103,7 @@ def plan_video(context: Context, job: VideoJob) -> Planned:
     )
     log.info("%s: %d segments, %d to observe", job.path, len(segments), len(to_observe))
     lengths = tuple(max(0.0, s.end_seconds - s.start_seconds) for s in segments)
-    return Planned(info.duration_seconds, lengths, to_observe, sealed, info.width_px * info.height_px)
+    return Planned(info.duration_seconds, lengths, to_observe, pickled_plan, info.width_px * info.height_px)
 
 
 def _note_replacement(job: VideoJob) -> None:
@@ -130,23 +130,23 @@ def _note_outdated(job: VideoJob, outdated: Outdated) -> None:
             log.warning("%s: %s: %s", job.folder, what, shown)
 
 
-def observe_segment(context: Context, job: VideoJob, sealed: bytes, index: int) -> Observed:
+def observe_segment(context: Context, job: VideoJob, pickled_plan: bytes, index: int) -> Observed:
     """Observe one segment of a planned video and publish the observations by one atomic rename."""
-    beat, plan = context.beat, VideoPlan.opened(sealed)
+    heartbeat, plan = context.heartbeat, VideoPlan.unpickled(pickled_plan)
     segment, ledger, n_faces = plan.segments[index], Ledger(), 0
-    observer = _observer(context, job, sealed)
+    observer = _observer(context, job, pickled_plan)
     before, started = asdict(observer.seconds), perf_counter()
     fps = job.method.settings.video.sampling.frames_per_second(plan.info.average_frame_rate)
     # The ledger advances with each packet; frames come out in bursts, one batch of faces at a time.
-    beat.follow(lambda: (ledger.analysed / fps, ledger.packets, ledger.decoded, ledger.bad_packets))
+    heartbeat.follow(lambda: (ledger.analysed / fps, ledger.packets, ledger.decoded, ledger.bad_packets))
 
     def counted(scored: Iterator[FaceScores]) -> Iterator[FaceScores]:
         nonlocal n_faces
         for scores in scored:
             n_faces += len(scores.logits)
-            beat.reach(scores.detections.pts_seconds)
+            heartbeat.reach(scores.detections.pts_seconds)
             yield scores
-        beat.reach(segment.end_seconds)
+        heartbeat.reach(segment.end_seconds)
 
     with closing(observer.observe(segment, ledger)) as scored:
         target = observations_path(job.folder, segment)
@@ -156,16 +156,16 @@ def observe_segment(context: Context, job: VideoJob, sealed: bytes, index: int) 
     return Observed(spent, segment.end_seconds - segment.start_seconds, n_faces)
 
 
-def finish_video(context: Context, job: VideoJob, sealed: bytes, n_reused: int, spent: Spent) -> Summary:
+def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused: int, spent: Elapsed) -> Summary:
     """Write the tables of a video whose segments are all observed, and its manifest last. Returns its summary.
 
     Raises TooDamaged, leaving nothing, when too little of the video could be decoded.
     """
     method, folder, settings, started = job.method, job.folder, job.method.settings, perf_counter()
-    plan = VideoPlan.opened(sealed)
+    plan = VideoPlan.unpickled(pickled_plan)
     info = plan.info
     sweep(folder)
-    context.let_go_of((method.observe_key, sealed))
+    context.let_go_of((method.observe_key, pickled_plan))
     observed = [observations_path(folder, segment) for segment in plan.segments]
     observations, ledger, hashes = read_all(observed)
     _refuse_if_too_damaged(job.path, folder, ledger, plan.packets, settings)
@@ -224,11 +224,11 @@ def draw_video(job: VideoJob) -> None:
     note_hashes(job.folder, {PLOT: sha256})
 
 
-def _observer(context: Context, job: VideoJob, sealed: bytes) -> Observer:
+def _observer(context: Context, job: VideoJob, pickled_plan: bytes) -> Observer:
     method = job.method
 
     def make() -> Observer:
-        plan = VideoPlan.opened(sealed)
+        plan = VideoPlan.unpickled(pickled_plan)
         return Observer(
             plan.info,
             plan.packets,
@@ -238,7 +238,7 @@ def _observer(context: Context, job: VideoJob, sealed: bytes) -> Observer:
             classifier=context.classifier,
         )
 
-    return context.observer_for((method.observe_key, sealed), make)
+    return context.observer_for((method.observe_key, pickled_plan), make)
 
 
 def read_all(paths: list[Place]) -> tuple[pa.Table, Ledger, dict[str, str]]:

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fervid.base.log import start_logging
-from fervid.batch.context import Beat, Context, Reading
+from fervid.batch.context import Context, Heartbeat, Reading
 from fervid.batch.engine import Report, Task, run_step
 
 STALLED_EXIT_CODE = 1
@@ -33,7 +33,7 @@ MIB = 1 << 20
 
 
 # Decision BAT-3.
-class Watchdog(Beat):
+class Watchdog(Heartbeat):
     """Ends this process when a task makes no progress; calls `send` with the progress once per second.
 
     `sending` is locked while it sends; other users of the channel must lock it as well.

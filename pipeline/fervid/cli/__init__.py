@@ -38,7 +38,7 @@ from fervid.cli.tune import tune
 from fervid.cli.verify import verify
 from fervid.errors import ConfigError, FervidError
 from fervid.storage.place import EXTRAS, SCHEME_END, is_url
-from fervid.storage.trouble import storage_error
+from fervid.storage.store_errors import storage_error
 
 app = typer.Typer(
     name="fervid",
@@ -98,8 +98,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OUTPUT_ERROR)
     except Exception as error:
-        if (trouble := storage_error(error)) is not None:
-            _fail(str(trouble), trouble.exit_code)
+        if (store_error := storage_error(error)) is not None:
+            _fail(str(store_error), store_error.exit_code)
         if isinstance(error, OSError):
             place, reason = error.filename or "output", error.strerror or error
             _fail(f"{place} could not be read or written ({reason})", OUTPUT_ERROR)

@@ -190,7 +190,7 @@ def analyze(
         alert_rules=load_rules(rules) if alerts else None,
         notifier=notifier,
     )
-    analyze_batch(batch, outcome.hear, is_shown=not quiet)
+    analyze_batch(batch, outcome.on_result, is_shown=not quiet)
     outcome.print_what_waited()
     if found.is_many:
         print(outcome.verdict(found.n_ignored), file=sys.stderr)
@@ -224,7 +224,7 @@ class _Outcome:
         self._waiting: list[tuple[dict[str, Any], RunAlerts | None]] = []
         self.is_fine = True
 
-    def hear(self, result: Result) -> None:
+    def on_result(self, result: Result) -> None:
         if result.summary is None and self._is_single:
             raise result.error or InputError(result.reason)
         self.is_fine &= result.is_fine

@@ -41,7 +41,7 @@ FACES_A_CROP = 2.0
 LEAST_AGAIN_SHARE = 1 / 3
 """Where a face was lost, the next scan may come after this share of the usual time."""
 
-PATIENCE = 2.0
+BACKOFF = 2.0
 """While no face comes or goes, the time between scans grows by this factor, up to the plan's `quiet_factor`."""
 
 SIZE_RANGE = 1.8
@@ -59,7 +59,7 @@ TIME_EPSILON_SECONDS = 1e-3
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
+class _TrackedRegion:
     """Where a face is or was: its last box, and when and in what picture it was last searched."""
 
     face: Face
@@ -76,7 +76,7 @@ class NetworkSearch:
     def __init__(self, detector: Detector, plan: SearchPlan, work: SearchWork) -> None:
         self._detector, self._plan, self._work = detector, plan, work
         self._sure_confidence = float(getattr(detector, "sure_confidence", 0.0))
-        self._places: list[_Place] = []
+        self._places: list[_TrackedRegion] = []
         self._shots = ShotWatch(plan.new_shot_threshold)
         self._scanned_seconds = self._all_scanned_seconds = 0.0
         self._scanned_tiny: np.ndarray | None = None
@@ -128,14 +128,14 @@ class NetworkSearch:
         found = one_box_a_face(scanned + again)
         if part is not None:
             self._note_scan(part, picture.shape, now, seconds)
-            self._delay = min(self._plan.quiet_factor, self._delay * PATIENCE)
+            self._delay = min(self._plan.quiet_factor, self._delay * BACKOFF)
         if lost or max(n_found, len(found)) > n_before:
             self._delay = 1.0
         self._remember(found, scanned, now, seconds)
         return found
 
     def _due_part(
-        self, shape: tuple[int, ...], now: np.ndarray, seconds: float, seen: list[_Place]
+        self, shape: tuple[int, ...], now: np.ndarray, seconds: float, seen: list[_TrackedRegion]
     ) -> Rectangle | None:
         """What is scanned: when time is up the part that changed outside of the faces that are seen."""
         waited = seconds - self._scanned_seconds + TIME_EPSILON_SECONDS
@@ -144,7 +144,7 @@ class NetworkSearch:
         return self._changed_part(shape, now, seconds, seen)
 
     def _changed_part(
-        self, shape: tuple[int, ...], now: np.ndarray, seconds: float, spared: list[_Place]
+        self, shape: tuple[int, ...], now: np.ndarray, seconds: float, spared: list[_TrackedRegion]
     ) -> Rectangle | None:
         """The part of the picture around what changed since it was scanned, but for the `spared` places.
 
@@ -160,7 +160,7 @@ class NetworkSearch:
         bounds = bounding_rectangle(changed)
         return None if bounds is None else _part_around(bounds, shape)
 
-    def _scan(self, picture: np.ndarray, part: Rectangle, known: Sequence[_Place] = ()) -> list[Face]:
+    def _scan(self, picture: np.ndarray, part: Rectangle, known: Sequence[_TrackedRegion] = ()) -> list[Face]:
         """The faces in all of the picture, or in a part those that are not known: that may show a face cut short.
 
         Where a face that is not known continues beyond the part, all of the picture is scanned.
@@ -192,7 +192,7 @@ class NetworkSearch:
             self._scanned_tiny[cells] = now[cells]
 
     def _look_again(
-        self, place: _Place, picture: np.ndarray, frame: np.ndarray, now: np.ndarray, seconds: float
+        self, place: _TrackedRegion, picture: np.ndarray, frame: np.ndarray, now: np.ndarray, seconds: float
     ) -> Face | None:
         """The face of a place in a crop around it, or as it was where nothing changed."""
         plan, box = self._plan, place.face.box
@@ -228,7 +228,7 @@ class NetworkSearch:
         """
         places, lost = [], list(self._places)
         for face in found:
-            new = _Place(face, seconds, seconds, now)
+            new = _TrackedRegion(face, seconds, seconds, now)
             own = [place for place in lost if is_same_face(face.box, place.face.box)]
             lost = [place for place in lost if place not in own]
             if own and face not in scanned and face.confidence < self._sure_confidence:

@@ -14,7 +14,7 @@ from fervid.base.opencv import cv2
 from fervid.detect.motion import Rectangle, bounding_rectangle, cells_of, changed_cells, grown
 from fervid.detect.plan import SearchPlan, SearchWork
 
-PATIENCE = 2.0
+BACKOFF = 2.0
 """While no face comes or goes, the interval of each octave grows by this factor from scan to scan, up to the plan's
 `quiet_factor`: dense where faces change, sparse where nothing happens."""
 
@@ -63,7 +63,7 @@ class Scans:
         """Forget what was scanned: everything is due."""
         self._octaves = {}
 
-    def hurry(self) -> None:
+    def reset_interval(self) -> None:
         """A face has come or gone: scan as often again as the plan says."""
         for state in self._octaves.values():
             state.delay = 1.0
@@ -102,7 +102,7 @@ class Scans:
             return None
         state.seconds = seconds
         most = max(self._plan.quiet_factor, QUIET_SHARE / self._share_of(octave))
-        state.delay = min(most, state.delay * PATIENCE)
+        state.delay = min(most, state.delay * BACKOFF)
         if scan.cells is None:
             state.whole_seconds, state.searched_tiny = seconds, now
         else:

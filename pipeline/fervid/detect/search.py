@@ -41,7 +41,7 @@ SIZES_AN_OCTAVE, PLACES_A_FACE = 4, 4
 """The grid of regions: sizes between a face and one twice as large, and places across a face."""
 
 UPRIGHT = (0.0,)
-TILTS_DEGREES = (0.0, 20.0, -20.0)
+ROLLS_DEGREES = (0.0, 20.0, -20.0)
 """A cascade finds upright faces. Turning a region costs little, and finds the heads tilted to one side."""
 
 LOOKS_IN_A_ROW, TILTED_LOOKS = 3, 1
@@ -49,7 +49,7 @@ LOOKS_IN_A_ROW, TILTED_LOOKS = 3, 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class _SearchWindow:
     """How far from a face's last box it is looked for."""
 
     margin_share: float
@@ -59,7 +59,7 @@ class _Reach:
 
 
 # Decision DET-5.
-WIDE, CLOSE = _Reach(0.5, 1.4), _Reach(0.3, 1.25)
+WIDE, CLOSE = _SearchWindow(0.5, 1.4), _SearchWindow(0.3, 1.25)
 """With less than the wide reach the boxes of one face would drift from frame to frame, unless what ends at the edge of
 a close one is searched again."""
 
@@ -69,7 +69,7 @@ size does may be larger or smaller."""
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
+class _TrackedRegion:
     """Where a face is or was: its last box, and when and in what picture it was last searched."""
 
     face: Face
@@ -87,7 +87,7 @@ class FaceSearch:
 
     def __init__(self, detector: Detector, plan: SearchPlan, work: SearchWork) -> None:
         self._detector, self._plan, self._work = detector, plan, work
-        self._places: list[_Place] = []
+        self._places: list[_TrackedRegion] = []
         self._scans = Scans(plan, work)
         self._shots = ShotWatch(plan.new_shot_threshold)
         self._shape: tuple[int, int] = (0, 0)
@@ -124,12 +124,12 @@ class FaceSearch:
                 found = one_box_a_face(found + self._search_region(picture, candidate, effort="fine"))
         has_come, has_gone = len(found) > n_known, n_known < sum(place.is_seen for place in self._places)
         if has_come or has_gone:
-            self._scans.hurry()
+            self._scans.reset_interval()
         self._work.still_frames += self._work.pixels == before
         self._remember(found, now, seconds)
         return found
 
-    def _look_again(self, place: _Place, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Face]:
+    def _look_again(self, place: _TrackedRegion, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Face]:
         """The faces around a place: searched, or taken over where nothing changed."""
         plan, box = self._plan, place.face.box
         if plan.still_level and seconds - place.searched_seconds < plan.still_seconds:
@@ -138,31 +138,31 @@ class FaceSearch:
             if not changed_cells(place.searched_tiny[around], now[around], level=level).any():
                 self._work.taken_over += 1
                 return [place.face] if place.is_seen else []
-        tilts: tuple[float, ...] = TILTS_DEGREES
+        rolls: tuple[float, ...] = ROLLS_DEGREES
         if not place.is_seen:
             place.n_looks += 1
             if place.n_looks > LOOKS_IN_A_ROW and place.n_looks % 2 == 0:
                 return []
             if place.n_looks > TILTED_LOOKS:
-                tilts = UPRIGHT
+                rolls = UPRIGHT
         place.searched_seconds, place.searched_tiny = seconds, now
         if place.is_seen and plan.close_first:
             found = self._search_turned(picture, box, 0.0, effort="lenient", reach=CLOSE)
             if found and not self._end_at(found, _roughly(box), CLOSE):
                 return found
-        return self._search_region(picture, box, effort="lenient", tilts=tilts)
+        return self._search_region(picture, box, effort="lenient", rolls=rolls)
 
     def _search_region(
-        self, picture: np.ndarray, box: Box, *, effort: Effort, tilts: tuple[float, ...] = TILTS_DEGREES
+        self, picture: np.ndarray, box: Box, *, effort: Effort, rolls: tuple[float, ...] = ROLLS_DEGREES
     ) -> list[Face]:
-        """Faces about as large as `box` around it: with the first tilt of the head at which there are any."""
-        for tilt in tilts:
-            if found := self._search_turned(picture, box, tilt, effort=effort):
+        """Faces about as large as `box` around it: with the first roll of the head at which there are any."""
+        for roll in rolls:
+            if found := self._search_turned(picture, box, roll, effort=effort):
                 return found
         return []
 
     def _search_turned(
-        self, picture: np.ndarray, box: Box, tilt_degrees: float, *, effort: Effort, reach: _Reach = WIDE
+        self, picture: np.ndarray, box: Box, roll_degrees: float, *, effort: Effort, reach: _SearchWindow = WIDE
     ) -> list[Face]:
         """Faces about as large as `box` around it, with their heads tilted so far.
 
@@ -179,16 +179,16 @@ class FaceSearch:
             area = shrunk(area, small)
         self._work.pixels += area.size
         largest = size * reach.size_range * shrink
-        found = self._detect(turned(area, tilt_degrees), max_face_px=largest, effort=effort)
+        found = self._detect(turned(area, roll_degrees), max_face_px=largest, effort=effort)
         across, down = (right - left) / small[0], (bottom - top) / small[1]
         faces = []
         for face in found:
-            x0, y0, x1, y1 = turned_back(face.box, area.shape, tilt_degrees)
+            x0, y0, x1, y1 = turned_back(face.box, area.shape, roll_degrees)
             box = x0 * across + left, y0 * down + top, x1 * across + left, y1 * down + top
             faces.append(Face(box, face.confidence))
         return faces
 
-    def _end_at(self, faces: list[Face], around: Box, reach: _Reach) -> bool:
+    def _end_at(self, faces: list[Face], around: Box, reach: _SearchWindow) -> bool:
         """Whether one of the faces ends where that reach around a box ends, within the picture, or is of a size at its
         end."""
         size = around[2] - around[0]
@@ -256,7 +256,7 @@ class FaceSearch:
         lost = list(self._places)
         places = []
         for face in found:
-            new = _Place(face, seconds, seconds, now)
+            new = _TrackedRegion(face, seconds, seconds, now)
             for place in self._places:
                 if is_same_face(face.box, place.face.box):
                     if place in lost:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid.interpret.build import NOTHING_KNOWN, FrameTiming, frame_spells
+from fervid.interpret.build import NOTHING_KNOWN, FrameTiming, frame_intervals
 from fervid.run.usable import UNSURE, is_usable
 
 LEAST_SECONDS = 0.4
@@ -49,7 +49,7 @@ def expression_events(
     """
     times = np.array([frame["time_s"] for frame in frames], float)
     start = max(0.0, float(times[0]) - max_hold_seconds) if len(times) else 0.0
-    spells = frame_spells(times, start=start, end=end_s, max_hold_seconds=max_hold_seconds, timing=timing)
+    intervals = frame_intervals(times, start=start, end=end_s, max_hold_seconds=max_hold_seconds, timing=timing)
     cell = {frame["frame"]: i for i, frame in enumerate(frames)}
     events: list[Event] = []
     for track in sorted({face["track_id"] for face in faces}):
@@ -58,7 +58,7 @@ def expression_events(
         label = ""
         for face in own:
             row = cell[face["frame"]]
-            begin, end = float(spells.begin[row]), float(spells.end[row])
+            begin, end = float(intervals.begin[row]), float(intervals.end[row])
             if stretch and (face["label"] != label or begin - stretch[-1][1] > BRIDGED_SECONDS):
                 events += _expression(track, label, stretch)
                 stretch = []

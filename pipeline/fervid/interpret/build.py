@@ -17,7 +17,7 @@ MOST_BINS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Spells:
+class FrameIntervals:
     """The stretch of time that each analysed frame stands for: begin and end in seconds, float64 (N,)."""
 
     begin: np.ndarray
@@ -54,9 +54,9 @@ NOTHING_KNOWN = FrameTiming()
 
 
 # Decision INT-3.
-def frame_spells(
+def frame_intervals(
     times: np.ndarray, *, start: float, end: float, max_hold_seconds: float, timing: FrameTiming = NOTHING_KNOWN
-) -> Spells:
+) -> FrameIntervals:
     """Each frame stands for the time nearer to it than to its neighbours, within [start, end) and `max_hold_seconds`.
 
     `times` float64 (N,) ascending. Centred cells, unlike "until the next frame", do not shift with the sampling rate.
@@ -64,7 +64,7 @@ def frame_spells(
     shown on stands for all of that time, up to LONGEST_HOLD_SECONDS.
     """
     if not len(times):
-        return Spells(np.zeros(0), np.zeros(0))
+        return FrameIntervals(np.zeros(0), np.zeros(0))
     middle = (times[1:] + times[:-1]) / 2
     begin = np.concatenate([[start], middle])
     finish = np.concatenate([middle, [max(end, times[-1])]])
@@ -80,7 +80,7 @@ def frame_spells(
         # The last frame before a pause lies somewhere between this sample and the next one that never came.
         last = times[at] + min(hold, max(usual / 2, timing.spacing_seconds))
         finish[at] = np.where(is_held, times[at + 1], last)
-    return Spells(begin, finish)
+    return FrameIntervals(begin, finish)
 
 
 def shown_time(times: np.ndarray, timing: FrameTiming) -> np.ndarray:
@@ -93,17 +93,17 @@ def shown_time(times: np.ndarray, timing: FrameTiming) -> np.ndarray:
     return np.asarray(times - np.concatenate([[0.0], np.cumsum(np.where(is_held, gaps - usual, 0.0))]))
 
 
-def bin_edges(start: float, end: float, bin_seconds: float, spells: Spells | None = None) -> np.ndarray:
+def bin_edges(start: float, end: float, bin_seconds: float, intervals: FrameIntervals | None = None) -> np.ndarray:
     """Edges of the bins that cover [start, end): multiples of `bin_seconds`, so that runs over parts line up.
 
-    Beyond MOST_BINS they are laid around `spells` alone, and a gap is one long bin.
+    Beyond MOST_BINS they are laid around `intervals` alone, and a gap is one long bin.
     """
     first = np.floor(start / bin_seconds + 1e-9)
     last = max(first + 1, np.ceil(end / bin_seconds - 1e-9))
-    if spells is None or last - first <= MOST_BINS or not len(spells.begin):
+    if intervals is None or last - first <= MOST_BINS or not len(intervals.begin):
         return np.asarray(np.arange(first, last + 1) * bin_seconds)
-    lowest = np.floor(spells.begin / bin_seconds + 1e-9).astype(np.int64)
-    highest = np.maximum(lowest + 1, np.ceil(spells.end / bin_seconds - 1e-9).astype(np.int64))
+    lowest = np.floor(intervals.begin / bin_seconds + 1e-9).astype(np.int64)
+    highest = np.maximum(lowest + 1, np.ceil(intervals.end / bin_seconds - 1e-9).astype(np.int64))
     numbers = [np.arange(low, high + 1) for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)]
     return np.asarray(np.unique(np.concatenate(numbers)) * bin_seconds)
 
@@ -123,7 +123,7 @@ class BinSums:
 
 def sum_bins(
     edges: np.ndarray,
-    spells: Spells,
+    intervals: FrameIntervals,
     times: np.ndarray,
     face_row: np.ndarray,
     track_ids: np.ndarray,
@@ -132,7 +132,7 @@ def sum_bins(
     """Sums over the bins between `edges` (B + 1,).
 
     Faces (usable ones only): `face_row` int (m,) the frame each belongs to, `track_ids` int (m,), `scores` (m, C).
-    A frame whose spell crosses an edge counts in each bin by its seconds there.
+    A frame whose interval crosses an edge counts in each bin by its seconds there.
     """
     n_bins, n_classes = len(edges) - 1, scores.shape[1]
     faces_per_frame = np.bincount(face_row, minlength=len(times)).astype(float)
@@ -151,13 +151,13 @@ def sum_bins(
         score_seconds=np.zeros((n_bins, n_classes)),
         label_seconds=np.zeros((n_bins, n_classes)),
     )
-    bin_of_begin = np.clip(np.searchsorted(edges, spells.begin, side="right") - 1, 0, n_bins - 1)
-    bin_of_end = np.clip(np.searchsorted(edges, spells.end, side="left") - 1, 0, n_bins - 1)
+    bin_of_begin = np.clip(np.searchsorted(edges, intervals.begin, side="right") - 1, 0, n_bins - 1)
+    bin_of_end = np.clip(np.searchsorted(edges, intervals.end, side="left") - 1, 0, n_bins - 1)
     tracks: list[set[int]] = [set() for _ in range(n_bins)]
     for frame in range(len(times)):
         faces = order[first_face[frame] : first_face[frame + 1]]
         for b in range(bin_of_begin[frame], bin_of_end[frame] + 1):
-            seconds = min(spells.end[frame], edges[b + 1]) - max(spells.begin[frame], edges[b])
+            seconds = min(intervals.end[frame], edges[b + 1]) - max(intervals.begin[frame], edges[b])
             if seconds <= 0:
                 continue
             sums.observed_seconds[b] += seconds

@@ -18,10 +18,10 @@ from fervid.emotion.model import ModelInfo
 from fervid.interpret.baseline import people, without_baseline
 from fervid.interpret.build import (
     NOTHING_KNOWN,
+    FrameIntervals,
     FrameTiming,
-    Spells,
     bin_edges,
-    frame_spells,
+    frame_intervals,
     shown_time,
     sum_bins,
     weighted_mean,
@@ -90,13 +90,13 @@ def interpret(
 
     start = settings.video.start_seconds
     end = min(duration_seconds, settings.video.end_seconds or np.inf)
-    spells = frame_spells(
+    intervals = frame_intervals(
         times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds, timing=timing
     )
 
     relative = None
     if settings.baseline.scope != "off":
-        seconds = np.where(verdicts.is_poor, 0.0, spells.seconds[faces["row"]])
+        seconds = np.where(verdicts.is_poor, 0.0, intervals.seconds[faces["row"]])
         own = _relative(times, faces, seconds, track_ids, model, settings)
         relative = _smooth(times[faces["row"]], own, track_ids, len(kept_ids), settings)
 
@@ -115,7 +115,7 @@ def interpret(
         verdicts.abstain,
     )
     tracks_table = _tracks_table(
-        model.labels, video_id, times, spells, faces["row"], track_ids, smoothed, verdicts.is_poor
+        model.labels, video_id, times, intervals, faces["row"], track_ids, smoothed, verdicts.is_poor
     )
     timeline_table = _timeline_table(
         model.labels,
@@ -123,7 +123,7 @@ def interpret(
         settings.timeline.bin_seconds,
         (min(start, end), end),
         times,
-        spells,
+        intervals,
         shots,
         sound,
         faces["row"],
@@ -253,14 +253,14 @@ def _tracks_table(
     labels: tuple[str, ...],
     video_id: str,
     times: np.ndarray,
-    spells: Spells,
+    intervals: FrameIntervals,
     face_row: np.ndarray,
     track_ids: np.ndarray,
     smoothed: np.ndarray,
     is_poor: np.ndarray,
 ) -> pa.Table:
     n_tracks = int(track_ids.max()) + 1 if len(track_ids) else 0
-    seconds = np.where(is_poor, 0.0, spells.seconds[face_row])
+    seconds = np.where(is_poor, 0.0, intervals.seconds[face_row])
     weight = np.bincount(track_ids, seconds, n_tracks)
     sums = np.stack([np.bincount(track_ids, seconds * column, n_tracks) for column in smoothed.T], axis=1)
     means = weighted_mean(sums, weight)
@@ -284,7 +284,7 @@ def _timeline_table(
     bin_seconds: float,
     span: tuple[float, float],
     times: np.ndarray,
-    spells: Spells,
+    intervals: FrameIntervals,
     shots: np.ndarray,
     sound: np.ndarray,
     face_row: np.ndarray,
@@ -292,11 +292,11 @@ def _timeline_table(
     smoothed: np.ndarray,
     usable: np.ndarray,
 ) -> pa.Table:
-    edges = np.union1d(bin_edges(*span, bin_seconds, spells), spells.begin[shots])  # a bin never holds two shots
+    edges = np.union1d(bin_edges(*span, bin_seconds, intervals), intervals.begin[shots])  # a bin never holds two shots
     new_row = np.cumsum(sound) - 1
     sums = sum_bins(
         edges,
-        Spells(spells.begin[sound], spells.end[sound]),
+        FrameIntervals(intervals.begin[sound], intervals.end[sound]),
         times[sound],
         new_row[face_row[usable]],
         track_ids[usable],

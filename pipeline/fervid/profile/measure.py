@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.base.spacing import mean_spacing
-from fervid.interpret.build import FrameTiming, Spells, frame_spells
+from fervid.interpret.build import FrameIntervals, FrameTiming, frame_intervals
 from fervid.profile.profile import (
     N_BINS,
     NEUTRAL,
@@ -47,7 +47,7 @@ class _Seen:
     labels: tuple[str, ...]
     span: tuple[float, float]
     times: np.ndarray
-    spells: Spells
+    intervals: FrameIntervals
     is_cut: np.ndarray
     brightness: np.ndarray
     motion: np.ndarray
@@ -83,7 +83,7 @@ def profile_run(folder: Path) -> Profile:
 def measure_profile(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> Profile:
     """A profile from the tables `frames` and `faces` and the content of the manifest of one run."""
     seen = _see(frames, faces, manifest)
-    seconds, on_face = seen.spells.seconds, seen.spells.seconds[seen.row]
+    seconds, on_face = seen.intervals.seconds, seen.intervals.seconds[seen.row]
     n_usable = np.bincount(seen.row, minlength=seen.n_frames)
     observed, covered, face_s = float(seconds.sum()), float(seconds[n_usable > 0].sum()), float(on_face.sum())
     coverage = Coverage(
@@ -114,7 +114,7 @@ def measure_profile(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any])
 
 
 # Decision PRO-1.
-def integrate(edges: np.ndarray, spells: Spells, values: np.ndarray) -> np.ndarray:
+def integrate(edges: np.ndarray, intervals: FrameIntervals, values: np.ndarray) -> np.ndarray:
     """The integral over each bin between `edges` (B + 1,) of values (F,) or (F, K), each constant during its interval.
 
     Intervals are ascending and do not overlap. Exact for intervals that cross bins.
@@ -122,8 +122,8 @@ def integrate(edges: np.ndarray, spells: Spells, values: np.ndarray) -> np.ndarr
     if not len(values):
         return np.zeros((len(edges) - 1, *values.shape[1:]))
     columns = values.reshape(len(values), -1)
-    knots = np.stack([spells.begin, spells.end], axis=1).ravel()
-    sums = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns * spells.seconds[:, None], axis=0)])
+    knots = np.stack([intervals.begin, intervals.end], axis=1).ravel()
+    sums = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns * intervals.seconds[:, None], axis=0)])
     at_knots = np.stack([sums[:-1], sums[1:]], axis=1).reshape(-1, columns.shape[1])
     at_edges = np.stack([np.interp(edges, knots, column) for column in at_knots.T], axis=1)
     return np.diff(at_edges, axis=0).reshape(len(edges) - 1, *values.shape[1:])
@@ -143,7 +143,7 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
     span = (min(start, end), end)
     times = frames["time_s"].to_numpy()
     hold = settings["timeline"]["max_hold_seconds"]
-    spells = frame_spells(
+    intervals = frame_intervals(
         times, start=span[0], end=span[1], max_hold_seconds=hold, timing=FrameTiming.of(video, settings["video"])
     )
     is_sound = _words(frames["status"]) != "corrupt"
@@ -161,7 +161,7 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
         labels=labels,
         span=span,
         times=times[is_sound],
-        spells=Spells(spells.begin[is_sound], spells.end[is_sound]),
+        intervals=FrameIntervals(intervals.begin[is_sound], intervals.end[is_sound]),
         is_cut=frames["is_cut"].to_numpy(zero_copy_only=False)[is_sound],
         brightness=brightness[is_sound],
         motion=motion[is_sound],
@@ -199,7 +199,7 @@ def _source(manifest: dict[str, Any], seen: _Seen) -> Source:
 
 
 def _expressions(seen: _Seen, coverage: Coverage) -> Expressions:
-    seconds = seen.spells.seconds[seen.row]
+    seconds = seen.intervals.seconds[seen.row]
     share = np.bincount(seen.best, seconds, len(seen.labels)) if len(seconds) else np.zeros(len(seen.labels))
     mean = (seen.scores * seconds[:, None]).sum(axis=0)
     means = {label: _ratio(float(value), coverage.face_s) for label, value in zip(seen.labels, mean, strict=True)}
@@ -235,12 +235,12 @@ def _arc(seen: _Seen, n_usable: np.ndarray) -> Arc:
         ],
         axis=1,
     ).astype(float)
-    sums = integrate(edges, seen.spells, np.concatenate([scalars, per_frame["score"], per_frame["label"]], axis=1))
+    sums = integrate(edges, seen.intervals, np.concatenate([scalars, per_frame["score"], per_frame["label"]], axis=1))
     observed, covered, face_s, image_s, brightness, dark, motion_s, motion, mixed = sums[:, : scalars.shape[1]].T
     score_s, label_s = np.split(sums[:, scalars.shape[1] :], 2, axis=1)
     mean = _divide(score_s, face_s[:, None])
     neutral = mean[:, seen.labels.index(NEUTRAL)] if NEUTRAL in seen.labels else np.full(N_BINS, np.nan)
-    cuts = np.histogram(seen.spells.begin[seen.is_cut], edges)[0].astype(float)
+    cuts = np.histogram(seen.intervals.begin[seen.is_cut], edges)[0].astype(float)
     return Arc(
         start_s=edges[:-1],
         end_s=edges[1:],
@@ -282,7 +282,7 @@ def _co_occurrence(seen: _Seen, n_usable: np.ndarray, observed: float) -> CoOccu
     several = n_usable > 1
     counts = np.zeros((seen.n_frames, len(seen.labels)))
     np.add.at(counts, (seen.row, seen.best), 1.0)
-    counts, seconds = counts[several], seen.spells.seconds[several]
+    counts, seconds = counts[several], seen.intervals.seconds[several]
     there = (counts > 0).astype(float)
     pairs = there.T @ (there * seconds[:, None])
     np.fill_diagonal(pairs, ((counts > 1) * seconds[:, None]).sum(axis=0))
@@ -311,7 +311,7 @@ def _peaks(seen: _Seen) -> tuple[Peak, ...]:
 
 
 def _faces(seen: _Seen, n_usable: np.ndarray, coverage: Coverage) -> Faces:
-    seconds = seen.spells.seconds[seen.row]
+    seconds = seen.intervals.seconds[seen.row]
     shot = np.cumsum(seen.is_cut)
     per_shot = np.unique(np.stack([shot[seen.row], seen.track]), axis=1)
     n_shots = int(shot[-1]) + 1 if len(shot) else 0
@@ -322,7 +322,7 @@ def _faces(seen: _Seen, n_usable: np.ndarray, coverage: Coverage) -> Faces:
         height_share=_ratio(heights, coverage.face_s),
         faces_per_shot=_ratio(float(per_shot.shape[1]), n_shots) if seen.looked_for_cuts else None,
         shots_with_faces=len(np.unique(per_shot[0])) if seen.looked_for_cuts else None,
-        longest_without_s=_longest(n_usable == 0, seen.spells.seconds),
+        longest_without_s=_longest(n_usable == 0, seen.intervals.seconds),
     )
 
 
@@ -334,7 +334,7 @@ def _longest(is_in: np.ndarray, seconds: np.ndarray) -> float:
 
 
 def _shots(seen: _Seen, coverage: Coverage) -> Shots:
-    edges = np.concatenate([[seen.span[0]], seen.spells.begin[seen.is_cut], [seen.span[1]]])
+    edges = np.concatenate([[seen.span[0]], seen.intervals.begin[seen.is_cut], [seen.span[1]]])
     lengths = np.diff(edges)
     rate = _ratio(float(len(lengths) - 1) * SECONDS_PER_MINUTE, coverage.observed_s)
     return Shots(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from fervid.storage.claim import CLOCK
 from fervid.storage.place import Place
 from fervid.storage.publish import write_new, write_over
-from fervid.storage.trouble import storage_error
+from fervid.storage.store_errors import storage_error
 from fervid.upkeep.doctor import Finding
 from fervid.upkeep.remains import as_store, clean, survey
 
@@ -31,10 +31,10 @@ def examine_storage(place: Place, *, clean: Literal["remains", "all"] | None) ->
         yield _access(out)
         found = survey(out)
     except Exception as error:
-        trouble = storage_error(error)
-        if trouble is None and not isinstance(error, OSError):
+        store_error = storage_error(error)
+        if store_error is None and not isinstance(error, OSError):
             raise
-        text = str(trouble or f"{out}: {error}").rstrip(".")
+        text = str(store_error or f"{out}: {error}").rstrip(".")
         yield Finding("storage", "problem", text, "Check the bucket's name, its permissions and the network.")
         return
     yield from _runs(found)

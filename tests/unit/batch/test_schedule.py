@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fervid.batch.engine import Bug, Outcome, Progress, Task
-from fervid.batch.job import Begun, Observed, Planned
+from fervid.batch.job import BeginResult, Observed, Planned
 from fervid.batch.result import CRASHED, REJECTED, Result
 from fervid.batch.schedule import MAX_SUSPECTS, Listener, Scheduler
 from fervid.errors import InputError, OutputError
@@ -83,7 +83,7 @@ def sound(task: Task, _nth: int = 1, *, n_segments: int = 3) -> dict[str, Any]:
     """How a step ends where nothing is wrong."""
     values = {
         "plan": Planned(10.0 * n_segments, (10.0,) * n_segments, tuple(range(n_segments)), b""),
-        "begin": Begun(Planned(10.0 * n_segments, (10.0,) * n_segments, tuple(range(n_segments)), b"")),
+        "begin": BeginResult(Planned(10.0 * n_segments, (10.0,) * n_segments, tuple(range(n_segments)), b"")),
         "observe": Observed({"decode": 1.0}, 10.0, 5),
         "finish": {"status": "complete"},
         "draw": None,
@@ -116,7 +116,7 @@ def test_a_short_video_is_one_task_where_tasks_are_dear_and_a_long_one_its_segme
     def answer(task: Task, nth: int) -> dict[str, Any]:
         if task.step == "begin" and str(task.arguments[0].path) == "short":
             plan, observed = Planned(10.0, (10.0,), (0,), b""), Observed({"decode": 1.0}, 10.0, 5)
-            return {"value": Begun(plan, (observed,), {"status": "complete"})}
+            return {"value": BeginResult(plan, (observed,), {"status": "complete"})}
         return sound(task, nth, n_segments=2)
 
     engine = PaperEngine(1, answer, prefers_few_tasks=True)

@@ -12,10 +12,10 @@ import pytest
 
 from fervid.interpret.build import (
     BinSums,
+    FrameIntervals,
     FrameTiming,
-    Spells,
     bin_edges,
-    frame_spells,
+    frame_intervals,
     shown_time,
     sum_bins,
     weighted_mean,
@@ -43,10 +43,10 @@ NO_FACES = (np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2)))
 def test_a_frame_stands_for_the_time_nearest_to_it(
     times: list[float], start: float, end: float, hold: float, begins: list[float], ends: list[float]
 ) -> None:
-    spells = frame_spells(np.array(times), start=start, end=end, max_hold_seconds=hold)
-    np.testing.assert_allclose(spells.begin, begins, atol=1e-12)
-    np.testing.assert_allclose(spells.end, ends, atol=1e-12)
-    np.testing.assert_allclose(spells.seconds, np.array(ends) - begins, atol=1e-12)
+    intervals = frame_intervals(np.array(times), start=start, end=end, max_hold_seconds=hold)
+    np.testing.assert_allclose(intervals.begin, begins, atol=1e-12)
+    np.testing.assert_allclose(intervals.end, ends, atol=1e-12)
+    np.testing.assert_allclose(intervals.seconds, np.array(ends) - begins, atol=1e-12)
 
 
 PIECES = np.concatenate([np.arange(0, 4, 0.2), np.arange(64, 68, 0.2)])
@@ -64,9 +64,9 @@ PIECES = np.concatenate([np.arange(0, 4, 0.2), np.arange(64, 68, 0.2)])
 )
 def test_how_long_a_frame_stands_for_follows_the_video(times: np.ndarray, timing: FrameTiming, observed: float) -> None:
     end = 60.0 if timing.spacing_seconds == 10 else float(times[-1]) + 0.2 if times[-1] < 100 else 600.0
-    spells = frame_spells(times, start=0.0, end=end, max_hold_seconds=1.0, timing=timing)
-    assert spells.seconds.sum() == pytest.approx(observed, abs=0.02)
-    assert spells.begin[0] == timing.first_seconds
+    intervals = frame_intervals(times, start=0.0, end=end, max_hold_seconds=1.0, timing=timing)
+    assert intervals.seconds.sum() == pytest.approx(observed, abs=0.02)
+    assert intervals.begin[0] == timing.first_seconds
 
 
 def test_the_clock_of_tracks_stands_still_while_a_frame_is_shown_on() -> None:
@@ -75,8 +75,8 @@ def test_the_clock_of_tracks_stands_still_while_a_frame_is_shown_on() -> None:
 
 
 def test_a_timeline_of_decades_has_bins_where_frames_are() -> None:
-    spells = Spells(np.array([0.0, 6e8]), np.array([1.5, 6e8 + 0.5]))
-    assert bin_edges(0.0, 6e8 + 1, 1.0, spells).tolist() == [0, 1, 2, 6e8, 6e8 + 1]
+    intervals = FrameIntervals(np.array([0.0, 6e8]), np.array([1.5, 6e8 + 0.5]))
+    assert bin_edges(0.0, 6e8 + 1, 1.0, intervals).tolist() == [0, 1, 2, 6e8, 6e8 + 1]
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_bins_lie_at_multiples_of_their_length(
 
 @pytest.mark.parametrize("times", [[], [0.25, 1.25]])
 def test_without_faces_there_is_only_observed_time(times: list[float]) -> None:
-    spells = frame_spells(np.array(times), start=0.0, end=2.0, max_hold_seconds=0.25)
-    sums = sum_bins(np.array([0.0, 1.0, 2.0]), spells, np.array(times), *NO_FACES)
+    intervals = frame_intervals(np.array(times), start=0.0, end=2.0, max_hold_seconds=0.25)
+    sums = sum_bins(np.array([0.0, 1.0, 2.0]), intervals, np.array(times), *NO_FACES)
     per_bin = len(times) / 2
     assert sums.n_analysed.tolist() == [per_bin, per_bin]
     np.testing.assert_allclose(sums.observed_seconds, [per_bin * 0.5] * 2)
@@ -110,13 +110,13 @@ def test_without_faces_there_is_only_observed_time(times: list[float]) -> None:
     assert sums.score_seconds.shape == sums.label_seconds.shape == (2, 2)
 
 
-def two_faces() -> tuple[np.ndarray, Spells, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def two_faces() -> tuple[np.ndarray, FrameIntervals, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Four frames of half a second each, with one, two, no and one face; two bins of a second."""
     times = np.array([0.25, 0.75, 1.25, 1.75])
-    spells = frame_spells(times, start=0.0, end=2.0, max_hold_seconds=1.0)
+    intervals = frame_intervals(times, start=0.0, end=2.0, max_hold_seconds=1.0)
     face_row, track_ids = np.array([0, 1, 1, 3]), np.array([4, 4, 9, 9])
     scores = np.array([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9], [0.3, 0.7]])
-    return np.array([0.0, 1.0, 2.0]), spells, times, face_row, track_ids, scores
+    return np.array([0.0, 1.0, 2.0]), intervals, times, face_row, track_ids, scores
 
 
 def test_each_face_counts_by_the_seconds_of_its_frame() -> None:
@@ -131,17 +131,17 @@ def test_each_face_counts_by_the_seconds_of_its_frame() -> None:
 
 
 def test_the_order_of_faces_does_not_matter() -> None:
-    edges, spells, times, face_row, track_ids, scores = two_faces()
+    edges, intervals, times, face_row, track_ids, scores = two_faces()
     order = np.array([3, 1, 0, 2])
-    shuffled = sum_bins(edges, spells, times, face_row[order], track_ids[order], scores[order])
+    shuffled = sum_bins(edges, intervals, times, face_row[order], track_ids[order], scores[order])
     for name in BinSums.__slots__:
         np.testing.assert_allclose(getattr(shuffled, name), getattr(sum_bins(*two_faces()), name))
 
 
 def test_a_frame_that_crosses_edges_counts_in_each_bin_by_its_seconds() -> None:
-    spells = Spells(np.array([0.75]), np.array([2.5]))
+    intervals = FrameIntervals(np.array([0.75]), np.array([2.5]))
     face = np.array([0]), np.array([7]), np.array([[0.25, 0.75]])
-    sums = sum_bins(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), spells, np.array([0.875]), *face)
+    sums = sum_bins(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), intervals, np.array([0.875]), *face)
     assert sums.n_analysed.tolist() == [1, 0, 0, 0]
     assert sums.n_tracks.tolist() == [1, 1, 1, 0]
     for seconds in (sums.observed_seconds, sums.covered_seconds, sums.face_seconds, sums.label_seconds[:, 1]):
@@ -150,9 +150,9 @@ def test_a_frame_that_crosses_edges_counts_in_each_bin_by_its_seconds() -> None:
 
 
 def test_a_frame_that_ends_at_an_edge_does_not_touch_the_next_bin() -> None:
-    spells = Spells(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+    intervals = FrameIntervals(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
     face = np.array([0]), np.array([7]), np.array([[1.0, 0.0]])
-    sums = sum_bins(np.array([0.0, 1.0, 2.0]), spells, np.array([0.5, 1.5]), *face)
+    sums = sum_bins(np.array([0.0, 1.0, 2.0]), intervals, np.array([0.5, 1.5]), *face)
     assert sums.n_tracks.tolist() == [1, 0]
     assert sums.observed_seconds.tolist() == [1.0, 1.0]
 
@@ -161,14 +161,14 @@ def test_a_frame_that_ends_at_an_edge_does_not_touch_the_next_bin() -> None:
 def test_the_bins_together_hold_every_second_once(seed: int) -> None:
     rng = np.random.default_rng(seed)
     times = np.sort(rng.uniform(0, 20, 80))
-    spells = frame_spells(times, start=0.0, end=20.0, max_hold_seconds=0.2)
+    intervals = frame_intervals(times, start=0.0, end=20.0, max_hold_seconds=0.2)
     face_row = np.sort(rng.integers(0, 80, 100))
     scores = rng.dirichlet(np.ones(3), 100)
-    sums = sum_bins(bin_edges(0.0, 20.0, 0.7), spells, times, face_row, rng.integers(0, 5, 100), scores)
+    sums = sum_bins(bin_edges(0.0, 20.0, 0.7), intervals, times, face_row, rng.integers(0, 5, 100), scores)
     assert sums.n_analysed.sum() == 80
-    np.testing.assert_allclose(sums.observed_seconds.sum(), spells.seconds.sum())
-    np.testing.assert_allclose(sums.covered_seconds.sum(), spells.seconds[np.unique(face_row)].sum())
-    np.testing.assert_allclose(sums.face_seconds.sum(), spells.seconds[face_row].sum())
+    np.testing.assert_allclose(sums.observed_seconds.sum(), intervals.seconds.sum())
+    np.testing.assert_allclose(sums.covered_seconds.sum(), intervals.seconds[np.unique(face_row)].sum())
+    np.testing.assert_allclose(sums.face_seconds.sum(), intervals.seconds[face_row].sum())
     np.testing.assert_allclose(sums.score_seconds.sum(axis=1), sums.face_seconds)
     np.testing.assert_allclose(sums.label_seconds.sum(axis=1), sums.face_seconds)
 
@@ -178,9 +178,9 @@ def test_a_slow_signal_has_the_same_means_at_any_sampling_rate(offset: float) ->
     def means(fps: float) -> np.ndarray:
         times = np.arange(offset, 21.0, 1 / fps)
         happy = 0.5 + 0.4 * np.sin(2 * np.pi * times / 7)
-        spells = frame_spells(times, start=0.0, end=21.0, max_hold_seconds=1.0)
+        intervals = frame_intervals(times, start=0.0, end=21.0, max_hold_seconds=1.0)
         one_face = np.arange(len(times)), np.zeros(len(times), int), np.stack([1 - happy, happy], axis=1)
-        sums = sum_bins(bin_edges(0.0, 21.0, 1.0), spells, times, *one_face)
+        sums = sum_bins(bin_edges(0.0, 21.0, 1.0), intervals, times, *one_face)
         np.testing.assert_allclose(sums.observed_seconds, 1.0)
         return weighted_mean(sums.score_seconds, sums.face_seconds)[:, 1]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fervid.errors import InputError
-from fervid.interpret.build import Spells
+from fervid.interpret.build import FrameIntervals
 from fervid.profile.measure import integrate, profile_run
 from fervid.profile.profile import N_BINS, read_profile
 from profiles import LABELS, manifest, profile, steady, write_run
@@ -134,10 +134,10 @@ def test_peaks_are_strong_sure_apart_and_never_neutral() -> None:
 
 
 def test_integrals_are_exact_whatever_bins_a_spell_crosses() -> None:
-    spells = Spells(np.array([0.0, 1.0, 4.0]), np.array([1.0, 3.0, 5.0]))  # nothing from 3 to 4
-    found = integrate(np.array([0.0, 0.5, 2.0, 3.5, 5.0]), spells, np.array([2.0, 1.0, 10.0]))
+    intervals = FrameIntervals(np.array([0.0, 1.0, 4.0]), np.array([1.0, 3.0, 5.0]))  # nothing from 3 to 4
+    found = integrate(np.array([0.0, 0.5, 2.0, 3.5, 5.0]), intervals, np.array([2.0, 1.0, 10.0]))
     assert found == pytest.approx([1.0, 2.0, 1.0, 10.0])
-    assert integrate(np.array([0.0, 1.0]), Spells(np.zeros(0), np.zeros(0)), np.zeros((0, 3))).shape == (1, 3)
+    assert integrate(np.array([0.0, 1.0]), FrameIntervals(np.zeros(0), np.zeros(0)), np.zeros((0, 3))).shape == (1, 3)
 
 
 def test_a_profile_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fervid.errors import ConfigError, DependencyMissing, InputError, OutputError, OutputInUse
 from fervid.storage.place import Place, as_place, is_on_disk, names_in, remove_folder
 from fervid.storage.publish import write_new, write_over, write_whole, written_whole
-from fervid.storage.trouble import storage_error
+from fervid.storage.store_errors import storage_error
 
 if TYPE_CHECKING:
     from upath import UPath

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fervid.alerts.find.samples import ROWS_AT_A_TIME, FrameTimes
-from fervid.interpret.build import FrameTiming, frame_spells
+from fervid.interpret.build import FrameTiming, frame_intervals
 from fervid.run.handle import Run
 from fervid.run.schema import ABSTAIN_REASONS
 from fervid.run.tables import open_table
@@ -116,7 +116,7 @@ def seconds_of_frames(run: Run, frames: FrameTimes) -> np.ndarray:
     end = min(duration, settings["video"]["end_seconds"] or duration)
     hold = float(settings["timeline"]["max_hold_seconds"])
     timing = FrameTiming.of(run.manifest.video, settings["video"])
-    return frame_spells(frames.seconds, start=start, end=end, max_hold_seconds=hold, timing=timing).seconds
+    return frame_intervals(frames.seconds, start=start, end=end, max_hold_seconds=hold, timing=timing).seconds
 
 
 def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord
 from fervid.base.spacing import reach
 from fervid.charts.palette import COLOURS, HATCHES, SPARE_COLOURS
-from fervid.interpret.build import frame_spells
+from fervid.interpret.build import frame_intervals
 
 
 def draw_strip(
@@ -32,14 +32,14 @@ def draw_strip(
     axes = figure.subplots()
     hold = reach(times) or 0.1
     first, last = (times[0] - hold, times[-1] + hold) if len(times) else (start, start)
-    spells = frame_spells(times, start=first, end=last, max_hold_seconds=hold)  # no gaps where sampling is uneven
+    intervals = frame_intervals(times, start=first, end=last, max_hold_seconds=hold)  # no gaps where sampling is uneven
     bottom = np.zeros(len(times))
     spare = iter(SPARE_COLOURS)
     for label in sorted(labels, key=lambda name: name == "neutral"):
         sums = np.bincount(which, faces[f"s_{label}"].to_numpy()[own].astype(float), len(times))
         colour = COLOURS.get(label) or next(spare, "#444444")
         axes.bar(
-            spells.begin, sums / count, spells.seconds, bottom, align="edge", linewidth=0, color=colour,
+            intervals.begin, sums / count, intervals.seconds, bottom, align="edge", linewidth=0, color=colour,
             hatch=HATCHES.get(label), edgecolor="#00000033", label=label,
         )  # fmt: skip
         bottom += sums / count
