@@ -50,3 +50,46 @@ def test_frames_stand_for_what_they_show(
     assert run.timeline["start_s"].to_numpy()[seconds > 0][0] == first
     assert run.tracks.num_rows == tracks
     assert run.manifest.results["coverage"] == pytest.approx(1.0)
+
+
+def test_a_thumbnail_before_the_footage_is_not_the_video(analysed: Analysed) -> None:
+    run = analysed("field/thumbnail_track_first.mp4")
+    assert run.manifest.ledger.frames == 200
+    assert run.manifest.results["coverage"] == pytest.approx(1.0)
+
+
+def test_a_dahua_recording_is_analysed(analysed: Analysed) -> None:
+    run = analysed("field/dahua.dav")
+    assert (run.manifest.status, run.manifest.ledger.frames) == ("complete", 150)
+    assert run.manifest.video["duration_seconds"] == pytest.approx(6.0, abs=0.04)
+    assert run.manifest.results["coverage"] > 0.9
+    assert sum(1 for _ in read_pictures(VideoSource.of(run.manifest), 2.0, 4.0)) == 50
+
+
+def test_sound_that_outlasts_the_picture_is_no_loss(analysed: Analysed) -> None:
+    assert analysed("field/sound_outlasts.mkv").manifest.status == "complete"
+
+
+def test_a_camera_that_hangs_upside_down_is_noticed_and_turned(analysed: Analysed) -> None:
+    as_filed = analysed("field/upside_down.mp4")
+    assert as_filed.faces.num_rows == 0
+    assert "--rotate 180" in "; ".join(as_filed.manifest.warnings)
+    turned = analysed("field/upside_down.mp4", "video.rotate=180")
+    assert turned.manifest.results["coverage"] > 0.9
+    assert not turned.manifest.warnings
+
+
+def test_faces_of_a_crop_lie_where_they_are_in_the_whole_image(analysed: Analysed) -> None:
+    whole = analysed("faces/woman2.mp4", "video.end_seconds=2").faces
+    part = analysed("faces/woman2.mp4", "video.end_seconds=2", "video.crop=[100,0,300,270]").faces
+    assert part.num_rows >= 8
+    for name in ("x", "y", "w", "h"):
+        assert np.median(part[name].to_numpy()) == pytest.approx(np.median(whole[name].to_numpy()), abs=8)
+
+
+def test_a_stream_that_turns_its_shape_is_letterboxed(analysed: Analysed) -> None:
+    run = analysed("field/portrait_then_landscape.mkv", "video.fps=1")
+    from fervid.annotate.video import annotate_run
+
+    target = annotate_run(run, strip=False, start_seconds=5.0, end_seconds=5.2)
+    assert target.is_file()

@@ -60,6 +60,12 @@ class VideoInfo:
     sample_aspect_ratio: Fraction
     time_source: str
     """"pts", "repaired_pts" where the stamps of the file had to be repaired, "assumed_fps" where it has none."""
+    stream: int = 0
+    """Which of the picture streams, from 0; thumbnails and covers are not counted."""
+    stream_names: str = ""
+    """Titles and sizes of all picture streams, where there are several."""
+    turn_degrees: int = 0
+    """Clockwise degrees by which the user turns the images; part of `rotation_degrees`."""
     first_frame_seconds: float = 0.0
     """When the first frame is shown: a picture may begin later than the sound."""
     frame_spacing_seconds: float = 0.0

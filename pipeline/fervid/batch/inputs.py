@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 VIDEO_SUFFIXES = frozenset(
     (
-        ".mp4 .m4v .mov .3gp .3g2 .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .wmv .asf .ogv .mxf .h264 .hevc .mjpeg"
+        ".mp4 .m4v .mov .3gp .3g2 .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .wmv .asf .ogv .mxf .h264 .hevc "
+        ".mjpeg .dav .vob .gif .264 .265 .h265 .m2v .divx .f4v .ogg .mpv"
     ).split()
 )
 PATH_COLUMN = "path"
@@ -31,6 +32,9 @@ OPTION_COLUMNS = (
     "start",
     "end",
     "duration",
+    "stream",
+    "rotate",
+    "crop",
     "fast_scan",
     "bin",
     "detector",

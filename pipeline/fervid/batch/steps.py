@@ -33,6 +33,7 @@ from fervid.errors import InputError, TooDamaged
 from fervid.interpret.build import FrameTiming
 from fervid.interpret.whole import Tables, interpret
 from fervid.observe.observer import Observer, is_observed, read_observations, read_thumbnails, write_observations
+from fervid.observe.turned import hint_of_turning
 from fervid.run.derived import Outdated, note_hashes
 from fervid.run.files import PLOT, table_file
 from fervid.run.folder import clear, observations_path, prepare, sweep
@@ -41,7 +42,7 @@ from fervid.run.manifest import RunManifest, manifest_content, video_record
 from fervid.run.schema import SCHEMA_VERSION
 from fervid.run.summary import OBSERVE, results_in_numbers, summarise
 from fervid.run.tables import read_table
-from fervid.storage.place import Place
+from fervid.storage.place import Place, is_on_disk
 from fervid.video.fast_scan import why_not_scanned
 from fervid.video.ledger import Ledger
 from fervid.video.loss import judge_loss
@@ -57,7 +58,7 @@ NAMES_SHOWN = 5
 def measure_video(job: VideoJob) -> tuple[int, float]:
     """A video's size in bytes and the seconds that its header claims (0 if unknown). Raises InputError."""
     settings = job.method.settings.video
-    with open_video(job.path, max_pixels=settings.max_pixels) as (container, _):
+    with open_video(job.path, max_pixels=settings.max_pixels, stream=settings.stream) as (container, _):
         seconds = (container.duration or 0) / AV_TIME_BASE
     end = min(seconds, settings.end_seconds or seconds)
     return job.path.stat().st_size, max(0.0, end - settings.start_seconds)
@@ -70,11 +71,23 @@ def plan_video(context: Context, job: VideoJob) -> Planned:
     nothing has been written.
     """
     settings = job.method.settings
-    info, plan = probe(job.path, max_pixels=settings.video.max_pixels)
+    info, plan = probe(
+        job.path,
+        max_pixels=settings.video.max_pixels,
+        stream=settings.video.stream,
+        turn_degrees=settings.video.rotate,
+    )
     if settings.video.start_seconds >= info.duration_seconds:
         raise InputError(
             f"{job.path} lasts {info.duration_seconds:.2f} s, which is before the start at "
             f"{settings.video.start_seconds:g} s. Give an earlier --start."
+        )
+    if (area := settings.video.crop) is not None and (
+        area[0] + area[2] > info.width_px or area[1] + area[3] > info.height_px
+    ):
+        raise InputError(
+            f"{job.path} is {info.width_px}x{info.height_px}, and the crop {','.join(map(str, area))} (x, y, width, "
+            "height) reaches beyond it. Give another --crop."
         )
     select_heads(job.method.model, settings.emotion.labels)
     log.info(
@@ -184,6 +197,8 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
     interpreted = perf_counter()
     outputs = write_tables(folder, tables, table_metadata(job, info.time_base, info.start_time_seconds))
     warnings, is_partial = judge_loss(info, plan.packets, ledger)
+    if tables.faces.num_rows == 0 and is_on_disk(job.path):
+        warnings += hint_of_turning(info, settings, tables.frames["time_s"].to_numpy())
     own = {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
     labels = list(method.model.labels)
     manifest = RunManifest(

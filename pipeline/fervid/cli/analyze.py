@@ -22,6 +22,7 @@ from fervid.cli.options import (
     Baseline,
     BinLength,
     ConfigFile,
+    Crop,
     Detector,
     Duration,
     End,
@@ -34,8 +35,10 @@ from fervid.cli.options import (
     OutPlace,
     Preset,
     Quiet,
+    Rotate,
     SettingsMaker,
     Start,
+    Stream,
 )
 from fervid.cli.terminal import Rows, is_terminal
 from fervid.errors import ConfigError, InputError
@@ -79,6 +82,9 @@ def analyze(
     start: Start = None,
     end: End = None,
     duration: Duration = None,
+    stream: Stream = None,
+    rotate: Rotate = None,
+    crop: Crop = None,
     fast_scan: FastScan = None,
     bin_length: BinLength = None,
     detector: Detector = None,
@@ -147,6 +153,9 @@ def analyze(
         "start": start,
         "end": end,
         "duration": duration,
+        "stream": stream,
+        "rotate": rotate,
+        "crop": crop,
         "fast_scan": fast_scan,
         "bin": bin_length,
         "detector": detector,

@@ -12,6 +12,7 @@ from fervid.cli.options import (
     Baseline,
     BinLength,
     ConfigFile,
+    Crop,
     Detector,
     Duration,
     End,
@@ -22,8 +23,10 @@ from fervid.cli.options import (
     MinFacePx,
     Model,
     Preset,
+    Rotate,
     SettingsMaker,
     Start,
+    Stream,
 )
 from fervid.errors import ConfigError
 
@@ -40,6 +43,9 @@ def config(
     start: Start = None,
     end: End = None,
     duration: Duration = None,
+    stream: Stream = None,
+    rotate: Rotate = None,
+    crop: Crop = None,
     fast_scan: FastScan = None,
     bin_length: BinLength = None,
     detector: Detector = None,
@@ -65,6 +71,9 @@ def config(
         "start": start,
         "end": end,
         "duration": duration,
+        "stream": stream,
+        "rotate": rotate,
+        "crop": crop,
         "fast_scan": fast_scan,
         "bin": bin_length,
         "detector": detector,

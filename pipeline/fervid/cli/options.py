@@ -49,6 +49,13 @@ Every = Annotated[int | None, typer.Option(help="Analyse every N-th frame of the
 Start = Annotated[str | None, typer.Option(help="Start of the analysed part: 90, 12.5s or 00:01:02.5.")]
 End = Annotated[str | None, typer.Option(help="End of the analysed part.")]
 Duration = Annotated[str | None, typer.Option(help="Length of the analysed part, instead of --end.")]
+Stream = Annotated[
+    int | None, typer.Option(min=0, help="Picture stream of a file with several, from 0. [default or longest]")
+]
+Rotate = Annotated[int | None, typer.Option(help="Turn images clockwise by 90, 180 or 270 degrees. [as the file says]")]
+Crop = Annotated[
+    str | None, typer.Option(metavar="X,Y,W,H", help="Look for faces only within, in pixels of the image as shown.")
+]
 FastScan = Annotated[
     bool | None,
     typer.Option(
@@ -88,11 +95,23 @@ def end_of(start: str | None, end: str | None, duration: str | None) -> float | 
     return parse_time(start or "0") + parse_time(duration)
 
 
+def _area(text: str) -> list[int]:
+    """x, y, width and height from their text. Raises ConfigError."""
+    try:
+        numbers = [int(part) for part in text.replace(";", ",").split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise ConfigError(f"--crop {text} is no area. Give x, y, width and height in pixels, as in 0,0,640,480.")
+    return numbers
+
+
 class SettingsMaker:
     """Settings for all videos, and for those with their own options; equal options share one settings object.
 
-    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `fast_scan`, `bin`, `detector`,
-    `min_face_px`, `model`, `labels` and `baseline` as the user wrote them; None means not given.
+    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `stream`, `rotate`, `crop`,
+    `fast_scan`, `bin`, `detector`, `min_face_px`, `model`, `labels` and `baseline` as the user wrote them; None is an
+    option that was not given.
     """
 
     def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
@@ -124,6 +143,9 @@ class SettingsMaker:
                     "video.every": options["every"],
                     "video.start_seconds": times["start"],
                     "video.end_seconds": end_of(options["start"], options["end"], options["duration"]),
+                    "video.stream": options["stream"],
+                    "video.rotate": options["rotate"] and int(options["rotate"]),
+                    "video.crop": options["crop"] and _area(options["crop"]),
                     "video.fast_scan": options["fast_scan"],
                     "timeline.bin_seconds": times["bin"],
                     "detect.detector": options["detector"],

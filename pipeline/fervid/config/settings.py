@@ -32,6 +32,18 @@ class VideoSettings(_Section):
     )
     start_seconds: float = Field(default=0.0, ge=0, description="start of the analysed part")
     end_seconds: float | None = Field(default=None, gt=0, description="end of the analysed part")
+    stream: int | None = Field(
+        default=None,
+        ge=0,
+        description="number of the picture stream, from 0, of a file with several; default: the one marked as default, "
+        "else the longest",
+    )
+    rotate: Literal[0, 90, 180, 270] = Field(
+        default=0, description="degrees to turn images by, clockwise, for a camera that was mounted that way"
+    )
+    crop: tuple[int, int, int, int] | None = Field(
+        default=None, description="look for faces only within x, y, width, height, in pixels of the image as shown"
+    )
     fast_scan: bool = Field(
         default=False, description="scan key frames first; analyse only intervals in which a key frame shows a face"
     )
@@ -47,6 +59,12 @@ class VideoSettings(_Section):
     )
 
     @model_validator(mode="after")
+    def _crop_is_an_area(self) -> VideoSettings:
+        if self.crop is not None and (min(self.crop) < 0 or min(self.crop[2:]) < 1):
+            raise ValueError(f"crop {self.crop} is no area: give x, y, width and height in pixels, as in 0,0,640,480")
+        return self
+
+    @model_validator(mode="after")
     def _range_is_not_empty(self) -> VideoSettings:
         if self.end_seconds is not None and self.end_seconds <= self.start_seconds:
             raise ValueError(f"the end ({self.end_seconds:g} s) is not after the start ({self.start_seconds:g} s)")
@@ -58,8 +76,10 @@ class VideoSettings(_Section):
         return Sampling(self.fps, self.every)
 
     def results_depend_on(self) -> dict[str, Any]:
-        """The section without limits and without the unused way of sampling."""
-        return self.model_dump(mode="json", exclude={"max_pixels", "every" if self.every is None else "fps"})
+        """The section without limits, without the unused way of sampling, and without unused ways to pick the image."""
+        unused = {name for name in ("stream", "crop") if getattr(self, name) is None}
+        unused |= set() if self.rotate else {"rotate"}
+        return self.model_dump(mode="json", exclude={"max_pixels", "every" if self.every is None else "fps", *unused})
 
 
 class _DetectSettings(_Section):

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -142,6 +142,8 @@ class Observer:
         timed, margin, shape = self._clock.timed, self._settings.emotion.crop_margin, self._detector.box_shape
         found = timed(self._found(segment, ledger), "detect")
         cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin, box_shape=shape), "crop")
+        if (area := self._settings.video.crop) is not None:
+            cut = (_moved(crops, area[0], area[1]) for crops in cut)
         return ahead(cut, n_items=self._crops_ahead, name="detect")
 
     def _found(self, segment: Segment, ledger: Ledger) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
@@ -171,6 +173,8 @@ class Observer:
 
     def _search(self, frames: Iterator[Frame], search: SearchPlan) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
         detect = self._settings.detect
+        if (area := self._settings.video.crop) is not None:
+            frames = (_cropped(frame, area) for frame in frames)
         return detect_faces(
             frames,
             self._detector,
@@ -194,6 +198,20 @@ class Observer:
     def _decoder(self) -> dict[str, int]:
         video = self._settings.video
         return {"decoder_threads": video.decoder_threads, "max_pixels": video.max_pixels}
+
+
+def _cropped(frame: Frame, area: tuple[int, int, int, int]) -> Frame:
+    """The part of a frame that faces are looked for in; the whole where a change of size leaves nothing of it."""
+    x, y, width, height = area
+    part = frame.gray[y : y + height, x : x + width]
+    return replace(frame, gray=np.ascontiguousarray(part)) if part.size else frame
+
+
+def _moved(crops: FaceCrops, x: int, y: int) -> FaceCrops:
+    """The faces of a part of a frame in pixels of the frame."""
+    found, by = crops.detections, np.array([x, y], np.float32)
+    moved = replace(found, boxes=found.boxes + np.tile(by, 2), landmarks=found.landmarks + by)
+    return replace(crops, detections=moved)
 
 
 def write_observations(path: Place, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:

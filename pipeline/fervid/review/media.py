@@ -14,6 +14,8 @@ PLAYED_CONTAINERS = ("mov", "mp4", "matroska", "webm")
 
 def browser_plays(video: dict[str, Any]) -> bool:
     """Whether a browser most likely plays a video, from the manifest's entry of it."""
+    if video.get("turn_degrees") or video.get("stream"):
+        return False  # a browser knows neither
     containers = str(video.get("container", "")).split(",")
     return video.get("codec") in PLAYED_CODECS and any(name in PLAYED_CONTAINERS for name in containers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +17,20 @@ def open_container(source: Any, *, options: dict[str, str], timeout: tuple[float
     if READS_ANY_TITLE:
         return av.open(source, options=options, timeout=timeout)
     return av.open(source, options=options, timeout=timeout, metadata_errors="replace")
+
+
+def demuxed(container: Any, *streams: Any) -> Iterator[Any]:
+    """The packets of streams. One that appears while packets are read, and was not known before, is left out."""
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except IndexError:  # a packet of a stream that came up since the container was opened
+            packets = container.demux(*streams)
+            continue
+        yield packet
 
 
 def as_fraction(value: Any) -> Fraction:

@@ -83,7 +83,10 @@ def read_key_frames(
     """The key frames at the times `wanted`, in order; one that is damaged is left out, or marked as corrupt."""
     last = max(wanted)
     maker = FrameMaker(info)
-    with open_decoder(path, max_pixels=max_pixels, decoder_threads=decoder_threads) as (container, stream):
+    with open_decoder(path, max_pixels=max_pixels, decoder_threads=decoder_threads, stream=info.stream) as (
+        container,
+        stream,
+    ):
         packets = segment_packets(container, stream, segment, info, plan)
         left = len(wanted)
         while True:

@@ -43,8 +43,15 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
             doubtful.append(
                 f"its header claims {claimed:.2f} s, its packets cover {found:.2f} s: the packets are believed"
             )
-        elif claimed - found > max(tolerance, NOTICEABLE_SHARE * claimed):
+        elif claimed - max(found, plan.others_end_seconds) > max(tolerance, NOTICEABLE_SHARE * claimed):
             lost.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")
+    if plan.is_interlaced:
+        doubtful.append("interlaced: moving faces are combed; deinterlace it first (ffmpeg -vf bwdif) for surer scores")
+    if info.stream_names:
+        n = info.stream_names.count(", ") + 1
+        doubtful.append(
+            f"{n} picture streams ({info.stream_names}): number {info.stream} was analysed; --stream N takes another"
+        )
     if not plan.has_times:
         doubtful.append(f"carries no usable times: {info.average_frame_rate:g} frames per second were assumed")
     if ledger.clock_jumps:

@@ -15,8 +15,10 @@ import numpy as np
 
 from fervid.base.types import Frame, Segment, VideoInfo
 from fervid.storage.place import Place
+from fervid.video.container import demuxed
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.probe import PacketPlan, open_video
+from fervid.video.turn import turned
 
 SEEK_BACKOFF_SECONDS = (0.0, 1.0, 4.0, 16.0)
 """MPEG-TS has no index, so a seek may land after its target; then it is tried again from further back."""
@@ -26,14 +28,16 @@ CUT_BACKOFF_SECONDS = (0.0, 4.0, 16.0, 64.0)
 
 
 @contextmanager
-def open_decoder(path: Place, *, decoder_threads: int, max_pixels: int) -> Iterator[tuple[Any, Any]]:
+def open_decoder(
+    path: Place, *, decoder_threads: int, max_pixels: int, stream: int | None = None
+) -> Iterator[tuple[Any, Any]]:
     """Open `path` with a decoder of that many threads; yields (container, picture stream)."""
     # PyAV's log callback must stay off, as it is unless `av.logging` is told otherwise: with it, closing a container in
     # the middle of a stream waits for a decoder thread that waits for the interpreter, for good.
-    with open_video(path, max_pixels=max_pixels) as (container, stream):
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = decoder_threads
-        yield container, stream
+    with open_video(path, max_pixels=max_pixels, stream=stream) as (container, picture):
+        picture.thread_type = "AUTO"
+        picture.codec_context.thread_count = decoder_threads
+        yield container, picture
 
 
 def segment_packets(container: Any, stream: Any, segment: Segment, info: VideoInfo, plan: PacketPlan) -> Iterator[Any]:
@@ -90,7 +94,7 @@ def _restamped(packets: Iterator[Any], stamps: np.ndarray) -> Iterator[Any]:
 
 def _demux(container: Any, stream: Any) -> Iterator[Any]:
     """Packets until the end or until the container itself is broken; what was read so far still counts."""
-    packets = container.demux(stream)
+    packets = demuxed(container, stream)
     while True:
         try:
             packet = next(packets)
@@ -109,7 +113,7 @@ class FrameMaker:
     def frame(self, picture: Any, index: int, pts: int, seconds: float) -> Frame:
         """A decoded picture as a frame: its luma as displayed."""
         plane, is_full_range = luma(picture)
-        gray = as_displayed(plane, self._matrix(picture))
+        gray = turned(as_displayed(plane, self._matrix(picture)), self._info.turn_degrees)
         return Frame(index, pts, self._info.time_base, seconds, gray, bool(picture.is_corrupt), is_full_range)
 
     def _matrix(self, picture: Any) -> tuple[int, int, int, int] | None:

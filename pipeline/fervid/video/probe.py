@@ -16,19 +16,23 @@ import av
 import numpy as np
 
 from fervid.base.types import VideoInfo
-from fervid.errors import NoVideoStream, TooDamaged, VideoUnreadable
+from fervid.errors import TooDamaged, VideoUnreadable
 from fervid.storage.files import check_regular_file
 from fervid.storage.place import Place, is_on_disk, open_for_reading
 from fervid.video.clock import MISSING, FrameClock, Repair, repair
-from fervid.video.container import as_fraction, open_container
+from fervid.video.container import as_fraction, demuxed, open_container
+from fervid.video.streams import choose_stream, described
 from fervid.video.transport import ends_within_a_packet
 from fervid.video.units import is_bidirectional, is_refresh
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,ogg,mxf,gif"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,ogg,mxf,gif,dhav,mpegvideo,m4v"
+LATE_FORMATS = ("flv", "mpegts", "mpeg")
+"""Containers that tell of a stream when its first packet comes."""
+LOOK_LONGER = {"probesize": "100000000", "analyzeduration": "600000000"}
 OPEN_TIMEOUT_SECONDS = (10.0, 30.0)
 FALLBACK_FRAME_RATE = 25.0
 SPLITTABLE_CONTAINERS = ("mov", "matroska", "webm", "mpegts")
-COUNTED_CONTAINERS = ("h264", "hevc", "mjpeg", "mpegvideo", "m4v")
+COUNTED_CONTAINERS = ("h264", "hevc", "mjpeg")
 """Elementary streams: whatever stamps their packets have are made up by FFmpeg."""
 LOOKED_AT_FOR_REORDERING = 2000
 """So many packets of a stream that may reorder frames, and whose stamps do not, are searched for one that does."""
@@ -65,6 +69,10 @@ class PacketPlan:
     """The duration that the header claims, None where it claims nothing. Headers lie: compare, never trust."""
     claims_picture_alone: bool = False
     """Whether that speaks of the picture stream, not of the longest stream."""
+    others_end_seconds: float = 0.0
+    """Where the sound ends, looked for where the header speaks of all streams."""
+    is_interlaced: bool = False
+    """Whether the first frame holds lines of two moments."""
     is_cut_off: bool = False
     """Whether the file ends within a packet."""
     repair: Repair | None = None
@@ -83,20 +91,30 @@ class PacketPlan:
 
 
 @contextmanager
-def open_video(path: Place, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
+def open_video(path: Place, *, max_pixels: int, stream: int | None = None) -> Iterator[tuple[Any, Any]]:
     """Open `path` and yield (container, picture stream), both closed at the end.
 
-    Raises VideoNotFound, VideoUnreadable or NoVideoStream with the reason.
+    `stream` is the number of the picture stream, from 0; None chooses one. Raises VideoNotFound, VideoUnreadable or
+    NoVideoStream with the reason.
     """
     status = check_regular_file(path)
     with _source(path, status.n_bytes) as (source, protocols):
         options = {"format_whitelist": FORMATS, "protocol_whitelist": protocols}
-        try:
-            container = open_container(source, options=options, timeout=OPEN_TIMEOUT_SECONDS)
-        except (av.FFmpegError, ValueError, OSError) as problem:
-            raise VideoUnreadable(f"{path} cannot be opened as a video ({_reason(problem)}). {_hint(path)}") from None
+        container = _opened(source, path, options)
+        if container.format.name in LATE_FORMATS and not container.streams.video:
+            container.close()
+            container = _opened(source, path, options | LOOK_LONGER)
         with container:
-            yield container, _picture_stream(container, path, max_pixels)
+            yield container, _checked(choose_stream(container, path, stream)[0], path, max_pixels)
+
+
+def _opened(source: Any, path: Place, options: dict[str, str]) -> Any:
+    try:
+        if hasattr(source, "seek"):
+            source.seek(0)
+        return open_container(source, options=options, timeout=OPEN_TIMEOUT_SECONDS)
+    except (av.FFmpegError, ValueError, OSError) as problem:
+        raise VideoUnreadable(f"{path} cannot be opened as a video ({_reason(problem)}). {_hint(path)}") from None
 
 
 @contextmanager
@@ -110,44 +128,58 @@ def _source(path: Place, n_bytes: int) -> Iterator[tuple[Any, str]]:
         yield file, "none"
 
 
-def probe(path: Place, *, max_pixels: int) -> tuple[VideoInfo, PacketPlan]:
-    """What the video is, and the plan of its packets: one pass over the file, of which one picture is decoded."""
-    with open_video(path, max_pixels=max_pixels) as (container, stream):
-        width, height = stream.codec_context.width, stream.codec_context.height
-        plan, rotation = _read_plan(container, stream)
-        if container.format.name == "mpegts" and ends_within_a_packet(path):
-            plan = replace(plan, is_cut_off=True)
-        if plan.n_packets == 0:
-            raise TooDamaged(f"{path} holds no picture data. Give a complete file.")
-        rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
-        # FLV and some MKV files state their clock (1000/1) as a frame rate; the packets know better.
-        if plan.has_times and len(plan.pts) > 1:
-            rate = float((len(plan.pts) - 1) / ((plan.pts[-1] - plan.pts[0]) * stream.time_base))
-        time_base = as_fraction(stream.time_base) if plan.has_times else 1 / Fraction(rate).limit_denominator(1001)
-        start = _start_seconds(container, plan, time_base) if plan.has_times else 0.0
-        end = float(plan.end_pts * time_base) if plan.has_times else plan.n_packets / rate
-        gaps = np.diff(plan.pts)
-        uneven = np.abs(gaps - np.median(gaps)) > max(1.0, UNEVEN_GAP * np.median(gaps)) if len(gaps) else np.zeros(1)
-        if rotation % 180:
-            width, height = height, width
-        info = VideoInfo(
-            path=path,
-            width_px=width,
-            height_px=height,
-            average_frame_rate=rate,
-            is_variable_rate=plan.has_times and bool(uneven.mean() > UNEVEN_SHARE),
-            duration_seconds=max(0.0, end - start),
-            start_time_seconds=start,
-            time_base=time_base,
-            codec=stream.codec_context.name,
-            container=container.format.name,
-            rotation_degrees=rotation,
-            sample_aspect_ratio=as_fraction(stream.sample_aspect_ratio or 1),
-            time_source=_time_source(plan),
-            first_frame_seconds=float(plan.pts[0] * time_base) - start if plan.has_times else 0.0,
-            frame_spacing_seconds=float(np.median(gaps) * time_base) if plan.has_times and len(gaps) else 1 / rate,
-            holds_frames=plan.has_times and _holds_frames(plan, float(time_base)),
-        )
+def probe(
+    path: Place, *, max_pixels: int, stream: int | None = None, turn_degrees: int = 0
+) -> tuple[VideoInfo, PacketPlan]:
+    """What the video is, and the plan of its packets: one pass over the file, of which one picture is decoded.
+
+    `stream` as for `open_video`; images are turned clockwise by `turn_degrees`, on top of what the file says.
+    """
+    with open_video(path, max_pixels=max_pixels, stream=stream) as (container, picture):
+        _, number, streams = choose_stream(container, path, stream)
+        stream_names = described(streams) if len(streams) > 1 else ""
+        info, plan = _probed(path, container, picture, turn_degrees)
+    return replace(info, stream=number, stream_names=stream_names), plan
+
+
+def _probed(path: Place, container: Any, stream: Any, turn_degrees: int) -> tuple[VideoInfo, PacketPlan]:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    plan, rotation = _read_plan(container, stream)
+    if container.format.name == "mpegts" and ends_within_a_packet(path):
+        plan = replace(plan, is_cut_off=True)
+    if plan.n_packets == 0:
+        raise TooDamaged(f"{path} holds no picture data. Give a complete file.")
+    rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
+    # FLV and some MKV files state their clock (1000/1) as a frame rate; the packets know better.
+    if plan.has_times and len(plan.pts) > 1:
+        rate = float((len(plan.pts) - 1) / ((plan.pts[-1] - plan.pts[0]) * stream.time_base))
+    time_base = as_fraction(stream.time_base) if plan.has_times else 1 / Fraction(rate).limit_denominator(1001)
+    start = _start_seconds(container, plan, time_base) if plan.has_times else 0.0
+    end = float(plan.end_pts * time_base) if plan.has_times else plan.n_packets / rate
+    gaps = np.diff(plan.pts)
+    uneven = np.abs(gaps - np.median(gaps)) > max(1.0, UNEVEN_GAP * np.median(gaps)) if len(gaps) else np.zeros(1)
+    rotation = (rotation + turn_degrees) % 360
+    if rotation % 180:
+        width, height = height, width
+    info = VideoInfo(
+        path=path,
+        width_px=width,
+        height_px=height,
+        average_frame_rate=rate,
+        is_variable_rate=plan.has_times and bool(uneven.mean() > UNEVEN_SHARE),
+        duration_seconds=max(0.0, end - start),
+        start_time_seconds=start,
+        time_base=time_base,
+        codec=stream.codec_context.name,
+        container=container.format.name,
+        rotation_degrees=rotation,
+        turn_degrees=turn_degrees,
+        sample_aspect_ratio=as_fraction(stream.sample_aspect_ratio or 1),
+        time_source=_time_source(plan),
+        first_frame_seconds=float(plan.pts[0] * time_base) - start if plan.has_times else 0.0,
+        frame_spacing_seconds=float(np.median(gaps) * time_base) if plan.has_times and len(gaps) else 1 / rate,
+        holds_frames=plan.has_times and _holds_frames(plan, float(time_base)),
+    )
     return info, plan
 
 
@@ -176,13 +208,7 @@ def _time_source(plan: PacketPlan) -> str:
     return "pts" if plan.repair is None else "repaired_pts"
 
 
-def _picture_stream(container: Any, path: Place, max_pixels: int) -> Any:
-    pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not pictures:
-        kinds = ["cover picture" if s in container.streams.video else s.type for s in container.streams]
-        listed = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds))) or "none"
-        raise NoVideoStream(f"{path} has no video stream (streams: {listed}). Give a file with a video stream.")
-    stream = pictures[0]
+def _checked(stream: Any, path: Place, max_pixels: int) -> Any:
     context = stream.codec_context
     if context is None:
         raise VideoUnreadable(
@@ -203,20 +229,27 @@ def _read_plan(container: Any, stream: Any) -> tuple[PacketPlan, int]:
     context.thread_count = 1
     claimed = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
     packets = _PacketList(container.format.name, context)
-    rotation: int | None = None
-    is_last_torn = False
+    look: tuple[int, bool] | None = None
+    is_last_torn, others_end = False, 0.0
+    # Where the header speaks of all streams together, sound may be what lasts so long.
+    watched = [stream] if stream.duration else [stream, *container.streams.audio]
     try:
-        for packet in container.demux(stream):
-            if rotation is None:
-                rotation = _rotation_degrees(packet)
+        for packet in demuxed(container, *watched):
+            if packet.stream_index != stream.index:
+                if packet.pts is not None:
+                    others_end = max(others_end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                continue
+            if look is None:
+                look = _first_look(packet)
             if packet.size:
                 is_last_torn = bool(packet.is_corrupt)
                 packets.add(packet)
     except av.FFmpegError:
         pass  # what could be read before the damage is the plan; the reader counts the loss
-    return packets.plan(claimed=claimed, claims_picture_alone=bool(stream.duration), is_cut_off=is_last_torn), (
-        rotation or 0
-    )
+    plan = packets.plan(claimed=claimed, claims_picture_alone=bool(stream.duration), is_cut_off=is_last_torn)
+    start = (container.start_time or 0) / av.time_base
+    rotation, is_interlaced = look or (0, False)
+    return replace(plan, others_end_seconds=max(0.0, others_end - start), is_interlaced=is_interlaced), rotation
 
 
 class _PacketList:
@@ -329,13 +362,14 @@ def _start_seconds(container: Any, plan: PacketPlan, time_base: Fraction) -> flo
     return float(plan.pts[0] * time_base)
 
 
-def _rotation_degrees(packet: Any) -> int | None:
-    """Clockwise degrees that a player turns a packet's picture by, from its display matrix; None before a picture."""
+def _first_look(packet: Any) -> tuple[int, bool] | None:
+    """Of a packet's picture the clockwise degrees that a player turns it by, from its display matrix, and whether it is
+    interlaced; None before a picture."""
     try:
         frames = packet.decode()
     except av.FFmpegError:
-        return 0  # a damaged start has no matrix to read; the reader turns every frame by its own
-    return int(-frames[0].rotation) % 360 if frames else None
+        return 0, False  # a damaged start has no matrix to read; the reader turns every frame by its own
+    return (int(-frames[0].rotation) % 360, bool(frames[0].interlaced_frame)) if frames else None
 
 
 def _reason(problem: Exception) -> str:

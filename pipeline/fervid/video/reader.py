@@ -110,7 +110,7 @@ def _read_selected(
     awaited = next(due, None)
     last_pts: int | None = None
     maker = FrameMaker(info)
-    with open_decoder(path, **limits.decoder) as (container, stream):
+    with open_decoder(path, stream=info.stream, **limits.decoder) as (container, stream):
         for decoded in _decode_selected(container, stream, info, plan, segment, selection, ledger):
             pts = decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):
@@ -202,7 +202,7 @@ def _read_all(
     slot, taken_again = progress.slot, 0
     position = 0
     maker = FrameMaker(info)
-    with open_decoder(path, **limits.decoder) as (container, stream):
+    with open_decoder(path, stream=info.stream, **limits.decoder) as (container, stream):
         for pts, seconds, decoded in clock.shown(_decode(container, stream, info, plan, segment, ledger)):
             ledger.clock_jumps = clock.jumps
             index = int(np.searchsorted(plan.pts, pts)) if plan.has_own_times else position

@@ -13,6 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
+from fervid.video.container import demuxed
 from fervid.video.probe import open_video
 from fervid.video.stretch import VideoSource, plan_of
 
@@ -128,7 +129,7 @@ def _seek(container: Any, stream: Any, seconds: float) -> None:
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    packets = container.demux(stream)
+    packets = demuxed(container, stream)
     while True:
         try:
             packet = next(packets)

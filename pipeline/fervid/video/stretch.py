@@ -17,7 +17,7 @@ import numpy as np
 from fervid.base.types import Segment, VideoInfo
 from fervid.errors import VideoUnreadable
 from fervid.video.clock import REORDER_FRAMES, FrameClock
-from fervid.video.container import as_fraction
+from fervid.video.container import as_fraction, demuxed
 from fervid.video.packets import cut_packets, segment_packets
 from fervid.video.probe import FALLBACK_FRAME_RATE, PacketPlan, open_video, probe
 
@@ -36,6 +36,8 @@ class VideoSource:
     max_pixels: int
     start_time_seconds: float = 0.0
     has_own_times: bool = True
+    stream: int | None = None
+    turn_degrees: int = 0
 
     @classmethod
     def of(cls, manifest: RunManifest) -> VideoSource:
@@ -57,6 +59,8 @@ class VideoSource:
             int(content["settings"]["video"]["max_pixels"]),
             float(content["start_time_s"]),
             content["video"].get("time_source", "pts") == "pts",
+            content["video"].get("stream"),
+            int(content["video"].get("turn_degrees", 0)),
         )
 
 
@@ -73,7 +77,7 @@ def frames_between(source: VideoSource, start_seconds: float, end_seconds: float
 def _with_own_times(source: VideoSource, start_seconds: float) -> Iterator[tuple[float, Any, Any]]:
     """Frames from at or before `start_seconds` on, by seeking; from the beginning where that leads nowhere."""
     for is_sought in (True, False):
-        with open_video(source.path, max_pixels=source.max_pixels) as (container, stream):
+        with open_video(source.path, max_pixels=source.max_pixels, stream=source.stream) as (container, stream):
             stream.thread_type = "AUTO"
             base = as_fraction(stream.time_base)
             packets: Iterator[Any] | None = None
@@ -83,7 +87,7 @@ def _with_own_times(source: VideoSource, start_seconds: float) -> Iterator[tuple
                     continue  # the position in the file is not known any more: it is opened again
             rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
             clock = FrameClock(base, source.start_time_seconds, max(1, round(1 / rate / base)))
-            for _, seconds, frame in clock.shown(_decoded(packets or container.demux(stream))):
+            for _, seconds, frame in clock.shown(_decoded(packets or demuxed(container, stream))):
                 yield seconds, stream, frame
             return
 
@@ -92,7 +96,7 @@ def _with_plan(source: VideoSource, start_seconds: float) -> Iterator[tuple[floa
     """The same for a video whose times were repaired: read from its beginning, decoded from a key frame on."""
     info, plan = plan_of(source)
     whole = Segment("", 0, 0.0, info.duration_seconds, None, None, 0)
-    with open_video(source.path, max_pixels=source.max_pixels) as (container, stream):
+    with open_video(source.path, max_pixels=source.max_pixels, stream=source.stream) as (container, stream):
         stream.thread_type = "AUTO"
         packets = segment_packets(container, stream, whole, info, plan)
         wanted = _packets_from_key(packets, plan, info, start_seconds) if plan.has_times else packets
@@ -119,12 +123,18 @@ def plan_of(source: VideoSource) -> tuple[VideoInfo, PacketPlan]:
         status = source.path.stat()
     except OSError as problem:
         raise VideoUnreadable(f"{source.path} cannot be read ({problem.strerror}). Check the disk it is on.") from None
-    return _plan(source.path, source.max_pixels, status.st_size, status.st_mtime_ns)
+    return _plan(source.path, source.max_pixels, source.stream, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=PLANS_KEPT)
-def _plan(path: Path, max_pixels: int, n_bytes: int, modified_ns: int) -> tuple[VideoInfo, PacketPlan]:  # noqa: ARG001
-    return probe(path, max_pixels=max_pixels)
+def _plan(
+    path: Path,
+    max_pixels: int,
+    stream: int | None,
+    n_bytes: int,  # noqa: ARG001
+    modified_ns: int,  # noqa: ARG001
+) -> tuple[VideoInfo, PacketPlan]:
+    return probe(path, max_pixels=max_pixels, stream=stream)
 
 
 def _decoded(packets: Iterator[Any]) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix, luma
 from fervid.video.sound import Sound
 from fervid.video.stretch import VideoSource, frames_between
+from fervid.video.turn import turned
 
 CLIP_TIME_BASE = Fraction(1, 90_000)
 QUALITY = "23"
@@ -39,7 +40,9 @@ class Picture:
 def read_pictures(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[Picture]:
     """The frames with start <= time < end, in order. Damaged packets are left out."""
     for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
-        yield Picture(seconds, _as_shown(frame), _pixel_aspect(stream, frame))
+        yield Picture(
+            seconds, turned(_as_shown(frame), source.turn_degrees), _pixel_aspect(stream, frame, source.turn_degrees)
+        )
 
 
 def read_gray(
@@ -47,7 +50,8 @@ def read_gray(
 ) -> Iterator[tuple[float, np.ndarray, Fraction]]:
     """Seconds, luma uint8 (H, W) as shown, and pixel aspect of the same frames: a third of the cost of colour."""
     for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
-        yield seconds, as_displayed(luma(frame)[0], display_matrix(frame)), _pixel_aspect(stream, frame)
+        gray = turned(as_displayed(luma(frame)[0], display_matrix(frame)), source.turn_degrees)
+        yield seconds, gray, _pixel_aspect(stream, frame, source.turn_degrees)
 
 
 def write_clip(
@@ -146,11 +150,12 @@ def _as_shown(frame: Any) -> np.ndarray:
     return np.stack([as_displayed(rgb[..., i], matrix) for i in range(3)], axis=-1) if matrix is not None else rgb
 
 
-def _pixel_aspect(stream: Any, frame: Any) -> Fraction:
+def _pixel_aspect(stream: Any, frame: Any, turn_degrees: int) -> Fraction:
     """Width / height of a pixel as shown: a quarter turn turns the pixels too."""
     ratio = as_fraction(stream.sample_aspect_ratio or 1)
     matrix = display_matrix(frame)
-    return 1 / ratio if matrix is not None and matrix[0] == 0 else ratio
+    is_turned = (matrix is not None and matrix[0] == 0) != (turn_degrees % 180 != 0)
+    return 1 / ratio if is_turned else ratio
 
 
 def check_is_there(path: Path) -> None:
