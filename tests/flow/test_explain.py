@@ -17,6 +17,7 @@ from fervid.errors import ConfigError, InputError, ModelError, VideoUnreadable
 from fervid.explain.face import Explanation, explain_face
 from fervid.explain.image import default_name, draw_explanation, strongest, write_explanation
 from fervid.run.derived import remove_derived
+from manifests import change_manifest
 from runner import run_fervid
 from synthetic import constant_rate, empty_picture, face_patch, write_video
 
@@ -127,11 +128,10 @@ def test_what_cannot_be_explained_is_refused_with_the_reason(run: fervid.Run, co
     with pytest.raises(InputError, match="no face of track 99 within 1 s .* There are tracks"):
         explain_face(run, 0.5, track_id=99)
     assert run_fervid("explain", str(run.folder), "--at", "0.5", "-o", "why.jpg").returncode == 2
-    manifest = copy.folder / "manifest.json"
-    content = json.loads(manifest.read_text())
+    content = json.loads((copy.folder / "manifest.json").read_text())
 
     def changed(**values: object) -> fervid.Run:
-        manifest.write_text(json.dumps(content | values))
+        change_manifest(copy.folder, **(content | values))
         return fervid.open_run(copy.folder)
 
     with pytest.raises(VideoUnreadable, match="not there any more"):
@@ -141,8 +141,9 @@ def test_what_cannot_be_explained_is_refused_with_the_reason(run: fervid.Run, co
         explain_face(changed(video_path=str(other)), 0.5)
     with pytest.raises(ModelError, match="has changed since"):
         explain_face(changed(model=content["model"] | {"weights_sha256": "0" * 64}), 0.5)
+    unknown = content["settings"]["video"] | {"magic": 1}
     with pytest.raises(InputError, match="settings that this version"):
-        explain_face(changed(settings=content["settings"] | {"magic": 1}), 0.5)
+        explain_face(changed(settings=content["settings"] | {"video": unknown}), 0.5)
     moved = content["settings"] | {"emotion": content["settings"]["emotion"] | {"crop_margin": 0.5}}
     with pytest.raises(InputError, match=r"scores 0\.\d\d for \w+, and 0\.\d\d is stored"):
         explain_face(changed(settings=moved), 0.5)

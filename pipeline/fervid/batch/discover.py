@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from fervid.batch.result import GROWING, REJECTED, SAME, Result
 from fervid.errors import InputError
 from fervid.run.files import PLOT
 from fervid.run.handle import RunFolders
-from fervid.run.manifest import done_before
+from fervid.run.manifest import done_before, recordings_in
 from fervid.run.summary import summarise
 from fervid.storage.files import FileStatus, check_regular_file, file_status
 from fervid.storage.place import Place
@@ -53,9 +53,19 @@ class Discovery:
     are deferred until they have not changed for that long; those that keep changing are skipped.
     """
 
-    def __init__(self, out: Place, method_of: Callable[[Place], Method], handling: Handling, ids: Ids) -> None:
+    def __init__(
+        self,
+        out: Place,
+        method_of: Callable[[Place], Method],
+        handling: Handling,
+        ids: Ids,
+        people: Container[Place] = (),
+    ) -> None:
         self.results: list[Result] = []
         self.on_result: Callable[[Result], None] = self.results.append
+        self.on_person: Callable[[VideoJob, Result], None] = lambda _, result: self.results.append(result)
+        """Called for recordings of people whose results stand."""
+        self._people = people
         self.jobs: deque[VideoJob] = deque()
         self.n_bytes = 0
         self._growing: list[_Growing] = []
@@ -132,13 +142,21 @@ class Discovery:
             return None
         how = self._handling
         folder, method = self._folders.of(path, video_id), self._method_of(path)
-        job = VideoJob(path, video_id, folder, method, how.resume and not how.overwrite, how.plot)
+        is_of_person = path in self._people
+        plot = how.plot and not is_of_person  # the second pass draws it
+        job = VideoJob(path, video_id, folder, method, how.resume and not how.overwrite, plot)
         if not how.overwrite:
-            wanted = (PLOT,) if how.plot else ()
+            if is_of_person:  # whatever other recordings it was finished with: that is the second pass's concern
+                method = method.of_person(recordings_in(folder))
+            wanted = (PLOT,) if plot else ()
             done = done_before(folder, video_id, method, wanted=wanted, is_read=how.verify)
             if done is not None:
-                summary = summarise(done, folder, was_there=True, others=wanted)
-                self.on_result(Result(path, done["status"], summary, was_there=True))
+                summary = summarise(done, folder, was_there=True, others=(PLOT,) if how.plot else ())
+                result = Result(path, done["status"], summary, was_there=True)
+                if is_of_person:
+                    self.on_person(job, result)
+                else:
+                    self.on_result(result)
                 return None
             if not how.retry_failed and (failed := recall(job)) is not None:
                 self.on_result(failed)

@@ -24,7 +24,7 @@ VIDEO_SUFFIXES = frozenset(
         ".mjpeg .dav .vob .gif .264 .265 .h265 .m2v .divx .f4v .ogg .mpv"
     ).split()
 )
-PATH_COLUMN = "path"
+PATH_COLUMN, PERSON_COLUMN = "path", "person"
 OPTION_COLUMNS = (
     "preset",
     "fps",
@@ -50,13 +50,14 @@ OPTION_COLUMNS = (
 class Inputs:
     """Videos in order, each once, and the number of other files in the given folders.
 
-    `options` are those of single videos in a CSV list, by column. `is_many` is true for a folder, pattern, list or
-    several files.
+    `options` are those of single videos in a CSV list, by column, and `people` maps videos to the person that the list
+    gives. `is_many` is true for a folder, pattern, list or several files.
     """
 
     videos: tuple[Place, ...]
     n_ignored: int
     options: Mapping[Place, Mapping[str, str]] = field(default_factory=dict)
+    people: Mapping[Place, str] = field(default_factory=dict)
     is_many: bool = False
 
 
@@ -65,7 +66,7 @@ def find_videos(names: Iterable[str]) -> Inputs:
     known video suffixes. Names may be object storage URLs: `s3://bucket/folder`, `s3://bucket/*.mp4`.
 
     `@list.txt` is a file with one path or pattern per line, `list.csv` or `@list.csv` one with a column `path` and any
-    of OPTION_COLUMNS; an empty cell leaves the option unset. Raises VideoNotFound for a name that matches
+    of `person` and OPTION_COLUMNS; an empty cell leaves the option unset. Raises VideoNotFound for a name that matches
     nothing, ConfigError for an unknown CSV column.
     """
     names = list(names)
@@ -89,8 +90,14 @@ def find_videos(names: Iterable[str]) -> Inputs:
         raise VideoNotFound(
             f"{', '.join(names)}: no video found ({n_ignored} other files). Give a video file or its folder."
         )
-    own = {path: options for path, options in videos.items() if options}
-    return Inputs(tuple(videos), n_ignored, own, is_many)
+    own: dict[Place, Mapping[str, str]] = {}
+    people: dict[Place, str] = {}
+    for path, cells in videos.items():
+        if PERSON_COLUMN in cells:
+            people[path] = cells[PERSON_COLUMN]
+        if options := {name: text for name, text in cells.items() if name != PERSON_COLUMN}:
+            own[path] = options
+    return Inputs(tuple(videos), n_ignored, own, people, is_many)
 
 
 def _entries(name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -162,11 +169,12 @@ def _read_list(path: Place) -> list[str]:
 def _read_csv(path: Place) -> list[tuple[str, Mapping[str, str]]]:
     reader = csv.DictReader(_read_text(path, "a column `path`").splitlines(), skipinitialspace=True)
     columns = [column.strip() for column in reader.fieldnames or ()]
-    known = ", ".join((PATH_COLUMN, *OPTION_COLUMNS))
+    allowed = (PATH_COLUMN, *OPTION_COLUMNS, PERSON_COLUMN)
+    known = ", ".join(allowed)
     if PATH_COLUMN not in columns:
         raise ConfigError(f"{path} has no column {PATH_COLUMN!r} (columns: {', '.join(columns)}). Use one of: {known}.")
     for column in columns:
-        if column not in (PATH_COLUMN, *OPTION_COLUMNS):
+        if column not in allowed:
             raise ConfigError(f"{path}: column {column!r} does not exist. Use one of: {known}.")
     rows: list[tuple[str, Mapping[str, str]]] = []
     for row in reader:

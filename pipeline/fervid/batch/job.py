@@ -5,14 +5,18 @@ The scheduling process reads these; data that only the steps need is passed as p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from fervid.base.registry import DETECTOR_PLUGINS, plugin_version
 from fervid.config import OBSERVE_SECTIONS, DetectSettings, Settings
 from fervid.emotion import PLUGIN
 from fervid.emotion.model import ModelInfo
 from fervid.storage.place import Place
+
+if TYPE_CHECKING:
+    from fervid.interpret.baseline import Shifts
 
 BASE_MIB, MIB_PER_MEGAPIXEL = 300, 80
 """Resources that a task requests: estimates above the peaks of analyses in `benchmarks/results/compare.json`."""
@@ -27,6 +31,8 @@ class Method:
     runner: str
     settings_hash: str
     observe_key: str
+    recordings: tuple[str, ...] = ()
+    """Ids of the videos of one person that share a baseline, in order; empty where a video stands alone."""
 
     @classmethod
     def of(cls, settings: Settings, model: ModelInfo, runner: str) -> Method:
@@ -36,6 +42,14 @@ class Method:
         runner = PLUGIN if model.plugin else runner
         observe_hash = settings.hash(model_sha256=sha256, sections=OBSERVE_SECTIONS)
         return cls(settings, model, runner, settings.hash(model_sha256=sha256), f"{observe_hash}-{runner}")
+
+    def of_person(self, recordings: tuple[str, ...]) -> Method:
+        """The same method where a video shares its baseline with these; their ids make its results its own."""
+        if self.recordings == recordings:
+            return self
+        assert not self.recordings, "the method of a video alone"
+        joined = hashlib.sha256(" ".join((self.settings_hash, *recordings)).encode()).hexdigest()[:16]
+        return replace(self, settings_hash=joined, recordings=recordings)
 
 
 def _detector_version(detect: DetectSettings) -> str:
@@ -53,6 +67,10 @@ class VideoJob:
     method: Method
     resume: bool = True
     plot: bool = True
+    shared: Shifts | None = None
+    """The baseline of a person over several recordings: what is subtracted from the scores, for each head."""
+    is_second_pass: bool = False
+    """Whether the video was analysed by itself a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)

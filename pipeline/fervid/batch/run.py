@@ -12,6 +12,7 @@ from fervid.batch.engine import CANNOT_WRITE, Engine, Outcome, Task
 from fervid.batch.failures import remember
 from fervid.batch.ids import Ids
 from fervid.batch.job import Cluster, Method, VideoJob
+from fervid.batch.people import PeopleOfBatch, check_people
 from fervid.batch.report import BatchReport
 from fervid.batch.result import Result
 from fervid.batch.schedule import Scheduler
@@ -29,6 +30,7 @@ from fervid.storage.place import Place
 class Batch:
     """Videos to analyse, the output, and how. `own_settings` are per video; `workers` None means one per CPU.
 
+    Videos with the same person in `people` share a baseline; the names group them and are not stored.
     `is_named_as_many` requests batch results even for a single video. With `cluster` the work runs on a Ray cluster,
     else on this machine.
     """
@@ -37,6 +39,7 @@ class Batch:
     out: Place
     settings: Settings
     own_settings: Mapping[Place, Settings] = field(default_factory=dict)
+    people: Mapping[Place, str] = field(default_factory=dict)
     is_named_as_many: bool = False
     workers: int | None = None
     device: str = "auto"
@@ -53,6 +56,7 @@ def analyze_batch(batch: Batch, on_result: Callable[[Result], None], *, is_shown
     finished results stay, and the same call resumes from there.
     """
     methods = _Methods(batch)
+    check_people(batch.people, batch.own_settings, batch.settings)
     try:
         if not batch.is_named_as_many:
             _analyze(batch, methods, on_result, None, is_shown=is_shown)
@@ -73,7 +77,9 @@ def analyze_batch(batch: Batch, on_result: Callable[[Result], None], *, is_shown
 
 def plan_batch(batch: Batch) -> Discovery:
     """The work to do, without doing it. Raises ConfigError or ModelError."""
-    discovery = Discovery(batch.out, _Methods(batch).of, batch.handling, Ids(batch.out, is_kept=False))
+    check_people(batch.people, batch.own_settings, batch.settings)
+    ids = Ids(batch.out, is_kept=False)
+    discovery = Discovery(batch.out, _Methods(batch).of, batch.handling, ids, batch.people)
     discovery.look_at(batch.videos)
     return discovery
 
@@ -94,9 +100,10 @@ def _analyze(
     ids = Ids(batch.out, is_kept=report is not None)
     # A file named explicitly is always retried.
     handling = batch.handling if report is not None else replace(batch.handling, retry_failed=True)
-    discovery = Discovery(batch.out, methods.of, handling, ids)
+    discovery = Discovery(batch.out, methods.of, handling, ids, batch.people)
     reporter = _ProgressReporter(len(batch.videos), on_result, report, is_shown=is_shown)
-    discovery.on_result = reporter.count
+    people = PeopleOfBatch(batch.people, reporter, plot=handling.plot)
+    discovery.on_result, discovery.on_person = reporter.count, people.ended
     try:
         discovery.look_at(batch.videos)
         ids.save()
@@ -105,7 +112,8 @@ def _analyze(
         if not discovery.is_exhausted:
             reporter.begin()
         with open_engine(batch, methods.default) as engine:
-            Scheduler(engine, discovery, reporter).run()
+            Scheduler(engine, discovery, people).run()
+            people.finish(engine)
             if report is not None:
                 report.close()
                 _run_alone(engine, Task("tabulate", (report.rows, list(methods.default.model.labels))))

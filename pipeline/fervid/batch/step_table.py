@@ -12,6 +12,7 @@ from fervid.batch.context import Context
 from fervid.batch.job import BeginResult, Elapsed, Observed, Planned, Summary, VideoJob
 
 if TYPE_CHECKING:
+    from fervid.interpret.baseline import Shifts
     from fervid.storage.place import Place
 
 
@@ -53,6 +54,12 @@ def _finish(context: Context, job: VideoJob, pickled_plan: bytes, n_reused: int,
     return finish_video(context, job, pickled_plan, n_reused, spent)
 
 
+def _measure_person(context: Context, jobs: tuple[VideoJob, ...]) -> Shifts:
+    from fervid.batch.shared_baseline import measure_person
+
+    return measure_person(context, jobs)
+
+
 def _draw(context: Context, job: VideoJob) -> None:  # noqa: ARG001
     from fervid.batch.steps import draw_video
 
@@ -72,6 +79,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "observe": _observe,
     "observe_several": _observe_several,
     "finish": _finish,
+    "measure_person": _measure_person,
     "draw": _draw,
     "tabulate": _tabulate,
 }

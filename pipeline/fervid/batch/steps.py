@@ -125,7 +125,7 @@ def _note_replacement(job: VideoJob) -> None:
         before = manifest_content(job.folder)
     except InputError:
         return
-    if before["settings_hash"] != job.method.settings_hash:
+    if before["settings_hash"] != job.method.settings_hash and not job.is_second_pass:
         log.warning(
             "%s: replacing the result of %s in %s, made with other settings",
             *(job.path.name, before["finished_utc"], job.folder),
@@ -193,6 +193,7 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
         duration_seconds=info.duration_seconds,
         thumbnails=read_thumbnails(observed),
         timing=FrameTiming.of(asdict(info), settings.video.model_dump()),
+        shared=job.shared,
     )
     interpreted = perf_counter()
     outputs = write_tables(folder, tables, table_metadata(job, info.time_base, info.start_time_seconds))
@@ -225,6 +226,7 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
         output_bytes={name: file.n_bytes for name, file in outputs.items()},
         observations=hashes,
         results=results_in_numbers(tables.timeline, tables.faces, tables.tracks, labels),
+        recordings=method.recordings,
     )
     manifest.write(folder)
     return summarise(asdict(manifest), folder, was_there=False, others=(PLOT,) if job.plot else ())

@@ -172,6 +172,7 @@ def analyze(
         as_place(out or assets.default_output_folder()),
         settings,
         own_settings={path: make(options) for path, options in found.options.items()},
+        people=found.people,
         is_named_as_many=found.is_many,
         workers=workers,
         device=device,

@@ -18,7 +18,8 @@ from fervid.overlay.faces import REASONS
 from fervid.privacy.audit import note_open_faces
 from fervid.run.derived import note_derived
 from fervid.run.handle import Run
-from fervid.storage.publish import write_private
+from fervid.run.writing import writing
+from fervid.storage.publish import write_whole
 
 FACE_PX = 384
 NOTICE = "This picture shows an open face: keep it with the run and pass it on only where that is allowed."
@@ -27,23 +28,20 @@ NOTICE = "This picture shows an open face: keep it with the run and pass it on o
 def write_explanation(run: Run, explanation: Explanation, target: Path | None = None) -> Path:
     """Write an explanation as a PNG for its owner alone, into the run folder or to `target`; returns its path.
 
-    It shows an open face, so it is noted in the run's audit log first. Raises OutputError.
+    It shows an open face, so it is noted in the run's audit log first. Raises OutputError, and InputError where the run
+    was replaced since.
     """
     target = target or run.folder / default_name(explanation)
-    note_open_faces(
-        run.folder,
-        "explanation with an open face",
-        blur="none",
-        time_s=explanation.time_s,
-        track=explanation.track_id,
-        label=explanation.label,
-        file=target.name,
-    )
-    try:
-        write_private(target, draw_explanation(explanation))
-    except OSError as problem:
-        raise OutputError(f"{target} cannot be written ({problem.strerror}). Give another file with --out.") from None
-    note_derived(run.folder, [target])
+    about = {"time_s": explanation.time_s, "track": explanation.track_id, "label": explanation.label}
+    with writing(run.folder, run.manifest.settings_hash):
+        note_open_faces(run.folder, "explanation with an open face", blur="none", **about, file=target.name)
+        try:
+            write_whole(target, draw_explanation(explanation), is_private=True)
+        except OSError as problem:
+            raise OutputError(
+                f"{target} cannot be written ({problem.strerror}). Give another file with --out."
+            ) from None
+        note_derived(run.folder, [target])
     return target
 
 

@@ -15,7 +15,7 @@ from fervid.base.spacing import usual_spacing
 from fervid.base.types import LOOKS
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo
-from fervid.interpret.baseline import people, without_baseline
+from fervid.interpret.baseline import Shifts, Windows, lone_windows, people, without_baseline
 from fervid.interpret.build import (
     NOTHING_KNOWN,
     FrameIntervals,
@@ -26,7 +26,7 @@ from fervid.interpret.build import (
     sum_bins,
     weighted_mean,
 )
-from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
+from fervid.interpret.judge import FrameByFrame, Verdicts, judge, probabilities, smoother_of
 from fervid.observe.observer import face_arrays
 from fervid.observe.scoring import THUMBNAIL_PX
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
@@ -45,6 +45,55 @@ class Tables:
     n_unconfirmed_faces: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The columns of observations: of m frames their `times` (m,) and pictures, and their faces as arrays."""
+
+    times: np.ndarray
+    is_sound: np.ndarray
+    pictures: Pictures
+    faces: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, observations: pa.Table, settings: Settings, thumbnails: Iterator[pa.Array] | None) -> _Seen:
+        times = observations["time_s"].to_numpy()
+        pictures = describe_pictures(
+            _pictures(thumbnails or iter(observations["thumbnail"].chunks)),
+            times,
+            threshold=settings.track.cut_threshold if settings.track.find_cuts else None,
+        )
+        is_sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
+        return cls(times, is_sound, pictures, face_arrays(observations))
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """The faces of a whole video that are believed: their tracks, their scores, and how far each can be used.
+
+    Of n faces in m frames; `seconds` (n,) is the time that each counts for, 0 for one that is pictured too poorly.
+    """
+
+    times: np.ndarray
+    is_sound: np.ndarray
+    pictures: Pictures
+    intervals: FrameIntervals
+    span: tuple[float, float]
+    faces: dict[str, np.ndarray]
+    track_ids: np.ndarray
+    raw: np.ndarray
+    smoothed: np.ndarray
+    verdicts: Verdicts
+    n_unconfirmed: int
+
+    @property
+    def face_times(self) -> np.ndarray:
+        return np.asarray(self.times[self.faces["row"]])
+
+    @property
+    def seconds(self) -> np.ndarray:
+        return np.where(self.verdicts.is_poor, 0.0, self.intervals.seconds[self.faces["row"]])
+
+
 def interpret(
     observations: pa.Table,
     settings: Settings,
@@ -54,30 +103,91 @@ def interpret(
     duration_seconds: float,
     thumbnails: Iterator[pa.Array] | None = None,
     timing: FrameTiming = NOTHING_KNOWN,
+    shared: Shifts | None = None,
 ) -> Tables:
     """Tables from the observations of a whole video (all segments, in order).
 
     Thumbnails are looked at once, at the beginning; `thumbnails` gives them piece by piece where they are no column.
+    `shared` is the baseline of a person over several recordings, where one was measured (`shared_shifts`).
     """
-    times = observations["time_s"].to_numpy()
-    sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
-    pictures = describe_pictures(
-        _pictures(thumbnails or iter(observations["thumbnail"].chunks)),
-        times,
-        threshold=settings.track.cut_threshold if settings.track.find_cuts else None,
-    )
-    shots = find_shots(pictures.is_cut, times, min_shot_seconds=settings.track.min_shot_seconds)
-    faces = face_arrays(observations)
+    seen = _Seen.of(observations, settings, thumbnails)
     observations = observations.select(["frame", "pts", "time_s"])  # the rest of hours of video is not held twice
+    found = _follow(seen, settings, model, duration_seconds, timing)
+    shots = find_shots(found.pictures.is_cut, found.times, min_shot_seconds=settings.track.min_shot_seconds)
+    rows, track_ids, smoothed, verdicts = found.faces["row"], found.track_ids, found.smoothed, found.verdicts
+    relative = None
+    if settings.baseline.scope != "off":
+        own = _relative(found, model, settings, shared)
+        relative = _smooth(found.face_times, own, track_ids, settings)
+    n_faces = np.bincount(rows, minlength=len(found.times))
+    return Tables(
+        _frames_table(observations, video_id, shots, found.pictures, n_faces, found.is_sound),
+        _faces_table(
+            observations,
+            model.labels,
+            video_id,
+            found.faces,
+            track_ids,
+            found.raw,
+            smoothed,
+            relative,
+            verdicts.margin,
+            verdicts.abstain,
+        ),
+        _tracks_table(
+            model.labels, video_id, found.times, found.intervals, rows, track_ids, smoothed, verdicts.is_poor
+        ),
+        _timeline_table(
+            model.labels,
+            video_id,
+            settings.timeline.bin_seconds,
+            found.span,
+            found.times,
+            found.intervals,
+            shots,
+            found.is_sound,
+            rows,
+            track_ids,
+            smoothed,
+            ~verdicts.is_poor,
+        ),
+        found.n_unconfirmed,
+    )
 
-    track_ids, is_believed = _follow(faces, shown_time(times, timing), pictures.is_cut, settings)
+
+def windows_of_person(
+    observations: pa.Table,
+    settings: Settings,
+    model: ModelInfo,
+    *,
+    duration_seconds: float,
+    thumbnails: Iterator[pa.Array] | None = None,
+    timing: FrameTiming = NOTHING_KNOWN,
+) -> dict[str, Windows]:
+    """What a recording of one person adds to a baseline over several, for each head: the windows of its lone tracks."""
+    found = _follow(_Seen.of(observations, settings, thumbnails), settings, model, duration_seconds, timing)
+    return lone_windows(
+        found.faces["logits"].reshape(-1, model.n_logits),
+        found.face_times,
+        found.seconds,
+        people(found.faces["row"], found.track_ids, scope="video"),
+        model,
+        source=settings.emotion.labels,
+        is_flipped=settings.emotion.flip,
+    )
+
+
+def _follow(
+    seen: _Seen, settings: Settings, model: ModelInfo, duration_seconds: float, timing: FrameTiming
+) -> _Followed:
+    times, faces = seen.times, seen.faces
+    track_ids, is_believed = _track(faces, shown_time(times, timing), seen.pictures.is_cut, settings)
     confirmed = np.isin(track_ids, track_ids[is_believed])  # a track that is believed in the end counts from its start
     faces = {name: values[confirmed] for name, values in faces.items()}
-    kept_ids, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
+    _, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
     track_ids = track_ids.astype(np.int32)
-
     raw = probabilities(faces["logits"], model, settings)
-    smoothed = _smooth(times[faces["row"]], raw, track_ids, len(kept_ids), settings)
+    smoothed = _smooth(times[faces["row"]], raw, track_ids, settings)
     is_static = find_static(
         times[faces["row"]],
         faces["boxes"],
@@ -86,52 +196,23 @@ def interpret(
         spacing_seconds=usual_spacing(times),
         static_seconds=settings.track.static_seconds,
     )
-    verdicts = judge(faces["quality"], faces["looks"], faces["boxes"], smoothed, is_static, settings)
-
-    start = settings.video.start_seconds
     end = min(duration_seconds, settings.video.end_seconds or np.inf)
-    intervals = frame_intervals(
-        times, start=min(start, end), end=end, max_hold_seconds=settings.timeline.max_hold_seconds, timing=timing
-    )
-
-    relative = None
-    if settings.baseline.scope != "off":
-        seconds = np.where(verdicts.is_poor, 0.0, intervals.seconds[faces["row"]])
-        own = _relative(times, faces, seconds, track_ids, model, settings)
-        relative = _smooth(times[faces["row"]], own, track_ids, len(kept_ids), settings)
-
-    n_faces = np.bincount(faces["row"], minlength=len(times))
-    frames_table = _frames_table(observations, video_id, shots, pictures, n_faces, sound)
-    faces_table = _faces_table(
-        observations,
-        model.labels,
-        video_id,
+    start = min(settings.video.start_seconds, end)
+    return _Followed(
+        times,
+        seen.is_sound,
+        seen.pictures,
+        frame_intervals(
+            times, start=start, end=end, max_hold_seconds=settings.timeline.max_hold_seconds, timing=timing
+        ),
+        (start, end),
         faces,
         track_ids,
         raw,
         smoothed,
-        relative,
-        verdicts.margin,
-        verdicts.abstain,
+        judge(faces["quality"], faces["looks"], faces["boxes"], smoothed, is_static, settings),
+        int((~confirmed).sum()),
     )
-    tracks_table = _tracks_table(
-        model.labels, video_id, times, intervals, faces["row"], track_ids, smoothed, verdicts.is_poor
-    )
-    timeline_table = _timeline_table(
-        model.labels,
-        video_id,
-        settings.timeline.bin_seconds,
-        (min(start, end), end),
-        times,
-        intervals,
-        shots,
-        sound,
-        faces["row"],
-        track_ids,
-        smoothed,
-        ~verdicts.is_poor,
-    )
-    return Tables(frames_table, faces_table, tracks_table, timeline_table, int((~confirmed).sum()))
 
 
 def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
@@ -141,7 +222,7 @@ def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
         yield np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
 
 
-def _follow(
+def _track(
     faces: dict[str, np.ndarray], times: np.ndarray, cuts: np.ndarray, settings: Settings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of each face its track int32 (n,), and whether that was believed by then bool (n,)."""
@@ -156,35 +237,28 @@ def _follow(
     return ids, believed
 
 
-def _relative(
-    times: np.ndarray,
-    faces: dict[str, np.ndarray],
-    seconds: np.ndarray,
-    track_ids: np.ndarray,
-    model: ModelInfo,
-    settings: Settings,
-) -> np.ndarray:
-    """Probabilities (n, C) less the usual look of each face; `seconds` (n,) is what each counts for in it."""
+def _relative(found: _Followed, model: ModelInfo, settings: Settings, shared: Shifts | None) -> np.ndarray:
+    """Probabilities (n, C) less the usual look of each face."""
     logits = without_baseline(
-        faces["logits"].reshape(-1, model.n_logits),
-        times[faces["row"]],
-        seconds,
-        people(faces["row"], track_ids, scope=settings.baseline.scope),
+        found.faces["logits"].reshape(-1, model.n_logits),
+        found.face_times,
+        found.seconds,
+        people(found.faces["row"], found.track_ids, scope=settings.baseline.scope),
         model,
         settings.baseline,
         source=settings.emotion.labels,
         is_flipped=settings.emotion.flip,
+        shared=shared,
     )
     return probabilities(logits, model, settings)
 
 
-def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, n_tracks: int, settings: Settings) -> np.ndarray:
+def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, settings: Settings) -> np.ndarray:
     smoother = smoother_of(settings)
     smoothed = np.empty_like(raw, dtype=np.float32)
     order = np.argsort(track_ids, kind="stable")
-    for rows in np.split(order, np.searchsorted(track_ids[order], np.arange(1, n_tracks))):
-        if len(rows):
-            smoothed[rows] = smoother.zero_phase(times[rows], raw[rows])
+    for rows in np.split(order, np.flatnonzero(np.diff(track_ids[order])) + 1) if len(order) else []:
+        smoothed[rows] = smoother.zero_phase(times[rows], raw[rows])
     return smoothed
 
 

@@ -73,6 +73,8 @@ class RunManifest:
     """File name to SHA-256 of what the tables were made of; it may have been deleted since."""
     results: dict[str, Any] = field(default_factory=dict)
     """What the tables come to; see `summary.results_in_numbers`."""
+    recordings: tuple[str, ...] = ()
+    """Ids of one person's videos that share a baseline, this one among them; empty for a video alone."""
     schema_version: int = SCHEMA_VERSION
     versions: dict[str, str] = field(default_factory=lambda: library_versions())
 
@@ -128,6 +130,7 @@ def read_manifest(folder: Place) -> RunManifest:
     content = manifest_content(folder)
     content["ledger"] = Ledger(**{name: content["ledger"].get(name, 0) for name in Ledger.__slots__})
     content["warnings"] = tuple(content["warnings"])
+    content["recordings"] = tuple(content.get("recordings", ()))
     try:
         return RunManifest(**{name: value for name, value in content.items() if name in RunManifest.__slots__})
     except TypeError as problem:
@@ -208,6 +211,14 @@ def video_record(info: VideoInfo) -> dict[str, object]:
     """What a manifest says of a video."""
     record = {key: value for key, value in asdict(info).items() if key != "path"}
     return record | {"time_base": str(info.time_base), "sample_aspect_ratio": str(info.sample_aspect_ratio)}
+
+
+def recordings_in(folder: Place) -> tuple[str, ...]:
+    """The recordings that the result in a run folder shares its baseline with; none where there is no result."""
+    try:
+        return tuple(manifest_content(folder).get("recordings", ()))
+    except InputError:
+        return ()
 
 
 def library_versions() -> dict[str, str]:

@@ -61,14 +61,6 @@ def write_whole(target: Place, content: bytes, *, is_private: bool = False) -> N
         target.fs.pipe_file(target.path, content)
 
 
-def write_private(target: Path, content: bytes) -> None:
-    """Write `content` to a file on disk that its owner alone may read (mode 0600), in one step. Raises OSError."""
-    with written_whole(target) as partial:
-        partial.touch(mode=0o600)
-        partial.chmod(0o600)  # before anything is in it, also where one was left by a process that was killed
-        partial.write_bytes(content)
-
-
 def append_synced(path: Path, text: str) -> None:
     """Add lines to a log on disk, which only its owner can read; they are on the disk when this returns.
 

@@ -89,6 +89,8 @@ def _remade_tables(folder: Path, content: dict[str, Any], names: Sequence[str]) 
 def _job(folder: Path, content: dict[str, Any]) -> VideoJob:
     settings = Settings.model_validate(content["settings"])
     method = Method.of(settings, find_model(settings.emotion.model), content["runner"])
+    # A baseline over other recordings is not measured again: the tables without it come out as they were.
+    method = method.of_person(tuple(content.get("recordings", ())))
     return VideoJob(Path(content["video_path"]), content["video_id"], folder, method)
 
 

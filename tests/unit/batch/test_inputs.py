@@ -117,9 +117,20 @@ def test_a_csv_list_gives_single_videos_options_of_their_own(folder: Path) -> No
     assert inputs.is_many
 
 
+def test_a_csv_list_names_people_apart_from_options(folder: Path) -> None:
+    (folder / "list.csv").write_text("path,person,fps\nb.mp4, ann,\ndeep/c.mkv,,10\na.mp4,ann,10\n")
+    inputs = find_videos(["list.csv"])
+    assert {path.name: person for path, person in inputs.people.items()} == {"b.mp4": "ann", "a.mp4": "ann"}
+    assert {path.name: dict(own) for path, own in inputs.options.items()} == {
+        "c.mkv": {"fps": "10"},
+        "a.mp4": {"fps": "10"},
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("path,person\nb.mp4,ann\nb.mp4,bob\n", "lists b.mp4 with two sets of options"),
         ("", "has no column 'path'"),
         ("file\nb.mp4\n", r"has no column 'path' \(columns: file\)"),
         ("path,fsp\nb.mp4,3\n", "column 'fsp' does not exist. Use one of: path, preset, fps"),

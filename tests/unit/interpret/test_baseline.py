@@ -12,7 +12,15 @@ import pytest
 from fervid.config import Settings, load_settings
 from fervid.config.settings import BaselineSettings
 from fervid.emotion.model import Head, Member, ModelInfo
-from fervid.interpret.baseline import people, shift, usual_scores, without_baseline
+from fervid.interpret.baseline import (
+    LONE,
+    lone_windows,
+    people,
+    shared_shifts,
+    shift,
+    usual_scores,
+    without_baseline,
+)
 from fervid.interpret.whole import Tables, interpret
 from fervid.observe.observer import SCHEMA
 from fervid.observe.scoring import THUMBNAIL_PX
@@ -112,6 +120,45 @@ def test_each_head_that_answers_has_a_baseline_and_no_other_is_touched() -> None
 def test_the_usual_scores_are_log_probabilities_at_the_temperature_less_their_mean() -> None:
     head = replace(HEAD, mean_logits=(1.0, 2.0, 6.0))
     assert usual_scores(head, 2.0) == pytest.approx([-1.0, -0.5, 1.5])
+
+
+def test_recordings_of_one_person_have_the_baseline_of_one_long_recording() -> None:
+    values = np.concatenate([TWO, TWO[:, [2, 0, 1]], scores((8, (1.0, 0.5, -1.5)))]).astype(np.float32)
+    values += np.random.default_rng(2).normal(0, 0.3, values.shape).astype(np.float32)
+    parts = np.split(np.arange(len(values)), [30, 60, 100])  # at whole windows: those of the joined one are the same
+    windows = []
+    for rows in parts:
+        times, seconds, alone = np.arange(len(rows)) * STEP, np.full(len(rows), STEP), np.full(len(rows), LONE)
+        windows.append(
+            lone_windows(values[rows], times, seconds, alone, model(HEAD), source="fer2013", is_flipped=False)
+        )
+    settings = ANY.model_copy(update={"prior_seconds": 4.0, "min_seconds": 20.0, "min_spread": 0.5})
+    centred = (values - values.mean(axis=1, keepdims=True)).astype(np.float64)
+    times, seconds = np.arange(len(values)) * STEP, np.full(len(values), STEP)
+    joined = shift(times, seconds, centred, usual_scores(HEAD, 1.0), settings)
+    assert np.abs(joined).max() > 0.1
+    found = shared_shifts(windows, model(HEAD), settings, source="fer2013", is_flipped=False)
+    assert list(found) == ["fer2013"]
+    assert found["fer2013"] == pytest.approx(joined, abs=1e-6)
+    short = shared_shifts(windows[:2], model(HEAD), settings, source="fer2013", is_flipped=False)
+    assert short["fer2013"] == (0.0, 0.0, 0.0)  # 12 s in all: less than `min_seconds`
+
+
+def test_a_shared_baseline_is_that_of_lone_tracks_alone() -> None:
+    logits = np.concatenate([TWO, TWO]).astype(np.float32)
+    found = without_baseline(
+        logits,
+        np.arange(len(logits)) * STEP,
+        np.full(len(logits), STEP),
+        np.repeat([LONE, 3], len(TWO)),
+        model(HEAD),
+        ANY,
+        source="fer2013",
+        is_flipped=False,
+        shared={"fer2013": (0.5, 0.0, -0.5)},
+    )
+    assert found[: len(TWO)] == pytest.approx(TWO - np.array([0.5, 0.0, -0.5]), abs=1e-6)
+    assert not np.allclose(found[len(TWO) :], TWO - np.array([0.5, 0.0, -0.5]), atol=0.1)
 
 
 def model(*heads: Head) -> ModelInfo:
