@@ -1,4 +1,4 @@
-"""Write the pages that are made from code: settings.md, cli.md, api.md. Run after changing a setting or an option.
+"""Generate settings.md, cli.md and api.md from the code. Run this after changing a setting or an option.
 
 python docs/generate.py
 """
@@ -20,7 +20,7 @@ from fervid.config.load import load_sourced_settings
 from fervid.config.write import literal, value_at
 
 DOCS = Path(__file__).parent
-NOTE = "<!-- Made from code by docs/generate.py. Change the code, then run it again. -->"
+NOTE = "<!-- Generated from the code by docs/generate.py. Change the code and run it again. -->"
 
 API = {
     "Functions": (
@@ -46,7 +46,7 @@ API = {
     ),
     "Errors": ("fervid.errors",),
 }
-"""What stands on the page of the Python interface, in order."""
+"""Contents of the page of the Python API, in order."""
 
 
 def settings_page() -> str:
@@ -56,7 +56,7 @@ def settings_page() -> str:
         "",
         NOTE,
         "",
-        "Each value comes from the last of these that sets it: the default, the preset (`--preset`), the file",
+        "A later source overrides an earlier one: the default, the preset (`--preset`), the file",
         "(`--config`), the environment (`FERVID_VIDEO__FPS=10`), `--set video.fps=10`, an option such as `--fps 10`.",
         "",
         "`fervid config` prints the values that a command would use. `fervid config --toml > mine.toml` writes them as",
@@ -81,7 +81,7 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     """Every command with its arguments and options."""
-    lines = ["# Commands", "", NOTE, "", "`fervid COMMAND --help` (or `-h`) prints the same."]
+    lines = ["# Command-line options", "", NOTE, "", "`fervid COMMAND --help` (or `-h`) prints the same."]
     root = typer.main.get_command(app)
     lines += ["", "## `fervid`", "", *_description(root), *_parameters(root)]
     for name, command in root.commands.items():  # type: ignore[attr-defined]
@@ -90,8 +90,8 @@ def commands_page() -> str:
 
 
 def api_page() -> str:
-    """The public Python interface, whose text the site takes from the docstrings."""
-    lines = ["# Python interface", "", NOTE, "", f"Importable from `fervid` itself: {_names(fervid.__all__)}."]
+    """The public Python API; the site takes its text from the docstrings."""
+    lines = ["# Python API", "", NOTE, "", f"Importable from `fervid` itself: {_names(fervid.__all__)}."]
     for title, names in API.items():
         lines += ["", f"## {title}"]
         for name in names:

@@ -222,3 +222,16 @@ def test_every_message_on_the_page_of_troubles_is_one_that_fervid_prints() -> No
         if not re.search(r"[^\n]*?".join(re.escape(part.strip()) for part in message.split("…") if part.strip()), code)
     ]
     assert missing == []
+
+
+FOREIGN = re.compile(
+    r"\b(pictures?|goes on|going on|go on|lies|begun|anew|whoever|nobody says|at most so often)\b", re.I
+)
+"""Words that the pages once had for image, continue, is and others."""
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_the_pages_use_the_usual_words(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    if page.name not in ("cli.md", "settings.md"):  # their words are those of the code
+        assert FOREIGN.findall(text) == []
