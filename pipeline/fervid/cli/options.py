@@ -71,7 +71,10 @@ Detector = Annotated[
 ]
 MinFacePx = Annotated[int | None, typer.Option(help="Smallest face in pixels. [8 % of the height]")]
 Model = Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.", autocompletion=_models)]
-Labels = Annotated[str | None, typer.Option(help="Which output head to use: fer2013, ferplus, mean, blend. [fer2013]")]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="Output head: fer2013, ferplus, mean, blend, or auto (blend if the model has both). [auto]"),
+]
 
 Baseline = Annotated[
     str | None,

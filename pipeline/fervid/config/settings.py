@@ -177,10 +177,10 @@ class EmotionSettings(_Section):
         default=-0.05, ge=-0.2, le=1, description="grow the box by this share on every side (below 0: shrink it)"
     )
     flip: bool = Field(default=False, description="average each face with its mirror image: twice the work per face")
-    labels: Literal["fer2013", "ferplus", "mean", "blend"] = Field(
-        default="fer2013",
-        description="which output head of the model to use: single labels, ten voters, or both: in equal parts, or "
-        "seven parts to three",
+    labels: Literal["auto", "fer2013", "ferplus", "mean", "blend"] = Field(
+        default="auto",
+        description="which output head of the model to use: single labels, ten voters, or both, in equal parts (mean) "
+        "or seven parts to three (blend); auto is blend where the model has both heads",
     )
     batch_size: int = Field(
         default=64, ge=1, le=4096, description="faces that are classified together; does not change results"

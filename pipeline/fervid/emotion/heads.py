@@ -1,7 +1,7 @@
 """From the logits of all heads to the probabilities of the model's labels. Knows nothing of networks or of time.
 
 FER-2013's labels are one word a picture, FER+'s the votes of ten people on the same pictures. A model that learned both
-can answer as either, or with the mean of the two.
+can answer as either, or with a weighted mean of the two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fervid.emotion.calibration import softmax
 from fervid.emotion.model import FER2013, FERPLUS, Head, ModelInfo
 from fervid.errors import ConfigError
 
-LabelSource = Literal["fer2013", "ferplus", "mean", "blend"]
+LabelSource = Literal["auto", "fer2013", "ferplus", "mean", "blend"]
 # Decision SCO-5.
 SHARE_OF_VOTERS = {"mean": 0.5, "blend": 0.3}
 """What the voters' answer counts where both heads answer. That of `blend` is chosen by benchmarks/blend.py."""
@@ -29,9 +29,17 @@ def head_columns(model: ModelInfo) -> dict[str, slice]:
     return columns
 
 
+def resolved_source(model: ModelInfo, source: LabelSource) -> LabelSource:
+    """`auto` is `blend` for a model with both heads, and the single labels of any other."""
+    if source != "auto":
+        return source
+    return "blend" if {FER2013, FERPLUS} <= {head.name for head in model.heads} else "fer2013"
+
+
 # Decision SCO-3.
 def select_heads(model: ModelInfo, source: LabelSource) -> tuple[Head, ...]:
     """The heads that answer for `source`. Raises ConfigError when the model has no such head."""
+    source = resolved_source(model, source)
     wanted = (FER2013, FERPLUS) if source in SHARE_OF_VOTERS else (source,)
     named = {head.name: head for head in model.heads}
     missing = [name for name in wanted if name not in named]
@@ -63,7 +71,7 @@ def label_probabilities(
         answers.append(probabilities)
     if len(answers) == 1:
         return answers[0]
-    share = answers[0].dtype.type(SHARE_OF_VOTERS[source])
+    share = answers[0].dtype.type(SHARE_OF_VOTERS[resolved_source(model, source)])
     return np.asarray(answers[0] * (1 - share) + answers[1] * share)
 
 

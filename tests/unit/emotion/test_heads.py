@@ -58,6 +58,16 @@ def test_heads_are_mapped_by_the_names_of_their_labels(source: str, expected: tu
     assert found.dtype == np.float32
 
 
+def test_auto_blends_both_heads_and_takes_the_only_one_of_other_models() -> None:
+    both, single = model(FIRST, SECOND), model(FIRST)
+    logits = logits_of((0.5, 0.3, 0.2), (0.4, 0.2, 0.2, 0.2))
+    np.testing.assert_array_equal(
+        label_probabilities(logits, both, source="auto"), label_probabilities(logits, both, source="blend")
+    )
+    assert [head.name for head in select_heads(both, "auto")] == ["fer2013", "ferplus"]
+    assert [head.name for head in select_heads(single, "auto")] == ["fer2013"]
+
+
 def test_each_head_has_a_temperature_of_its_own_for_flipped_means() -> None:
     logits = logits_of((0.64, 0.32, 0.04), (0.4, 0.2, 0.2, 0.2))
     both = model(FIRST, SECOND)
