@@ -6,7 +6,8 @@
     |   |-- VideoNotFound              no such file, or no file that matches
     |   |-- VideoUnreadable            the container cannot be opened, or is not one that fervid opens
     |   |-- NoVideoStream              opened, but there is nothing to look at
-    |   `-- TooDamaged                 opened, but no frame can be decoded
+    |   |-- TooDamaged                 opened, but no frame can be decoded
+    |   `-- WrittenShort               what was written of a video lacks frames that were analysed
     |-- DatasetError                3  a training set is not what it should be
     |-- ModelError                 78  a model folder is missing, corrupt or foreign
     |-- DependencyMissing          78  a library, or a system package below it, is not installed
@@ -55,6 +56,10 @@ class NoVideoStream(InputError):
 
 class TooDamaged(InputError):
     """The file opens, but no frame of it can be decoded."""
+
+
+class WrittenShort(InputError):
+    """A clip was written, but frames that were analysed could not be read again."""
 
 
 class DatasetError(FervidError):

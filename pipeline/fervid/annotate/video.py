@@ -15,7 +15,7 @@ import numpy as np
 
 from fervid.annotate.marks import StoredFaces
 from fervid.base.opencv import cv2
-from fervid.errors import InputError
+from fervid.errors import InputError, WrittenShort
 from fervid.overlay.faces import FaceDrawer, text_size
 from fervid.overlay.strip import Bins, TimelineStrip
 from fervid.privacy.audit import note_open_faces
@@ -25,6 +25,7 @@ from fervid.privacy.search import search_for_covers
 from fervid.run.derived import note_derived
 from fervid.run.files import ALERTS_TABLE, ANNOTATED
 from fervid.run.handle import Run
+from fervid.run.shown import Shown
 from fervid.run.tables import read_table
 from fervid.run.writing import writing
 from fervid.video.bar import with_bar
@@ -91,17 +92,26 @@ def _annotate(
         search_for_covers(with_bar(around, what, start_seconds, end, is_shown=progress), covers)
     # The last frame lies before the end of the video; a clip to the very end must not lose it to rounding.
     until = end if end < duration else duration + AROUND_SECONDS
+    shown = Shown(run, start_seconds, until)
     decoded = ((picture.seconds, picture) for picture in read_pictures(source, start_seconds, until))
     pictures = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress)
     write_clip(
         target,
-        _drawn(run, pictures, faces, covers, span, bars=bars, strip=strip),
+        _noted(_drawn(run, pictures, faces, covers, span, bars=bars, strip=strip), shown),
         start_seconds=start_seconds,
         end_seconds=until,
         sound_from=source,
         is_private=blur == "none",
     )
     note_derived(run.folder, [target])
+    if shortfall := shown.shortfall(str(target)):
+        raise WrittenShort(shortfall)
+
+
+def _noted(pictures: Iterator[Picture], shown: Shown) -> Iterator[Picture]:
+    for picture in pictures:
+        shown.seconds.append(picture.seconds)
+        yield picture
 
 
 def _drawn(

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from fervid.base.opencv import cv2
-from fervid.errors import OutputError, VideoUnreadable
+from fervid.errors import OutputError, VideoUnreadable, WrittenShort
 from fervid.storage.publish import written_whole
 from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix, luma
@@ -66,15 +66,15 @@ def write_clip(
     """Write pictures as an MP4 in one atomic step; returns how many. With `sound_from` its sound of that time is kept.
 
     A private clip, with faces left open, is readable for its owner alone. An odd last row or column is left out: H.264
-    stores colour for every second one. Pictures of another size than the first are letterboxed. Raises OutputError when
-    no picture came or the disk refuses.
+    stores colour for every second one. Pictures of another size than the first are letterboxed. Raises WrittenShort
+    when no picture came, OutputError when the disk refuses.
     """
     try:
         with written_whole(target, is_private=is_private) as partial:
             n = _write_pictures(partial, pictures, start_seconds, end_seconds, sound_from)
             if n == 0:
                 span = f"{start_seconds:.1f} to {end_seconds:.1f} s"
-                raise OutputError(f"{target.name}: no picture of {span} could be read.")
+                raise WrittenShort(f"{target.name}: no frame of {span} could be read. Check the video.")
     except (av.FFmpegError, OSError) as problem:
         raise OutputError(
             f"{target} cannot be written ({getattr(problem, 'strerror', None) or problem}). Give another folder."

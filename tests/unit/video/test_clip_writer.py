@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from fervid.errors import OutputError
+from fervid.errors import WrittenShort
 from fervid.video.stretch import VideoSource
 from fervid.video.writer import Picture, read_pictures, write_clip
 from synthetic import constant_rate, variable_rate, write_video
@@ -96,6 +96,6 @@ def test_odd_sides_and_wide_pixels(tmp_path: Path) -> None:
 
 def test_without_pictures_there_is_no_clip(tmp_path: Path) -> None:
     source = write_video(tmp_path / "v.mp4", constant_rate(1), level)
-    with pytest.raises(OutputError, match="no picture of 5.0 to 6.0 s"):
+    with pytest.raises(WrittenShort, match="no frame of 5.0 to 6.0 s"):
         cut(source, tmp_path / "clip.mp4", 5.0, 6.0)
     assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]

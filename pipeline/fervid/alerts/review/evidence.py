@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from fervid.alerts.review.bundle import make_bundle
 from fervid.alerts.review.strip import draw_strip
 from fervid.base.opencv import cv2
 from fervid.base.version import __version__
-from fervid.errors import OutputError
+from fervid.errors import OutputError, WrittenShort
 from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import CoveredArea, cover
@@ -34,6 +34,7 @@ from fervid.privacy.search import search_for_covers
 from fervid.run.derived import note_hashes, publish_derived
 from fervid.run.files import BUNDLE, EVIDENCE
 from fervid.run.handle import Run
+from fervid.run.shown import Shown
 from fervid.storage.files import file_sha256
 from fervid.storage.place import remove_folder
 from fervid.storage.publish import PART, sync
@@ -58,6 +59,8 @@ class AlertFiles:
     record: AlertRecord
     folder: Path
     names: tuple[str, ...]
+    shortfall: str = ""
+    """What its clip lacks, in words."""
 
 
 def write_evidence(
@@ -70,7 +73,7 @@ def write_evidence(
 
     blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
     are written to the audit log first, and readable for their owner alone. Raises VideoUnreadable when the video has
-    gone, OutputError when nothing can be written.
+    gone, OutputError when nothing can be written, WrittenShort when a clip lacks frames that were analysed.
     """
     run = found.run
     records = [record for record in found.records if record.tier in tiers]
@@ -93,10 +96,12 @@ def write_evidence(
             remove_evidence(run.folder)
             published = [_publish(run, files, is_private=blur != "all") for files in written]
             publish_derived(run.folder, {BUNDLE: archive}, is_private=blur != "all")
-            return published
     except OSError as problem:
         place = problem.filename or run.folder
         raise OutputError(f"{place} cannot be written ({problem.strerror}). Check its permissions.") from None
+    if short := [files.shortfall for files in published if files.shortfall]:
+        raise WrittenShort(short[0] if len(short) == 1 else f"{len(short)} clips are incomplete. {short[0]}")
+    return published
 
 
 def _publish(run: Run, files: AlertFiles, *, is_private: bool) -> AlertFiles:
@@ -115,7 +120,7 @@ def _publish(run: Run, files: AlertFiles, *, is_private: bool) -> AlertFiles:
         sync(files.folder / name)
         os.replace(files.folder / name, folder / name)
     sync(folder)
-    return AlertFiles(files.record, folder, files.names)
+    return replace(files, folder=folder)
 
 
 def _write_all(
@@ -144,6 +149,7 @@ def _write_one(
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
     stills: dict[str, Picture] = {}
     area = CoveredArea()
+    shown = Shown(run, start, end)
 
     def covered() -> Iterator[Picture]:
         decoded = ((picture.seconds, picture) for picture in read_pictures(source, start, end))
@@ -154,6 +160,7 @@ def _write_one(
             for name, moment in wanted.items():
                 if name not in stills or abs(picture.seconds - moment) < abs(stills[name].seconds - moment):
                     stills[name] = picture
+            shown.seconds.append(picture.seconds)
             yield picture
 
     write_clip(
@@ -172,9 +179,11 @@ def _write_one(
     draw_strip(within, record, run.manifest.model["labels"], folder / "strip.png", start=start, end=end)
     pa.csv.write_csv(within, folder / "faces.csv")
     about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": blur}
-    about["covered_share"] = round(area.share, 4)
+    about |= {"covered_share": round(area.share, 4)} | shown.about()
     (folder / "alert.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return AlertFiles(record, folder, (*names, "strip.png", "faces.csv", "alert.json"))
+    return AlertFiles(
+        record, folder, (*names, "strip.png", "faces.csv", "alert.json"), shown.shortfall(f"{folder.name}/clip.mp4")
+    )
 
 
 def _covers(
