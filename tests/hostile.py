@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +26,7 @@ def environment(folder: Path) -> dict[str, str]:
     (folder / "sitecustomize.py").write_text(
         "try:\n"
         "    from fervid.batch.step_table import STEPS\n"
-        "    names = 'value crash sleep spin hog refuse fail'.split()\n"
+        "    names = 'value crash sleep spin hog refuse fail reach'.split()\n"
         "    def step(name):\n"
         "        return lambda _, *given: getattr(__import__('hostile'), name)(*given)\n"
         "    STEPS |= {name: step(name) for name in names}\n"
@@ -67,6 +71,42 @@ def fail() -> None:
     raise ZeroDivisionError("a bug")
 
 
+def reach(secret: str, video: str, out: str) -> dict[str, str]:
+    """What a decoder that was taken over would try; how each attempt ended: "" where it worked."""
+    return {name: _attempt(attempt) for name, attempt in _attempts(Path(secret), Path(video), Path(out)).items()}
+
+
+def _attempts(secret: Path, video: Path, out: Path) -> dict[str, Callable[[], object]]:
+    return {
+        "read the video": video.read_bytes,
+        "write a result": lambda: (out / "result.bin").write_bytes(b"x"),
+        "read a library": Path(os.__file__).read_bytes,
+        "read a foreign file": secret.read_bytes,
+        "list a foreign folder": lambda: os.listdir(secret.parent),
+        "write a foreign file": lambda: secret.write_bytes(b"x"),
+        "make a foreign file": lambda: secret.with_name("new").write_bytes(b"x"),
+        "change the video": lambda: video.write_bytes(b"x"),
+        "open a socket": lambda: socket.socket(),
+        "connect": lambda: socket.create_connection(("127.0.0.1", 9)),
+        "start a program": lambda: subprocess.run(["/bin/true"], check=True),
+        "signal its parent": lambda: os.kill(os.getppid(), 0),
+        "look into its parent": lambda: Path(f"/proc/{os.getppid()}/mem").open("rb").read(1),
+    }
+
+
+def _attempt(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except Exception as problem:
+        return type(problem).__name__
+    return ""
+
+
+def _report_what_is_reached() -> None:
+    secret, video, out = os.environ["FERVID_TEST_REACH"].split(os.pathsep)
+    (Path(out) / "reached.json").write_text(json.dumps(reach(secret, video, out)))
+
+
 class HostileDetector:
     """Finds nothing; on a very bright picture it crashes, hangs in C code, or takes all memory, as it is told to."""
 
@@ -86,5 +126,6 @@ class HostileDetector:
 HOW = {
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "hang": spin,
+    "reach": _report_what_is_reached,
     "hog": lambda: [bytearray(64 << 20) for _ in range(1000)],
 }

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from fervid.batch.engine import Outcome, Progress, Report, Task
+from fervid.batch.sandbox import Sandbox
 from fervid.batch.worker import STALLED_EXIT_CODE, work
 
 log = logging.getLogger(__name__)
@@ -52,8 +53,11 @@ class ProcessEngine:
 
     prefers_few_tasks = False
 
-    def __init__(self, n_workers: int, *, memory_mib: int, tasks_per_worker: int) -> None:
+    def __init__(
+        self, n_workers: int, *, memory_mib: int, tasks_per_worker: int, sandbox: Sandbox | None = None
+    ) -> None:
         self.n_workers = n_workers
+        self._sandbox = sandbox
         self._memory_mib, self._tasks_per_worker = memory_mib, tasks_per_worker
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
         self._context: Any = multiprocessing.get_context(method)
@@ -112,7 +116,9 @@ class ProcessEngine:
         with _signals_held():
             ours, theirs = self._context.Pipe()
             level = logging.getLogger().getEffectiveLevel()
-            process = self._context.Process(target=work, args=(theirs, self._memory_mib, level), daemon=True)
+            process = self._context.Process(
+                target=work, args=(theirs, self._memory_mib, level, self._sandbox), daemon=True
+            )
             with _bare_main(), _one_thread(), _interrupts_blocked():
                 process.start()
             theirs.close()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
+from fervid.base.assets import configs_folder, models_folder
 from fervid.batch.discover import Discovery, Handling
 from fervid.batch.engine import CANNOT_WRITE, Engine, Outcome, Task
 from fervid.batch.failures import remember
@@ -15,6 +18,7 @@ from fervid.batch.job import Cluster, Method, VideoJob
 from fervid.batch.people import PeopleOfBatch, check_people
 from fervid.batch.report import BatchReport
 from fervid.batch.result import Result
+from fervid.batch.sandbox import Sandbox
 from fervid.batch.schedule import Scheduler
 from fervid.batch.view import View
 from fervid.config import Settings
@@ -23,7 +27,7 @@ from fervid.errors import FervidError, InputError, OutputError
 from fervid.run.handle import Run, open_run
 from fervid.runtime.device import RUNNERS, choose_runner, cluster_runner
 from fervid.storage.lock import locked
-from fervid.storage.place import Place
+from fervid.storage.place import Place, is_on_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +188,38 @@ def open_engine(batch: Batch, method: Method) -> Iterator[Engine]:
         from fervid.batch.pool import ProcessEngine
 
         limits = batch.settings.batch
-        engine = ProcessEngine(n_workers, memory_mib=limits.memory_mib, tasks_per_worker=limits.tasks_per_worker)
+        engine = ProcessEngine(
+            n_workers,
+            memory_mib=limits.memory_mib,
+            tasks_per_worker=limits.tasks_per_worker,
+            sandbox=_sandbox(batch, method) if limits.sandbox else None,
+        )
     try:
         yield engine
     finally:
         engine.close()
+
+
+def _sandbox(batch: Batch, method: Method) -> Sandbox | None:
+    """What the workers of a batch may read and write; none where videos or results are in an object store."""
+    videos, out = [path for path in batch.videos if is_on_disk(path)], batch.out
+    if len(videos) < len(batch.videos) or not is_on_disk(out):
+        return None
+    with suppress(OSError):
+        out.mkdir(parents=True, exist_ok=True)  # what is not there cannot be allowed
+    chosen = (batch.settings, *batch.own_settings.values())
+    named = {text for settings in chosen for text in _texts(settings.model_dump(mode="json"))}
+    files = [Path(text) for text in named if os.path.exists(text)]
+    return Sandbox.of(videos, [*files, method.model.folder, models_folder(), configs_folder()], out)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON: some are paths of models."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
 
 
 def _run_alone(engine: Engine, task: Task) -> None:

@@ -22,6 +22,9 @@ from typing import Any
 from fervid.base.log import start_logging
 from fervid.batch.context import Context, Heartbeat, Reading
 from fervid.batch.engine import Report, Task, run_step
+from fervid.batch.sandbox import Sandbox, confine
+
+log = logging.getLogger(__name__)
 
 STALLED_EXIT_CODE = 1
 """The exit code of faulthandler; nothing else here uses it."""
@@ -89,11 +92,15 @@ class Watchdog(Heartbeat):
                     self._send(now[0])
 
 
-def work(connection: Connection, memory_mib: int, log_level: int = logging.WARNING) -> None:
+def work(
+    connection: Connection, memory_mib: int, log_level: int = logging.WARNING, sandbox: Sandbox | None = None
+) -> None:
     """Run tasks until the pipe is closed. Started in a process of its own."""
     start_logging(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sandbox is not None:
+        log.info("sandbox: %s", ", ".join(confine(sandbox)) or "none")  # before any thread, which would not be in it
     _die_with_parent()
     _cap_memory(memory_mib)
     sys.meta_path.insert(0, _NoPandas())
@@ -166,6 +173,7 @@ def preload() -> None:
         "fervid.emotion.litert",
         "fervid.detect.haar",
         "ctypes",
+        "platform",
         "resource",
     )
     from importlib import import_module

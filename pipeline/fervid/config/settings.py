@@ -319,6 +319,11 @@ class BatchSettings(_Section):
     tasks_per_worker: int = Field(
         default=200, ge=1, description="a worker process is replaced after this many segments"
     )
+    sandbox: bool = Field(
+        default=True,
+        description="worker processes may read only videos and models, write only results, and reach no network "
+        "(Linux, files on disk)",
+    )
 
 
 class Settings(_Section):

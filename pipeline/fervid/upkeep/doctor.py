@@ -22,6 +22,7 @@ from typing import Literal
 
 from fervid.base import assets
 from fervid.base.version import __version__
+from fervid.batch.sandbox import LANDLOCK, NO_NEW_PRIVS, SECCOMP, active_here
 from fervid.errors import FervidError, install_line
 from fervid.run.manifest import LIBRARIES, library_versions
 
@@ -64,6 +65,7 @@ def examine(out: Path, *, is_quick: bool = False) -> Iterator[Finding]:
         ("models", _models),
         ("analysis", _analysis),
         ("memory", _memory),
+        ("sandbox", _sandbox),
         ("disk", lambda: _disk(out)),
     ]
     if not is_quick:
@@ -174,6 +176,15 @@ def _memory() -> Finding:
         fitting = max(1, free_mib // WORKER_MIB)
         return Finding("memory", "warning", text, f"Use --workers {fitting}: a worker takes about {WORKER_MIB} MiB.")
     return Finding("memory", "ok", text)
+
+
+def _sandbox() -> Finding:
+    active = active_here()
+    missing = [part for part in (NO_NEW_PRIVS, LANDLOCK, SECCOMP) if part not in active]
+    if not missing:
+        return Finding("sandbox", "ok", f"workers are confined by {', '.join(active)}")
+    text = f"workers are confined by {', '.join(active) or 'memory and time alone'}; not here: {', '.join(missing)}"
+    return Finding("sandbox", "warning", text, "Analyse videos of strangers on Linux 5.13 or later, or in a container.")
 
 
 def _disk(out: Path) -> Finding:
