@@ -36,6 +36,36 @@ REQUESTS_AT_A_TIME = 8
 CLOCK, LOCK = ".clock-", ".lock"
 
 
+UNSAFE_STORE = "FERVID_UNSAFE_STORE"
+"""Set to 1 to use a store that ignores conditions: then nothing keeps two runs out of one place."""
+
+_checked: set[str] = set()
+"""Buckets of which this process knows that they keep conditions."""
+
+
+def check_conditions(folder: UPath) -> None:
+    """Raises OutputError for a store that makes an object anew though there is one, as some that speak S3 do.
+
+    Two runs in one place would not notice each other there. Asks each bucket once, with two small objects written under
+    one name. Raises OSError when it cannot be asked.
+    """
+    bucket = f"{folder.protocol}:{folder.path.partition('/')[0]}"
+    if bucket in _checked or os.environ.get(UNSAFE_STORE) == "1":
+        return
+    probe = folder / f"{CLOCK}{uuid.uuid4().hex}"
+    try:
+        write_new(probe, b"1")
+        keeps = not write_new(probe, b"2")
+    finally:
+        remove_file(probe)
+    if not keeps:
+        raise OutputError(
+            f"{folder} ignores the condition If-None-Match, so two runs there would overwrite each other unnoticed. "
+            f"Use another store, or set {UNSAFE_STORE}=1 and see to it that there is one run at a time."
+        )
+    _checked.add(bucket)
+
+
 class Claim:
     """Keeps other runs out of `place` until released, or until this process has not been heard of for the lease."""
 
@@ -45,10 +75,13 @@ class Claim:
         self._owner = {"token": uuid.uuid4().hex, "machine": _machine(), "process": os.getpid(), "began": _began()}
         self._n_renewals = 0
         try:
+            check_conditions(place.parent)
             while not write_new(self.path, self._content()):
                 found = read_claim(self.path)
                 if found is None:
                     continue  # released between our two calls
+                if found.content.get("token") == self._owner["token"]:
+                    break  # it is ours: the answer to our first request was lost, and the second one met our own claim
                 if not found.is_stale():
                     raise OutputInUse(
                         f"{place} is in use by another run of fervid ({found.owner_in_words()}). Wait until it ends, "

@@ -130,6 +130,39 @@ def test_a_claim_keeps_others_out_where_nothing_is_replaced_on_condition(
     assert names_in(bucket) == []
 
 
+def test_a_claim_whose_answer_was_lost_is_known_by_its_token(bucket: UPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fervid.storage import claim
+
+    def answer_is_lost(target: UPath, content: bytes) -> bool:
+        """The request arrives; its client asks again, and is told that there is such an object."""
+        write_new(target, content)
+        return write_new(target, content)
+
+    monkeypatch.setattr(claim, "check_conditions", lambda _folder: None)
+    monkeypatch.setattr(claim, "write_new", answer_is_lost)
+    held = claim.Claim(bucket / "run")
+    with pytest.raises(OutputInUse):
+        claim.Claim(bucket / "run")
+    held.release()
+    assert names_in(bucket) == []
+
+
+def test_a_store_that_ignores_conditions_is_refused(bucket: UPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fervid.storage import claim
+
+    def ignores_conditions(target: UPath, content: bytes) -> bool:
+        target.write_bytes(content)
+        return True
+
+    monkeypatch.setattr(claim, "_checked", set())
+    monkeypatch.setattr(claim, "write_new", ignores_conditions)
+    with pytest.raises(OutputError, match="two runs there would overwrite each other"):
+        claim.Claim(bucket / "run")
+    assert names_in(bucket) == []
+    monkeypatch.setenv(claim.UNSAFE_STORE, "1")
+    claim.Claim(bucket / "run").release()
+
+
 def test_errors_of_stores_are_told_from_bugs() -> None:
     class NoCredentialsError(Exception):
         __module__ = "botocore.exceptions"
