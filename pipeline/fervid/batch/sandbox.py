@@ -11,6 +11,7 @@ lacks is left out; `fervid doctor` says what is active. Not covered: processor t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -92,11 +93,10 @@ class Sandbox:
     @classmethod
     def of(cls, videos: Iterable[Path], others: Iterable[Path], out: Path) -> Sandbox:
         """For a batch: its videos, models and other files that settings name, and its output folder."""
-        files = [path.resolve() for path in videos]
+        files = _real(videos)
         if len(files) > MOST_FILES:
-            files = list(dict.fromkeys(path.parent for path in files))
-        read = [*files, *(path.resolve() for path in others), *map(Path, _python_folders())]
-        return cls(tuple(map(str, read)), (str(out.resolve()), *_caches()))
+            files = list(dict.fromkeys(map(os.path.dirname, files)))
+        return cls((*files, *_real(others), *_python_folders()), (*_real([out]), *_caches()))
 
 
 def confine(sandbox: Sandbox) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _allow(libc: ctypes.CDLL, rules: int, path: str, access: int) -> None:
     """Allow access to a file, or to what is below a folder; one that is not there needs no rule."""
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
+    except (OSError, ValueError):
         return
     try:
         if not os.path.isdir(path):
@@ -202,6 +202,15 @@ def _program(machine: str) -> bytes:
         (answer, 0, 0, refuse),
     ]
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
+
+
+def _real(paths: Iterable[Path]) -> list[str]:
+    """Paths without links; a name that no file can have is left out, as there is nothing to allow."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError):
+            found.append(os.path.realpath(path))
+    return found
 
 
 def _python_folders() -> list[str]:
