@@ -32,7 +32,8 @@ from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.baseline import people, shift, usual_scores
 from fervid.interpret.build import frame_intervals
 from fervid.interpret.judge import smoother_of
-from fervid.interpret.whole import Tables, interpret
+from fervid.interpret.tables import Tables
+from fervid.interpret.whole import interpret
 from fervid.run.usable import usable_faces
 
 ORDERS, REPEATS = 5, 4

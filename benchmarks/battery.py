@@ -35,7 +35,7 @@ from fervid.emotion.heads import label_probabilities
 from fervid.emotion.looks import measure_looks
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.whole import interpret
-from fervid.observe.observer import face_arrays
+from fervid.observe.observations import face_arrays
 from fervid.run.summary import results_in_numbers
 from fervid.stats.metrics import balanced_accuracy, confusion_matrix, expected_calibration_error, wilson_interval
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset, load_fer2013

@@ -27,7 +27,7 @@ from fervid.detect import make_detector
 from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
 from fervid.emotion.crops import crop_faces
-from fervid.observe.observer import THUMBNAIL, face_arrays, read_observations, read_thumbnails
+from fervid.observe.observations import THUMBNAIL, face_arrays, read_observations, read_thumbnails
 from robustness import decode
 
 REGION_MARGIN = 0.5

@@ -24,8 +24,9 @@ from scenedetect.detectors import AdaptiveDetector
 from fervid.base.opencv import cv2
 from fervid.batch.inputs import find_videos
 from fervid.config import load_settings
-from fervid.observe.scoring import THUMBNAIL_PX
-from fervid.video.cuts import describe_pictures, find_shots, take_thumbnail
+from fervid.interpret.cuts import describe_pictures, find_shots
+from fervid.observe.observations import THUMBNAIL_PX
+from fervid.observe.thumbnail import take_thumbnail
 from fervid.video.luma import luma
 from fervid.video.sampling import sampling_slot
 

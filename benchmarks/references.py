@@ -96,7 +96,7 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the rows that were asked for and are not there."""
-    from fervid.train.references import chosen_systems, read_private_test, row_name, run_reference, write_row
+    from reference_systems import chosen_systems, read_private_test, row_name, run_reference, write_row
 
     dataset = load_fer2013(arguments.data, require_official=not arguments.allow_unofficial)
     work = arguments.work or assets.default_output_folder() / "references"
@@ -126,7 +126,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def write_document(results: Path, document: Path) -> None:
     """Write the page from the rows, the shipped models and the experiment on the validation generator."""
-    from fervid.train.references import read_rows
+    from reference_systems import read_rows
 
     parts = [INTRODUCTION, system_table(read_rows(results)), compare_dense_layers(read_rows(results)), model_table()]
     if GENERATOR.is_file():
@@ -137,7 +137,7 @@ def write_document(results: Path, document: Path) -> None:
 
 def system_table(rows: list[dict[str, Any]]) -> str:
     """A line for each network of each system; one that was not run yet says so."""
-    from fervid.train.references import SYSTEMS
+    from reference_systems import SYSTEMS
 
     by_recipe = {(row["system"], row["recipe"]): row for row in rows}
     lines = [

@@ -37,7 +37,7 @@ from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.crops import crop_faces
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.whole import interpret
-from fervid.observe.observer import THUMBNAIL, face_arrays, read_observations, read_thumbnails
+from fervid.observe.observations import THUMBNAIL, face_arrays, read_observations, read_thumbnails
 from fervid.run.summary import results_in_numbers
 from fervid.video.luma import as_displayed, display_matrix, luma
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import fervid
-from fervid.observe.observer import SCHEMA
+from fervid.observe.observations import SCHEMA
 from fervid.run.io import write_table
 
 ROWS_AN_HOUR = 5 * 3600

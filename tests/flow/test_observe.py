@@ -15,7 +15,8 @@ from fervid.base import assets
 from fervid.base.types import FaceScores, Segment
 from fervid.config import Settings, load_settings
 from fervid.emotion.model import load_model_info
-from fervid.observe.observer import Observer, StageSeconds, write_observations
+from fervid.observe.observations import write_observations
+from fervid.observe.observer import Observer, StageSeconds
 from fervid.video.fast_scan import stretches, why_not_scanned
 from fervid.video.ledger import Ledger
 from fervid.video.probe import probe

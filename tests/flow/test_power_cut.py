@@ -22,7 +22,7 @@ from fervid.alerts.review.reviews import read_history, write_verdict
 from fervid.config import Settings, load_settings
 from fervid.query.compact import compact_runs
 from fervid.query.sources import find_sources
-from fervid.run.manifest import MANIFEST
+from fervid.run.files import MANIFEST
 from fervid.upkeep.retention import purge
 from fervid.upkeep.verify import verify_run
 from power_cut import Recording, recorded

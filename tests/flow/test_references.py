@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import reference_systems as references
 from drawn_faces import draw_dataset
 from fervid.emotion.networks.network import build_network
 from fervid.errors import ConfigError
-from fervid.train import references
 from fervid.train.data.fer2013 import FaceDataset
 from fervid.train.fit.loop import EpochRecord, Fitted, StopTraining
 from fervid.train.fit.recipe import Recipe, load_recipe
-from fervid.train.references import SYSTEMS, System, read_private_test, read_rows, row_name, run_reference, write_row
+from reference_systems import SYSTEMS, System, read_private_test, read_rows, row_name, run_reference, write_row
 
 ROOT = Path(__file__).resolve().parents[2]
 DATASET = draw_dataset(n_training=160, n_public=35, n_private=28)

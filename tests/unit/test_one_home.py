@@ -20,13 +20,14 @@ NAMES = {
     if isinstance(name, str) and re.fullmatch(r"[\w.]+\.(parquet|jsonl?|html|png|mp4|csv|zip)", name)
 }
 HOMES = {
-    "what a run is": (r"rglob\(MANIFEST|(?<!not )\(folder / MANIFEST\)\.is_file|glob\(.*MANIFEST", {"run/find.py"}),
-    "the spacing of frames": (r"median\(np\.diff\((?!plan|distinct)", {"base/spacing.py"}),
+    "what a run is": (r"rglob\(MANIFEST|glob\(.*MANIFEST|MANIFEST\)\.is_file", {"run/find.py", "run/derived.py"}),
+    "the spacing of frames": (r"median\(np\.diff\((?!plan|distinct|self\.pts)", {"base/spacing.py"}),
     "the time now as text": (r"now\(UTC\)\.isoformat\(timespec=.seconds", {"base/clock.py", "storage/claim.py"}),
     "a time as text": (r"// ?(3600|36_?000)\b", {"base/clock.py"}),
     "the file of a table": (r"\}\.parquet[\"']", {"run/files.py"}),
 }
-"""The storage room stands below `base`, so it tells the time itself; a probe and a reader measure packets."""
+"""Notes are made in places of any kind, also in object stores. The storage room stands below `base`, so it tells
+the time itself. A probe and a reader measure packets."""
 SAME_NAMES = {"train/evaluate/comparison_page.py": {"comparison.html"}}
 """Pages about models, which are in folders of models."""
 

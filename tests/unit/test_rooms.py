@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "benchmarks"))  # after tests: both have a module `profiles`
+from rooms import LATER, LOADED, PACKAGE, TYPES, House, Import, imports
 
-from rooms import LATER, LOADED, PACKAGE, TYPES, House, Import, imports  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 MOST_ROOMS = 34
 

@@ -1,4 +1,4 @@
-"""The one module with threads: take items from a stream ahead of their use. Knows nothing of what the items are."""
+"""Take items from a stream ahead of their use, in a thread. Knows nothing of what the items are."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from fervid.errors import InputError
 from fervid.interpret.baseline import Shifts, shared_shifts
 from fervid.interpret.build import FrameTiming
 from fervid.interpret.whole import windows_of_person
-from fervid.observe.observer import is_observed, read_thumbnails
+from fervid.observe.observations import is_observed, read_thumbnails
 from fervid.run.files import OBSERVATIONS
 from fervid.run.manifest import manifest_content
 

@@ -31,8 +31,10 @@ from fervid.config import Settings
 from fervid.emotion.heads import select_heads
 from fervid.errors import InputError, TooDamaged
 from fervid.interpret.build import FrameTiming
-from fervid.interpret.whole import Tables, interpret
-from fervid.observe.observer import Observer, is_observed, read_observations, read_thumbnails, write_observations
+from fervid.interpret.tables import Tables
+from fervid.interpret.whole import interpret
+from fervid.observe.observations import is_observed, read_observations, read_thumbnails, write_observations
+from fervid.observe.observer import Observer
 from fervid.observe.turned import hint_of_turning
 from fervid.run.derived import Outdated, note_hashes
 from fervid.run.files import PLOT, table_file

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fervid.base.spacing import usual_spacing
+
 LONG_GAP, LONG_GAP_SECONDS = 3.0, 0.5
 """A gap between two analysed frames is long from so many usual ones on, and from so many seconds."""
 LONGEST_HOLD_SECONDS = 120.0
@@ -73,7 +75,7 @@ def frame_intervals(
     if timing.spacing_seconds > 0:
         begin[0] = max(begin[0], min(timing.first_seconds, times[0]))
         gaps = np.diff(times)
-        usual = float(np.median(gaps)) if len(gaps) else timing.spacing_seconds
+        usual = usual_spacing(times) or timing.spacing_seconds
         at = np.flatnonzero(gaps > max(LONG_GAP * max(usual, timing.spacing_seconds), LONG_GAP_SECONDS))
         is_held = timing.holds_frames & (gaps[at] <= LONGEST_HOLD_SECONDS)
         begin[at + 1] = times[at + 1]
@@ -88,7 +90,7 @@ def shown_time(times: np.ndarray, timing: FrameTiming) -> np.ndarray:
     gaps = np.diff(times)
     if not timing.holds_frames or not len(gaps):
         return times
-    usual = float(np.median(gaps))
+    usual = usual_spacing(times)
     is_held = (gaps > max(LONG_GAP * usual, LONG_GAP_SECONDS)) & (gaps <= LONGEST_HOLD_SECONDS)
     return np.asarray(times - np.concatenate([[0.0], np.cumsum(np.where(is_held, gaps - usual, 0.0))]))
 

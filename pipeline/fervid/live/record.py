@@ -26,7 +26,7 @@ from fervid.errors import InputError, OutputError, OutputInUse
 from fervid.interpret.whole import interpret
 from fervid.live.address import name_of
 from fervid.live.session import LiveSession, Moment
-from fervid.observe.observer import read_thumbnails, write_observations
+from fervid.observe.observations import read_thumbnails, write_observations
 from fervid.run.files import OBSERVATIONS, RECORDING, segment_file, table_file
 from fervid.run.handle import Run, open_run, run_folder_name
 from fervid.run.manifest import RunManifest, video_record, write_json

@@ -10,9 +10,9 @@ from fervid.base.types import Detections, FaceCrops, FaceScores, Frame
 from fervid.emotion import Classifier
 from fervid.emotion.crops import crop_faces, crop_quality
 from fervid.emotion.looks import measure_looks
-from fervid.video.cuts import take_thumbnail
+from fervid.observe.observations import THUMBNAIL_PX
+from fervid.observe.thumbnail import take_thumbnail
 
-THUMBNAIL_PX = (32, 18)
 MAX_WAITING_FRAMES = 256
 """Frames without faces wait for a batch too; this bounds how many."""
 

@@ -21,7 +21,7 @@ from fervid.emotion.plugin import find_model
 from fervid.errors import FervidError
 from fervid.interpret.build import FrameTiming
 from fervid.interpret.whole import interpret
-from fervid.observe.observer import read_thumbnails
+from fervid.observe.observations import read_thumbnails
 from fervid.run.files import OBSERVATIONS, PLOT
 from fervid.run.manifest import manifest_content
 from fervid.storage.files import file_sha256

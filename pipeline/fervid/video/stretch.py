@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -21,11 +21,21 @@ from fervid.video.container import as_fraction, demuxed
 from fervid.video.packets import cut_packets, segment_packets
 from fervid.video.probe import FALLBACK_FRAME_RATE, PacketPlan, open_video, probe
 
-if TYPE_CHECKING:
-    from fervid.run.manifest import RunManifest
-
 PLANS_KEPT = 4
 """Plans of videos with repaired times that are kept in memory: making one reads the whole file."""
+
+
+class Analysed(Protocol):
+    """What a finished analysis says of its video; a run's manifest does."""
+
+    @property
+    def video_path(self) -> str: ...
+    @property
+    def video(self) -> dict[str, Any]: ...
+    @property
+    def settings(self) -> dict[str, Any]: ...
+    @property
+    def start_time_s(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class VideoSource:
     turn_degrees: int = 0
 
     @classmethod
-    def of(cls, manifest: RunManifest) -> VideoSource:
+    def of(cls, manifest: Analysed) -> VideoSource:
         """The video of a run."""
         return cls.of_content(
             {

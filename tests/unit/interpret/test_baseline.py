@@ -21,9 +21,9 @@ from fervid.interpret.baseline import (
     usual_scores,
     without_baseline,
 )
-from fervid.interpret.whole import Tables, interpret
-from fervid.observe.observer import SCHEMA
-from fervid.observe.scoring import THUMBNAIL_PX
+from fervid.interpret.tables import Tables
+from fervid.interpret.whole import interpret
+from fervid.observe.observations import SCHEMA, THUMBNAIL_PX
 
 LABELS = ("angry", "happy", "sad")
 HEAD = Head("fer2013", LABELS, 1.0, 1.0, mean_logits=(0.0, 0.3, -0.3))

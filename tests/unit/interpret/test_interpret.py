@@ -12,9 +12,9 @@ import pytest
 
 from fervid.config import Settings, load_settings
 from fervid.emotion.model import Head, Member, ModelInfo
-from fervid.interpret.whole import Tables, interpret
-from fervid.observe.observer import SCHEMA
-from fervid.observe.scoring import THUMBNAIL_PX
+from fervid.interpret.tables import Tables
+from fervid.interpret.whole import interpret
+from fervid.observe.observations import SCHEMA, THUMBNAIL_PX
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 
 LABELS = ("angry", "happy", "sad")

@@ -11,8 +11,9 @@ from fervid.base.types import Detections, FaceScores
 from fervid.config import Settings, load_settings
 from fervid.emotion.model import Head, Member, ModelInfo
 from fervid.interpret.causal import LiveFace, LiveTracks
-from fervid.interpret.whole import Tables, interpret
-from fervid.observe.observer import _table
+from fervid.interpret.tables import Tables
+from fervid.interpret.whole import interpret
+from fervid.observe.observations import _table
 from synthetic import without_landmarks
 
 LABELS = ("angry", "happy", "neutral")

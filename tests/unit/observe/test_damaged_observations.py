@@ -9,8 +9,13 @@ import pytest
 
 from fervid.base.types import LOOKS, Detections, FaceScores
 from fervid.errors import InputError
-from fervid.observe.observer import is_observed, read_observations, read_thumbnails, write_observations
-from fervid.observe.scoring import THUMBNAIL_PX
+from fervid.observe.observations import (
+    THUMBNAIL_PX,
+    is_observed,
+    read_observations,
+    read_thumbnails,
+    write_observations,
+)
 from fervid.video.ledger import Ledger
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fervid.base.types import Detections, FaceCrops, Frame
-from fervid.observe.scoring import MAX_WAITING_FRAMES, THUMBNAIL_PX, cut_out_faces, score_faces
+from fervid.observe.observations import THUMBNAIL_PX
+from fervid.observe.scoring import MAX_WAITING_FRAMES, cut_out_faces, score_faces
 from synthetic import without_landmarks
 
 SIDE_PX = 4

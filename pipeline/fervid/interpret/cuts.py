@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fervid.base.opencv import cv2
-
 LEVELS = 256
 NEIGHBOURS = 2
 """Frames on each side whose change says how much the picture moves anyway."""
@@ -26,8 +24,6 @@ FLAT_LEVELS = 6.0
 LONGEST_FADE_SECONDS = 2.0
 """A longer stretch below that is a dark scene."""
 # Decision VID-5.
-SAMPLES_A_CELL = 4
-"""Points on each side of a thumbnail's cell that are averaged: reading every pixel takes eight times as long."""
 MOTION_SECONDS = 0.2
 """Motion is the change over this time, so that it does not depend on how densely a video was sampled."""
 
@@ -44,16 +40,6 @@ class Pictures:
     motion: np.ndarray
 
 
-def take_thumbnail(gray: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture, uint8 (H, W), at `size` (width, height)."""
-    width, height = size
-    fine = (SAMPLES_A_CELL * width, SAMPLES_A_CELL * height)
-    if fine[0] < gray.shape[1] and fine[1] < gray.shape[0]:
-        gray = cv2.resize(gray, fine, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-# Decision VID-4.
 def describe_pictures(pieces: Iterable[np.ndarray], times: np.ndarray, *, threshold: float | None) -> Pictures:
     """Cuts, brightness and motion of a whole video. `threshold` None looks for no cuts (a fixed camera).
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fervid.video.cuts import Pictures, describe_pictures, find_shots, take_thumbnail
+from fervid.interpret.cuts import Pictures, describe_pictures, find_shots
+from fervid.observe.thumbnail import take_thumbnail
 
 HEIGHT, WIDTH = 18, 32
 ROOM = np.tile(np.linspace(20, 220, WIDTH), (HEIGHT, 1))
