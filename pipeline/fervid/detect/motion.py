@@ -24,6 +24,11 @@ SHOT_THUMBNAIL_PX = (32, 18)
 HALF_RANGE = 128
 FLAT_LEVEL = 128
 
+PART_STEP_PX = 32
+"""A part that a network is shown alone has sides of so many pixels."""
+PART_SHARE = 0.6
+"""A larger part of a picture is not worth the change of the network's input size: all of it is searched."""
+
 Rectangle = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom exclusive."""
 
@@ -145,3 +150,32 @@ class Halves:
             scale = 2 ** len(self._levels)
             self._levels.append(shrunk(self._levels[-1], (max(1, round(width / scale)), max(1, round(height / scale)))))
         return self._levels[n]
+
+
+def whole_of(shape: tuple[int, ...]) -> Rectangle:
+    """All of a picture of that (height, width)."""
+    return 0, 0, shape[1], shape[0]
+
+
+# Decision DET-11.
+def part_around(bounds: tuple[float, float, float, float], shape: tuple[int, ...], *, margin_px: int) -> Rectangle:
+    """What a network is shown of a picture of that (height, width) for a change within `bounds`, shares of its sides.
+
+    All of it, where the change and its margin are most of it.
+    """
+    sides = []
+    for low, high, whole in ((bounds[0], bounds[2], shape[1]), (bounds[1], bounds[3], shape[0])):
+        first, last = int(low * whole) - margin_px, ceil(high * whole) + margin_px
+        side = min(whole, ceil((last - first) / PART_STEP_PX) * PART_STEP_PX)
+        first = min(max(0, first), whole - side)
+        sides.append((first, first + side))
+    (left, right), (top, bottom) = sides
+    is_worth_it = (right - left) * (bottom - top) <= PART_SHARE * shape[0] * shape[1]
+    return (left, top, right, bottom) if is_worth_it else whole_of(shape)
+
+
+def goes_beyond(box: tuple[float, ...], part: Rectangle, shape: tuple[int, ...]) -> bool:
+    """Whether a box ends where the part does, within a picture of that shape, so that more of the face may be there."""
+    return (
+        0 < part[0] >= box[0] or 0 < part[1] >= box[1] or shape[1] > part[2] <= box[2] or shape[0] > part[3] <= box[3]
+    )

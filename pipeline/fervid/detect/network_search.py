@@ -25,7 +25,10 @@ from fervid.detect.motion import (
     bounding_rectangle,
     cells_of,
     changed_cells,
+    goes_beyond,
+    part_around,
     tiny,
+    whole_of,
 )
 from fervid.detect.plan import SearchPlan, SearchWork
 
@@ -47,13 +50,8 @@ BACKOFF = 2.0
 SIZE_RANGE = 1.8
 """A known face is no larger and no smaller by this factor in the next frame."""
 
-PART_STEP_PX, PART_MARGIN_PX = 32, 32
-"""A part that is scanned alone has sides of so many pixels, and shows so much around what changed: twice the smallest
-face."""
-
-# Decision DET-11.
-PART_SHARE = 0.6
-"""A larger part of the picture is not worth the change of the network's input size: all of it is scanned."""
+PART_MARGIN_PX = 32
+"""Around what changed so much is scanned too, twice the smallest face."""
 
 TIME_EPSILON_SECONDS = 1e-3
 
@@ -94,7 +92,7 @@ class NetworkSearch:
         if self._plan.full_search_seconds:
             found = self._find_where_needed(picture, frame, seconds)
         else:
-            found = one_box_a_face(self._scan(picture, _all_of(picture.shape)))
+            found = one_box_a_face(self._scan(picture, whole_of(picture.shape)))
         self._work.still_frames += self._work.pixels == before
         self._work.faces += len(found)
         return face_arrays(found)
@@ -153,12 +151,12 @@ class NetworkSearch:
         plan = self._plan
         waited = seconds - self._all_scanned_seconds + TIME_EPSILON_SECONDS
         if self._scanned_tiny is None or not plan.still_level or waited >= plan.still_seconds:
-            return _all_of(shape)
+            return whole_of(shape)
         changed = changed_cells(self._scanned_tiny, now, level=plan.still_level)
         for place in spared:
             changed[cells_of(_within(place.face.box, shape), (shape[0], shape[1]), now.shape)] = False
         bounds = bounding_rectangle(changed)
-        return None if bounds is None else _part_around(bounds, shape)
+        return None if bounds is None else part_around(bounds, shape, margin_px=PART_MARGIN_PX)
 
     def _scan(self, picture: np.ndarray, part: Rectangle, known: Sequence[_TrackedRegion] = ()) -> list[Face]:
         """The faces in all of the picture, or in a part those that are not known: that may show a face cut short.
@@ -166,7 +164,7 @@ class NetworkSearch:
         Where a face that is not known continues beyond the part, all of the picture is scanned.
         """
         left, top, right, bottom = part
-        is_all = part == _all_of(picture.shape)
+        is_all = part == whole_of(picture.shape)
         self._work.full_searches += is_all
         self._work.part_searches += not is_all
         self._work.pixels += (right - left) * (bottom - top)
@@ -177,14 +175,14 @@ class NetworkSearch:
         if is_all:
             return found
         new = [face for face in found if not any(_touch(face.box, place.face.box) for place in known)]
-        if any(_goes_beyond(face.box, part, picture.shape) for face in new):
-            return self._scan(picture, _all_of(picture.shape))
+        if any(goes_beyond(face.box, part, picture.shape) for face in new):
+            return self._scan(picture, whole_of(picture.shape))
         return new
 
     def _note_scan(self, part: Rectangle, shape: tuple[int, ...], now: np.ndarray, seconds: float) -> None:
         """What was scanned is what later pictures are compared with."""
         self._scanned_seconds = seconds
-        if self._scanned_tiny is None or part == _all_of(shape):
+        if self._scanned_tiny is None or part == whole_of(shape):
             self._scanned_tiny, self._all_scanned_seconds = now, seconds
         else:
             cells = cells_of(part, (shape[0], shape[1]), now.shape)
@@ -248,30 +246,6 @@ def _follows(box: Box, last: Box) -> bool:
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     ratio = (box[3] - box[1]) / (last[3] - last[1])
     return last[0] < x < last[2] and last[1] < y < last[3] and 1 / SIZE_RANGE < ratio < SIZE_RANGE
-
-
-def _all_of(shape: tuple[int, ...]) -> Rectangle:
-    return 0, 0, shape[1], shape[0]
-
-
-def _part_around(bounds: Box, shape: tuple[int, ...]) -> Rectangle:
-    """What is scanned of a picture of that shape for a change within `bounds`, shares of its width and height."""
-    sides = []
-    for low, high, whole in ((bounds[0], bounds[2], shape[1]), (bounds[1], bounds[3], shape[0])):
-        first, last = int(low * whole) - PART_MARGIN_PX, ceil(high * whole) + PART_MARGIN_PX
-        side = min(whole, ceil((last - first) / PART_STEP_PX) * PART_STEP_PX)
-        first = min(max(0, first), whole - side)
-        sides.append((first, first + side))
-    (left, right), (top, bottom) = sides
-    is_worth_it = (right - left) * (bottom - top) <= PART_SHARE * shape[0] * shape[1]
-    return (left, top, right, bottom) if is_worth_it else _all_of(shape)
-
-
-def _goes_beyond(box: Box, part: Rectangle, shape: tuple[int, ...]) -> bool:
-    """Whether a box ends where the part does, within a picture of that shape, so that more of the face may be there."""
-    return (
-        0 < part[0] >= box[0] or 0 < part[1] >= box[1] or shape[1] > part[2] <= box[2] or shape[0] > part[3] <= box[3]
-    )
 
 
 def _touch(one: Box, other: Box) -> bool:

