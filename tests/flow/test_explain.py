@@ -53,12 +53,21 @@ def rows_of(run: fervid.Run, seconds: float) -> list[dict[str, object]]:
     return [row for row in rows if row["time_s"] == seconds]
 
 
-@pytest.mark.parametrize("settings", [{}, {"emotion.flip": True, "emotion.labels": "blend"}, {"video.fps": 3}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"emotion.flip": True, "emotion.labels": "blend"},
+        {"video.fps": 3},
+        {"video.crop": (30, 40, 150, 190)},
+    ],
+)
 def test_the_crop_scores_what_the_run_stored(settings: dict[str, object], run: fervid.Run, tmp_path: Path) -> None:
     other = run
     if settings:
         chosen = fervid.load_settings(options=settings, environment={})
         other = fervid.analyze(run.manifest.video_path, out=tmp_path, settings=chosen, device="cpu", plot=False)
+    assert other.faces.num_rows > 4
     for row in other.faces.to_pylist()[::4]:
         found = explain_face(other, row["time_s"], track_id=row["track_id"])
         assert found.time_s == row["time_s"]
@@ -67,6 +76,15 @@ def test_the_crop_scores_what_the_run_stored(settings: dict[str, object], run: f
         assert found.occlusion.score == pytest.approx(row[f"p_{row['label']}"], abs=1e-4)
         assert found.smoothed == row[f"s_{row['label']}"]
         assert found.crop.shape == found.occlusion.changes.shape == (48, 48)
+
+
+def test_a_video_that_was_turned_for_the_analysis_is_turned_again(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", constant_rate(1.0), lambda seconds: two_faces(seconds)[::-1, ::-1].copy())
+    turned = fervid.load_settings(options={"video.rotate": 180}, environment={})
+    run = fervid.analyze(video, out=tmp_path / "out", settings=turned, device="cpu", plot=False)
+    row = run.faces.to_pylist()[2]
+    found = explain_face(run, row["time_s"])
+    assert found.occlusion.score == pytest.approx(row[f"p_{row['label']}"], abs=1e-4)
 
 
 def test_the_face_makes_the_score_and_not_what_is_around_it(run: fervid.Run) -> None:

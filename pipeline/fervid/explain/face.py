@@ -23,6 +23,7 @@ from fervid.emotion.occlusion import Occlusion, occlusion_map
 from fervid.emotion.plugin import find_model
 from fervid.errors import ConfigError, InputError, ModelError, VideoUnreadable
 from fervid.interpret.judge import probabilities
+from fervid.observe.observer import cropped
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
 from fervid.runtime.device import RUNNERS
@@ -151,15 +152,20 @@ def _check_video(run: Run, video: Path) -> None:
 
 def _crop_of(video: Path, row: dict[str, Any], settings: Settings, model: ModelInfo) -> np.ndarray:
     """The crop that the network saw, uint8 (S, S)."""
+    read = settings.video
     frame = frame_at(
         video,
         pts=row["pts"],
         seconds=row["time_s"],
-        segment_seconds=settings.video.segment_seconds,
-        decoder_threads=settings.video.decoder_threads,
-        max_pixels=settings.video.max_pixels,
+        segment_seconds=read.segment_seconds,
+        decoder_threads=read.decoder_threads,
+        max_pixels=read.max_pixels,
+        stream=read.stream,
+        turn_degrees=read.rotate,
     )
     box = np.array([[row["x"], row["y"], row["x"] + row["w"], row["y"] + row["h"]]], np.float32)
+    if read.crop is not None:  # boxes of a run are in pixels of the whole frame
+        frame, box = cropped(frame, read.crop), box - np.tile(np.array(read.crop[:2], np.float32), 2)
     (crop,) = crop_faces(
         frame.gray,
         box,

@@ -142,7 +142,7 @@ class Observer:
     def _search(self, frames: Iterator[Frame], search: SearchPlan) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
         detect = self._settings.detect
         if (area := self._settings.video.crop) is not None:
-            frames = (_cropped(frame, area) for frame in frames)
+            frames = (cropped(frame, area) for frame in frames)
         return detect_faces(
             frames,
             self._detector,
@@ -168,7 +168,7 @@ class Observer:
         return {"decoder_threads": video.decoder_threads, "max_pixels": video.max_pixels}
 
 
-def _cropped(frame: Frame, area: tuple[int, int, int, int]) -> Frame:
+def cropped(frame: Frame, area: tuple[int, int, int, int]) -> Frame:
     """The part of a frame that faces are looked for in; the whole where a change of size leaves nothing of it."""
     x, y, width, height = area
     part = frame.gray[y : y + height, x : x + width]

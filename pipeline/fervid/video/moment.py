@@ -15,14 +15,22 @@ WINDOW_SECONDS = 1e-3
 
 
 def frame_at(
-    path: Path, *, pts: int, seconds: float, segment_seconds: float, decoder_threads: int, max_pixels: int
+    path: Path,
+    *,
+    pts: int,
+    seconds: float,
+    segment_seconds: float,
+    decoder_threads: int,
+    max_pixels: int,
+    stream: int | None = None,
+    turn_degrees: int = 0,
 ) -> Frame:
     """The frame with this presentation time, in the video's own units and in seconds on its timeline.
 
-    The segments are those of the analysis, so that a damaged stretch decodes as it did there. Raises VideoUnreadable
-    when the video has no such frame.
+    The segments are those of the analysis, so that a damaged stretch decodes as it did there; `stream` and
+    `turn_degrees` as for `probe`. Raises VideoUnreadable when the video has no such frame.
     """
-    info, plan = probe(path, max_pixels=max_pixels)
+    info, plan = probe(path, max_pixels=max_pixels, stream=stream, turn_degrees=turn_degrees)
     end = seconds + WINDOW_SECONDS
     segments = plan_segments(
         "", info, plan, segment_seconds=segment_seconds, fps=0, start_seconds=seconds, end_seconds=end
