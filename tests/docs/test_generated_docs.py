@@ -47,7 +47,7 @@ def test_every_setting_that_counts_something_has_its_unit() -> None:
     assert settings["batch.memory_mib"].unit == "MiB"
     assert settings["detect.octave_shares"].unit == "shares of 1"
     assert settings["track.find_cuts"].unit == ""
-    assert settings["emotion.labels"].allowed == "one of fer2013, ferplus, mean, blend"
+    assert settings["emotion.labels"].allowed == "one of auto, fer2013, ferplus, mean, blend"
     assert settings["video.fps"].allowed == "0 to 1000"
 
 
