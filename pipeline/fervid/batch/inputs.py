@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import glob
+import logging
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +28,12 @@ VIDEO_SUFFIXES = frozenset(
         ".mjpeg .dav .vob .gif .264 .265 .h265 .m2v .divx .f4v .ogg .mpv"
     ).split()
 )
+STILL_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+SUFFIXES_SHOWN = 6
+NUMBER_COLUMNS = ("fps", "every", "min_face_px", "start", "end", "duration", "bin")
+_DECIMAL_COMMA = re.compile(r"^(\d+),(\d+)$")
+log = logging.getLogger(__name__)
+
 PATH_COLUMN, PERSON_COLUMN = "path", "person"
 OPTION_COLUMNS = (
     "preset",
@@ -59,6 +69,7 @@ class Inputs:
     options: Mapping[Place, Mapping[str, str]] = field(default_factory=dict)
     people: Mapping[Place, str] = field(default_factory=dict)
     is_many: bool = False
+    ignored_suffixes: str = ""
 
 
 def find_videos(names: Iterable[str]) -> Inputs:
@@ -71,7 +82,7 @@ def find_videos(names: Iterable[str]) -> Inputs:
     """
     names = list(names)
     videos: dict[Place, Mapping[str, str]] = {}
-    n_ignored = 0
+    ignored: Counter[str] = Counter()
     is_many = len(names) > 1
     for name in names:
         for named, options in _entries(name):
@@ -81,15 +92,14 @@ def find_videos(names: Iterable[str]) -> Inputs:
                 if path.is_dir():
                     files = list(_walk(path))
                     found = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".")]
-                    n_ignored += len(files) - len(found)
+                    ignored.update((p.suffix.lower() or "no suffix") for p in files if p not in set(found))
                 is_many |= path.is_dir() or named != name or str(path) != entry
                 for video in found:
                     if videos.setdefault(video, options) != options:
                         raise ConfigError(f"{name} lists {video} with two sets of options. Keep one row per video.")
     if not videos:
-        raise VideoNotFound(
-            f"{', '.join(names)}: no video found ({n_ignored} other files). Give a video file or its folder."
-        )
+        found_instead = f"{ignored.total()} other files" + (f": {others}" if (others := _others(ignored)) else "")
+        raise VideoNotFound(f"{', '.join(names)}: no video found ({found_instead}). {_next_step(ignored)}")
     own: dict[Place, Mapping[str, str]] = {}
     people: dict[Place, str] = {}
     for path, cells in videos.items():
@@ -97,7 +107,18 @@ def find_videos(names: Iterable[str]) -> Inputs:
             people[path] = cells[PERSON_COLUMN]
         if options := {name: text for name, text in cells.items() if name != PERSON_COLUMN}:
             own[path] = options
-    return Inputs(tuple(videos), n_ignored, own, people, is_many)
+    return Inputs(tuple(videos), ignored.total(), own, people, is_many, _others(ignored))
+
+
+def _others(ignored: Counter[str]) -> str:
+    """Of which kinds other files are, such as `2 .jpg, 1 .txt`."""
+    return ", ".join(f"{n} {suffix}" for suffix, n in ignored.most_common(SUFFIXES_SHOWN))
+
+
+def _next_step(ignored: Counter[str]) -> str:
+    if any(suffix in STILL_SUFFIXES for suffix in ignored):
+        return "Make a video of numbered images first: ffmpeg -framerate 25 -i frames/%05d.jpg -c:v libx264 video.mp4."
+    return "Give a video file or its folder."
 
 
 def _entries(name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -167,20 +188,28 @@ def _read_list(path: Place) -> list[str]:
 
 
 def _read_csv(path: Place) -> list[tuple[str, Mapping[str, str]]]:
-    reader = csv.DictReader(_read_text(path, "a column `path`").splitlines(), skipinitialspace=True)
-    columns = [column.strip() for column in reader.fieldnames or ()]
+    lines = _read_text(path, "a column `path`").splitlines()
+    head = lines[0] if lines else ""
+    # A spreadsheet separates cells by what the decimal sign of its language leaves free.
+    separator = max((",", ";", "\t"), key=head.count)
+    reader = csv.DictReader(lines, skipinitialspace=True, delimiter=separator)
+    columns = [_column(name) for name in reader.fieldnames or ()]
     allowed = (PATH_COLUMN, *OPTION_COLUMNS, PERSON_COLUMN)
     known = ", ".join(allowed)
     if PATH_COLUMN not in columns:
         raise ConfigError(f"{path} has no column {PATH_COLUMN!r} (columns: {', '.join(columns)}). Use one of: {known}.")
     for column in columns:
-        if column not in allowed:
-            raise ConfigError(f"{path}: column {column!r} does not exist. Use one of: {known}.")
+        if column not in allowed and (near := difflib.get_close_matches(column, allowed, n=1, cutoff=0.65)):
+            raise ConfigError(f"{path}: column {column!r} does not exist. Did you mean {near[0]!r}?")
+    if notes := [column for column in columns if column and column not in allowed]:
+        log.warning("%s: columns that are no options are kept as notes: %s", path.name, ", ".join(notes))
     rows: list[tuple[str, Mapping[str, str]]] = []
     for row in reader:
-        if None in row:
+        if any(row.pop(None, ())):
             raise ConfigError(f"{path}, line {reader.line_num}: more cells than columns. Quote cells with commas.")
-        cells = {name.strip(): (cell or "").strip() for name, cell in row.items()}
+        cells = {_column(name): (cell or "").strip() for name, cell in row.items()}
+        cells = {name: cell for name, cell in cells.items() if name in allowed}
+        cells |= {name: _DECIMAL_COMMA.sub(r"\1.\2", cells[name]) for name in NUMBER_COLUMNS if name in cells}
         entry = cells.pop(PATH_COLUMN)
         if not entry:
             raise ConfigError(f"{path}, line {reader.line_num}: the path is empty. Give a video in every row.")
@@ -188,8 +217,18 @@ def _read_csv(path: Place) -> list[tuple[str, Mapping[str, str]]]:
     return rows
 
 
+def _column(name: str) -> str:
+    """The name of a column as options are called: `Min face px` is `min_face_px`."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
 def _read_text(path: Place, expected: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise VideoNotFound(f"list {path} cannot be read ({problem}). Give a text file with {expected}.") from None
+        hint = (
+            f" For the file @{path.name} itself write ./@{path.name}." if path.suffix.lower() in VIDEO_SUFFIXES else ""
+        )
+        raise VideoNotFound(
+            f"list {path} cannot be read ({problem}). Give a text file with {expected}.{hint}"
+        ) from None

@@ -203,7 +203,7 @@ def analyze(
     analyze_batch(batch, outcome.on_result, is_shown=not quiet)
     outcome.print_what_waited()
     if found.is_many:
-        print(outcome.verdict(found.n_ignored), file=sys.stderr)
+        print(outcome.verdict(found.n_ignored, found.ignored_suffixes), file=sys.stderr)
     if notifier is not None:
         print_deliveries(notifier.deliver())
     if not outcome.is_fine:
@@ -293,12 +293,12 @@ class _Outcome:
             self._n_judged += 1
             self._n_fit += fitness.verdict == "fit"
 
-    def verdict(self, n_ignored: int) -> str:
+    def verdict(self, n_ignored: int, suffixes: str = "") -> str:
         """The last line of a batch."""
         judged = ""
         if self._n_judged:
             judged = f"; {self._n_fit} of {self._n_judged} fit for alerts; no face in {self._n_without_face}"
-        ignored = f"; {n_ignored} other files ignored" if n_ignored else ""
+        ignored = f"; {n_ignored} other files ignored ({suffixes})" if n_ignored else ""
         return verdict(self._counts, self._n_skipped) + judged + ignored
 
 

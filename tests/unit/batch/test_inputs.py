@@ -34,7 +34,7 @@ def test_nothing_found_is_an_error_that_names_where_it_looked(names: list[str]) 
 
 def test_an_error_counts_the_other_files_of_a_folder(folder: Path) -> None:
     (folder / "empty" / "notes.txt").touch()
-    with pytest.raises(VideoNotFound, match=r"no video found \(1 other files\)"):
+    with pytest.raises(VideoNotFound, match=r"no video found \(1 other files: 1 \."):
         find_videos(["empty"])
 
 
@@ -133,7 +133,7 @@ def test_a_csv_list_names_people_apart_from_options(folder: Path) -> None:
         ("path,person\nb.mp4,ann\nb.mp4,bob\n", "lists b.mp4 with two sets of options"),
         ("", "has no column 'path'"),
         ("file\nb.mp4\n", r"has no column 'path' \(columns: file\)"),
-        ("path,fsp\nb.mp4,3\n", "column 'fsp' does not exist. Use one of: path, preset, fps"),
+        ("path,fsp\nb.mp4,3\n", "column 'fsp' does not exist. Did you mean 'fps'"),
         ("path\nb.mp4,3\n", "line 2: more cells than columns"),
         ("path,fps\n,3\n", "line 2: the path is empty"),
         ("path,fps\nb.mp4,3\nb.mp4,4\n", "lists b.mp4 with two sets of options"),
@@ -163,3 +163,43 @@ def test_what_was_made_from_a_video_is_not_taken_for_one(folder: Path) -> None:
 def test_links_that_lead_in_circles_are_not_followed(folder: Path) -> None:
     (folder / "deep" / "loop").symlink_to(folder)
     assert found("deep") == (["deep/b.mp4", "deep/c.mkv"], 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffpath;fps;start\r\nb.mp4;2,5;00:00:05\r\n",
+        "Path;FPS;Start;Note\r\nb.mp4;2,5;00:00:05;seen by Ann\r\n",
+        "PATH\tFps\tstart\nb.mp4\t2.5\t00:00:05\n",
+        'path,fps,start,camera\nb.mp4,"2,5",00:00:05,north\n',
+        "path,fps,start,,\nb.mp4,2.5,00:00:05,,\n",
+    ],
+    ids=["semicolons", "capitals and notes", "tabs", "a quoted decimal comma", "empty cells behind"],
+)
+def test_a_list_as_spreadsheets_write_it_is_read(folder: Path, content: str) -> None:
+    (folder / "list.csv").write_text(content, encoding="utf-8")
+    found = find_videos(["list.csv"])
+    assert [dict(options) for options in found.options.values()] == [{"fps": "2.5", "start": "00:00:05"}]
+
+
+def test_a_folder_names_what_it_left_out_by_suffix(folder: Path) -> None:
+    for name in ("1.jpg", "2.JPG", "a.txt", "noise"):
+        (folder / name).touch()
+    found = find_videos(["."])
+    assert "3 .jpg" in found.ignored_suffixes
+    assert found.n_ignored >= 4
+
+
+def test_a_folder_of_stills_says_how_they_become_a_video(folder: Path) -> None:
+    stills = folder / "stills"
+    stills.mkdir()
+    for i in range(3):
+        (stills / f"{i:05d}.jpg").touch()
+    with pytest.raises(VideoNotFound, match=r"3 other files: 3 \.jpg\). Make a video of numbered images first: ffmpeg"):
+        find_videos([str(stills)])
+
+
+def test_a_video_whose_name_begins_with_an_at_sign_gets_a_hint(folder: Path) -> None:
+    (folder / "@home.mp4").write_bytes(b"\x00\xff")
+    with pytest.raises(VideoNotFound, match=r"write \./@home\.mp4"):
+        find_videos(["@home.mp4"])
