@@ -18,6 +18,7 @@ def house() -> House:
     return House(tuple(imports()))
 
 
+# Decision PAC-5.
 def test_no_circle_and_nothing_that_runs_up(house: House) -> None:
     assert house.circles(LOADED, LATER, TYPES) == []
     assert house.upward == []

@@ -51,6 +51,17 @@ class Method:
         joined = hashlib.sha256(" ".join((self.settings_hash, *recordings)).encode()).hexdigest()[:16]
         return replace(self, settings_hash=joined, recordings=recordings)
 
+    def record(self) -> dict[str, Any]:
+        """What a manifest says of the method, by its fields."""
+        model = self.model
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "settings_hash": self.settings_hash,
+            "observe_key": self.observe_key,
+            "model": {"name": model.name, "weights_sha256": model.weights_sha256, "labels": list(model.labels)},
+            "runner": self.runner,
+        }
+
 
 def _detector_version(detect: DetectSettings) -> str:
     """The package of a plug-in detector; empty for a built-in one, which has its own settings section."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fervid.storage.place import Place
 
 
+# Decision PAC-5.
 def _measure(context: Context, job: VideoJob) -> tuple[int, float]:  # noqa: ARG001
     from fervid.batch.steps import measure_video
 

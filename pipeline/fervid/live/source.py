@@ -192,7 +192,7 @@ class Capture:
                 if self._pace == "real" and self._stopping.wait(max(0.0, due - monotonic())):
                     return None
                 arrived = due if self._pace == "real" else monotonic()
-                if not self._put(picture, pts, time_base, seconds, arrived, connection, _aspect(stream)):
+                if not self._put(picture, pts, time_base, seconds, arrived, connection, aspect=_aspect(stream)):
                     return None
         return None if seconds is None else seconds + step
 
@@ -259,10 +259,12 @@ class Capture:
     def _arrive(self, picture: Any, stamp: float | None, arrived: float, connection: int, aspect: float) -> bool:
         seconds = self._clock.seconds(stamp, arrived)
         self.status.clock_jumps = self._clock.jumps
-        return self._put(picture, round(seconds / MICROSECONDS), MICROSECONDS, seconds, arrived, connection, aspect)
+        return self._put(
+            picture, round(seconds / MICROSECONDS), MICROSECONDS, seconds, arrived, connection, aspect=aspect
+        )
 
     def _put(
-        self, picture: Any, pts: int, base: Fraction, seconds: float, arrived: float, connection: int, aspect: float
+        self, picture: Any, pts: int, base: Fraction, seconds: float, arrived: float, connection: int, *, aspect: float
     ) -> bool:
         frame = Captured(self.status.captured, pts, base, seconds, arrived, connection, False, picture)
         if isinstance(picture, av.VideoFrame):

@@ -63,7 +63,7 @@ def read_frames(
     progress = _Progress(segment.previous_slot)
     if selection is not None:
         try:
-            yield from _read_selected(path, info, plan, segment, selection, ledger, progress, limits)
+            yield from _read_selected(path, info, plan, segment, selection, ledger, progress, limits=limits)
         except _Unsound as problem:
             log.info("%s: segment %d is decoded in full: %s", path, segment.index, problem)
             ledger.reset()
@@ -103,6 +103,7 @@ def _read_selected(
     selection: Selection,
     ledger: Ledger,
     progress: _Progress,
+    *,
     limits: _Limits,
 ) -> Iterator[Frame]:
     """The wanted frames, each sound and in its place, or _Unsound at the first that is not."""

@@ -52,7 +52,7 @@ def read_samples(
     A value that an older run did not store is missing (NaN), so that no comparison with it holds.
     """
     labels = run.manifest.model["labels"]
-    width, height = run.manifest.video["width_px"], run.manifest.video["height_px"]
+    size = run.manifest.video["width_px"], run.manifest.video["height_px"]
     file = open_table(run.folder, run.manifest.settings_hash, "faces")
     there = set(file.schema_arrow.names)
     behind = {name: column for name in names if (column := _column(name, labels, there)) is not None}
@@ -68,13 +68,13 @@ def read_samples(
             n_whole = int(np.searchsorted(waiting["frame"].to_numpy(), begins))
             until = int(np.searchsorted(frames.numbers, begins))
             if n_whole:
-                yield _samples(waiting.slice(0, n_whole), frames, done, until, names, stored, width, height)
+                yield _samples(waiting.slice(0, n_whole), frames, done, until, names, stored, size)
                 done = until
             piece = pa.concat_tables([waiting.slice(n_whole), piece])
         waiting = piece
     if done < len(frames.numbers):
         rest = file.schema_arrow.empty_table().select(wanted) if waiting is None else waiting
-        yield _samples(rest, frames, done, len(frames.numbers), names, stored, width, height)
+        yield _samples(rest, frames, done, len(frames.numbers), names, stored, size)
 
 
 def read_faces_at(run: Run, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
@@ -114,9 +114,9 @@ def _samples(
     end: int,
     names: Collection[str],
     stored: dict[str, str],
-    width: int,
-    height: int,
+    size: tuple[int, int],
 ) -> Samples:
+    width, height = size
     x, y, w, h = (rows[name].to_numpy() for name in ("x", "y", "w", "h"))
     columns: dict[str, np.ndarray] = {}
     for name in names:
