@@ -64,6 +64,8 @@ def test_a_dahua_recording_is_analysed(analysed: Analysed) -> None:
     assert run.manifest.video["duration_seconds"] == pytest.approx(6.0, abs=0.04)
     assert run.manifest.results["coverage"] > 0.9
     assert sum(1 for _ in read_pictures(VideoSource.of(run.manifest), 2.0, 4.0)) == 50
+    assert run.manifest.video["recorded"] == "2024-10-01T10:00:01"
+    assert run.manifest.video["recorded_source"] == "clock"
 
 
 def test_sound_that_outlasts_the_picture_is_no_loss(analysed: Analysed) -> None:

@@ -66,6 +66,10 @@ class VideoInfo:
     """Titles and sizes of all picture streams, where there are several."""
     turn_degrees: int = 0
     """Clockwise degrees by which the user turns the images; part of `rotation_degrees`."""
+    container_time: str | None = None
+    """When it was recorded, as the container says it, ISO 8601; without a zone where it is a camera's local time."""
+    container_time_source: str | None = None
+    """`clock`, where the time stamps count from 1970, or `creation_time`."""
     first_frame_seconds: float = 0.0
     """When the first frame is shown: a picture may begin later than the sound."""
     frame_spacing_seconds: float = 0.0

@@ -41,6 +41,7 @@ from fervid.run.files import PLOT, table_file
 from fervid.run.folder import clear, observations_path, prepare, sweep
 from fervid.run.io import Written, write_table
 from fervid.run.manifest import RunManifest, manifest_content, video_record
+from fervid.run.recorded import recorded_entry
 from fervid.run.schema import SCHEMA_VERSION
 from fervid.run.summary import OBSERVE, results_in_numbers, summarise
 from fervid.run.tables import read_table
@@ -202,13 +203,15 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
     warnings, is_partial = judge_loss(info, plan.packets, ledger)
     if tables.faces.num_rows == 0 and is_on_disk(job.path):
         warnings += hint_of_turning(info, settings, tables.frames["time_s"].to_numpy())
+    recorded, doubts = recorded_entry(job.path.name, info.container_time, info.container_time_source)
+    warnings += doubts
     own = {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
     labels = list(method.model.labels)
     manifest = RunManifest(
         video_id=job.video_id,
         video_path=printable(job.path.absolute()),
         video_bytes=job.path.stat().st_size,
-        video=video_record(info),
+        video=video_record(info) | recorded,
         start_time_s=info.start_time_seconds,
         status="partial" if is_partial else "complete",
         **method.record(),

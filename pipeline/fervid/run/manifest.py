@@ -209,7 +209,8 @@ def misfits(content: dict[str, Any], found: Mapping[str, int]) -> list[str]:
 
 def video_record(info: VideoInfo) -> dict[str, object]:
     """What a manifest says of a video."""
-    record = {key: value for key, value in asdict(info).items() if key != "path"}
+    unwanted = ("path", "container_time", "container_time_source")
+    record = {key: value for key, value in asdict(info).items() if key not in unwanted}
     return record | {"time_base": str(info.time_base), "sample_aspect_ratio": str(info.sample_aspect_ratio)}
 
 

@@ -20,7 +20,7 @@ from fervid.errors import TooDamaged, VideoUnreadable
 from fervid.storage.files import check_regular_file
 from fervid.storage.place import Place, is_on_disk, open_for_reading
 from fervid.video.clock import MISSING, FrameClock, Repair, repair
-from fervid.video.container import as_fraction, demuxed, open_container
+from fervid.video.container import as_fraction, container_time, demuxed, open_container
 from fervid.video.streams import choose_stream, described
 from fervid.video.transport import ends_within_a_packet
 from fervid.video.units import is_bidirectional, is_refresh
@@ -139,7 +139,10 @@ def probe(
         _, number, streams = choose_stream(container, path, stream)
         stream_names = described(streams) if len(streams) > 1 else ""
         info, plan = _probed(path, container, picture, turn_degrees)
-    return replace(info, stream=number, stream_names=stream_names), plan
+        stated, source = container_time(container, picture)
+    return replace(
+        info, stream=number, stream_names=stream_names, container_time=stated, container_time_source=source
+    ), plan
 
 
 def _probed(path: Place, container: Any, stream: Any, turn_degrees: int) -> tuple[VideoInfo, PacketPlan]:

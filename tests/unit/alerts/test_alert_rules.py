@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fervid.alerts.find.clock import parse_start_time, seconds_of_day, start_time_in_name
+from fervid.alerts.find.clock import parse_start_time, seconds_of_day
 from fervid.alerts.find.zones import is_inside
 from fervid.alerts.language.rules import bind, load_rules, parse_rules, rule_preset_names
 from fervid.errors import ConfigError
+from fervid.run.recorded import start_time_in_name
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 PLAIN = {"name": "r", "wording": "w", "score": "angry", "enter": 0.5}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fervid.alerts.find.clock import start_time_in_name
+from fervid.run.recorded import recorded_entry, recorded_time, start_time_in_name
 
 LOCAL, UTC = "2024-10-01T10:00:01", "2024-10-01T10:00:01+00:00"
 NAMES = {
@@ -101,3 +101,22 @@ def test_a_name_that_states_no_time_or_may_be_read_in_two_ways_gives_none(name: 
 
 def test_the_table_has_forty_names() -> None:
     assert len(NAMES) >= 40
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "source", "recorded", "by", "n_doubts"),
+    [
+        ("clip.mp4", None, None, None, None, 0),
+        ("clip.mp4", "2024-10-01T08:00:01+00:00", "creation_time", "2024-10-01T08:00:01+00:00", "creation_time", 0),
+        ("20241001_100001.mp4", "2024-10-01T08:00:01+00:00", "creation_time", LOCAL, "name", 0),
+        ("20241001_100001.mp4", "2021-01-01T08:00:01+00:00", "creation_time", LOCAL, "name", 1),
+        ("x.dav", "2024-10-01T10:00:01", "clock", LOCAL, "clock", 0),
+    ],
+)
+def test_the_name_comes_before_the_container_and_a_contradiction_is_said(
+    name: str, stated: str | None, source: str | None, recorded: str | None, by: str | None, n_doubts: int
+) -> None:
+    entry, doubts = recorded_entry(name, stated, source)
+    assert (entry["recorded"], entry["recorded_source"], len(doubts)) == (recorded, by, n_doubts)
+    found = recorded_time(entry, "clip.mp4")
+    assert (found and found.isoformat()) == recorded

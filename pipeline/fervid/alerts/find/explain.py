@@ -9,7 +9,6 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from fervid.alerts.find.clock import start_time_in_name
 from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.machine import BELOW, ENTERS, Alert
 from fervid.alerts.find.records import AlertRecord
@@ -20,6 +19,7 @@ from fervid.alerts.language.rules import BoundRule, RuleSet, bind
 from fervid.alerts.language.syntax import Node, write
 from fervid.base.clock import clock
 from fervid.run.handle import Run
+from fervid.run.recorded import recorded_time
 
 NEAR_SECONDS = 1.0
 """A moment is explained by the analysed frame nearest to it, if one lies this close (or one sample away)."""
@@ -60,7 +60,7 @@ def compare(before: Sequence[AlertRecord], after: Sequence[AlertRecord]) -> Chan
 def explain(run: Run, rules: RuleSet, seconds: float, *, recorded: datetime | None = None) -> str:
     """For each rule, in words, why it did or did not fire at `seconds` of the video."""
     bound = bind(rules, run.manifest.model["labels"])
-    recorded = recorded or start_time_in_name(video_name(run))
+    recorded = recorded or recorded_time(run.manifest.video, video_name(run))
     frames = read_frame_times(run)
     lines = [f"{video_name(run)} at {clock(seconds)}"]
     duration = float(run.manifest.video["duration_seconds"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid.alerts.find.clock import seconds_of_day, start_time_in_name
+from fervid.alerts.find.clock import seconds_of_day
 from fervid.alerts.find.finder import Finder
 from fervid.alerts.find.fitness import Fitness, judge_fitness
 from fervid.alerts.find.machine import Alert
@@ -33,6 +33,7 @@ from fervid.run.files import ALERTS_CSV, ALERTS_JSON, ALERTS_TABLE, BUNDLE, EVID
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run, open_run
 from fervid.run.io import table_bytes
+from fervid.run.recorded import recorded_time
 from fervid.run.usable import usable_faces
 from fervid.storage.publish import write_whole
 
@@ -99,7 +100,7 @@ def scan_run(
     with the video beyond its list of frame times. Raises ConfigError for a rule that the run's labels do not fit.
     """
     bound = bind(rules, run.manifest.model["labels"])
-    recorded = recorded or start_time_in_name(video_name(run))
+    recorded = recorded or recorded_time(run.manifest.video, video_name(run))
     frames = read_frame_times(run)
     finder = make_finder(bound, rules, frames, recorded)
     for samples in read_samples(run, frames, names_of(bound), rows_at_a_time=rows_at_a_time):

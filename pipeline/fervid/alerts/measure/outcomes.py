@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from fervid.alerts.find.clock import start_time_in_name
 from fervid.alerts.find.fitness import seconds_of_frames
 from fervid.alerts.find.machine import Alert
 from fervid.alerts.find.samples import read_frame_times, read_samples
@@ -20,6 +19,7 @@ from fervid.alerts.language.rules import BoundRule, Rule, RuleSet, bind, label_o
 from fervid.alerts.measure.truth import TrueEvent, Truth
 from fervid.errors import ConfigError
 from fervid.run.handle import Run
+from fervid.run.recorded import recorded_time
 from fervid.stats.intervals import poisson_interval
 from fervid.stats.metrics import wilson_interval
 
@@ -172,7 +172,7 @@ def alerts_in(run: Run, rules: RuleSet) -> tuple[tuple[BoundRule, ...], list[lis
     """The rules bound to a run's labels, the alerts of each, and the hours that the analysed frames stand for."""
     bound = bind(rules, run.manifest.model["labels"])
     frames = read_frame_times(run)
-    finder = make_finder(bound, rules, frames, start_time_in_name(video_name(run)))
+    finder = make_finder(bound, rules, frames, recorded_time(run.manifest.video, video_name(run)))
     for samples in read_samples(run, frames, names_of(bound)):
         finder.feed(samples)
     return bound, finder.settled(), float(seconds_of_frames(run, frames).sum()) / SECONDS_AN_HOUR
