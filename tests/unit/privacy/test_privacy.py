@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -128,6 +130,47 @@ def test_an_image_that_does_not_change_is_searched_once() -> None:
         search.see(float(seconds), image)
     assert search.n_searched == 1
     assert len(covers.at(3.9)) == 1
+
+
+class CountingSearch(FaceSearch):
+    """Keeps what was searched. Surer than the search for covers, whose weak finds at a border are searched again."""
+
+    def __init__(self) -> None:
+        super().__init__(score_threshold=0.3)
+        self.bounds: list[tuple[float, ...]] = []
+
+    def search_around(
+        self, bounds: tuple[float, float, float, float], image: np.ndarray, pixel_aspect: Fraction | float = 1
+    ) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+        found, searched = super().search_around(bounds, image, pixel_aspect)
+        self.bounds.append(searched)
+        return found, searched
+
+
+def test_only_what_changed_is_searched_again_and_the_rest_keeps_its_covers() -> None:
+    covers, still = FaceCovers(), moving_face(0.0)
+    wide = np.hstack([still, np.full((still.shape[0], 2 * still.shape[1]), 120, np.uint8)])
+    searching = CountingSearch()
+    search = CoverSearch(covers, searching)
+    for i in range(8):
+        image = wide.copy()
+        image[40:60, wide.shape[1] - 60 - 4 * i : wide.shape[1] - 40 - 4 * i] = 250
+        search.see(0.3 * i, image)
+    (first, *rest) = searching.bounds
+    assert first == (0, 0, 1, 1)
+    assert rest
+    assert all(left > 0.4 for left, *_ in rest), rest
+    assert len(covers.at(2.1)) == 1
+
+
+def test_a_face_that_comes_is_searched_for_where_it_came() -> None:
+    covers, still = FaceCovers(), moving_face(0.0)
+    empty = np.full_like(still, int(np.median(still)))
+    search = CoverSearch(covers, CountingSearch())
+    for i in range(4):
+        search.see(0.3 * i, np.hstack([empty, empty, still if i > 1 else empty]))
+    (found,) = covers.at(0.9)
+    assert found[0] > 2 * still.shape[1]
 
 
 def test_colour_and_gray_and_pixels_that_are_not_square_give_the_same_face() -> None:
