@@ -137,14 +137,14 @@ def test_somebody_is_told_and_what_does_not_arrive_waits(angry_run: Path, tmp_pa
     told = ("alerts", str(angry_run), "--no-report", "--notify", str(settings))
     failed = run_fervid(*told, environment=environment)
     assert failed.returncode == 75
-    assert "1 alerts wait. Nothing is lost: `fervid alerts notify` tries again." in failed.stderr
+    assert "1 alerts wait. Nothing is lost: `fervid alerts notify` retries." in failed.stderr
     assert (angry_run / "alerts.parquet").is_file()
     with receiver(503) as web:
         settings.write_text(f'[webhook]\nurl = "{web.url}"\n')
         done = run_fervid("alerts", "notify", str(settings), environment=environment)
-        assert (done.returncode, done.stdout) == (0, "webhook: 1 alerts told in 1 messages\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, "webhook: 1 alerts sent in 1 messages\n"), done.stderr
         again = run_fervid(*told, environment=environment)
-        assert "webhook: 0 alerts told in 0 messages" in again.stderr
+        assert "webhook: 0 alerts sent in 0 messages" in again.stderr
         assert run_fervid("alerts", "notify", str(settings), "--test", environment=environment).returncode == 0
     assert [message["kind"] for message in web.messages] == ["alert", "test"]
 

@@ -156,5 +156,5 @@ def test_alerts_on_labels_that_the_rules_do_not_know_are_explained(place: Path) 
     assert code == 2
     assert printed == ""
     assert len(error.splitlines()) == 1
-    for word in ("rule 'anger' is about 'disgust'", "the model has no such label, only angry, happy", "--rules"):
+    for word in ("rule 'anger' uses the label 'disgust'", "the model has only angry, happy", "--rules"):
         assert word in error, error

@@ -61,7 +61,7 @@ def _write_all(sources: Sources, out: Path) -> dict[str, int]:
     marker = out / COMPACTED
     out.mkdir(parents=True, exist_ok=True)
     for left in out.glob(f".*{PART}"):
-        remove_folder(left) if left.is_dir() else left.unlink()  # of one that was killed: the lock is ours now
+        remove_folder(left) if left.is_dir() else left.unlink()  # leftovers of a killed process: we hold the lock now
     with tempfile.TemporaryDirectory(prefix=".compacting-", suffix=PART, dir=out) as scratch:
         fresh = Path(scratch)
         rows = {name: _write(fresh / table_file(name), name, sources) for name in TABLES}

@@ -66,9 +66,9 @@ def test_files_put_in_taken_out_and_put_in_place_of_others_are_named(bundle: Pat
                 archive.writestr(name, data)
 
     for changed, message in (
-        (files | {"c/extra": b"x"}, "c/extra was put in"),
-        ({name: data for name, data in files.items() if name != "b/empty"}, "b/empty was taken out"),
-        (files | {"a/clip.mp4": b"other"}, "a/clip.mp4 is not what it was"),
+        (files | {"c/extra": b"x"}, "c/extra was added"),
+        ({name: data for name, data in files.items() if name != "b/empty"}, "b/empty was removed"),
+        (files | {"a/clip.mp4": b"other"}, "a/clip.mp4 differs from its hash"),
         (files | {LISTING: files[LISTING].replace(b"all", b"any")}, "does not fit its own hash"),
         (files, "the archive around them is not"),  # the same files, packed again
     ):
@@ -81,5 +81,5 @@ def test_what_is_no_bundle_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         verify_bundle(tmp_path / "nothing.zip")
     (tmp_path / "text.zip").write_text("hello")
-    with pytest.raises(InputError, match="is no evidence bundle"):
+    with pytest.raises(InputError, match="is not an evidence bundle"):
         verify_bundle(tmp_path / "text.zip")

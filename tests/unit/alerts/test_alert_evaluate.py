@@ -236,7 +236,7 @@ def test_the_truth_is_read(tmp_path: Path, text: str, expected: list[Any]) -> No
         ("", ConfigError, "has no column 'video'"),
         ("name\na.mp4\n", ConfigError, r"has no column 'video' .columns: name."),
         ("video,start,end\n,1,2\n", ConfigError, "line 2: the name of the video is missing"),
-        ("video,start,end\na.mp4,1,\n", ConfigError, "start and end belong together"),
+        ("video,start,end\na.mp4,1,\n", ConfigError, "start and end go together"),
         ("video,start,end\na.mp4,5,2\n", ConfigError, "ends .2. before it starts .5."),
         ("video,start,end\na.mp4,soon,2\n", ConfigError, "line 2: time 'soon' is not valid"),
         ("video,start,end\nb.mp4,1,2\n", InputError, "none of its videos"),
@@ -253,7 +253,7 @@ def test_a_name_that_fits_several_runs_is_refused_and_a_longer_one_is_not(tmp_pa
     runs = [make_run(tmp_path / str(i), [], HOUR_OF_FRAMES[:9], video=f"/f/cam{i}/a.mp4").folder for i in range(2)]
     opened = [spells(folder) for folder in runs]
     (tmp_path / "truth.csv").write_text("video,start,end\na.mp4,1,2\n")
-    with pytest.raises(InputError, match="fits 2 runs"):
+    with pytest.raises(InputError, match="matches 2 runs"):
         read_truth(tmp_path / "truth.csv", opened)
     (tmp_path / "truth.csv").write_text("video,start,end\n1,1,2\n")
     assert [len(events) for events in read_truth(tmp_path / "truth.csv", opened).events] == [0, 1]

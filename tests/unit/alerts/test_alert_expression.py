@@ -80,20 +80,20 @@ def test_functions_over_the_faces_of_each_frame(text: str, expected: list[float]
         ("angry +", "number", "it ends where a value is missing"),
         ("angry happy", "number", "'happy' was not expected"),
         ("(angry", "number", "')' is missing"),
-        ("angry > 0.5", "number", "is a condition, but a number is needed"),
-        ("angry", "condition", "is a number, but a condition is needed"),
+        ("angry > 0.5", "number", "is a condition, expected a number"),
+        ("angry", "condition", "is a number, expected a condition"),
         ("angry and margin > 0.5", "condition", "'angry' beside 'and' is a number"),
         ("not angry", "condition", "after 'not' is a number"),
-        ("(angry > 1) + 1", "number", "is a condition, but a number is needed there"),
+        ("(angry > 1) + 1", "number", "is a condition, expected a number."),
         ("0 < angry < 1", "condition", "cannot be chained"),
         ("min(angry)", "number", "needs two values"),
         ("sqrt(angry)", "number", "the function 'sqrt' does not exist"),
         ("count(angry > 0.5)", "number", 'over = "group"'),
         ("angry and", "condition", "value is missing"),
-        ("angry = 1", "condition", "'=' means nothing"),
-        ("angry.real", "number", "'.' means nothing"),
-        ("__import__('os').system('true')", "number", "means nothing"),
-        ("angry[0]", "number", "'[' means nothing"),
+        ("angry = 1", "condition", "'=' is not allowed"),
+        ("angry.real", "number", "'.' is not allowed"),
+        ("__import__('os').system('true')", "number", "is not allowed"),
+        ("angry[0]", "number", "'[' is not allowed"),
         ("1e5", "number", "'e5' was not expected"),
         ("(" * 60 + "angry" + ")" * 60, "number", "nested too deeply"),
         ("1+" * 1500 + "1", "number", "is too long"),
@@ -107,7 +107,7 @@ def test_what_is_not_the_language_is_refused_in_one_line(text: str, wanted: str,
 
 
 def test_a_group_rule_needs_a_function_around_the_values_of_a_face() -> None:
-    with pytest.raises(ConfigError, match=r"'angry' is of one face. In a group rule put it into count\(\)"):
+    with pytest.raises(ConfigError, match=r"'angry' belongs to one face. In a group rule put it into count\(\)"):
         parse("angry", wanted="number", names=NAMES, frame_names={"n_faces"})
     with pytest.raises(ConfigError, match="does not exist"):
         parse("count(n_faces > 1)", wanted="number", names=NAMES, frame_names={"n_faces"})

@@ -31,7 +31,7 @@ def find(
         ({}, "", []),
         ({}, "..##.#", [(2, 3), (5, 5)]),
         ({"for": 2}, "..##..###.", [(6, 8)]),  # two samples a second apart span one second, three span two
-        ({"exit": 0.4}, "++#++.+", [(2, 4)]),  # it begins at enter, and goes on down to exit
+        ({"exit": 0.4}, "++#++.+", [(2, 4)]),  # it begins at enter, and continues while it is at or above exit
         ({"exit": 0.4, "for": 2}, "#+###", [(2, 4)]),  # what waits starts anew below enter
         ({"keep_firing_for": 2}, "#.#..#...#", [(0, 2), (5, 5), (9, 9)]),
         ({"keep_firing_for": 3}, "#.#..#...#", [(0, 5), (9, 9)]),

@@ -104,13 +104,15 @@ def test_what_comes_too_fast_is_told_in_one_digest_and_more_waits_for_the_hour(t
     spool.add([alert(i) for i in range(10)])
     assert send(spool, inbox, clock, limit=3) == Delivery("x", 3, 10, 0)
     assert [(one["kind"], one["n_alerts"]) for one in inbox.messages] == [("alert", 1), ("alert", 1), ("digest", 8)]
-    assert inbox.messages[-1]["text"].startswith("8 alerts that need review, held back until now, on cam0, cam1, cam2")
+    assert inbox.messages[-1]["text"].startswith(
+        "8 alerts that need review, delayed by the rate limit, on cam0, cam1, cam2"
+    )
     clock.seconds += 600
     spool.add([alert(10), alert(11)])
     held = send(spool, inbox, clock, limit=3)
     assert (held.n_messages, held.n_waiting, held.problem) == (0, 2, None)
     assert held.free_in_seconds == pytest.approx(3000)
-    assert "2 are held back by max_per_hour for 50 min" in held.text()
+    assert "2 wait for max_per_hour for another 50 min" in held.text()
     check_delivered([held])  # to be held back is no failure
     clock.seconds += 3001
     assert send(spool, inbox, clock, limit=3).n_told == 2
@@ -184,7 +186,7 @@ def test_a_torn_line_of_the_log_costs_that_line_alone(tmp_path: Path) -> None:
 def test_a_file_that_somebody_else_put_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "waiting").mkdir()
     (tmp_path / "waiting" / "x.json").write_text("[]")
-    with pytest.raises(OutputError, match="x.json is no alert that waits"):
+    with pytest.raises(OutputError, match="x.json is not a pending alert"):
         send(Spool(tmp_path), Inbox(), Clock())
 
 
@@ -294,7 +296,7 @@ def test_both_receivers_get_everything_and_one_that_fails_does_not_hold_up_the_o
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"there is neither a \[webhook\] nor a \[command\]"),
+        ("", r"expected a \[webhook\] or a \[command\]"),
         ("[webhook", "is not valid TOML"),
         ('[webhook]\nurl = "file:///etc/passwd"\n', "webhook.url: expected an address that begins with https"),
         ('[webhook]\nurl = "http://h"\nheaders = { A = "b\\r\\nC: d" }\n', "a header is one line"),

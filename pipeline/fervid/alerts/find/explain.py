@@ -22,17 +22,17 @@ from fervid.run.handle import Run
 from fervid.run.recorded import recorded_time
 
 NEAR_SECONDS = 1.0
-"""A moment is explained by the analysed frame nearest to it, if one lies this close (or one sample away)."""
+"""A moment is explained by the nearest analysed frame, if it is this close (or one sample away)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What another set of rules makes of the same run."""
+    """The results of another set of rules on the same run."""
 
     added: tuple[AlertRecord, ...]
     removed: tuple[AlertRecord, ...]
     changed: tuple[tuple[AlertRecord, AlertRecord], ...]
-    """Alerts of one rule in both that overlap but do not begin, end and peak alike: before and after."""
+    """Overlapping alerts of the same rule whose start, end or peak differ: before and after."""
     same: int
 
 
@@ -58,7 +58,7 @@ def compare(before: Sequence[AlertRecord], after: Sequence[AlertRecord]) -> Chan
 
 
 def explain(run: Run, rules: RuleSet, seconds: float, *, recorded: datetime | None = None) -> str:
-    """For each rule, in words, why it did or did not fire at `seconds` of the video."""
+    """For each rule, as text, why it did or did not fire at `seconds` of the video."""
     bound = bind(rules, run.manifest.model["labels"])
     recorded = recorded or recorded_time(run.manifest.video, video_name(run))
     frames = read_frame_times(run)
@@ -72,7 +72,7 @@ def explain(run: Run, rules: RuleSet, seconds: float, *, recorded: datetime | No
     frame = int(np.abs(frames.seconds - seconds).argmin()) if len(frames.seconds) else -1
     near = max(NEAR_SECONDS, frames.spacing_seconds)
     if frame < 0 or abs(frames.seconds[frame] - seconds) > near:
-        return "\n".join([*lines, "  no frame was analysed there: nothing is known"])
+        return "\n".join([*lines, "  no frame was analysed there"])
     samples = pieces[0]
     assert len(pieces) == 1, "one piece of all rows"
     finder.feed(samples)
@@ -102,9 +102,9 @@ def _verdict(bound: Sequence[BoundRule], finder: Finder, alerts: Sequence[Alert]
         for event in alert.held_back:
             if event.start <= seconds <= event.end:
                 return f"held back by the cooldown of the one that ended at {clock(alert.end)}"
-    for alert in finder.alerts[i]:  # before anything yielded
+    for alert in finder.alerts[i]:  # before suppression
         if any(event.start <= seconds <= event.end for event in (*alert.events, *alert.held_back)):
-            return f"held, but yields to {' or '.join(bound[i].rule.yields_to)}"
+            return f"suppressed by {' or '.join(bound[i].rule.yields_to)}"
     return "did not fire"
 
 
@@ -119,7 +119,7 @@ def _why(
 ) -> list[str]:
     rule, judged = b.rule, finder.judged[i]
     if rule.hours and not has_clock:
-        return ["it looks at certain hours only, and the time of recording is not known (--start-time)"]
+        return ["it depends on the time of day; recording time unknown, pass --start-time"]
     here = np.flatnonzero(samples.frame_of_face == frame)
     if rule.over == "group":
         score, level = judged.score[frame], judged.level[frame]
@@ -129,7 +129,7 @@ def _why(
         lines += _parts(b, faces, over_frames=True)
         return [*lines, *_lasting(judged.level, samples.times, frame, b)]
     if not len(here):
-        return ["no face is followed there"]
+        return ["no face is tracked there"]
     lines = []
     for face in here.tolist():
         track = int(samples.track_ids[face])
@@ -157,17 +157,17 @@ def _against(b: BoundRule, score: float, level: int) -> str:
         place = f"between exit ({rule.leave:g}) and enter ({rule.enter:g})"
     else:
         place = f"below exit ({rule.leave:g})"
-    ruled_out = ", but does not count there" if level == BELOW and score >= rule.leave else ""
+    ruled_out = ", but outside the conditions" if level == BELOW and score >= rule.leave else ""
     return f"{write(b.score)} = {score:.2f}, {place}{ruled_out}"
 
 
 def _parts(b: BoundRule, faces: Faces, *, over_frames: bool) -> list[str]:
-    """The conditions that do not hold, each with the values that it looks at."""
+    """The conditions that are false, each with its values."""
     lines = []
     for part in conditions(b.where) if b.where is not None else []:
         holds = evaluate_frames(part, faces)[-1] if over_frames else np.broadcast_to(evaluate(part, faces), 1)[0]
         if not holds:
-            lines.append(f"{write(part)} does not hold{_values(part, faces) if not over_frames else ''}")
+            lines.append(f"{write(part)} is false{_values(part, faces) if not over_frames else ''}")
     return lines
 
 
@@ -194,7 +194,7 @@ def _pick(samples: Samples, rows: np.ndarray, counts: np.ndarray) -> Faces:
 
 
 def _lasting(level: np.ndarray, times: np.ndarray, position: int, b: BoundRule) -> list[str]:
-    """How long the score stayed at `enter` around a position, where that was too short."""
+    """How long the score stayed at `enter` around a position, if that was too short."""
     if level[position] != ENTERS:
         return []
     first = last = position
@@ -205,4 +205,4 @@ def _lasting(level: np.ndarray, times: np.ndarray, position: int, b: BoundRule) 
     lasted = float(times[last] - times[first])
     if lasted >= b.rule.for_:
         return []
-    return [f"it stayed there for {lasted:.1f} s, {b.rule.for_:g} s are needed"]
+    return [f"it lasted {lasted:.1f} s, {b.rule.for_:g} s are required"]

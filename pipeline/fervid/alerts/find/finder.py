@@ -1,7 +1,7 @@
-"""Run rules over faces in order of time: all of a stored run, a piece of it at a time, or the one frame that is live.
+"""Runs rules over faces in order of time: a stored run in pieces, or a live view frame by frame.
 
-`Finder.feed` takes any number of whole frames and keeps between calls what the next call needs, so the alerts do not
-depend on how a video is cut into pieces. Knows no file.
+`Finder.feed` takes any number of whole frames and keeps its state between calls, so the alerts do not depend on how
+a video is cut into pieces. Knows nothing of files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fervid.alerts.language.expression import Faces, evaluate, evaluate_frames
 from fervid.alerts.language.rules import SECONDS_OF_A_DAY, BoundRule, Zone
 
 SAMPLES_WITHOUT_A_GAP = 1.5
-"""Two samples next to each other are never a gap, however sparsely a video was sampled."""
+"""Consecutive samples are never a gap, however sparsely a video was sampled."""
 WHOLE_FRAME = -1
 """The track id of a group rule's events."""
 
@@ -28,7 +28,7 @@ class Samples:
     """Whole frames in order of time, and their faces in the order of frames.
 
     `times` float64 (F,) of frames; of faces (n,): `frame_of_face` (position in `times`), `track_ids`, `columns` by
-    name, `is_usable` (good enough a picture), `centres` (n, 2) as shares of the picture's width and height.
+    name, `is_usable` (good face quality), `centres` (n, 2) relative to the frame's width and height.
     """
 
     times: np.ndarray
@@ -53,8 +53,8 @@ class _Inside:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a rule made of samples: score and level of each face (of each frame in a group rule), and of each face
-    whether it lies where the rule looks."""
+    """A rule's evaluation of samples: score and level of each face (of each frame in a group rule), and whether each
+    face is inside the rule's zones."""
 
     score: np.ndarray
     level: np.ndarray
@@ -63,7 +63,7 @@ class Judged:
 
 @dataclass(slots=True)
 class _State:
-    """What one rule remembers."""
+    """The state of one rule."""
 
     bound: BoundRule
     max_gap: float
@@ -80,7 +80,7 @@ class Finder:
     """Finds the alerts of bound rules in samples that arrive in order of time.
 
     `spacing_seconds` is the usual time between analysed frames. `clock_seconds` is the time of day at which the video
-    begins, None where it is not known: rules with hours then find nothing.
+    starts, None if unknown: rules with hours then find nothing.
     """
 
     def __init__(
@@ -103,19 +103,20 @@ class Finder:
 
     @property
     def alerts(self) -> list[list[Alert]]:
-        """The alerts so far, a list a rule. The newest of each may still grow."""
+        """The alerts so far, a list per rule. The newest of each may still grow."""
         return [state.gathering.alerts for state in self._states]
 
     def settled(self) -> list[list[Alert]]:
-        """The alerts so far, a list a rule, without events that overlap with an alert of a rule to which theirs yields.
+        """The alerts so far, a list per rule, without events suppressed by an overlapping alert of another rule
+        (`yields_to`).
 
-        Nobody is told twice of one thing, and what yields starts no cooldown. Events have to be known to their end.
+        Suppressed events start no cooldown. All events must be complete.
         """
         spans = {state.bound.rule.name: spans_of(state.gathering.alerts) for state in self._states}
         return [settle(state.gathering, [spans[name] for name in state.bound.rule.yields_to]) for state in self._states]
 
     def feed(self, samples: Samples) -> None:
-        """Take the next frames."""
+        """Process the next frames."""
         order = np.argsort(samples.track_ids, kind="stable")
         columns = dict(samples.columns) | self._track_columns(samples, order)
         faces = Faces(
@@ -133,9 +134,9 @@ class Finder:
         self._n_frames += len(samples.times)
 
     def feed_live(self, samples: Samples) -> list[tuple[BoundRule, Alert]]:
-        """Take the one frame that is live; returns the alerts to tell now, in the order of rules.
+        """Process the current live frame; returns the alerts to send now, in the order of rules.
 
-        They are those of `settled`, and those with which a stronger rule's alert came to overlap only later.
+        They are those of `settled`, and those that a stronger rule's alert overlaps only later.
         """
         self.feed(samples)
         now, named = float(samples.times[-1]), {state.bound.rule.name: state for state in self._states}
@@ -151,7 +152,7 @@ class Finder:
 
     @property
     def judged(self) -> list[Judged]:
-        """What each rule made of the samples of the last call."""
+        """Each rule's evaluation of the samples of the last call."""
         return [state.judged for state in self._states if state.judged is not None]
 
     @property
@@ -179,7 +180,7 @@ class Finder:
         ):  # fmt: skip
             machine = state.machines.get(track_id)
             if kind != ENTERS and (machine is None or machine.event is None):
-                continue  # where nothing goes on or waits, only `enter` changes anything
+                continue  # without an active or pending event, only `enter` matters
             if machine is None:
                 machine = Hysteresis(track_id, rule.for_, rule.keep_firing_for, state.max_gap)
                 state.machines[track_id] = machine
@@ -222,7 +223,7 @@ class Finder:
         return within
 
     def _in_place(self, state: _State, samples: Samples, order: np.ndarray) -> np.ndarray:
-        """Whether each face lies where the rule looks: long enough in one of its zones, in none that it excludes."""
+        """Whether each face is in scope: long enough in one of the rule's zones, and in none that it excludes."""
         rule = state.bound.rule
         in_place = np.ones(len(samples.track_ids), bool)
         if rule.zones:
@@ -238,7 +239,7 @@ class Finder:
         return in_place
 
     def _track_columns(self, samples: Samples, order: np.ndarray) -> dict[str, np.ndarray]:
-        """How long, and how often, each face was seen by then."""
+        """How long, and how often, each face was seen so far."""
         ids, times = samples.track_ids[order], samples.times[samples.frame_of_face[order]]
         starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.zeros(0, int)
         counts = np.diff(np.concatenate([starts, [len(ids)]]))
@@ -254,7 +255,7 @@ class Finder:
 
 
 def runs(ids: np.ndarray, times: np.ndarray, values: np.ndarray, max_gap: float) -> tuple[np.ndarray, np.ndarray]:
-    """First and last position of every stretch of one id and one value in which no gap is longer than `max_gap`."""
+    """First and last position of every run of one id and one value without a gap longer than `max_gap`."""
     if not len(ids):
         return np.zeros(0, int), np.zeros(0, int)
     breaks = (ids[1:] != ids[:-1]) | (values[1:] != values[:-1]) | (times[1:] - times[:-1] > max_gap)

@@ -1,6 +1,6 @@
-"""How far a video can be judged at all: the time in which a face is seen well enough, and why others are not.
+"""How suitable a video is for alerts: the time with a usable face, and why other faces are not usable.
 
-Without it "no alerts" would read like "nothing happened". Knows no rule.
+Without this, "no alerts" would read like "nothing happened". Knows nothing of rules.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from fervid.run.tables import open_table
 from fervid.run.usable import UNSURE, usable_faces
 
 FIT_SHARE, LIMITED_SHARE = 0.5, 0.1
-"""Shares of the observed time with a usable face, from which a video counts as fit, and as fit in part."""
+"""Least shares of the observed time with a usable face for `fit` and for `limited`."""
 
 LEAST_USABLE_SECONDS = 2.0
-"""Less of a usable face than this, altogether, is too short for an expression that lasts to be told from a moment."""
+"""Least total time with a usable face: below it, a lasting expression cannot be distinguished from a moment."""
 
 Verdict = Literal["fit", "limited", "not_fit"]
 
@@ -42,7 +42,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class StaticBox:
-    """A place where a face stood for minutes without moving or changing, so that it is taken for a picture."""
+    """A place where a face did not move or change for minutes, so that it is treated as a poster or photo."""
 
     track_id: int
     start_s: float
@@ -55,12 +55,12 @@ class StaticBox:
 
 @dataclass(frozen=True, slots=True)
 class Fitness:
-    """What could be seen of faces in a video. Shares are of time; None where there is nothing to take a share of."""
+    """Visibility of faces in a video. Shares are of time; None if undefined."""
 
     verdict: Verdict
     observed_seconds: float
     face_seconds: float
-    """A second with two faces counts twice."""
+    """One second with two faces counts twice."""
     seen_share: float
     """Share of the observed time with a face, usable or not."""
     usable_share: float
@@ -74,12 +74,12 @@ class Fitness:
         """The verdict as a sentence."""
         judgement = {"fit": "fit for alerts", "limited": "fit for alerts in part", "not_fit": "not fit for alerts"}
         if self.median_face_px is None:
-            return f"no face was seen in {self.observed_seconds:.0f} s: {judgement[self.verdict]}"
+            return f"no face found in {self.observed_seconds:.0f} s: {judgement[self.verdict]}"
         text = f"faces usable in {self.usable_share:.0%} of the time, median size {self.median_face_px:.0f} px"
         usable_seconds = self.usable_share * self.observed_seconds
         if 0 < usable_seconds < LEAST_USABLE_SECONDS:
             text += f", only {usable_seconds:.1f} s in all"
-        # Rules judge a face that is between two expressions too.
+        # Rules also evaluate faces between two expressions.
         unused = {reason: share for reason, share in self.abstained_by_reason.items() if reason != UNSURE}
         if unused:
             main = max(unused, key=lambda reason: unused[reason])
@@ -109,7 +109,7 @@ class Fitness:
 
 
 def seconds_of_frames(run: Run, frames: FrameTimes) -> np.ndarray:
-    """How many seconds each analysed frame stands for, float64 (F,)."""
+    """Seconds that each analysed frame covers, float64 (F,)."""
     settings = run.manifest.settings
     duration = float(run.manifest.video["duration_seconds"])
     start = min(float(settings["video"]["start_seconds"]), duration)
@@ -120,7 +120,7 @@ def seconds_of_frames(run: Run, frames: FrameTimes) -> np.ndarray:
 
 
 def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
-    """How far a run can be judged, from its tables."""
+    """The suitability of a run for alerts, from its tables."""
     seconds = seconds_of_frames(run, frames)
     is_seen, is_usable = np.zeros(len(seconds), bool), np.zeros(len(seconds), bool)
     by_reason = dict.fromkeys(ABSTAIN_REASONS, 0.0)
@@ -159,7 +159,7 @@ def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
 
 
 def _verdict(observed_seconds: float, seen_share: float, usable_share: float) -> Verdict:
-    """The verdict from shares of time. Few people pass some cameras: what counts there is how well those are seen."""
+    """The verdict from shares of time. Some cameras rarely see people: then the quality of those faces counts."""
     if usable_share * observed_seconds < LEAST_USABLE_SECONDS:
         return "not_fit"
     if usable_share >= FIT_SHARE:

@@ -1,7 +1,7 @@
-"""When an event begins and ends: hysteresis over one track, and how the events of a rule become alerts.
+"""State machines for events: hysteresis over one track, and grouping of a rule's events into alerts.
 
-Both are state machines that take what they see in order of time, a run of equal samples or a single one, so the same
-code serves stored tables and a live view. Knows no expression and no table.
+They take samples in order of time, one by one or in runs of equal ones, so the same code serves stored tables and a
+live view. Knows nothing of expressions or tables.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Event:
     start: float
     end: float
     raised: float
-    """The sample at which the event had lasted long enough."""
+    """The sample at which the event reached its minimum duration."""
     peak: float
     peak_time: float
     peak_row: int
@@ -30,10 +30,10 @@ class Event:
 # Decision ALE-2.
 @dataclass(slots=True)
 class Hysteresis:
-    """The state of one rule for one track. Times are those of samples, so a span lies within what was seen.
+    """The state of one rule for one track. Times are those of samples, so a span never exceeds the observed time.
 
     An event needs samples at `enter` that span `for` seconds without a sample below and without a gap longer than
-    `max_gap`; it then goes on while samples hold, across dips and gaps of at most `keep_firing_for`.
+    `max_gap`; it then continues while samples hold, across dips and gaps of at most `keep_firing_for`.
     """
 
     track_id: int
@@ -42,14 +42,14 @@ class Hysteresis:
     max_gap: float
     last_seen: float = float("-inf")
     event: Event | None = None
-    """The event that goes on, or that waits to last long enough (`is_firing` tells which)."""
+    """The current event, active or pending (see `is_firing`)."""
     is_firing: bool = False
     held_last: bool = False
 
     def step(self, first: float, last: float, level: int, peak: float, peak_time: float, peak_row: int) -> Event | None:
-        """Take a run of samples of one level between which no gap is longer than `max_gap`.
+        """Process a run of samples of one level between which no gap is longer than `max_gap`.
 
-        Returns the event that this run raised, once; it is changed in place while it goes on.
+        Returns the event that this run raised, once; it is updated in place while it continues.
         """
         is_broken = first - self.last_seen > self.max_gap
         if self.is_firing and self.event is not None:
@@ -79,11 +79,11 @@ class Hysteresis:
 
 @dataclass(slots=True)
 class Alert:
-    """Events of one rule that a reviewer sees as one."""
+    """Events of one rule that are reported as one."""
 
     events: list[Event]
     held_back: list[Event] = field(default_factory=list)
-    """Events that began within the cooldown after it."""
+    """Number of events that started within its cooldown."""
 
     @property
     def start(self) -> float:
@@ -106,9 +106,9 @@ class Alert:
 class Gathering:
     """The alerts of one rule. Events enter in the order in which they were raised.
 
-    An event within `joins_within` of the newest alert joins it; one that begins within `cooldown` of its end is held
-    back and counted there; any other is a new alert. Since one event bridges no more than `joins_within`, it does not
-    matter whether an earlier event is known to its end: a live view and a stored run gather alike.
+    An event within `joins_within` of the newest alert joins it; one that starts within `cooldown` of its end is
+    suppressed and counted there; any other is a new alert. Since one event bridges no more than `joins_within`, earlier
+    events need not be complete: a live view and a stored run give the same alerts.
     """
 
     joins_within: float
@@ -116,7 +116,7 @@ class Gathering:
     alerts: list[Alert] = field(default_factory=list)
 
     def add(self, event: Event) -> Alert | None:
-        """Take an event; returns the alert when it is a new one."""
+        """Add an event; returns the alert if it is a new one."""
         if self.alerts:
             newest = self.alerts[-1]
             since = event.start - newest.end

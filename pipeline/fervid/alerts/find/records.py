@@ -1,4 +1,4 @@
-"""Alerts as rows that people and programs read: the table, JSON, CSV, one readable line. Finds nothing itself."""
+"""Alerts as table, JSON, CSV and readable lines. Finds nothing itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fervid.run.handle import Run
 
 NEEDS_REVIEW = "needs review"
 DETAILS = ("frame", "label", "confidence", "margin", "quality", "x", "y", "w", "h")
-"""Columns of the face at the peak that an alert carries."""
+"""Columns of the face at the peak that are stored with an alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class AlertRecord:
 
 
 def alerts_schema() -> pa.Schema:
-    """One row an alert, in order of start."""
+    """One row per alert, in order of start."""
     return pa.schema(
         [
             *((name, pa.string()) for name in ("alert_id", "video_id", "video", "camera")),
@@ -142,7 +142,7 @@ def alerts_table(records: Sequence[AlertRecord]) -> pa.Table:
 
 
 def alerts_csv(records: Sequence[AlertRecord]) -> str:
-    """Records as CSV with a header. A text that a spreadsheet would take for a formula gets a quote in front."""
+    """Records as CSV with a header. Texts that look like formulas get a leading quote."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     names = [*alerts_schema().names, "text"]
@@ -160,7 +160,7 @@ def readable(records: Sequence[AlertRecord]) -> str:
     rows = [("tier", "rule", "start", "end", "lasts", "score", "what")]
     for record in records:
         who = f"track {record.track_id}" if record.track_id is not None else f"{len(record.track_ids)} faces"
-        held = f", {record.n_held_back} more held back" if record.n_held_back else ""
+        held = f", {record.n_held_back} more in cooldown" if record.n_held_back else ""
         rows.append(
             (
                 f"{record.tier}/{record.severity}",

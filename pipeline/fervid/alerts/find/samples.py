@@ -1,4 +1,4 @@
-"""The samples that rules run on, read from the tables of a run a piece at a time. Knows no rule."""
+"""The samples that rules run on, read from the tables of a run in pieces. Knows nothing of rules."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class FrameTimes:
 
     @property
     def spacing_seconds(self) -> float:
-        """The usual time between two of them."""
+        """The typical time between two frames."""
         return usual_spacing(self.seconds)
 
 
 def read_frame_times(run: Run) -> FrameTimes:
-    """The frames of a run that were analysed; corrupt ones say nothing."""
+    """The analysed frames of a run, without corrupt ones."""
     table = read_table(run.folder, run.manifest.settings_hash, "frames", ["frame", "time_s", "status"])
     table = table.filter(pc.equal(table["status"].cast(pa.string()), "analysed"))
     return FrameTimes(table["frame"].to_numpy(), table["time_s"].to_numpy())
@@ -49,7 +49,7 @@ def read_samples(
 ) -> Iterator[Samples]:
     """The frames of a run with their faces, in pieces of whole frames; `names` are those that expressions use.
 
-    A value that an older run did not store is missing (NaN), so that no comparison with it holds.
+    Values that an older run did not store are NaN, so that every comparison with them is false.
     """
     labels = run.manifest.model["labels"]
     size = run.manifest.video["width_px"], run.manifest.video["height_px"]
@@ -63,7 +63,7 @@ def read_samples(
     for batch in file.iter_batches(batch_size=rows_at_a_time, columns=wanted):
         piece = pa.Table.from_batches([batch])
         if waiting is not None:
-            # A frame may go on in the next batch: only what lies before that one's first frame is known to be whole.
+            # A frame may continue in the next batch: only frames before that batch's first one are complete.
             begins = piece["frame"][0].as_py()
             n_whole = int(np.searchsorted(waiting["frame"].to_numpy(), begins))
             until = int(np.searchsorted(frames.numbers, begins))
@@ -78,7 +78,7 @@ def read_samples(
 
 
 def read_faces_at(run: Run, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
-    """Some faces of a run by their row numbers, in the order given. Reads the row groups that hold them, no others."""
+    """Some faces of a run by their row numbers, in the order given. Reads only the row groups needed."""
     file = open_table(run.folder, run.manifest.settings_hash, "faces")
     sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     first_rows = np.concatenate([[0], np.cumsum(sizes)])
@@ -97,7 +97,7 @@ def read_faces_between(run: Run, start: float, end: float, columns: Sequence[str
 
 
 def _column(name: str, labels: Sequence[str], there: Collection[str]) -> str | None:
-    """The stored column behind a name of the rule language; None where it is made from others."""
+    """The stored column of a name in the rule language; None if it is computed."""
     if name in labels:
         return f"s_{name}"
     if name.startswith("raw_") and name.removeprefix("raw_") in labels:

@@ -1,4 +1,4 @@
-"""One run through the rules: its alerts, how far it can be judged, and files of both. Decodes nothing."""
+"""Applies rules to one run: its alerts, its suitability for alerts, and files of both. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunAlerts:
-    """What the rules found in one run, in order of start, and how far the run can be judged."""
+    """What the rules found in one run, in order of start, and the run's suitability for alerts."""
 
     run: Run
     rules: RuleSet
     records: tuple[AlertRecord, ...]
     fitness: Fitness
     recorded: datetime | None
-    """Local time at which the video begins, where it is known."""
+    """Local start time of the recording, if known."""
     silent_rules: tuple[str, ...]
-    """Rules with hours that could not be judged, because the time of recording is not known."""
+    """Rules with hours that could not be evaluated, because the recording time is unknown."""
 
     @property
     def video(self) -> str:
@@ -96,8 +96,8 @@ def scan_run(
 ) -> RunAlerts:
     """Run rules over the stored tables of a run.
 
-    `recorded` is the local time at which the video begins; without it the file's name is asked. Memory does not grow
-    with the video beyond its list of frame times. Raises ConfigError for a rule that the run's labels do not fit.
+    `recorded` is the local start time of the video; without it the file name is parsed. Memory grows with the video
+    only by its list of frame times. Raises ConfigError for a rule that does not match the run's labels.
     """
     bound = bind(rules, run.manifest.model["labels"])
     recorded = recorded or recorded_time(run.manifest.video, video_name(run))
@@ -135,7 +135,7 @@ def video_name(run: Run) -> str:
 
 
 def camera_name(run: Run) -> str:
-    """The folder that the run's video lay in: recorders keep one a camera."""
+    """The folder that the run's video lay in: recorders use one per camera."""
     return Path(run.manifest.video_path).parent.name or "."
 
 
@@ -156,17 +156,17 @@ def write_alerts(found: RunAlerts) -> list[Path]:
     }
     try:
         if _differs(folder / ALERTS_JSON, contents[ALERTS_JSON]):
-            remove_evidence(folder)  # clips of other alerts must not pass for those of these
+            remove_evidence(folder)  # clips of other alerts must not be mistaken for these
         return publish_derived(folder, contents)
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
 
 
 def remove_evidence(folder: Path) -> None:
-    """Remove the evidence that fervid wrote into a run folder; what was changed since stays, with a warning."""
+    """Remove the evidence that fervid wrote into a run folder; files changed since are kept, with a warning."""
     kept = remove_noted(folder, lambda name: name == BUNDLE or name.startswith(f"{EVIDENCE}/")).changed
     if kept:
-        log.warning("%s: changed since it was written, and kept beside newer alerts: %s", folder, ", ".join(kept[:3]))
+        log.warning("%s: kept beside newer alerts, because changed since written: %s", folder, ", ".join(kept[:3]))
 
 
 def _differs(path: Path, content: bytes) -> bool:

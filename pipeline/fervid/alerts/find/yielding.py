@@ -1,7 +1,7 @@
-"""Which events are dropped because a rule to which theirs yields has an alert there. Knows no expression and no table.
+"""Suppression (`yields_to`): drops events that overlap with an alert of a stronger rule.
 
-A stored run knows every event to its end. While it plays, an event is judged when it is raised: it waits, if a rule to
-which it yields has begun to hold and is not sure yet, and what was told is never taken back.
+In a stored run every event is complete. In a live view an event is decided when it is raised: it waits if a stronger
+rule has a pending event, and alerts that were sent are never revoked. Knows nothing of expressions or tables.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ Spans = tuple[list[float], list[float]]
 
 
 def spans_of(alerts: Iterable[Alert]) -> Spans:
-    """When the alerts of one rule begin and end."""
+    """Starts and ends of the alerts of one rule."""
     alerts = list(alerts)
     return [alert.start for alert in alerts], [alert.end for alert in alerts]
 
 
 # Decision ALE-3.
 def settle(gathering: Gathering, others: Sequence[Spans]) -> list[Alert]:
-    """The alerts of a rule, gathered anew without events that share a moment with one of `others`.
+    """The alerts of a rule, grouped again without events that overlap with one of `others`.
 
-    So what yields neither starts a cooldown nor joins what does not.
+    So suppressed events neither start a cooldown nor join other events.
     """
     if not others:
         return gathering.alerts
@@ -43,7 +43,7 @@ def settle(gathering: Gathering, others: Sequence[Spans]) -> list[Alert]:
 # Decision ALE-4.
 @dataclass(slots=True)
 class LiveSettling:
-    """The alerts of one rule while it plays. An event waits no longer than `for` or `keep_firing_for` of the others."""
+    """The live alerts of one rule. An event waits no longer than `for` or `keep_firing_for` of the other rules."""
 
     gathering: Gathering
     waiting: deque[Event] = field(default_factory=deque)
@@ -51,9 +51,9 @@ class LiveSettling:
     def step(
         self, now: float, raised: Sequence[Event], others: Sequence[Gathering], machines: Sequence[Hysteresis]
     ) -> list[Alert]:
-        """Take the events raised at `now`; returns the alerts that are new.
+        """Process the events raised at `now`; returns the new alerts.
 
-        `others` are what the rules to which this one yields have gathered so far, `machines` those of their tracks.
+        `others` are the alerts so far of the stronger rules, `machines` those of their tracks.
         """
         self.waiting.extend(raised)
         found = []
@@ -61,7 +61,7 @@ class LiveSettling:
             event = self.waiting[0]
             if not any(_meets(event, spans_of(other.alerts)) for other in others):
                 if any(_may_still_hold(machine, event, now) for machine in machines):
-                    break  # those behind it wait as well, for they were raised later
+                    break  # later ones wait as well
                 if (alert := self.gathering.add(event)) is not None:
                     found.append(alert)
             self.waiting.popleft()
@@ -69,10 +69,10 @@ class LiveSettling:
 
 
 def _may_still_hold(machine: Hysteresis, event: Event, now: float) -> bool:
-    """Whether what a machine has begun may become, or go on as, an alert at the time of `event`."""
+    """Whether a machine's pending or active event may be an alert at the time of `event`."""
     other = machine.event
     if other is None or other.start > event.raised:
-        return False  # what begins later is not waited for, or the wait might never end
+        return False  # later events are not waited for, or the wait might never end
     if machine.is_firing:
         return now - other.end <= machine.keep_seconds
     return now - machine.last_seen <= machine.max_gap

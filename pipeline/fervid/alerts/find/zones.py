@@ -1,4 +1,4 @@
-"""Points in polygons, both in shares of the picture's width and height. Knows no rule."""
+"""Points in polygons, both relative to the frame's width and height. Knows nothing of rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def is_inside(points: np.ndarray, polygon: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Whether each point (n, 2) lies inside the polygon: bool (n,). A crossing edge swaps sides (even-odd rule).
+    """Whether each point (n, 2) is inside the polygon: bool (n,). A crossing edge swaps sides (even-odd rule).
 
     Points on a left or upper edge count as inside, on a right or lower one as outside, so that zones which share an
     edge share no point. Polygons may be concave; where one crosses itself the doubled part is outside.

@@ -1,11 +1,11 @@
-"""The small language in which rules speak of faces: numbers, names, comparisons, and / or / not. Never Python's `eval`.
+"""The expression language of rules: numbers, names, comparisons, and / or / not. Never Python's `eval`.
 
-    angry + 0.5 * disgust             a number a face
-    margin >= 0.15 and face_px >= 40  a condition a face
-    share(angry >= 0.5)               a number a frame: group rules speak of all faces at once
+    angry + 0.5 * disgust             a number per face
+    margin >= 0.15 and face_px >= 40  a condition per face
+    share(angry >= 0.5)               a number per frame: group rules cover all faces at once
 
 Text is parsed to a tree of five kinds of node, names and kinds are checked there, and the tree is evaluated over
-arrays. Knows no rule and no table.
+arrays. Knows nothing of rules or tables.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GROUP_FUNCTIONS: dict[str, Kind] = {"count": "condition", "share": "condition", 
 
 
 class UnknownName(ConfigError):
-    """An expression uses a `name` that there is not."""
+    """An expression uses an unknown `name`."""
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
@@ -53,13 +53,13 @@ def parse(text: str, *, wanted: Kind, names: Collection[str], frame_names: Colle
     """The tree of an expression that is a `wanted`.
 
     `names` are those of faces. With `frame_names` it is an expression over frames: names of faces are then allowed
-    inside group functions alone. Raises ConfigError saying what stands where it should not.
+    only inside group functions. Raises ConfigError naming the invalid part.
     """
     node = read(text)
     found = _kind(node, text, frozenset(names), None if frame_names is None else frozenset(frame_names))
     if found != wanted:
         example = "angry or angry + disgust" if wanted == "number" else "margin >= 0.15"
-        raise ConfigError(f"{text!r} is a {found}, but a {wanted} is needed here, such as {example}.")
+        raise ConfigError(f"{text!r} is a {found}, expected a {wanted}, such as {example}.")
     return node
 
 
@@ -75,7 +75,7 @@ def evaluate_frames(node: Node, faces: Faces) -> np.ndarray:
 
 
 def conditions(node: Node) -> list[Node]:
-    """The parts of a condition that are joined by `and`: each has to hold."""
+    """The parts of a condition that are joined by `and`: each must be true."""
     if isinstance(node, Binary) and node.sign == "and":
         return conditions(node.left) + conditions(node.right)
     return [node]
@@ -194,10 +194,10 @@ def _kind(node: Node, text: str, names: frozenset[str], frame_names: frozenset[s
         case Call(function, arguments):
             if function not in GROUP_FUNCTIONS:
                 listed = ", ".join((*FACE_FUNCTIONS, *GROUP_FUNCTIONS))
-                raise ConfigError(f"{text!r}: the function {function!r} does not exist. There are: {listed}.")
+                raise ConfigError(f"{text!r}: the function {function!r} does not exist. Use one of {listed}.")
             if frame_names is None:
                 raise ConfigError(
-                    f'{text!r}: {function}() speaks of all faces at once. Use it in a rule with over = "group".'
+                    f'{text!r}: {function}() covers all faces at once. Use it in a rule with over = "group".'
                 )
             if len(arguments) != 1:
                 raise ConfigError(f"{text!r}: {function}() takes one expression over faces.")
@@ -210,13 +210,13 @@ def _need(
 ) -> None:
     found = _kind(node, text, names, frame_names)
     if found != wanted:
-        raise ConfigError(f"{text!r}: {write(node)!r} {place} is a {found}, but a {wanted} is needed there.")
+        raise ConfigError(f"{text!r}: {write(node)!r} {place} is a {found}, expected a {wanted}.")
 
 
 def _unknown(name: str, text: str, known: frozenset[str], *, is_of_faces: bool) -> NoReturn:
     if is_of_faces:
         inside = ", ".join(f"{function}()" for function in GROUP_FUNCTIONS)
-        raise ConfigError(f"{text!r}: {name!r} is of one face. In a group rule put it into {inside}.")
+        raise ConfigError(f"{text!r}: {name!r} belongs to one face. In a group rule put it into {inside}.")
     nearest = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {', '.join(sorted(known))}."
+    hint = f"Did you mean {nearest[0]!r}?" if nearest else f"Use one of {', '.join(sorted(known))}."
     raise UnknownName(f"{text!r}: the name {name!r} does not exist. {hint}", name)

@@ -1,4 +1,4 @@
-"""Rules written as the TOML that `load_rules` reads again. Knows no file."""
+"""Writes rules as TOML for `load_rules`. Knows nothing of files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TIMES = {"for", "keep_firing_for", "merge_gap", "cooldown", "pre_roll", "post_r
 
 
 def rules_text(rules: Sequence[Rule], zones: Sequence[Zone], *, comment: str = "") -> str:
-    """Rules and zones as TOML; keys that hold their default are left out."""
+    """Rules and zones as TOML; keys with their default value are omitted."""
     lines = [f"# {line}" for line in comment.splitlines()]
     for zone in zones:
         lines += ["", "[[zone]]", f"name = {json.dumps(zone.name)}"]

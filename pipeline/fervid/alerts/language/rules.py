@@ -1,6 +1,6 @@
-"""Alert rules as TOML files describe them: what to look at, when an event begins and ends, where and at what hours.
+"""Alert rules as in TOML files: the score, when an event starts and ends, where and at which hours.
 
-Knows no table: `bind` turns a rule's expressions into trees once the labels of a model are known.
+Knows nothing of tables: `bind` turns a rule's expressions into trees once the labels of a model are known.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ FACE_NAMES = {
     "quality": "size and contrast together, 0..1",
     "sharpness": "0 (blurred) to 1",
     "light": "mean level of the face, 0 (black) to 1 (white)",
-    "roll_degrees": "how far the head leans towards a shoulder, without its sign",
-    "yaw_degrees": "how far the head is turned to a side, roughly, without its sign",
-    "pitch_degrees": "how far the head looks up (below 0: down), roughly",
+    "roll_degrees": "roll of the head towards a shoulder, absolute value",
+    "yaw_degrees": "approximate yaw of the head, absolute value",
+    "pitch_degrees": "approximate pitch of the head; below 0 is down",
     "face_px": "the shorter side of the box, in pixels",
-    "face_share": "height of the box as a share of the frame's",
+    "face_share": "height of the box as a share of the frame height",
     "det_score": "the detector's confidence, 0..1",
-    "track_seconds": "how long the face has been followed by then",
-    "track_faces": "how often it was seen by then",
+    "track_seconds": "how long the face has been tracked so far",
+    "track_faces": "how often it was seen so far",
 }
 """What an expression may use of a face, beside the model's labels (smoothed), `raw_<label>` and `relative_<label>`."""
 
 WITHOUT_SIGN = ("roll_degrees", "yaw_degrees")
 
 KINDS = ("raw", "relative")
-"""Before a label: of the frame alone, or less the usual look of the face where the run measured it."""
+"""Prefixes of a label: unsmoothed, or relative to the usual expression of the face if the run measured it."""
 
 FRAME_NAMES = {"n_faces": "usable faces in the frame"}
 """What an expression over a whole frame may use, beside functions over its faces."""
@@ -78,7 +78,7 @@ class _Part(BaseModel):
 
 
 class Zone(_Part):
-    """A named area of the picture: corners as shares of its width and height, from the top left."""
+    """A named area of the frame: corners relative to its width and height, from the top left."""
 
     name: Name
     polygon: tuple[tuple[float, float], ...] = Field(min_length=3, max_length=100)
@@ -87,7 +87,7 @@ class Zone(_Part):
     @classmethod
     def _lies_in_the_picture(cls, polygon: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
         if any(not 0 <= value <= 1 for corner in polygon for value in corner):
-            raise ValueError("corners are shares of width and height, 0..1")
+            raise ValueError("corners are relative to width and height, 0..1")
         return polygon
 
 
@@ -101,35 +101,37 @@ class Rule(_Part):
     severity: Literal["low", "medium", "high"] = "medium"
     over: Literal["face", "group"] = "face"
     score: str = Field(description="a number for each face (or each frame, over = group) that enter and exit bound")
-    enter: float = Field(description="an event begins where the score is at or above this")
-    exit_: float | None = Field(default=None, alias="exit", description="and goes on down to this; default: enter")
-    where: str | None = Field(default=None, description="a condition that has to hold as well")
-    for_: Seconds = Field(default=1.0, alias="for", description="the score has to stay at or above enter this long")
-    keep_firing_for: Seconds = Field(default=1.0, description="an event outlasts a dip of this length")
+    enter: float = Field(description="an event starts when the score is at or above this")
+    exit_: float | None = Field(
+        default=None, alias="exit", description="and continues while it is at or above this; default: enter"
+    )
+    where: str | None = Field(default=None, description="a condition that must also be true")
+    for_: Seconds = Field(default=1.0, alias="for", description="the score must stay at or above enter this long")
+    keep_firing_for: Seconds = Field(default=1.0, description="an event continues across dips up to this length")
     merge_gap: Seconds = Field(default=3.0, description="events closer than this become one alert")
-    cooldown: Seconds = Field(default=0.0, description="for this long after an alert no new one is raised")
-    pre_roll: Seconds = Field(default=5.0, description="evidence begins this long before")
-    post_roll: Seconds = Field(default=5.0, description="and ends this long after")
-    max_gap: Seconds = Field(default=1.0, description="a face unseen for longer ends what was held until then")
+    cooldown: Seconds = Field(default=0.0, description="no new alert for this long after an alert")
+    pre_roll: Seconds = Field(default=5.0, description="evidence starts this long before the event")
+    post_roll: Seconds = Field(default=5.0, description="evidence ends this long after the event")
+    max_gap: Seconds = Field(default=1.0, description="an event ends when its face is not seen for longer")
     zones: tuple[Name, ...] = Field(default=(), description="only faces in one of these; default: everywhere")
-    exclude_zones: tuple[Name, ...] = Field(default=(), description="never faces in one of these")
+    exclude_zones: tuple[Name, ...] = Field(default=(), description="ignore faces in one of these")
     zone_inertia: Seconds = Field(default=0.5, description="a face counts as inside after this long inside")
-    hours: tuple[Hours, ...] = Field(default=(), description="only at these hours; needs the time of recording")
-    yields_to: tuple[Name, ...] = Field(default=(), description="dropped where an alert of these rules overlaps")
+    hours: tuple[Hours, ...] = Field(default=(), description="only at these hours; needs the recording time")
+    yields_to: tuple[Name, ...] = Field(default=(), description="suppressed by overlapping alerts of these rules")
 
     @model_validator(mode="after")
     def _exit_is_not_above_enter(self) -> Rule:
         if self.exit_ is not None and self.exit_ > self.enter:
-            raise ValueError(f"exit ({self.exit_:g}) lies above enter ({self.enter:g})")
+            raise ValueError(f"exit ({self.exit_:g}) is above enter ({self.enter:g})")
         return self
 
     @property
     def leave(self) -> float:
-        """The score below which an event no longer holds."""
+        """The score below which an event ends."""
         return self.enter if self.exit_ is None else self.exit_
 
     def joins_within(self, max_gap: float) -> float:
-        """Events this close are one alert: never less than what one event itself bridges."""
+        """Events this close are one alert: at least the gap that one event bridges."""
         return max(self.merge_gap, self.keep_firing_for, max_gap)
 
 
@@ -150,7 +152,7 @@ class RuleFile(_Part):
         for rule in self.rule:
             for name in rule.yields_to:
                 if name not in others - {rule.name}:
-                    raise ValueError(f"rule {rule.name!r} yields to {name!r}, which is no other rule of the file")
+                    raise ValueError(f"rule {rule.name!r} yields to {name!r}, which is not another rule in this file")
             for name in (*rule.zones, *rule.exclude_zones):
                 if name not in known:
                     listed = ", ".join(sorted(known)) or "none"
@@ -160,7 +162,7 @@ class RuleFile(_Part):
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules and zones with where they came from; `sha256` is of the file's bytes."""
+    """Rules and zones with their source; `sha256` is of the file's bytes."""
 
     source: str
     rules: tuple[Rule, ...]
@@ -178,7 +180,7 @@ class BoundRule:
 
 
 def rule_preset_names() -> list[str]:
-    """The rule files that come with fervid."""
+    """The rule files included in fervid."""
     return sorted(path.stem for path in (assets.configs_folder() / "rules").glob("*.toml"))
 
 
@@ -211,7 +213,7 @@ def parse_rules(described: dict[str, Any], *, source: str, sha256: str = "") -> 
 
 
 def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
-    """The rules with their expressions parsed. Raises ConfigError for a label or a name that there is not."""
+    """The rules with their expressions parsed. Raises ConfigError for an unknown label or name."""
     names = {*labels, *(f"{kind}_{label}" for kind in KINDS for label in labels), *FACE_NAMES}
     bound = []
     for rule in rules.rules:
@@ -227,7 +229,7 @@ def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
             place = f"{rules.source}, rule {rule.name!r}"
             if isinstance(problem, UnknownName) and label_of(problem.name) in _usual_labels():
                 raise ConfigError(
-                    f"{place} is about {problem.name!r}, but the model has no such label, only {', '.join(labels)}. "
+                    f"{place} uses the label {problem.name!r}, but the model has only {', '.join(labels)}. "
                     "Give rules for these labels with --rules FILE, or analyse again with a model that has it."
                 ) from None
             raise ConfigError(f"{place}: {problem}") from None
@@ -247,7 +249,7 @@ def _usual_labels() -> set[str]:
 
 
 def _explain(problem: ValidationError, described: dict[str, Any]) -> str:
-    """The first problem in one line: which rule, which key, what it is and what it should be."""
+    """The first problem in one line: rule, key, value and what was expected."""
     error = problem.errors()[0]
     location = list(error["loc"])
     place = ""
@@ -261,7 +263,7 @@ def _explain(problem: ValidationError, described: dict[str, Any]) -> str:
         known = [info.alias or field for field, info in model.model_fields.items()]
         nearest = difflib.get_close_matches(str(location[-1]), known, n=1)
         return f"{place}key {key!r} does not exist. " + (
-            f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {', '.join(known)}."
+            f"Did you mean {nearest[0]!r}?" if nearest else f"Use one of {', '.join(known)}."
         )
     if error["type"] == "missing":
         return f"{place}key {key!r} is missing."

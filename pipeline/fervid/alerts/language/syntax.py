@@ -1,4 +1,6 @@
-"""Expressions as text and as trees: five kinds of node, a parser, and the way back. Knows the meaning of no name."""
+"""Expressions as text and as trees: five kinds of node, a parser, and the way back. Knows nothing of the meaning of
+names.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import NoReturn
 from fervid.errors import ConfigError
 
 MAX_CHARACTERS, MAX_DEPTH = 2000, 40
-"""Far above what anybody writes; they keep a hostile file from exhausting the stack."""
+"""Generous limits that prevent a hostile file from exhausting the stack."""
 
 COMPARISONS = ("<=", ">=", "==", "!=", "<", ">")
 
@@ -59,14 +61,14 @@ Node = Number | Name | Unary | Binary | Call
 
 
 def read(text: str) -> Node:
-    """The tree of a text. Raises ConfigError saying what stands where it should not."""
+    """The tree of a text. Raises ConfigError naming the invalid part."""
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(f"an expression of {len(text)} characters is too long. Write at most {MAX_CHARACTERS}.")
     return _Parser(text).whole()
 
 
 def write(node: Node) -> str:
-    """An expression as text again, with the brackets that it needs and no more."""
+    """An expression as text again, with only the brackets needed."""
     return _write(node, 0)
 
 
@@ -201,7 +203,7 @@ def _tokens(text: str) -> list[str]:
         if match is None:
             sign = text[position:].strip()[0]
             raise ConfigError(
-                f"{text!r} is not an expression: {sign!r} means nothing in it. "
+                f"{text!r} is not an expression: {sign!r} is not allowed in it. "
                 "Use names, numbers, + - * /, comparisons, and, or, not, and brackets."
             )
         found.append(match[match.lastgroup or 0])

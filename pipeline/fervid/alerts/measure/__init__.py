@@ -1,1 +1,1 @@
-"""Alerts against what is known to be true, and rules chosen by that."""
+"""Evaluates alerts against ground truth, and tunes rules."""

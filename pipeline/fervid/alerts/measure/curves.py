@@ -1,4 +1,4 @@
-"""Recall over false alarms an hour, and precision over recall, as one picture. Knows no run."""
+"""Plots recall over false alarms per hour, and precision over recall. Knows nothing of runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fervid.charts.palette import BLUE, DARK_GREY, VERMILION
 from fervid.storage.publish import written_whole
 
 STYLES = ((BLUE, "-", "o"), (VERMILION, "--", "s"))
-"""Colour, line and mark of each curve: told apart without colour too."""
+"""Colour, line and mark of each curve: distinguishable without colour."""
 
 
 def draw_curves(
@@ -46,7 +46,7 @@ def draw_curves(
         rates.axvline(target_per_hour, color=DARK_GREY, linewidth=1, linestyle=":", label="target")
     rates.set_xscale("symlog", linthresh=max(0.1, target_per_hour or 0.0))
     rates.set_xlim(left=0)
-    rates.set_xlabel("false alarms an hour of video")
+    rates.set_xlabel("false alarms per hour of video")
     rates.set_ylabel("recall: share of the events found")
     precisions.set_xlabel("recall")
     precisions.set_ylabel("precision: share of alerts at events")
@@ -56,7 +56,7 @@ def draw_curves(
         axes.spines[["top", "right"]].set_visible(False)
     precisions.set_xlim(-0.03, 1.03)
     if not any(point.outcome.n_events for points in curves.values() for point in points):
-        rates.text(0.5, 0.5, "no event to find", ha="center", transform=rates.transAxes, color=DARK_GREY)
+        rates.text(0.5, 0.5, "no events to find", ha="center", transform=rates.transAxes, color=DARK_GREY)
     rates.xaxis.set_major_formatter("{x:g}")
     handles, names = rates.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=max(1, len(names)), frameon=False, fontsize=9)

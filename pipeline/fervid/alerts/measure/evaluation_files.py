@@ -1,4 +1,4 @@
-"""What an evaluation and a tuning of alerts leave behind: JSON, the curve as CSV, pictures, the tuned rules."""
+"""Writes the results of evaluating and tuning alerts: JSON, the curve as CSV, plots, the tuned rules."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_tuning(tuning: Tuning, rules: RuleSet, folder: Path) -> list[Path]:
     """Write tuned.toml, metrics.json, curve.csv and curve.png. Raises OutputError."""
     named = [tuning.after if rule.name == tuning.before.name else rule for rule in rules.rules]
     comment = (
-        f"{rules.source}, rule {tuning.before.name} tuned to {tuning.target_per_hour:g} false alarms an hour or fewer\n"
+        f"{rules.source}, rule {tuning.before.name} tuned to {tuning.target_per_hour:g} false alarms per hour or fewer\n"
         f"on {len(tuning.tuned_on)} videos; on {len(tuning.checked_on)} others it had {_rate(tuning)}"
     )
     with _Writing(folder):
@@ -70,7 +70,7 @@ def write_tuning(tuning: Tuning, rules: RuleSet, folder: Path) -> list[Path]:
 
 def _rate(tuning: Tuning) -> str:
     rate = tuning.outcomes["after_checking"].false_per_hour
-    return "nothing to look at" if rate is None else f"{rate:.2f} an hour"
+    return "no video" if rate is None else f"{rate:.2f} per hour"
 
 
 def _curve_csv(curves: Mapping[str, Sequence[Point]]) -> str:

@@ -1,6 +1,6 @@
-"""How good alerts are against what people saw: false alarms an hour, recall, delay, and the same over thresholds.
+"""Quality of alerts against ground truth: false alarms per hour, recall, delay, also over thresholds.
 
-An event is found when an alert touches it; an alert that touches none is a false alarm. Knows no way to choose rules.
+An event is found when an alert touches it; an alert that touches none is a false alarm. Does not choose rules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fervid.stats.intervals import poisson_interval
 from fervid.stats.metrics import wilson_interval
 
 TOLERANCE_SECONDS = 1.0
-"""People mark events by eye: an alert so close to one still touches it."""
+"""Tolerance: events are marked by eye, so an alert this close to one still touches it."""
 ENTER_GRID = tuple(i / 100 for i in range(5, 100, 2))
 """Thresholds of a curve for a score between 0 and 1."""
 ENTER_SHARES = tuple(i / 4 for i in range(1, 13))
@@ -34,7 +34,9 @@ SECONDS_AN_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one rule did over all runs. Delays are seconds from an event's start to the sample that raised its alert."""
+    """The outcome of one rule over all runs. Delays are seconds from an event's start to the sample that raised its
+    alert.
+    """
 
     hours: float
     n_events: int
@@ -55,7 +57,7 @@ class Outcome:
 
     @property
     def false_per_hour(self) -> float | None:
-        """False alarms an hour of video; None without any video."""
+        """False alarms per hour of video; None without video."""
         return self.n_false / self.hours if self.hours else None
 
     @property
@@ -98,7 +100,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When something was on, and the sample that raised it; seconds of the video."""
+    """A span and the sample that raised it, in seconds of the video."""
 
     start: float
     raised: float
@@ -110,7 +112,7 @@ NOTHING = Outcome(0.0, 0, 0, 0, 0, ())
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One variant of a rule and what it did."""
+    """One variant of a rule and its outcome."""
 
     rule: Rule
     outcome: Outcome
@@ -122,7 +124,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What rules did against the truth."""
+    """The outcomes of rules against ground truth."""
 
     by_rule: dict[str, Outcome]
     alerts: Outcome
@@ -132,11 +134,11 @@ class Evaluation:
     """That rule over thresholds, from low to high."""
     n_videos: int
     unmatched: tuple[str, ...]
-    """Videos of the truth that no run is of."""
+    """Videos of the ground truth without a run."""
 
 
 def evaluate_alerts(runs: Sequence[Run], rules: RuleSet, truth: Truth, *, rule_name: str | None = None) -> Evaluation:
-    """Hold the alerts of rules against the truth, and one rule (the first that raises alerts) over thresholds."""
+    """Compare the alerts of rules with the truth, and sweep thresholds of one rule (the first that raises alerts)."""
     rule = pick_rule(rules, rule_name)
     by_rule = dict.fromkeys((one.name for one in rules.rules), NOTHING)
     together = NOTHING
@@ -153,10 +155,10 @@ def evaluate_alerts(runs: Sequence[Run], rules: RuleSet, truth: Truth, *, rule_n
 
 
 def measure(runs: Sequence[Run], rules: Sequence[Rule], given: RuleSet, truth: Truth) -> list[list[Outcome]]:
-    """What every one of `rules` did in every run: a list a rule, in it an outcome a run.
+    """The outcome of each of `rules` in every run: a list per rule, with an outcome per run.
 
-    All rules take one pass over each run, a piece at a time, so memory does not grow with the footage. `given` holds
-    the zones, and the name that errors speak of.
+    All rules are evaluated in one pass over each run, in pieces, so memory does not grow with the footage. `given`
+    holds the zones, and the name that errors speak of.
     """
     outcomes: list[list[Outcome]] = [[] for _ in rules]
     rule_set = replace(given, rules=tuple(rules))
@@ -169,7 +171,7 @@ def measure(runs: Sequence[Run], rules: Sequence[Rule], given: RuleSet, truth: T
 
 
 def alerts_in(run: Run, rules: RuleSet) -> tuple[tuple[BoundRule, ...], list[list[Alert]], float]:
-    """The rules bound to a run's labels, the alerts of each, and the hours that the analysed frames stand for."""
+    """The rules bound to a run's labels, the alerts of each, and the hours that the analysed frames cover."""
     bound = bind(rules, run.manifest.model["labels"])
     frames = read_frame_times(run)
     finder = make_finder(bound, rules, frames, recorded_time(run.manifest.video, video_name(run)))
@@ -191,7 +193,7 @@ def join(spans: Sequence[Span]) -> list[Span]:
 
 
 def score(alerts: Sequence[Alert | Span], events: Sequence[TrueEvent], *, hours: float) -> Outcome:
-    """Hold the alerts of one rule in one run against the events that it should find."""
+    """Compare the alerts of one rule in one run with the events that it should find."""
     touched = [[alert for alert in alerts if _touches(alert, event)] for event in events]
     delays = [
         max(0.0, min(alert.raised for alert in found) - e.start)
@@ -225,7 +227,7 @@ def curve(runs: Sequence[Run], rule: Rule, given: RuleSet, truth: Truth) -> list
 
 
 def best_recall(points: Sequence[Point], *, at_false_per_hour: float) -> Point | None:
-    """The point of highest recall with at most so many false alarms an hour; of equal ones the highest threshold."""
+    """The point of highest recall within the target false-alarm rate; on a tie, the highest threshold."""
     rates = [(point, point.outcome.false_per_hour) for point in points]
     allowed = [point for point, rate in rates if rate is not None and rate <= at_false_per_hour]
     return max(allowed, key=lambda p: (p.outcome.recall or 0.0, p.rule.enter), default=None)
@@ -241,7 +243,7 @@ def pick_rule(rules: RuleSet, name: str | None) -> Rule:
 
 
 def labels_of(bound: BoundRule, run: Run) -> set[str]:
-    """The model's labels that a rule's score looks at."""
+    """The model's labels that a rule's score uses."""
     names = {label_of(name) for name in names_in(bound.score)}
     return names & set(run.manifest.model["labels"])
 

@@ -1,7 +1,6 @@
-"""Choose a threshold and duration by the false alarms that are bearable, on half of the footage, checked on the rest.
+"""Chooses a threshold and duration for a target false-alarm rate, on half of the footage; checks on the rest.
 
-Whole videos are parted, never one video, so that no scene stands on both sides. What it cannot know: how the footage of
-tomorrow differs from both halves.
+The split is by whole videos, so that no scene is on both sides. Future footage may differ from both halves.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ LEAST_VIDEOS = 2
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """A rule before and after, on the half that chose and on the half that checks."""
+    """A rule before and after, on the choosing and on the checking half."""
 
     target_per_hour: float
     before: Rule
     after: Rule
     meets_target: bool
-    """Whether any variant met the target on the half that chose; if not, `after` is the one with the fewest."""
+    """Whether any variant met the target on the choosing half; if not, `after` is the one with the fewest."""
     tuned_on: tuple[str, ...]
     checked_on: tuple[str, ...]
     outcomes: dict[str, Outcome]
@@ -41,7 +40,7 @@ class Tuning:
 
     @property
     def hours_to_show(self) -> float:
-        """Hours without a single false alarm after which the target lies above the 95 % interval."""
+        """Hours without a single false alarm after which the target is above the 95 % interval."""
         return poisson_interval(0)[1] / self.target_per_hour
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def tune_rule(
     Raises ConfigError for a target that is not above 0 and for fewer than two videos.
     """
     if not target_per_hour > 0:
-        raise ConfigError(f"a target of {target_per_hour:g} false alarms an hour cannot be met. Give one above 0.")
+        raise ConfigError(f"a target of {target_per_hour:g} false alarms per hour cannot be met. Give one above 0.")
     if len(runs) < LEAST_VIDEOS:
         raise ConfigError("tuning needs two videos or more: one half chooses, the other checks. Give more runs.")
     rule = pick_rule(rules, rule_name)
@@ -110,7 +109,7 @@ def choose(points: Sequence[Point], *, target_per_hour: float, wait: float) -> t
     """The best point that meets the target, and whether one does.
 
     Best is the highest recall, then the fewest false alarms, then the duration nearest to `wait`; of thresholds that
-    are equal in all this the middle one, as far as possible from either failure. Where the truth has no event, it is
+    are equal in all this the middle one, as far as possible from either failure. If the truth has no events, it is
     the lowest threshold that meets the target at the duration that the rule has.
     """
     allowed = [point for point in points if (point.outcome.false_per_hour or 0.0) <= target_per_hour]

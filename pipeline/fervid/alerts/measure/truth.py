@@ -1,11 +1,11 @@
-"""What really happened in a video, as people wrote it down: a CSV file of events, matched to runs by name.
+"""Ground truth: a CSV file of labelled events, matched to runs by name.
 
     video,start,end,emotion
     cam1/20261120_220000.mp4,00:12:31,00:12:40,angry
     clip.mp4,,,happy
 
-Without a start and an end an event is the whole video. `file` may stand for `video`; other columns are left alone. A
-run that no row names is taken to hold no event, so give only footage that somebody looked through.
+Without a start and an end an event is the whole video. `file` may replace `video`; other columns are ignored. A
+run without a row counts as having no events, so give only footage that was fully reviewed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VIDEO_COLUMNS = ("video", "file")
 
 @dataclass(frozen=True, slots=True)
 class TrueEvent:
-    """One event: seconds of the video, and what the face looked like where somebody said so."""
+    """One event: seconds of the video, and the label of the face if given."""
 
     start: float
     end: float
@@ -46,7 +46,7 @@ class Truth:
 def read_truth(path: Path, runs: Sequence[Run]) -> Truth:
     """The events in a CSV file, matched to runs by file name (or its end with folders), run folder or video id.
 
-    Raises ConfigError for a file that is not like that, InputError when a name fits several runs or none fits any.
+    Raises ConfigError for another kind of file, InputError when a name matches several runs or none matches any.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -67,7 +67,9 @@ def read_truth(path: Path, runs: Sequence[Run]) -> Truth:
             raise ConfigError(f"{place}: the name of the video is missing.")
         fitting = [i for i, run in enumerate(runs) if _is_named(run, name)]
         if len(fitting) > 1:
-            raise InputError(f"{place}: {name!r} fits {len(fitting)} runs. Write more of its path, or the run folder.")
+            raise InputError(
+                f"{place}: {name!r} matches {len(fitting)} runs. Write more of its path, or the run folder."
+            )
         if not fitting:
             unmatched.append(name)
             continue
@@ -80,14 +82,14 @@ def read_truth(path: Path, runs: Sequence[Run]) -> Truth:
 
 
 def _event(cells: dict[str, str], run: Run, place: str) -> TrueEvent | None:
-    """The event of a row; None for a row that only says that a video was looked through (emotion `none`)."""
+    """The event of a row; None for a row that only marks a video as reviewed (emotion `none`)."""
     emotion = cells.get("emotion", "").lower() or None
     if emotion == "none":
         return None
     duration = float(run.manifest.video["duration_seconds"])
     start, end = cells.get("start", ""), cells.get("end", "")
     if bool(start) != bool(end):
-        raise ConfigError(f"{place}: start and end belong together. Leave both empty for the whole video.")
+        raise ConfigError(f"{place}: start and end go together. Leave both empty for the whole video.")
     try:
         event = TrueEvent(parse_time(start) if start else 0.0, parse_time(end) if end else duration, emotion)
     except ConfigError as problem:

@@ -1,11 +1,11 @@
-"""Tell somebody of alerts: by webhook, by a program, or both, as a TOML file says; never more often than is bearable.
+"""Sends alerts to a webhook, a command, or both, as configured in a TOML file, with a rate limit.
 
     max_per_hour = 6
     [webhook]
     url = "https://example.org/hook"
 
-Every receiver has a spool of its own beside that file. What does not arrive waits there and is tried again; what comes
-faster than `max_per_hour` is told together in one digest. Knows no rule.
+Every receiver has its own spool beside that file. Undelivered alerts wait there and are retried; alerts beyond
+`max_per_hour` are combined in one digest. Knows nothing of rules.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from fervid.errors import ConfigError, NotDelivered, OutputInUse
 from fervid.storage.lock import locked
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
-"""Between two attempts: doubled each time, up to the longest."""
+"""Back-off between attempts: doubled each time, up to the longest."""
 MOST_LISTED = 50
 """Alerts that a digest lists; it counts all."""
 NOTICE = "The labels say how faces look, not what people feel. Every alert needs review."
@@ -78,7 +78,7 @@ class Webhook(_Part):
 
 
 class Command(_Part):
-    """A program and its arguments. The message comes on its standard input."""
+    """A command and its arguments. The message is sent to its standard input."""
 
     argv: tuple[str, ...] = Field(min_length=1)
     timeout: Seconds = 30.0
@@ -96,35 +96,35 @@ class NotifySettings(_Part):
     @model_validator(mode="after")
     def _tells_somebody(self) -> NotifySettings:
         if self.webhook is None and self.command is None:
-            raise ValueError("there is neither a [webhook] nor a [command]")
+            raise ValueError("expected a [webhook] or a [command]")
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of the waiting alerts of one receiver."""
+    """The delivery result of one receiver."""
 
     receiver: str
     n_messages: int
     n_told: int
     n_waiting: int
     problem: str | None = None
-    """Why the rest waits, where it is not the limit alone."""
+    """Why the rest waits, if not only because of the limit."""
     free_in_seconds: float | None = None
     """When the limit lets the next message out, where it holds alerts back."""
 
     def text(self) -> str:
         """The delivery as a line."""
-        line = f"{self.receiver}: {self.n_told} alerts told in {self.n_messages} messages"
+        line = f"{self.receiver}: {self.n_told} alerts sent in {self.n_messages} messages"
         if self.problem is not None:
-            return f"{line}; {self.n_waiting} wait: {self.problem}"
+            return f"{line}; {self.n_waiting} pending: {self.problem}"
         if self.free_in_seconds is not None:
-            return f"{line}; {self.n_waiting} are held back by max_per_hour for {self.free_in_seconds / 60:.0f} min"
+            return f"{line}; {self.n_waiting} wait for max_per_hour for another {self.free_in_seconds / 60:.0f} min"
         return line
 
 
 class Notifier:
-    """The receivers that a file names, with their spools. `tell` is all that most callers need."""
+    """The receivers that a file names, with their spools. Most callers only need `tell`."""
 
     def __init__(self, settings: NotifySettings, spool_folder: Path) -> None:
         """Raises ConfigError when a header needs a variable that is not set, OutputError without a place to write."""
@@ -137,17 +137,17 @@ class Notifier:
         self._spools = {name: Spool(spool_folder / name) for name in self._sends}
 
     def tell(self, records: Iterable[AlertRecord]) -> list[Delivery]:
-        """Let the alerts of the chosen tiers wait, then deliver."""
+        """Queue the alerts of the chosen tiers, then deliver."""
         self.add(records)
         return self.deliver()
 
     def add(self, records: Iterable[AlertRecord]) -> int:
-        """Let the alerts of the chosen tiers wait for every receiver; returns how many were new to one of them."""
+        """Queue the alerts of the chosen tiers for every receiver; returns how many were new for one of them."""
         alerts = [record.to_json() for record in records if record.tier in self.settings.tiers]
         return max(spool.add(alerts) for spool in self._spools.values())
 
     def deliver(self, *, patience_seconds: float | None = None) -> list[Delivery]:
-        """Send what waits, trying again for at most `patience_seconds`, and say what became of it."""
+        """Send pending alerts, retrying for at most `patience_seconds`; returns the results."""
         patience = self.settings.patience if patience_seconds is None else patience_seconds
         return [self._deliver_to(name, send, patience) for name, send in self._sends.items()]
 
@@ -166,7 +166,7 @@ class Notifier:
             with locked(spool.folder / "delivery"):
                 return deliver(name, spool, send, max_per_hour=self.settings.max_per_hour, patience_seconds=patience)
         except OutputInUse:
-            return Delivery(name, 0, 0, 0, None)  # whoever is at it tells these as well
+            return Delivery(name, 0, 0, 0, None)  # the process that holds the lock sends these as well
 
 
 def load_notifier(path: Path) -> Notifier:
@@ -184,11 +184,11 @@ def load_notifier(path: Path) -> Notifier:
 
 
 def check_delivered(deliveries: Sequence[Delivery]) -> None:
-    """Raise NotDelivered if a receiver did not take what it should; alerts that only the limit holds back are fine."""
+    """Raise NotDelivered if a receiver did not accept alerts; alerts held only by the rate limit are fine."""
     failed = [one for one in deliveries if one.problem is not None]
     if failed:
         lines = "; ".join(f"{one.receiver}: {one.problem}, {one.n_waiting} alerts wait" for one in failed)
-        raise NotDelivered(f"{lines}. Nothing is lost: `fervid alerts notify` tries again.")
+        raise NotDelivered(f"{lines}. Nothing is lost: `fervid alerts notify` retries.")
 
 
 def deliver(
@@ -201,11 +201,11 @@ def deliver(
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Delivery:
-    """Send what waits in a spool, oldest first, with at most `max_per_hour` messages in any hour.
+    """Send the pending alerts of a spool, oldest first, with at most `max_per_hour` messages in any hour.
 
-    The last message that the limit allows tells all that still waits in one digest. What a receiver cannot take now is
-    tried again after pauses that double, until `patience_seconds` have passed; what it refuses is not. Only messages
-    that arrived count against the limit.
+    The last message that the limit allows is a digest of all pending alerts. Temporary failures are retried with
+    exponential back-off until `patience_seconds` have passed; rejections are not. Only delivered messages count against
+    the limit.
     """
     began, pause = now(), FIRST_PAUSE_SECONDS
     told_at = spool.told_at()
@@ -242,7 +242,7 @@ def _message(waiting: Sequence[Waiting]) -> tuple[str, str, bytes]:
         return message_id, "alert", _body(message_id, "alert", text, waiting)
     cameras = sorted({str(one.alert["camera"]) for one in waiting})
     shown = ", ".join(cameras[:3]) + (f" and {len(cameras) - 3} more" if len(cameras) > 3 else "")
-    text = f"{len(waiting)} alerts that need review, held back until now, on {shown}"
+    text = f"{len(waiting)} alerts that need review, delayed by the rate limit, on {shown}"
     return message_id, "digest", _body(message_id, "digest", text, waiting)
 
 
@@ -284,6 +284,6 @@ def _explain(problem: ValidationError) -> str:
     error = problem.errors()[0]
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"key {key!r} does not exist. There are: {', '.join(NotifySettings.model_fields)}."
+        return f"key {key!r} does not exist. Use one of {', '.join(NotifySettings.model_fields)}."
     message = error["msg"].removeprefix("Value error, ")
     return f"{key}: {message}." if key else f"{message}."

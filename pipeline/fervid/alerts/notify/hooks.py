@@ -1,6 +1,6 @@
-"""Two ways to tell somebody: an HTTP request and a program. Each sends one message once; neither keeps or repeats it.
+"""Two transports: an HTTP request and a command. Each sends one message once, without retries.
 
-A message goes out as JSON and holds no picture. A program is started from a list of arguments, never through a shell,
+A message is JSON without images. A command is started from a list of arguments, never through a shell,
 and nothing of a message becomes an argument: it reads the JSON from its standard input.
 """
 
@@ -23,11 +23,11 @@ from urllib.parse import urlsplit
 from fervid.base.version import __version__
 
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""The receiver is there but cannot take it now; other refusals do not go away by asking again."""
+"""Temporary failures; other errors are permanent."""
 
 
 class NotSent(Exception):
-    """A message did not arrive. `is_passing`: trying again may help, `wait_seconds` from now at the earliest."""
+    """A message was not delivered. `is_passing`: a retry may help, after `wait_seconds`."""
 
     def __init__(self, problem: str, *, is_passing: bool, wait_seconds: float = 0.0) -> None:
         super().__init__(problem)
@@ -35,7 +35,7 @@ class NotSent(Exception):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A message goes where the user said and nowhere else."""
+    """Messages are sent only to the configured address: redirects are not followed."""
 
     def redirect_request(self, *_arguments: Any) -> None:
         return None
@@ -70,7 +70,7 @@ class _Closable(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
 
 
 def post(url: str, body: bytes, *, message_id: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
-    """POST JSON; any status 2xx means that it arrived. Raises NotSent without the address's secrets in it.
+    """POST JSON; any status 2xx means delivered. Raises NotSent without the address's secrets in it.
 
     All of it takes `timeout_seconds` at most: a receiver that sends a byte now and then is broken off.
     """
@@ -113,9 +113,9 @@ def _send(request: urllib.request.Request, handler: _Closable, where: str, timeo
 
 
 def start(argv: Sequence[str], body: bytes, *, timeout_seconds: float) -> None:
-    """Run a program with the message on its standard input; exit status 0 means that it arrived. Raises NotSent.
+    """Run a program with the message on its standard input; exit status 0 means delivered. Raises NotSent.
 
-    What it prints goes to stderr. After `timeout_seconds` it is ended together with what it started.
+    What it prints goes to stderr. After `timeout_seconds` it is killed with its child processes.
     """
     try:
         process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=_stderr(), start_new_session=True)
@@ -150,7 +150,7 @@ def _stderr() -> int:
 
 
 def _retry_after(text: str | None) -> float:
-    """Seconds that a receiver asks for; dates, which it may send as well, are not followed."""
+    """Seconds of a Retry-After header; dates are ignored."""
     return float(text) if text and text.isascii() and text.isdigit() else 0.0
 
 

@@ -1,7 +1,7 @@
-"""Alerts that wait to be told, one file each, and a log of what was told: what survives a receiver that is down.
+"""A spool of pending alerts, one file each, and a log of sent ones, so that outages lose nothing.
 
-`waiting/<alert_id>.json` is written in one atomic step and goes only after the receiver has taken it; `sent.jsonl` says
-what was told when. An alert is told once, however often it is found. Sends nothing itself.
+`waiting/<alert_id>.json` is written atomically and removed only after delivery; `sent.jsonl` logs what was
+sent when. An alert is sent once, however often it is found. Sends nothing itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HOUR_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An alert that was not told yet."""
+    """An alert that is not sent yet."""
 
     alert_id: str
     queued_ns: int
@@ -31,7 +31,7 @@ class Waiting:
 
 # Decision ALE-10.
 class Spool:
-    """A folder of waiting alerts of one receiver. Adding is safe at any time; sending is for one process at a time."""
+    """A folder of pending alerts of one receiver. Adding is safe at any time; sending is for one process at a time."""
 
     def __init__(self, folder: Path) -> None:
         """Raises OutputError when the folder cannot be made."""
@@ -43,7 +43,7 @@ class Spool:
             raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its permissions.") from None
 
     def add(self, alerts: Sequence[Mapping[str, Any]]) -> int:
-        """Let alerts (with an `alert_id`) wait, those left out that wait or were told; returns how many were new."""
+        """Queue alerts (with an `alert_id`), except pending and sent ones; returns how many were new."""
         told = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
         n_new = 0
         for alert in alerts:
@@ -55,18 +55,18 @@ class Spool:
         return n_new
 
     def waiting(self) -> list[Waiting]:
-        """What was not told yet, oldest first."""
+        """Pending alerts, oldest first."""
         told = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
         found = []
         for path in self._waiting.glob("*.json"):
-            if path.stem in told:  # told, and then something ended the process
+            if path.stem in told:  # sent, but the process ended before the file was removed
                 path.unlink(missing_ok=True)
                 continue
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
                 found.append(Waiting(path.stem, int(content["queued_ns"]), content["alert"]))
             except (ValueError, KeyError, TypeError):
-                raise OutputError(f"{path} is no alert that waits. Move it away and run again.") from None
+                raise OutputError(f"{path} is not a pending alert. Move it away and run again.") from None
         return sorted(found, key=lambda one: (one.queued_ns, one.alert_id))
 
     def told_at(self) -> list[float]:
@@ -74,7 +74,7 @@ class Spool:
         return [float(entry["unix"]) for entry in self._entries()]
 
     def mark_told(self, waiting: Sequence[Waiting], *, message_id: str, kind: str, unix: float) -> None:
-        """Note in the log that a message about these alerts arrived, then forget them."""
+        """Log the delivery of these alerts, then remove them."""
         entry = {
             "time_utc": datetime.fromtimestamp(unix, UTC).isoformat(timespec="seconds"),
             "unix": unix,
@@ -85,7 +85,7 @@ class Spool:
         try:
             with self._log.open("a+b") as log:
                 if log.seek(0, os.SEEK_END) and _last_byte(log) != b"\n":
-                    log.write(b"\n")  # a line that was torn must not take this one with it
+                    log.write(b"\n")  # an incomplete last line must not corrupt this one
                 log.write(json.dumps(entry).encode() + b"\n")
                 log.flush()
                 os.fsync(log.fileno())
@@ -105,7 +105,7 @@ class Spool:
             try:
                 entries.append(json.loads(line))
             except ValueError:
-                continue  # the line that a lost machine left half written
+                continue  # an incomplete line after a crash
         return entries
 
 
@@ -115,7 +115,7 @@ def _last_byte(file: BinaryIO) -> bytes:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file so that it is whole or not there, even after the machine lost power."""
+    """Write a file atomically and durably, even across power loss."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with partial.open("w", encoding="utf-8") as file:

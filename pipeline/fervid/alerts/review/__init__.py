@@ -1,1 +1,1 @@
-"""Alerts for people: evidence, pages, verdicts."""
+"""Review of alerts: evidence, pages, verdicts."""

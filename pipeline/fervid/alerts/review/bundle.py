@@ -1,9 +1,9 @@
-"""Files in one archive of which a changed byte is found, wherever it lies. Knows not what the files are.
+"""A tamper-evident archive of files: any changed byte is detected. Independent of the files' content.
 
-The archive is written in one exact way: entries in order of name, not compressed, all of one date. `verify_bundle`
-checks each file against the list of hashes within, the list against its own hash, and then writes the archive anew in
-memory: one byte of difference, in a header too, is a change. Whoever can write files can also make a new bundle with
-new hashes, so note the digest that was printed when it was made: `expected` compares with it.
+The archive has one canonical form: entries sorted by name, uncompressed, with one fixed date. `verify_bundle`
+checks each file against the list of hashes within, the list against its own hash, and then rebuilds the archive in
+memory: any differing byte, also in a header, is a change. Anyone who can write files can also make a new bundle with
+new hashes, so record the digest printed at creation: `expected` compares with it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from fervid.storage.publish import write_whole
 
 LISTING = "evidence.json"
 DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest that the format knows; the real dates stand in the contents."""
+"""The earliest date of the format; the real dates are in the contents."""
 
 
 def make_bundle(contents: Mapping[str, Path], about: Mapping[str, Any]) -> tuple[bytes, str]:
-    """An archive of files by their names in it, with a list of their hashes; and its digest. Raises OSError."""
+    """An archive of files by their names in it, with a list of their hashes, and its digest. Raises OSError."""
     files = {name: source.read_bytes() for name, source in sorted(contents.items())}
     listing = _listing({name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, about)
     return _archive(files | {LISTING: listing}), hashlib.sha256(listing).hexdigest()
@@ -43,7 +43,7 @@ def write_bundle(path: Path, contents: Mapping[str, Path], about: Mapping[str, A
 
 
 def verify_bundle(path: Path, *, expected: str | None = None) -> tuple[str, int]:
-    """The digest of a whole bundle and how many files it holds. Raises InputError saying what was changed."""
+    """The digest of an intact bundle and its number of files. Raises InputError naming what was changed."""
     try:
         stored = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(stored)) as archive:
@@ -54,17 +54,17 @@ def verify_bundle(path: Path, *, expected: str | None = None) -> tuple[str, int]
         about, hashes = listing["about"], listing["files"]
     except FileNotFoundError:
         raise InputError(f"{path} does not exist. Give an evidence.zip.") from None
-    except Exception as problem:  # of damaged archives zipfile raises whatever it stumbles over
-        raise InputError(f"{path} was changed or is no evidence bundle ({problem}).") from None
+    except Exception as problem:  # for damaged archives zipfile raises various errors
+        raise InputError(f"{path} was changed or is not an evidence bundle ({problem}).") from None
     if files[LISTING] != _listing(hashes, about):
-        raise InputError(f"{path} was changed: the list of hashes does not fit its own hash.")
+        raise InputError(f"{path} was changed: the list of hashes does not match its own hash.")
     for name in sorted({*hashes, *files} - {LISTING}):
         if name not in files or name not in hashes:
-            raise InputError(f"{path} was changed: {name} was {'taken out' if name not in files else 'put in'}.")
+            raise InputError(f"{path} was changed: {name} was {'removed' if name not in files else 'added'}.")
         if hashlib.sha256(files[name]).hexdigest() != hashes[name]:
-            raise InputError(f"{path} was changed: {name} is not what it was.")
+            raise InputError(f"{path} was changed: {name} differs from its hash.")
     if len(names) != len(files) or _archive(files) != stored:
-        raise InputError(f"{path} was changed: every file is whole, but the archive around them is not.")
+        raise InputError(f"{path} was changed: every file is intact, but the archive around them is not.")
     digest = hashlib.sha256(files[LISTING]).hexdigest()
     if expected is not None and digest != expected.strip().lower():
         raise InputError(f"{path} is another bundle: its digest is {digest}, expected {expected}.")
@@ -72,12 +72,12 @@ def verify_bundle(path: Path, *, expected: str | None = None) -> tuple[str, int]
 
 
 def _check_sizes(archive: zipfile.ZipFile, n_bytes: int) -> None:
-    """Raises ValueError for an archive that would unpack into more than it is: bundles are never compressed."""
+    """Raises ValueError for an archive that would unpack to more than its size: bundles are never compressed."""
     for entry in archive.infolist():
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            raise ValueError(f"{entry.filename} is compressed, which no file of a bundle is")
+            raise ValueError(f"{entry.filename} is compressed, but bundles are not")
     if sum(entry.file_size for entry in archive.infolist()) > n_bytes:
-        raise ValueError("its entries come to more bytes than the archive has")
+        raise ValueError("its entries are larger than the archive")
 
 
 def _listing(hashes: Mapping[str, str], about: Mapping[str, Any]) -> bytes:

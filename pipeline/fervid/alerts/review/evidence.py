@@ -1,7 +1,7 @@
-"""What a reviewer needs to judge an alert: a clip, three stills, the scores as a strip, and the rows behind them.
+"""Evidence for reviewing an alert: a clip, three stills, a plot of the scores, and the rows behind them.
 
-Every face is covered unless asked otherwise, and every export with a face left open is written to an audit log.
-Knows no rule language.
+Faces are covered by default, and every export with an open face is written to an audit log.
+Knows nothing of the rule language.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from fervid.video.writer import Picture, check_is_there, read_gray, read_picture
 Blur = Literal["all", "others", "none"]
 
 LONGEST_CLIP_SECONDS = 120.0
-"""Of a longer alert the clip shows the beginning."""
+"""A clip of a longer alert shows its start."""
 AROUND_SECONDS = 1.0
-"""Faces so long before and after a clip are known when its first and last pictures are covered."""
+"""Faces this long before and after a clip also count for covering its first and last frames."""
 JPEG_QUALITY = 90
 OUTLINE_RGB = (213, 94, 0)
 
@@ -68,8 +68,8 @@ def write_evidence(
 ) -> list[AlertFiles]:
     """Write `evidence/` and `evidence.zip` for the alerts of the given tiers into the run folder.
 
-    What was there of other alerts, or with other faces open, goes. The caller has the lock of the run. `progress` shows
-    on stderr which alert is written and how far it has come.
+    Evidence of other alerts, or with other faces open, is removed. The caller holds the lock of the run. `progress`
+    shows the current alert and its progress on stderr.
 
     blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
     are written to the audit log first, and readable for their owner alone. Raises VideoUnreadable when the video has
@@ -86,9 +86,9 @@ def write_evidence(
         alert_ids = [record.alert_id for record in records]
         note_open_faces(run.folder, "evidence with open faces", blur=blur, alerts=alert_ids)
     for left in run.folder.glob(f".{EVIDENCE}-*{PART}"):
-        remove_folder(left)  # of one that was killed: the lock is ours now
+        remove_folder(left)  # leftovers of a killed process: we hold the lock now
     try:
-        # Folders that `mkdtemp` makes are closed to others.
+        # `mkdtemp` makes private folders.
         with tempfile.TemporaryDirectory(prefix=f".{EVIDENCE}-", suffix=PART, dir=run.folder) as scratch:
             written = _write_all(found, records, Path(scratch), blur, progress=progress)
             contents = {f"{files.folder.name}/{name}": files.folder / name for files in written for name in files.names}
@@ -105,7 +105,7 @@ def write_evidence(
 
 
 def _publish(run: Run, files: AlertFiles, *, is_private: bool) -> AlertFiles:
-    """Move the files of one alert to their place, each noted before; none that is not noted is ever there."""
+    """Move the files of one alert to their place; each is recorded first, so that there is never an unrecorded one."""
     folder = run.folder / EVIDENCE / files.folder.name
     note_hashes(
         run.folder, {f"{EVIDENCE}/{folder.name}/{name}": file_sha256(files.folder / name) for name in files.names}
@@ -212,7 +212,7 @@ def _write_still(path: Path, picture: Picture, box: tuple[float, ...] | None) ->
         rgb = cv2.resize(rgb, (max(1, round(rgb.shape[1] * float(picture.pixel_aspect))), rgb.shape[0]))
     encoded, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not encoded:
-        raise OutputError(f"{path} cannot be made from a picture of {rgb.shape[1]}x{rgb.shape[0]}.")
+        raise OutputError(f"{path} cannot be made from a frame of {rgb.shape[1]}x{rgb.shape[0]}.")
     path.write_bytes(data.tobytes())
 
 

@@ -1,6 +1,6 @@
-"""One HTML page about the alerts of a run or of many: when, on which camera, and how far each video can be judged.
+"""One HTML page about the alerts of a run or of many: when, on which camera, and how suitable each video is.
 
-It holds no script and loads nothing, so it reads the same from a file, a mail or on paper; faces in it are covered.
+It has no script and loads nothing, so it reads the same from a file, a mail or on paper; faces are covered.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from fervid.run.writing import writing
 
 HOURS = 24
 STEPS = ("#f2f2f2", "#fee6ce", "#fdae6b", "#e6550d", "#8c2d04")
-"""From none to many, one hue from light to dark: told apart in grey and with every form of colour blindness."""
+"""From none to many, one hue from light to dark: distinguishable in grey and with every form of colour blindness."""
 TIER_COLOURS = {"alert": "#8c2d04", "notice": "#56b4e9"}
 MOST_PICTURED = 100
-"""Alerts whose pictures a page carries: about 100 kB each."""
+"""Number of alerts with images on a page: about 100 kB each."""
 MARK_WIDTH = 0.4
 """Narrowest mark on a bar of time, in per cent of its width."""
 
@@ -77,7 +77,7 @@ def write_report(found: Sequence[RunAlerts], folder: Path, *, is_held: bool = Fa
 
 
 def make_report(found: Sequence[RunAlerts], folder: Path) -> str:
-    """The page as text, as it is to lie in `folder`."""
+    """The page as text, with links relative to `folder`."""
     verdicts = [verdicts_of(one.records, read_verdicts(one.run)) for one in found]
     records = [record for one in found for record in one.records]
     title = f"Alerts of {found[0].video}" if len(found) == 1 else f"Alerts of {len(found)} videos"
@@ -156,7 +156,7 @@ def _heat_map(found: Sequence[RunAlerts]) -> str:
             counts[moment.date(), moment.hour] += 1
     if not watched:
         return (
-            "<h2>Alerts by hour and day</h2><p>Not shown: the time of recording is known of no video. Give it with "
+            "<h2>Alerts by hour and day</h2><p>Not shown: the recording time of the videos is unknown. Give it with "
             "--start-time, or in file names such as cam2_20261120_220000.mp4.</p>"
         )
     days = sorted({day for day, _ in watched} | {day for day, _ in counts})
@@ -166,10 +166,10 @@ def _heat_map(found: Sequence[RunAlerts]) -> str:
     for day in days:
         cells = "".join(_cell(counts.get((day, hour), 0), most, (day, hour) in watched) for hour in range(HOURS))
         rows.append(f"<tr><th>{day.strftime('%a')} {day.isoformat()}</th>{cells}</tr>")
-    note = f" Left out, without a time of recording: {unknown} of {len(found)} videos." if unknown else ""
+    note = f" Without a recording time: {unknown} of {len(found)} videos." if unknown else ""
     return (
         "<h2>Alerts by hour and day</h2>"
-        f"<p>Each square counts the alerts that began in that hour; dashed ones were not recorded.{note}</p>"
+        f"<p>Each square counts the alerts that started in that hour; dashed ones were not recorded.{note}</p>"
         f'<div class="wide"><table class="heat"><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
     )
 
@@ -203,7 +203,7 @@ def _cameras(found: Sequence[RunAlerts]) -> str:
             (camera, str(len(own)), f"{hours:.2f}", f"{usable / hours if hours else 0:.0%}", str(n_alerts),
              str(n_notices), rate)
         )  # fmt: skip
-    heads = ("camera (folder)", "videos", "hours", "usable", "alerts", "notices", "alerts an hour")
+    heads = ("camera (folder)", "videos", "hours", "usable", "alerts", "notices", "alerts per hour")
     return _table(heads, rows)
 
 
@@ -225,11 +225,11 @@ def _video(one: RunAlerts, said: Mapping[str, Review]) -> str:
     ]
     parts += [
         f"<p>A face at {box.x:.0f}, {box.y:.0f} of {box.w:.0f} x {box.h:.0f} px never moved from {clock(box.start_s)} "
-        f"to {clock(box.end_s)}, so it was taken for a picture and masked.</p>"
+        f"to {clock(box.end_s)}, so it was treated as a poster or photo and masked.</p>"
         for box in one.fitness.static_boxes
     ]
     parts += [
-        f"<p>Rule {escape(name)} was not judged: it looks at certain hours, and the time of recording is not known.</p>"
+        f"<p>Rule {escape(name)} was not evaluated: it depends on the time of day; recording time unknown.</p>"
         for name in one.silent_rules
     ]
     if one.records:
@@ -246,7 +246,7 @@ def _video(one: RunAlerts, said: Mapping[str, Review]) -> str:
                         f"{record.peak_score:.2f}",
                         "" if record.quality is None else f"{record.quality:.2f}",
                         f"{record.wording}, {NEEDS_REVIEW}"
-                        + (f" ({record.n_held_back} more held back)" if record.n_held_back else ""),
+                        + (f" ({record.n_held_back} more in cooldown)" if record.n_held_back else ""),
                         _said(said.get(record.alert_id)),
                     )
                     for record in one.records

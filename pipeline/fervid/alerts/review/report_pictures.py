@@ -1,6 +1,6 @@
-"""The pictures of an alert as parts of a page: stills with covered faces, the scores around it, a link to its clip.
+"""The images of an alert as HTML: stills with covered faces, a plot of its scores, a link to its clip.
 
-Stills in which a face was left open are never put in: a page is easily passed on. Knows no alert rule.
+Stills with an open face are never included, because pages are easily shared. Knows nothing of rules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ JPEG_QUALITY = 80
 
 
 def pictures(run_folder: Path, record: AlertRecord, page_folder: Path) -> str:
-    """HTML of the pictures of an alert; empty where no evidence was written."""
+    """HTML of the images of an alert; empty without evidence."""
     folders = sorted((run_folder / "evidence").glob(f"*-{record.alert_id}"))
     if not folders:
         return ""
@@ -37,7 +37,7 @@ def pictures(run_folder: Path, record: AlertRecord, page_folder: Path) -> str:
     clip = folder / "clip.mp4"
     if clip.is_file():
         address = quote(Path(os.path.relpath(clip.resolve(), page_folder.resolve())).as_posix())
-        parts.append(f'<p class="quiet"><a href="{escape(address)}">clip.mp4</a>, if the run folder is there</p>')
+        parts.append(f'<p class="quiet"><a href="{escape(address)}">clip.mp4</a>, if the run folder is available</p>')
     return "\n".join(parts)
 
 

@@ -1,12 +1,11 @@
-"""What people said of alerts: true, false or unsure, with a reason, kept in `reviews.parquet` beside the run's tables.
+"""Verdicts on alerts: true, false or unsure, with a reason, stored in `reviews.parquet` beside the run's tables.
 
     write_verdict(run_or_folder, alert_id, "false", "laughing", reviewer="AB")
     read_verdicts(run_or_folder)            the newest verdict of every alert
-    verdicts_of(alerts, reviews)            which of them belong to alerts that were found again
-    precision_by_rule_and_camera(reviews)   how many alerts were worth it
+    verdicts_of(alerts, reviews)            which of them belong to alerts of a later search
+    precision_by_rule_and_camera(reviews)   how many alerts were confirmed
 
-Verdicts are added and never changed, so that the file also says who thought what when. It knows what was said, not who
-was right.
+Verdicts are only appended, so that the file also records who decided what and when.
 """
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ VERDICTS: tuple[Verdict, ...] = ("true", "false", "unsure")
 SCHEMA_VERSION, ROWS_SHA256 = "1", "rows_sha256"
 LONGEST_REASON = 1000
 SAME_SPAN_SHARE = 0.5
-"""A verdict goes with an alert whose rule was changed if they share this much of the shorter of both spans."""
+"""A verdict applies to an alert of a changed rule if they share this much of the shorter span."""
 
 _FROM_ALERT = ("alert_id", "video_id", "video", "camera", "rule", "tier", "start_s", "end_s", "peak_score")
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One verdict about one alert, with what is needed to know the alert again. None takes earlier verdicts back."""
+    """One verdict about one alert, with the data to recognise the alert later. None revokes earlier verdicts."""
 
     alert_id: str
     video_id: str
@@ -78,7 +77,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Verdicts about the alerts of one rule on one camera (None: of all); a share is None where nobody decided."""
+    """Verdicts about the alerts of one rule on one camera (None: of all); a share is None without decided verdicts."""
 
     rule: str | None
     camera: str | None
@@ -92,7 +91,7 @@ class Precision:
 
     @property
     def precision(self) -> float | None:
-        """Share of true ones among those decided; unsure ones are no evidence."""
+        """Share of true ones among the decided; unsure ones do not count."""
         return self.n_true / self.n_decided if self.n_decided else None
 
     @property
@@ -106,7 +105,7 @@ class Precision:
 
 
 def reviews_schema() -> pa.Schema:
-    """One row a verdict, in the order in which they were given."""
+    """One row per verdict, in order of creation."""
     return pa.schema(
         [
             *((name, pa.string()) for name in ("alert_id", "video_id", "video", "camera", "rule", "tier")),
@@ -126,10 +125,10 @@ def write_verdict(
     reviewer: str | None = None,
     time_utc: str | None = None,
 ) -> Review:
-    """Add a verdict about an alert of a run, of one of several, or of any below a folder; None takes earlier ones back.
+    """Add a verdict about an alert of a run, of one of several, or of any below a folder; None revokes earlier ones.
 
-    Safe for several writers at once, and the file is whole at every moment. `reviewer` is the account's name unless
-    given. Raises InputError for an unknown alert or verdict, OutputError when the run folder cannot be written.
+    Safe for several writers at once, and the file is always complete. `reviewer` defaults to the account's
+    name. Raises InputError for an unknown alert or verdict, OutputError when the run folder cannot be written.
     """
     if verdict is not None and verdict not in VERDICTS:
         raise InputError(f"verdict {verdict!r} is unknown. Use {', '.join(VERDICTS)}.")
@@ -149,7 +148,7 @@ def write_verdict(
 
 # Decision ALE-8.
 def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
-    """Add verdicts to a run folder, those left out that stand in it already; returns how many were new."""
+    """Add verdicts to a run folder, except those already in it; returns how many were new."""
     lock = wait_for_lock(folder / REVIEWS_TABLE)
     try:
         before = _history_or_set_aside(folder)
@@ -171,7 +170,7 @@ def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
 def read_history(folder: Path) -> list[Review]:
     """Every verdict that was given about alerts of a run, oldest first.
 
-    A table that is damaged is in nobody's way: it is reported, and counts as none.
+    A damaged table is reported and treated as empty.
     """
     try:
         return _stored_history(folder)
@@ -186,7 +185,7 @@ def check_history(folder: Path) -> None:
 
 
 def _history_or_set_aside(folder: Path) -> list[Review]:
-    """The verdicts of a run, whose lock is held; a damaged table gets another name, so that a new one can be begun."""
+    """The verdicts of a run, whose lock is held; a damaged table is renamed, so that a new one can be started."""
     try:
         return _stored_history(folder)
     except InputError as problem:
@@ -206,9 +205,9 @@ def _stored_history(folder: Path) -> list[Review]:
         rows = file.read(reviews_schema().names, use_threads=False).cast(reviews_schema()).to_pylist()
         written = (file.metadata.metadata or {}).get(f"fervid.{ROWS_SHA256}".encode())
     except (pa.ArrowException, OSError, ValueError, KeyError) as problem:
-        raise InputError(f"{path} is no table of verdicts ({str(problem).partition(chr(10))[0]}).") from None
+        raise InputError(f"{path} is not a table of verdicts ({str(problem).partition(chr(10))[0]}).") from None
     if written is not None and written.decode(errors="replace") != _rows_sha256(rows):
-        raise InputError(f"{path} is damaged: it holds other verdicts than were written.")
+        raise InputError(f"{path} is damaged: its verdicts do not match their hash.")
     return [Review(**row) for row in rows]
 
 
@@ -219,7 +218,7 @@ def _rows_sha256(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def read_verdicts(place: Run | str | Path | Sequence[Run | str | Path]) -> list[Review]:
-    """The newest verdict about every alert of a run, of several, or of all below a folder; none that was taken back."""
+    """The newest verdict about every alert of a run, of several, or of all below a folder; without revoked ones."""
     newest: dict[tuple[str, str], Review] = {}
     for folder in _run_folders(place):
         for review in read_history(folder):
@@ -259,9 +258,9 @@ def precision_by_rule_and_camera(reviews: Iterable[Review]) -> list[Precision]:
 
 
 def import_verdicts(runs: Sequence[Run], file: Path) -> tuple[int, int]:
-    """Take over the verdicts that a page without a server let a reviewer save; returns how many were new and known.
+    """Import the verdicts saved by a review page without a server; returns how many were new and known.
 
-    The file is a JSON list of objects with `alert_id`, `verdict`, and as they like `reason`, `reviewer`, `time_utc`.
+    The file is a JSON list of objects with `alert_id`, `verdict`, and optionally `reason`, `reviewer`, `time_utc`.
     Raises InputError for a file of another kind, or an alert that none of the runs has.
     """
     try:
@@ -269,7 +268,7 @@ def import_verdicts(runs: Sequence[Run], file: Path) -> tuple[int, int]:
     except FileNotFoundError:
         raise InputError(f"{file} does not exist. Give the file that the review page saved.") from None
     except (OSError, ValueError, RecursionError) as problem:
-        raise InputError(f"{file} is no JSON ({problem}). Give the file that the review page saved.") from None
+        raise InputError(f"{file} is not JSON ({problem}). Give the file that the review page saved.") from None
     if isinstance(entries, dict):
         entries = entries.get("verdicts")
     if not isinstance(entries, list):
