@@ -60,6 +60,6 @@ def test_doctor_prints_a_line_a_check(tmp_path: Path) -> None:
     done = run_fervid("doctor", "--quick", "-o", str(tmp_path))
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
-    assert f"whole and running: {assets.DEFAULT_MODEL}" in done.stdout
+    assert f"intact and working: {assets.DEFAULT_MODEL}" in done.stdout
     as_json = run_fervid("doctor", "--quick", "-o", str(tmp_path / "file" / "out"), "--json")
     assert {json.loads(line)["check"] for line in as_json.stdout.splitlines()} >= {"versions", "opencv", "disk"}

@@ -96,7 +96,7 @@ def test_a_killed_writer_is_found_and_the_same_command_goes_on_without_duplicate
     found = run_fervid("doctor", "--storage", out, "--json")
     findings = {one["check"]: one for one in map(json.loads, found.stdout.splitlines())}
     assert findings["stopped"]["state"] == "warning"
-    assert "claim of a run that has ended" in findings["remains"]["detail"]
+    assert "lock of a finished process" in findings["remains"]["detail"]
 
     resumed = run_fervid(*command, "--json")
     assert resumed.returncode == 0, resumed.stderr
@@ -310,8 +310,7 @@ def test_doctor_removes_uploads_and_tables_of_runs_that_ended_in_the_middle(stor
     found = {one.check: one for one in examine_storage(out, clean=None)}
     assert found["stopped"].detail.startswith("1 runs with 1 observed segments: stopped-0123abcd")
     assert found["remains"].detail == (
-        "1 x rows of a batch that was stopped, 1 x table of a run that was not finished, "
-        "1 x upload that was never finished"
+        "1 x rows of a batch that was stopped, 1 x table of an unfinished run, 1 x unfinished upload"
     )
     cleaned = {one.check: one for one in examine_storage(out, clean="remains")}
     assert cleaned["remains"].detail.endswith("3 objects and uploads removed")

@@ -304,5 +304,5 @@ def test_an_initial_model_of_another_network_is_refused(tiny_model: Path, tmp_pa
 
 def test_a_network_without_a_dense_head_takes_no_votes(tmp_path: Path) -> None:
     votes = np.ones((len(DATASET.labels), 10), np.float32)
-    with pytest.raises(ConfigError, match="mini-xception has no features to hang a second head on"):
+    with pytest.raises(ConfigError, match="mini-xception has no features to attach a second head to"):
         fit(tmp_path, RECIPE.model_copy(update={"network": "mini-xception", "ferplus_weight": 0.5}), votes=votes)

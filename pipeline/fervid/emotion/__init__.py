@@ -1,6 +1,6 @@
 """Emotion classifiers: the protocol and the table of runners. Knows nothing of video.
 
-The process that only hands out work reads a model's `model.json` through here, so NumPy is imported where it is used.
+The scheduling process reads a model's `model.json` through here, so NumPy is imported where it is used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLUGIN = "plugin"
 
 
 class Classifier(Protocol):
-    """Scores face crops with one set of weights. Made with `(info, batch_size=N)`."""
+    """Classifies face crops with one set of weights. Made with `(info, batch_size=N)`."""
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """uint8 (N, S, S) full range -> logits float32 (N, C) of all heads side by side. N may be 0."""

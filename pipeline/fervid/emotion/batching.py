@@ -1,6 +1,6 @@
-"""Fill large batches from the crops of many threads, for a device that is only quick with many faces at a time.
+"""Fills large batches from the crops of many threads, for devices that need many faces at a time to be fast.
 
-Nobody waits for a batch to fill: while the device works on one, the crops of the next come together. Knows no device.
+No call waits for a batch to fill: while the device runs one, the crops of the next are collected. Device-independent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 # Decision SCO-4.
 class BatchQueue:
-    """Gathers the crops of frames, segments and videos into calls of `predict`, made by a thread of its own.
+    """Gathers the crops of frames, segments and videos into calls of `predict`, made by its own thread.
 
     `predict` takes crops uint8 (N, S, S), up to `batch_size` of them unless one caller brings more, to logits (N, C).
     """
@@ -43,11 +43,11 @@ class BatchQueue:
         return future
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Crops uint8 (N, S, S) -> logits float32 (N, C); waits for them. For any number of threads at once."""
+        """Crops uint8 (N, S, S) -> logits float32 (N, C); blocks. Thread-safe."""
         return self.submit(crops).result()
 
     def close(self) -> None:
-        """Finish what is queued, and end the thread."""
+        """Finish the queue, and stop the thread."""
         with self._has_work:
             self._is_closed = True
             self._has_work.notify()
@@ -68,7 +68,7 @@ class BatchQueue:
                 first += len(crops)
 
     def _take(self) -> list[tuple[np.ndarray, Future[np.ndarray]]] | None:
-        """What waits now, up to a batch; waits for the first. None when the queue is closed and empty."""
+        """The queued items, up to a batch; blocks for the first. None when the queue is closed and empty."""
         with self._has_work:
             while not self._waiting and not self._is_closed:
                 self._has_work.wait()

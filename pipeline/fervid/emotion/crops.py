@@ -1,4 +1,4 @@
-"""From faces in pictures to what a network takes: shared by training and analysis. Knows no model and no video."""
+"""Crops faces for the network; shared by training and analysis. Knows nothing of models or videos."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ LIMITED_TO_FULL_RANGE = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0
 """Video luma uses 16..235 (ITU-R BT.601 and BT.709); FER-2013 and photographs use 0..255."""
 
 CONTRAST_OF_A_CLEAR_FACE = 32.0
-"""Standard deviation in grey levels from which a crop counts as fully clear; 95 % of FER-2013's faces lie above."""
+"""Standard deviation in grey levels from which a crop counts as fully clear; 95 % of FER-2013's faces are above it."""
 
 
 def make_crop(patch: np.ndarray, side_px: int, *, is_full_range: bool) -> np.ndarray:
-    """Any gray patch uint8 (h, w) -> uint8 (S, S), full range. The one way that a face reaches a network."""
+    """Any gray patch uint8 (h, w) -> uint8 (S, S), full range. The only input path of a network."""
     if patch.shape != (side_px, side_px):
         shrinks = min(patch.shape) >= side_px
         patch = cv2.resize(patch, (side_px, side_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
@@ -28,9 +28,9 @@ def crop_faces(
 ) -> np.ndarray:
     """The faces of a frame: uint8 (n, S, S) from uint8 (H, W) and float32 boxes (n, 4) grown by `margin`.
 
-    `box_shape` is what the detector says of its boxes (`Detector.box_shape`): they are widened by it, so that a face
-    of usual proportions keeps them in the crop, and one squeezed by wrong pixels gets them back. Where a box leaves
-    the frame its edge pixels are repeated.
+    `box_shape` is the detector's usual aspect ratio of boxes (`Detector.box_shape`): boxes are widened by it, so that a
+    face keeps its proportions in the crop, also with a wrong pixel aspect ratio. Outside the frame, edge pixels are
+    repeated.
     """
     height, width = gray.shape
     crops = np.empty((len(boxes), side_px, side_px), np.uint8)
@@ -40,7 +40,7 @@ def crop_faces(
         if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
             patch = gray[y0:y1, x0:x1]
         else:
-            # Not copyMakeBorder: for a box wholly outside the frame it reads memory that is not the picture's.
+            # Not copyMakeBorder: for a box wholly outside the frame it reads memory outside the frame.
             rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
             patch = gray[np.ix_(rows, columns)]
         crops[i] = make_crop(patch, side_px, is_full_range=is_full_range)
@@ -48,7 +48,7 @@ def crop_faces(
 
 
 def crop_quality(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """How usable each face is, float32 (n,) in 0..1: its size in pixels against the crop's, times its contrast.
+    """How usable each face is, float32 (n,) in 0..1: its size in pixels relative to the crop's, times its contrast.
 
     A face of fewer pixels than the crop shows less than the network was trained on; a flat one shows nothing.
     """
@@ -62,6 +62,6 @@ def crop_quality(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 def as_network_input(crops: np.ndarray) -> np.ndarray:
     """Crops uint8 (N, S, S) -> float32 (N, S, S, 1) in 0..1, the input of every network.
 
-    The networks standardise within themselves, so this is all that training and both runners have to agree on.
+    The networks standardise within themselves, so this is all that training and both runners must agree on.
     """
     return crops[..., None].astype(np.float32) / np.float32(255)

@@ -1,4 +1,4 @@
-"""A classifier that also looks at the mirror image of each face. Knows nothing of which network it asks."""
+"""A classifier that also uses the mirror image of each face. Independent of the network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class MirrorAverage:
-    """Logits averaged with those of the mirrored crop: twice the work a face, for any runner."""
+    """Logits averaged with those of the mirrored crop: twice the work per face, for any runner."""
 
     def __init__(self, classifier: Classifier) -> None:
         """`classifier` scores both views, in one call."""

@@ -1,7 +1,7 @@
 """From the logits of all heads to the probabilities of the model's labels. Knows nothing of networks or of time.
 
-FER-2013's labels are one word a picture, FER+'s the votes of ten people on the same pictures. A model that learned both
-can answer as either, or with a weighted mean of the two.
+FER-2013 has one label per image, FER+ the votes of ten people on the same images. A model trained on both can use
+either head, or a weighted mean of the two.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fervid.errors import ConfigError
 LabelSource = Literal["auto", "fer2013", "ferplus", "mean", "blend"]
 # Decision SCO-5.
 SHARE_OF_VOTERS = {"mean": 0.5, "blend": 0.3}
-"""What the voters' answer counts where both heads answer. That of `blend` is chosen by benchmarks/blend.py."""
+"""Weight of the FER+ head if both are used. The one of `blend` is chosen by benchmarks/blend.py."""
 
 
 def head_columns(model: ModelInfo) -> dict[str, slice]:
@@ -38,7 +38,7 @@ def resolved_source(model: ModelInfo, source: LabelSource) -> LabelSource:
 
 # Decision SCO-3.
 def select_heads(model: ModelInfo, source: LabelSource) -> tuple[Head, ...]:
-    """The heads that answer for `source`. Raises ConfigError when the model has no such head."""
+    """The heads used for `source`. Raises ConfigError when the model has no such head."""
     source = resolved_source(model, source)
     wanted = (FER2013, FERPLUS) if source in SHARE_OF_VOTERS else (source,)
     named = {head.name: head for head in model.heads}
@@ -58,7 +58,7 @@ def label_probabilities(
 
     Labels that only a head has (FER+'s contempt) are dropped and the rest is scaled to one; `mean` and `blend` are
     weighted means of both heads' probabilities (SHARE_OF_VOTERS). `is_flipped` says that the logits are means with
-    those of mirrored crops, which have a temperature of their own. Raises ConfigError when the model has no head for
+    those of mirrored crops, which have their own temperature. Raises ConfigError when the model has no head for
     `source`.
     """
     columns = head_columns(model)

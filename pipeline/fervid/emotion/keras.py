@@ -1,7 +1,7 @@
 """Run a classifier with Keras, on whatever backend and device it is configured for. Knows nothing of videos.
 
-Batches are padded with zeros to few different sizes, so that the graph is traced once for each. What does not fit the
-device's memory is tried again in batches of half the size. Crops travel to the device as bytes.
+Batches are padded with zeros to few different sizes, so that the graph is traced once for each. Batches that do
+not fit the device's memory are retried at half the size. Crops are sent to the device as bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fervid.runtime.backend import load_keras
 log = logging.getLogger(__name__)
 
 GPU_BATCH_SIZE = 4096
-"""Faces at a time on a GPU, whatever `emotion.batch_size` says: that one is how many a segment hands over at once."""
+"""Batch size on a GPU, independent of `emotion.batch_size`, which is how many faces a segment submits at once."""
 
 SMALLEST_PADDED = 64
 """Batches are padded to this, or to a power of two above it."""
@@ -57,7 +57,7 @@ class KerasClassifier:
                         "Free some, or use --device cpu."
                     ) from None
                 self.batch_size //= 2
-                log.warning("the device's memory ran out: batches of %d faces from now on", self.batch_size)
+                log.warning("the device ran out of memory: using batches of %d faces from now on", self.batch_size)
                 continue
             start += len(taken)
         return logits
@@ -91,7 +91,7 @@ class SharedGpuClassifier:
 
 
 def is_out_of_device_memory(problem: BaseException) -> bool:
-    """Whether an error of TensorFlow or JAX says that the device's memory ran out."""
+    """Whether an error of TensorFlow or JAX means that the device ran out of memory."""
     return type(problem).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in str(problem)
 
 
@@ -123,7 +123,7 @@ def load_network(info: ModelInfo, *, precision: str = SINGLE) -> Any:
         keras.config.set_dtype_policy(precision)
         model = build_model(info)
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # how Keras says that it left layers untrained
+            warnings.simplefilter("error", UserWarning)  # how Keras reports layers without weights
             model.load_weights(path)
     except ConfigError as problem:
         raise ModelError(f"{info.folder}: {problem}") from None

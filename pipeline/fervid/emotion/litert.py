@@ -19,7 +19,7 @@ class LiteRTClassifier:
     """One interpreter, for one thread of the caller; `num_threads` are its own."""
 
     def __init__(self, info: ModelInfo, *, batch_size: int = 1, num_threads: int = 1) -> None:  # noqa: ARG002
-        """`batch_size` is what every runner is offered, and has no use here.
+        """`batch_size` is part of the common interface and unused here.
 
         Raises DependencyMissing without LiteRT, ModelError for a file that is not the network of `info`.
         """

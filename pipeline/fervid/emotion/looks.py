@@ -1,5 +1,5 @@
-"""How a face was pictured: sharp or blurred, dark or bright, upright or leaning. Measured on the crop that the network
-sees. Knows no expression, and no limit below which a face should not be used.
+"""Face quality: sharpness, light and pose, measured on the network's input crop. Knows nothing of expressions or of the
+limits below which a face is not used.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from fervid.base.opencv import cv2
 from fervid.base.types import LOOKS
 
 SIDE_PX = 24
-"""Side of the picture in which the axis of a face is looked for: finer ones cost more and find no better."""
+"""Side of the image in which the axis of a face is searched: a finer one costs more without gain."""
 STEP_DEGREES = 5.0
 ANGLES_DEGREES = np.arange(-30.0, 30.0 + STEP_DEGREES, STEP_DEGREES)
 SHIFT_PX = 3
-"""The axis may lie so far beside the middle of the crop."""
+"""Largest offset of the axis from the middle of the crop."""
 LEAST_SYMMETRY, COST_OF_A_DEGREE = 0.5, 0.002
-"""Below this likeness to its mirror image a face has no axis to go by; of two axes the steeper one has to be better."""
+"""Least similarity to the mirror image for a face to have an axis; of two axes the steeper one must be better."""
 GRADIENT_OF_A_SHARP_FACE = 1.05
 """Ratio of the deviations of Laplacian and grey levels in the middle one of FER-2013's faces."""
 
@@ -28,9 +28,9 @@ _NO_SECOND_MAP = np.empty(0, np.float32)
 def measure_looks(crops: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """Crops uint8 (n, S, S) and their pose float32 (n, 3), NaN where it is not known -> float32 (n, 5): the LOOKS.
 
-    `sharpness` 0..1 compares fine detail with contrast, so that it does not depend on light; `light` 0..1 is the mean
-    level; roll, yaw and pitch in degrees are those of the pose. Where it has no roll, the symmetry of the crop tells
-    how far the head leans (positive: clockwise in the image), or NaN where that cannot be told either.
+    `sharpness` 0..1 compares fine detail with contrast, so that it is independent of lighting; `light` 0..1 is the mean
+    level; roll, yaw and pitch in degrees are those of the pose. Without a pose, roll is estimated from
+    the mirror symmetry of the crop (positive: clockwise in the image), or NaN if that fails too.
     """
     looks = np.empty((len(crops), len(LOOKS)), np.float32)
     looks[:, 2:] = pose
@@ -51,15 +51,15 @@ def _sharpness(crop: np.ndarray, deviation: float) -> float:
 
 
 def _roll_degrees(crop: np.ndarray) -> float:
-    """The angle about which the face is most like its mirror image.
+    """The roll angle at which the face is most similar to its mirror image.
 
     A face turned by an angle and its mirror image are twice that angle apart, so one of the two is turned by twice each
     candidate and laid on the other. Faces from the side have no such axis.
     """
     small = cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
-    small -= cv2.GaussianBlur(small, (0, 0), SIDE_PX / 6)  # light from one side is no asymmetry of the face
+    small -= cv2.GaussianBlur(small, (0, 0), SIDE_PX / 6)  # light from one side is not an asymmetry of the face
     mirrored = np.ascontiguousarray(small[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX][:, ::-1])
-    # Side by side, so that one call turns the picture by all angles and one compares them all.
+    # Side by side, so that one call rotates the image by all angles and one compares them all.
     turned = cv2.remap(small, _turns(), _NO_SECOND_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     matches = cv2.matchTemplate(turned, mirrored, cv2.TM_CCOEFF_NORMED)
     matches = cv2.copyMakeBorder(matches, 0, 0, 0, turned.shape[1] - matches.shape[1], cv2.BORDER_CONSTANT)
@@ -77,7 +77,7 @@ def _roll_degrees(crop: np.ndarray) -> float:
 
 @cache
 def _turns() -> np.ndarray:
-    """Where each pixel comes from when the small picture is turned back by twice each candidate angle, side by side:
+    """Source of each pixel when the small image is rotated back by twice each candidate angle, side by side:
     float32 (SIDE_PX, SIDE_PX times the angles, 2)."""
     middle = (SIDE_PX - 1) / 2
     y, x = np.mgrid[:SIDE_PX, :SIDE_PX] - middle

@@ -1,10 +1,10 @@
 """Model folders: `model.json` with the weights it describes. Knows nothing of how a network is built or run.
 
-    FOLDER/model.json         what is in this module's ModelInfo, and how the model came about
+    FOLDER/model.json         what is in this module's ModelInfo, and how the model was made
     FOLDER/model.weights.h5   Keras weights, for GPUs and further training
     FOLDER/model.tflite       the same network for CPUs: float32 (N, S, S, 1) in 0..1 -> logits (N, C)
 
-The logits of all heads stand side by side, in the order of `ModelInfo.heads`. Nothing heavier than the standard library
+The logits of all heads are side by side, in the order of `ModelInfo.heads`. Nothing heavier than the standard library
 is imported here: every analysis passes through here before its first frame.
 """
 
@@ -27,7 +27,7 @@ WEIGHTS = "model.weights.h5"
 TFLITE = "model.tflite"
 FER2013, FERPLUS = "fer2013", "ferplus"
 FERPLUS_EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""What the voters of FER+ could name, in the order of their votes."""
+"""The options of the FER+ voters, in the order of the votes."""
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Head:
     temperature: float
     flip_temperature: float
     mean_logits: tuple[float, ...] = ()
-    """Mean logits of single crops over the faces of PublicTest: how it reads people on the whole. Empty: not stated."""
+    """Mean logits of single crops over the faces of PublicTest: its average response to people. Empty: unknown."""
 
     def temperature_of(self, *, is_flipped: bool) -> float:
         """The temperature of logits that are, or are not, means with those of the mirrored crop."""
@@ -63,7 +63,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What analysis has to know of a classifier. The first head is FER-2013's; its labels are those of every result.
+    """The description of a classifier for analysis. The first head is FER-2013's; its labels are those of every result.
 
     A model of several members is an ensemble: the logits of each head are the mean over the members that have it.
     """
@@ -78,7 +78,7 @@ class ModelInfo:
     licence: str
     folder: Path
     plugin: str = ""
-    """The name of the plug-in that scores, where no model folder does."""
+    """The name of the plug-in, if it is one instead of a model folder."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class ModelInfo:
 
     @property
     def n_logits(self) -> int:
-        """Logits a face, over all heads."""
+        """Number of logits per face, over all heads."""
         return sum(len(head.labels) for head in self.heads)
 
 
@@ -132,7 +132,7 @@ def read_model_json(folder: Path) -> dict[str, Any]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{folder} holds no {MODEL_JSON}. Give a folder that `fervid train` wrote.") from None
+        raise ModelError(f"{folder} has no {MODEL_JSON}. Give a folder that `fervid train` wrote.") from None
     except OSError as problem:
         raise ModelError(f"{path} cannot be read ({problem.strerror}). Check its permissions.") from None
     except (ValueError, RecursionError) as problem:  # broken JSON, or bytes that are not text
@@ -219,9 +219,7 @@ def write_model_json(folder: Path, content: dict[str, Any]) -> None:
     try:
         write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
     except OSError as problem:
-        raise OutputError(
-            f"{path} cannot be written ({problem.strerror}). Choose a folder that you may write to."
-        ) from None
+        raise OutputError(f"{path} cannot be written ({problem.strerror}). Choose a writable folder.") from None
 
 
 def _check_file(path: Path, expected: str) -> None:

@@ -1,6 +1,6 @@
-"""Which part of a face makes a score: a gray patch slid over the crop (Zeiler and Fergus, 2014). Knows no network.
+"""Occlusion maps: a gray patch is moved over the crop (Zeiler and Fergus, 2014). Independent of the network.
 
-It asks for scores alone, so it explains whatever gives them: any runner, head, blend, calibration or mean over views.
+It only needs scores, so it works with any runner, head, blend, calibration or mean over views.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PATCH_SHARE, STEPS = 1 / 4, 16
 
 @dataclass(frozen=True, slots=True)
 class Occlusion:
-    """What covering parts of a crop does to one score.
+    """The effect of covering parts of a crop on one score.
 
     `changes` float32 (S, S) is the score of the whole crop less the score with a patch centred on that pixel: above 0
     what is there speaks for the label, below 0 against it. `lowest` is the lowest score that a patch leaves, and

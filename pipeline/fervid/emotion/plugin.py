@@ -1,4 +1,4 @@
-"""Classifiers that other packages bring, as models: found by entry point, checked, called. Knows no network.
+"""Plug-in classifiers as models: found by entry point, checked, called. Knows nothing of networks.
 
 The process that only hands out work reads a model through here, so NumPy is imported where it is used. A package
 registers, in the group `fervid.classifiers`, a callable without arguments that gives an object with
@@ -28,7 +28,7 @@ SIDES_PX = range(8, 1025)
 
 
 class ExternalClassifier(Protocol):
-    """What a package has to give."""
+    """The interface of a plug-in classifier."""
 
     labels: Sequence[str]
     """Names of the expressions, in the order of the logits: small letters, digits and underscores."""
@@ -37,7 +37,7 @@ class ExternalClassifier(Protocol):
     """Side of the square gray crops that it takes."""
 
     version: str
-    """Anything that changes when its answers do: results of other versions are not taken for its own."""
+    """Must change when the results do: results of other versions are not reused."""
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """uint8 (N, S, S), 0 black to 255 white -> logits float32 (N, C). N may be 0. A softmax makes probabilities."""
@@ -63,7 +63,7 @@ def find_model(name_or_path: str) -> ModelInfo:
 
 # Decision CLU-3.
 class PluginClassifier:
-    """Calls the classifier of another package, and holds it to its word. Made like every runner."""
+    """Calls a plug-in classifier, and checks its output. Constructed like every runner."""
 
     def __init__(self, info: ModelInfo, *, batch_size: int = 64) -> None:
         self._info, self._batch_size = info, batch_size
@@ -80,8 +80,8 @@ class PluginClassifier:
                 logits = np.asarray(self._classifier.predict(part), np.float32)
             if logits.shape != (len(part), self._info.n_logits) or not np.isfinite(logits).all():
                 raise ModelError(
-                    f"classifier {self._info.name!r} gave {logits.shape} for {len(part)} faces, expected finite logits "
-                    f"of shape ({len(part)}, {self._info.n_logits}). Report it to who wrote it."
+                    f"classifier {self._info.name!r} returned {logits.shape} for {len(part)} faces, expected finite "
+                    f"logits of shape ({len(part)}, {self._info.n_logits}). Report it to its author."
                 )
             parts.append(logits)
         return np.concatenate(parts)
@@ -90,7 +90,7 @@ class PluginClassifier:
 def _make(name: str) -> tuple[ExternalClassifier, EntryPoint]:
     entry = plugins(CLASSIFIER_PLUGINS).get(name)
     if entry is None:
-        raise ModelError(f"classifier {name!r} is not installed here. Install the package that brings it.")
+        raise ModelError(f"classifier {name!r} is not installed here. Install its package.")
     make = load_plugin(entry, kind=KIND)
     with plugin_code(entry, kind=KIND):
         made: ExternalClassifier = make()

@@ -1,1 +1,1 @@
-"""The second half of an analysis: from what was seen to tables. Knows nothing of pixels or decoders."""
+"""The second half of an analysis: from observations to tables. Knows nothing of pixels or decoders."""

@@ -1,8 +1,9 @@
-"""The usual look of a face, measured over time and taken out of its scores. Knows no image, no table and no identity.
+"""The usual expression of a face, measured over time and removed from its scores. Knows nothing of images or
+identities.
 
-A face at rest is not neutral to a network: low brows read as anger or sadness in every frame. What is constant in the
-scores of one face says how that face is built; what changes says what it does. So the mean logits of a face are moved
-to those of many people (`Head.mean_logits`), by an amount that shrinks towards none where little was seen.
+A face at rest is not neutral to a network: low brows read as anger or sadness in every frame. The constant part of
+the scores of one face reflects its anatomy; the changing part its expression. So the mean logits of a face are moved
+to those of many people (`Head.mean_logits`), by an amount that shrinks to zero with little evidence.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fervid.emotion.model import Head, ModelInfo
 WINDOW_SECONDS, WINDOW_SAMPLES = 2.0, 5
 """Changes of expression are looked for between means over windows of this length, of so many samples at least."""
 FULL_SPREAD = 1.15
-"""From this multiple of the least spread on the correction is full; it fades in, so that nothing hangs on one frame."""
+"""From this multiple of the least spread on the correction is full; it fades in, so that no single frame matters."""
 LARGEST_SHARED = 0.1
 """A track that is in one frame with another face for more than this share of its samples is another person's."""
 LONE = -1
@@ -66,9 +67,9 @@ def without_baseline(
     is_flipped: bool,
     shared: Shifts | None = None,
 ) -> np.ndarray:
-    """The logits (n, L) of all heads with each person's baseline taken out of the heads that answer for `source`.
+    """The logits (n, L) of all heads with each person's baseline removed from the heads used for `source`.
 
-    Of faces (n,): `times`, the `seconds` that each counts for (0 for one that is pictured too poorly), and `person`.
+    Of faces (n,): `times`, the `seconds` that each counts for (0 for one of too low quality), and `person`.
     `shared` is measured over more than this video, and is that of its lone tracks.
     """
     found = logits.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Sum faces up over time bins, weighted by seconds. Pure functions of arrays; knows no file."""
+"""Aggregates faces over time bins, weighted by seconds. Pure functions of arrays; knows nothing of files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_BINS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class FrameIntervals:
-    """The stretch of time that each analysed frame stands for: begin and end in seconds, float64 (N,)."""
+    """The interval that each analysed frame covers: begin and end in seconds, float64 (N,)."""
 
     begin: np.ndarray
     end: np.ndarray
@@ -59,7 +59,7 @@ NOTHING_KNOWN = FrameTiming()
 def frame_intervals(
     times: np.ndarray, *, start: float, end: float, max_hold_seconds: float, timing: FrameTiming = NOTHING_KNOWN
 ) -> FrameIntervals:
-    """Each frame stands for the time nearer to it than to its neighbours, within [start, end) and `max_hold_seconds`.
+    """Each frame covers the time nearer to it than to its neighbours, within [start, end) and `max_hold_seconds`.
 
     `times` float64 (N,) ascending. Centred cells, unlike "until the next frame", do not shift with the sampling rate.
     With a `timing` no frame reaches back before the first one, or into a gap between two recordings; a frame that is
@@ -112,7 +112,7 @@ def bin_edges(start: float, end: float, bin_seconds: float, intervals: FrameInte
 
 @dataclass(frozen=True, slots=True)
 class BinSums:
-    """What each of B bins holds. `face_seconds` counts a second of two faces twice."""
+    """The sums of each of B bins. `face_seconds` counts one second with two faces twice."""
 
     n_analysed: np.ndarray
     observed_seconds: np.ndarray

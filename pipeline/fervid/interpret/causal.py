@@ -1,8 +1,7 @@
-"""Faces from frame to frame as they come: tracks, causal smoothing, the gate. Knows no picture and no source.
+"""Faces from frame to frame as they come: tracks, causal smoothing, the gate. Knows nothing of images or sources.
 
-What one frame says is judged by the same code as in files (`fervid.interpret.judge`); only what needs
-the future is left out: a face counts from the sample on with which its track is believed, and smoothing looks back
-alone.
+Each frame is evaluated by the same code as in files (`fervid.interpret.judge`); except for what
+needs the future: a face counts from the sample that confirms its track, and smoothing is causal.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from fervid.track.static import find_static
 REMEMBERED_HALF_LIVES = 16
 """A sample this many half-lives ago counts for a 65,536th."""
 STILL_SPACING_SECONDS = 1.0
-"""Whether a face is a picture on a wall is judged from one sample a second."""
+"""Static faces are detected from one sample per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class LiveFace:
 
 @dataclass(slots=True)
 class _Past:
-    """What is remembered of a track."""
+    """The state of a track."""
 
     times: deque[float] = field(default_factory=deque)
     raw: deque[np.ndarray] = field(default_factory=deque)
@@ -61,7 +60,7 @@ class LiveTracks:
         self._still = _StillFaces(settings.track.static_seconds)
 
     def update(self, scores: FaceScores, *, is_cut: bool = False) -> list[LiveFace]:
-        """The believed faces of the next frame. `is_cut`: nothing before belongs to what is seen now."""
+        """The confirmed faces of the next frame. `is_cut`: tracks do not continue from before."""
         found = scores.detections
         seconds = found.pts_seconds
         track_ids, believed = self._follower.update(found.boxes, found.confidence, seconds, is_cut=is_cut)
@@ -109,7 +108,7 @@ class LiveTracks:
 
 
 class _StillFaces:
-    """Which tracks are pictures on a wall, judged once a second over the time that this takes to tell."""
+    """Which tracks are static, updated once per second over the required time."""
 
     def __init__(self, static_seconds: float) -> None:
         self._static_seconds = static_seconds

@@ -1,4 +1,4 @@
-"""Which faces are pictured too poorly to be used, and why. Knows no expression; nothing is measured here."""
+"""Which faces are of too low quality to be used, and why. Measures nothing itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def gate_reasons(
 ) -> np.ndarray:
     """Why each face should not be used, the first reason that applies, or "": str (n,).
 
-    `quality` (n,), `looks` (n, 5) as `measure_looks` gives them, `boxes` (n, 4). What could not be measured passes.
+    `quality` (n,), `looks` (n, 5) as `measure_looks` gives them, `boxes` (n, 4). Unknown measures pass.
     """
     sharpness, light, roll, yaw, _ = looks.T
     side = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0)

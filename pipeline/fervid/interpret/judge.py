@@ -1,4 +1,4 @@
-"""What is made of the faces of one frame: tracks, belief, probabilities, the gate. One judgement for files and live.
+"""Interprets the faces of one frame: tracks, confirmation, probabilities, quality gate. Shared by files and live.
 
 Files know all of a video and smooth towards both sides; live knows the past alone. All else is the same, and
 stands here. Knows no picture, no table and no source.
@@ -22,11 +22,11 @@ from fervid.track.confirm import Confirmation
 from fervid.track.matching import gap_limit
 
 REMEMBERED_SPACINGS = 50
-"""From so many of the last frames the usual time between two is measured where the future is not known."""
+"""Number of recent frames from which the typical spacing is measured in live mode."""
 
 
 class FrameByFrame:
-    """Follows the faces of one video or source from frame to frame, and tells which are believed by now."""
+    """Follows the faces of one video or source from frame to frame, and returns which are confirmed so far."""
 
     def __init__(self, settings: Settings, *, spacing_seconds: float | None = None) -> None:
         """`spacing_seconds`: the usual time between frames; None measures it as they come."""
@@ -41,7 +41,7 @@ class FrameByFrame:
 
     @property
     def gap_seconds(self) -> float:
-        """How long a track survives without a face, as far as is known by now."""
+        """How long a track survives without a face, as known so far."""
         return gap_limit(self._gap_seconds, self._spacing_seconds)
 
     @property
@@ -51,7 +51,7 @@ class FrameByFrame:
     def update(
         self, boxes: np.ndarray, confidence: np.ndarray, seconds: float, *, is_cut: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (n, 4) and their scores (n,) at a time -> track ids int32 (n,), believed by now bool (n,)."""
+        """Boxes (n, 4) and their scores (n,) at a time -> track ids int32 (n,), confirmed so far bool (n,)."""
         self._recent.append(seconds)
         ids = self._tracker.update(boxes, seconds, is_cut=is_cut, spacing_seconds=self._spacing_seconds)
         believed = self._confirmation.update(ids, confidence, seconds)
@@ -69,14 +69,14 @@ class Verdicts:
 
 
 def probabilities(logits: np.ndarray, model: ModelInfo, settings: Settings) -> np.ndarray:
-    """Logits of any shape, one row a face once flattened -> calibrated probabilities of the labels (n, C)."""
+    """Logits of any shape, one row per face once flattened -> calibrated probabilities of the labels (n, C)."""
     emotion = settings.emotion
     rows = logits.reshape(-1, model.n_logits)
     return label_probabilities(rows, model, source=emotion.labels, is_flipped=emotion.flip)
 
 
 def smoother_of(settings: Settings) -> Smoother:
-    """The smoother that the settings ask for."""
+    """The smoother of the settings."""
     return make_smoother(settings.smooth.smoother, half_life_seconds=settings.smooth.half_life_seconds)
 
 
@@ -89,7 +89,7 @@ def judge(
     is_static: np.ndarray,
     settings: Settings,
 ) -> Verdicts:
-    """Which faces are pictured too poorly to count, or lie between two labels. All of n faces, `smoothed` (n, C)."""
+    """Which faces are of too low quality to count, or between two labels. All of n faces, `smoothed` (n, C)."""
     ranked = np.sort(smoothed, axis=1)
     margin = ranked[:, -1] - ranked[:, -2] if smoothed.shape[1] > 1 else np.ones(len(smoothed))
     reasons = gate_reasons(quality, looks, boxes, settings.gate, min_quality=settings.timeline.min_quality)

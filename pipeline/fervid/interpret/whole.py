@@ -1,4 +1,5 @@
-"""The second half: observations to tables. Tracks, smooths, judges and sums up; milliseconds a minute of video.
+"""The second half: observations to tables. Tracks, smooths, gates and aggregates; takes milliseconds per minute of
+video.
 
 Knows nothing of pixels or decoders: it runs again over stored observations whenever its settings change.
 """
@@ -62,11 +63,11 @@ def interpret(
 ) -> Tables:
     """Tables from the observations of a whole video (all segments, in order).
 
-    Thumbnails are looked at once, at the beginning; `thumbnails` gives them piece by piece where they are no column.
+    Thumbnails are read once, at the start; `thumbnails` yields them in pieces if they are not a column.
     `shared` is the baseline of a person over several recordings, where one was measured (`shared_shifts`).
     """
     seen = _Seen.of(observations, settings, thumbnails)
-    observations = observations.select(["frame", "pts", "time_s"])  # the rest of hours of video is not held twice
+    observations = observations.select(["frame", "pts", "time_s"])  # avoids a second copy for hours of video
     found = _follow(seen, settings, model, duration_seconds, timing)
     shots = find_shots(found.pictures.is_cut, found.times, min_shot_seconds=settings.track.min_shot_seconds)
     relative = None
@@ -109,7 +110,7 @@ def _follow(
 ) -> Followed:
     times, faces = seen.times, seen.faces
     track_ids, is_believed = _track(faces, shown_time(times, timing), seen.pictures.is_cut, settings)
-    confirmed = np.isin(track_ids, track_ids[is_believed])  # a track that is believed in the end counts from its start
+    confirmed = np.isin(track_ids, track_ids[is_believed])  # a confirmed track counts from its start
     faces = {name: values[confirmed] for name, values in faces.items()}
     _, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
     track_ids = track_ids.astype(np.int32)
@@ -143,7 +144,7 @@ def _follow(
 
 
 def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
-    """Thumbnails a piece at a time, uint8 (n, h, w): they are the one part of observations that is large."""
+    """Thumbnails in pieces, uint8 (n, h, w): the only large part of observations."""
     width, height = THUMBNAIL_PX
     for piece in thumbnails:
         yield np.frombuffer(b"".join(piece.to_pylist()), np.uint8).reshape(-1, height, width)
@@ -152,7 +153,7 @@ def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
 def _track(
     faces: dict[str, np.ndarray], times: np.ndarray, cuts: np.ndarray, settings: Settings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of each face its track int32 (n,), and whether that was believed by then bool (n,)."""
+    """Of each face its track int32 (n,), and whether that was confirmed by then bool (n,)."""
     follower = FrameByFrame(settings, spacing_seconds=usual_spacing(times))
     first = np.searchsorted(faces["row"], np.arange(len(times) + 1))
     ids, believed = np.empty(len(faces["row"]), np.int32), np.zeros(len(faces["row"]), bool)

@@ -1,4 +1,4 @@
-"""Which tracks are believed: persistence counts, not one score. Knows no box and no picture.
+"""Track confirmation: by persistence, not by one score. Knows nothing of boxes or images.
 
 A detection's score is the probability that it is a face, so the sum of a track's scores is the number of true
 sightings to expect. A face that is seen barely, but again and again, is believed later than one in clear view, and both
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SAME_SIGHT_SECONDS = 0.08
-"""Pictures closer in time are much the same, so a mistake repeats itself: they count by the time between them."""
+"""Frames closer in time than this are similar and repeat errors: they count by the time between them."""
 TOLERANCE = 1e-6
 
 

@@ -1,5 +1,5 @@
 """Tracks by overlap of boxes (Bochinski et al., "High-Speed Tracking-by-Detection Without Using Image Information",
-2017), with the gap limit in seconds, so that the result does not hang on the sampling rate."""
+2017), with the gap limit in seconds, so that the result is independent of the sampling rate."""
 
 from __future__ import annotations
 

@@ -1,22 +1,25 @@
-"""Which detection continues which track, and for how long a track may be out of sight. Knows no motion, no overlap."""
+"""Which detection continues which track, and for how long a track may be out of sight. Knows nothing of motion or
+overlap.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 FRAMES_APART = 1.5
-"""Two frames are next to each other while they lie no further apart than so many usual spacings."""
+"""Largest distance of consecutive frames, in typical spacings."""
 
 
 def gap_limit(gap_seconds: float, spacing_seconds: float) -> float:
-    """Seconds that a track survives without a face: never less than from one frame to the next."""
+    """Seconds that a track survives without a face: at least the time between two frames."""
     return max(gap_seconds, FRAMES_APART * spacing_seconds)
 
 
 def match(cost: np.ndarray, limit: float) -> list[tuple[int, int]]:
     """Pairs (track, detection) of a cost matrix (T, n), the cheapest first, none of which costs more than `limit`.
 
-    Greedy: with few faces a frame it finds what the global optimum would. Of equal costs the earlier track goes first.
+    Greedy: with few faces per frame it finds what the global optimum would. Of equal costs the earlier track goes
+    first.
     """
     pairs: list[tuple[int, int]] = []
     tracks: set[int] = set()

@@ -1,9 +1,9 @@
-"""Tracks by where a face is expected: a Kalman filter of each face's place and velocity, in seconds and face sizes.
+"""Tracks by predicted position: a Kalman filter of each face's position and velocity, in seconds and face sizes.
 
-The velocity forgets itself (an Ornstein-Uhlenbeck process, Singer's model of manoeuvring targets, 1970): over a tenth
+The velocity decays (an Ornstein-Uhlenbeck process, Singer's model of manoeuvring targets, 1970): over a tenth
 of a second a head moves on as it did, over seconds it may be anywhere around. So one model serves every sampling rate,
-and frames at uneven distances. A face that was hidden is met where its velocity has brought it, which keeps apart
-two people who cross.
+and frames at uneven distances. A hidden face is predicted along its velocity, which separates two people who
+cross.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLACE_NOISE = 0.06
 SIZE_NOISE, SIZE_DRIFT = 0.12, 0.35
 """Standard deviation of the logarithm of a box's size, from box to box and in a second."""
 SIZE_SHARE = 0.4
-"""How much of a change of the box's size is believed at once."""
+"""Gain of a change of the box size."""
 
 
 class MotionOptions(TrackerOptions):

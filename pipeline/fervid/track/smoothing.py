@@ -10,8 +10,8 @@ class ExponentialSmoother:
     """A sample `half_life_seconds` away counts half, one twice as far a quarter, and so on.
 
     The causal form is the exponential moving average with its start corrected. The zero-phase form weighs past and
-    future alike (a two-sided exponential kernel) and each sample by the time that it stands for, so that a step stays
-    in its place where samples lie unevenly. Both are weighted means: rows of probabilities stay rows that sum to one.
+    future alike (a two-sided exponential kernel) and each sample by the time that it stands for, so that a step
+    stays in place with uneven sampling. Both are weighted means: rows of probabilities stay rows that sum to one.
     """
 
     def __init__(self, *, half_life_seconds: float) -> None:
@@ -46,7 +46,7 @@ class ExponentialSmoother:
 
 
 def _seconds_each(times: np.ndarray) -> np.ndarray:
-    """The time that each sample stands for: half the way to either neighbour; the ends take their one side twice."""
+    """The time that each sample covers: half the distance to either neighbour; the ends count their side twice."""
     if len(times) < 2:
         return np.ones(len(times))
     gaps = np.diff(times)

@@ -1,7 +1,7 @@
-"""Faces that are pictures: posters, screens that stand still, patterns. Knows no cause, only that nothing moves.
+"""Static faces: posters, frozen screens, patterns. Detected only by the lack of motion.
 
-A head that is alive moves by more than a hundredth of its width within minutes, and its scores wander; the box of a
-printed one stays where it is, but for the detector's jitter, and so do its scores.
+A live head moves by more than a hundredth of its width within minutes, and its scores wander; the box of a
+printed one stays in place, except for the detector's jitter, and so do its scores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SAME_PLACE_IOU = 0.7
 LARGEST_SHIFT, LARGEST_CHANGE = 0.03, 0.08
 """Median distance of a box from its place as a share of its size, and median change of a probability."""
 LEAST_SHARE_OF_FRAMES = 0.5
-"""A picture that hangs there is found in most frames; a place that people pass now and then is not."""
+"""A poster is detected in most frames; a place that people pass occasionally is not."""
 
 
 def find_static(
@@ -27,10 +27,10 @@ def find_static(
     spacing_seconds: float,
     static_seconds: float,
 ) -> np.ndarray:
-    """Which faces stand for `static_seconds` or longer without moving or changing: bool (n,).
+    """Which faces do not move or change for `static_seconds` or longer: bool (n,).
 
     Of faces (n,): `times`, `boxes` (n, 4), `track_ids` counted from 0, `probabilities` (n, C) unsmoothed.
-    `spacing_seconds` is the usual time between analysed frames. 0 seconds switches it off.
+    `spacing_seconds` is the usual time between analysed frames. 0 seconds disables it.
     """
     static = np.zeros(len(times), bool)
     if not len(times) or static_seconds <= 0:

@@ -1,1 +1,1 @@
-"""What looks after a machine and its results: checks, measurements, retention, stores. Stands on everything."""
+"""Maintenance of a machine and its results: checks, measurements, retention, stores. The top layer."""

@@ -1,6 +1,6 @@
-"""Measure what an analysis costs on this machine, stage by stage and end to end. Knows no terminal.
+"""Measure what an analysis costs on this machine, stage by stage and end to end. Prints nothing.
 
-All figures are of the machine as it is: other work on it makes them worse. Nothing is kept.
+All figures depend on the current load of the machine. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from fervid.video.segments import plan_segments
 RUNNER = "litert"
 N_FACES = 64
 FIRST_SECONDS = 4.0
-"""A first run over so much of the video says how much of it fits into the time."""
+"""Length of a first run that determines how much video fits into the time."""
 
 RUN_SECONDS = 6.0
-"""What each of the runs end to end may take."""
+"""Time limit of each end-to-end run."""
 
 LIMIT_SECONDS, LEAST_SECONDS = 45.0, 1.0
 """All runs together may take so long: on a machine that got busier meanwhile the later ones see less of the video, but
@@ -43,10 +43,10 @@ no less than the second. What stands before the first run and after the last is 
 EPSILON_SECONDS = 1e-3
 
 DEMO_CLIPS = 30
-"""So often the demo clip is repeated: in a single one workers would do little else than start."""
+"""Repetitions of the demo clip: with a single one, start-up of the workers would dominate."""
 
 WORTH_IT = 1.15
-"""More workers are recommended where they are at least this many times as fast."""
+"""More workers are recommended if they are at least this many times as fast."""
 
 PRESETS = ("default", "fast")
 """From the most thorough to the quickest."""
@@ -54,7 +54,7 @@ PRESETS = ("default", "fast")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """CPU seconds of one stage alone, a second of video; `unit` says what `cpu_ms_each` is of."""
+    """CPU seconds of one stage per second of video; `unit` is what `cpu_ms_each` refers to."""
 
     cpu_seconds_a_second: float
     cpu_ms_each: float
@@ -63,7 +63,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a machine does with a video, and what is best used there. `measured_seconds` is the most that a run saw."""
+    """The speed of a machine, and recommended settings. `measured_seconds` is the longest run's video time."""
 
     video: str
     video_seconds: float
@@ -89,7 +89,7 @@ def measure_machine(video: Path | None = None, *, target_times: float = 4.0) -> 
         info, _ = probe(path, max_pixels=load_settings(environment={}).video.max_pixels)
         total = info.duration_seconds
         if not total > 0:
-            raise InputError(f"{path} is too short to measure anything. Give a video of some seconds.")
+            raise InputError(f"{path} is too short to measure. Give a video of a few seconds.")
         ends = perf_counter() + LIMIT_SECONDS
         head = min(FIRST_SECONDS, total)
         first = _speed(path, folder, "default", head)
@@ -97,7 +97,7 @@ def measure_machine(video: Path | None = None, *, target_times: float = 4.0) -> 
             first = _speed(path, folder, "default", head)
         staged = perf_counter()
         stages = _stages(path, _settings("default", head), head)
-        # Decoding twice and searching once takes about as long as an analysis: a machine that got busier shows here.
+        # Decoding twice and searching once takes about as long as an analysis: a higher load shows here.
         likely = min(first, head / max(perf_counter() - staged, EPSILON_SECONDS))
         n_workers = os.cpu_count() or 1
         label = f"default, {n_workers} workers"
@@ -127,7 +127,7 @@ def _settings(preset: str, end_seconds: float, *, segment_seconds: float | None 
 
 
 def _speed(path: Path, folder: Path, preset: str, seconds: float, *, workers: int = 1) -> float:
-    """Seconds of video a wall second, the start of the workers included where there are several."""
+    """Seconds of video per wall second, including worker start-up if there are several."""
     # Pieces of equal length for all workers, however short the video is.
     pieces = max(1.0, seconds / workers) if workers > 1 else None
     settings = _settings(preset, seconds, segment_seconds=pieces)

@@ -1,4 +1,4 @@
-"""What this machine can do: each check says that something is well, or what is wrong and what to do. Repairs nothing.
+"""Checks of this machine: each reports ok, or a problem with advice. Repairs nothing.
 
 Every check is one function; a check that cannot be made is a finding too, never an error.
 """
@@ -32,10 +32,10 @@ OPENCV_PACKAGES = frozenset(
     ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 )
 DECODERS = ("h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "mpeg2video", "mjpeg", "wmv2", "flv", "h263")
-"""What cameras, phones and the web use; others are read too where the build of FFmpeg has them."""
+"""Codecs of cameras, phones and the web; others are read too if the build of FFmpeg has them."""
 
 WORKER_MIB = 300
-"""What a worker takes on 720p video (`benchmarks/analyze.py`)."""
+"""Memory of a worker on 720p video (`benchmarks/analyze.py`)."""
 
 LEAST_FREE_MB = 1_000
 TENSORFLOW_LIMIT_SECONDS = 120
@@ -47,7 +47,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found; `advice` says what to do where it is not ok."""
+    """The result of a check, with `advice` if it is not ok."""
 
     check: str
     state: State
@@ -56,7 +56,7 @@ class Finding:
 
 
 def examine(out: Path, *, is_quick: bool = False) -> Iterator[Finding]:
-    """Every check in turn, as it is made. A quick examination leaves out TensorFlow and the test of speed."""
+    """Every check in turn, as it is made. A quick examination skips TensorFlow and the speed test."""
     checks: list[tuple[str, Callable[[], Finding]]] = [
         ("versions", _versions),
         ("opencv", _opencv),
@@ -74,7 +74,7 @@ def examine(out: Path, *, is_quick: bool = False) -> Iterator[Finding]:
         try:
             yield check()
         except FervidError as error:
-            yield Finding(name, "problem", str(error), "Do what the message says.")
+            yield Finding(name, "problem", str(error), "Follow the message.")
         except Exception as error:
             yield Finding(
                 name, "problem", f"{type(error).__name__}: {error}", "Reinstall fervid in a fresh environment."
@@ -93,14 +93,14 @@ def _versions() -> Finding:
 
 def _opencv() -> Finding:
     installed = sorted({str(d.metadata["Name"]).lower() for d in distributions()} & OPENCV_PACKAGES)
-    from fervid.base.opencv import cv2  # says in plain words what is missing below it
+    from fervid.base.opencv import cv2  # gives a clear error if a system library is missing
 
     text = f"OpenCV {cv2.__version__} ({', '.join(installed) or 'not from a package'})"
     if len(installed) > 1:
         return Finding(
             "opencv",
             "problem",
-            f"{text}: several packages write into one folder",
+            f"{text}: several packages share one folder",
             f"pip uninstall {' '.join(installed)}; then install one of them.",
         )
     return Finding("opencv", "ok", text)
@@ -145,7 +145,7 @@ def _models() -> Finding:
         names.append(f"{info.name} (tflite {info.tflite_sha256[:12]})")
     if not names:
         return Finding("models", "problem", f"no model in {assets.models_folder()}", "Reinstall fervid.")
-    return Finding("models", "ok", f"whole and running: {', '.join(names)}")
+    return Finding("models", "ok", f"intact and working: {', '.join(names)}")
 
 
 def _analysis() -> Finding:
@@ -170,7 +170,7 @@ def _memory() -> Finding:
         lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         free_mib = int(lines["MemAvailable"].split()[0]) // 1024
     except (OSError, KeyError, ValueError):
-        return Finding("memory", "ok", f"{processors} processors; free memory is not known on this system")
+        return Finding("memory", "ok", f"{processors} processors; free memory is unknown on this system")
     text = f"{processors} processors, {free_mib:,} MiB of memory available"
     if free_mib < processors * WORKER_MIB:
         fitting = max(1, free_mib // WORKER_MIB)
@@ -197,7 +197,9 @@ def _disk(out: Path) -> Finding:
     free_mb = shutil.disk_usage(there).free // MB
     text = f"{free_mb:,} MB free for results in {out}"
     if free_mb < LEAST_FREE_MB:
-        return Finding("disk", "warning", text, "Make room; an hour of video takes about 8 MB at 5 frames a second.")
+        return Finding(
+            "disk", "warning", text, "Free some space; an hour of video takes about 8 MB at 5 frames per second."
+        )
     return Finding("disk", "ok", text)
 
 
@@ -207,9 +209,9 @@ def _devices() -> Finding:
     drivers = [file for file in DRIVER_FILES if Path(file).exists()]
     if find_spec("tensorflow") is None:
         if drivers:
-            advice = f"To score faces on it: {install_line('gpu')}."
+            advice = f"To classify faces on it: {install_line('gpu')}."
             return Finding("devices", "warning", "the CPU; a GPU driver is here, TensorFlow is not installed", advice)
-        text = f"the CPU; training and GPUs would need more: {install_line('train')}, or {install_line('gpu')}"
+        text = f"the CPU; training and GPUs need more: {install_line('train')}, or {install_line('gpu')}"
         return Finding("devices", "ok", text)
     script = "import tensorflow as tf; print(tf.__version__, *(d.name for d in tf.config.list_physical_devices()))"
     try:
@@ -256,7 +258,7 @@ def _speed() -> Finding:
         stream = observer.observe(segment, Ledger())
         for scores in stream:
             n_faces += len(scores.logits)
-            begun = begun or time.perf_counter()  # what is done once, before the first frame, does not count
+            begun = begun or time.perf_counter()  # one-time work before the first frame does not count
             passed, spent = scores.detections.pts_seconds, time.perf_counter() - begun
             if spent > SPEED_SECONDS:
                 break

@@ -1,4 +1,4 @@
-"""The checks of `fervid doctor --storage`: whether a store can be used, and what stopped runs left there."""
+"""The checks of `fervid doctor --storage`: whether a store can be used, and leftovers of stopped runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fervid.upkeep.remains import Survey
 
 MOST_NAMED = 5
-"""So many names stand in one finding; the rest are counted."""
+"""Largest number of names in one finding; the rest are counted."""
 
 
 def examine_storage(place: Place, *, clean: Literal["remains", "all"] | None) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def examine_storage(place: Place, *, clean: Literal["remains", "all"] | None) ->
 
 
 def _access(out: UPath) -> Finding:
-    """Write, read and remove an object, with the conditions that claims need."""
+    """Write, read and remove an object, with the conditions that locks need."""
     probe = out / f"{CLOCK}{uuid.uuid4().hex}"
     begun = time.perf_counter()
     was_new = write_new(probe, b"1")
@@ -53,11 +53,11 @@ def _access(out: UPath) -> Finding:
         keeps_known = "ETag" in info and write_over(probe, b"3", info) and not write_over(probe, b"4", info)
     finally:
         probe.unlink()
-    text = f"{out}: written and read, {seconds * 1000:.0f} ms a small object; new objects only where there is none: "
+    text = f"{out}: written and read, {seconds * 1000:.0f} ms per small object; conditional creation: "
     if not keeps_new:
-        advice = "Two runs at a time would not notice each other: see to it that there is only one."
+        advice = "Concurrent runs would not notice each other: run only one at a time."
         return Finding("storage", "warning", f"{text}no", advice)
-    return Finding("storage", "ok", f"{text}yes; replaced only if unchanged: {'yes' if keeps_known else 'no'}")
+    return Finding("storage", "ok", f"{text}yes; conditional replacement: {'yes' if keeps_known else 'no'}")
 
 
 def _runs(found: Survey) -> Iterator[Finding]:
@@ -65,7 +65,10 @@ def _runs(found: Survey) -> Iterator[Finding]:
     yield Finding("runs", "ok", f"{found.n_complete} complete{in_use}")
     if found.torn:
         yield Finding(
-            "torn", "warning", f"{len(found.torn)} without files of theirs: {_named(found.torn)}", "Analyse them again."
+            "torn",
+            "warning",
+            f"{len(found.torn)} incomplete runs (missing files): {_named(found.torn)}",
+            "Analyse them again.",
         )
     if found.interrupted:
         n_segments = sum(found.interrupted.values())
@@ -73,7 +76,7 @@ def _runs(found: Survey) -> Iterator[Finding]:
             "stopped",
             "warning",
             f"{len(found.interrupted)} runs with {n_segments} observed segments: {_named(sorted(found.interrupted))}",
-            "The same `fervid analyze` goes on from them; --clean all removes them.",
+            "The same `fervid analyze` resumes from them; --clean all removes them.",
         )
 
 

@@ -1,8 +1,8 @@
-"""What runs that ended in the middle left in an object store: found, and removed when asked.
+"""Leftovers of interrupted runs in an object store: finds them, and removes them on request.
 
-A store shows no half-written object, but it keeps the parts of an upload that was never finished (and charges for
-them), a claim outlives its process, and a run that was stopped while it published has tables without a manifest. Its
-observations are no remains: the same command goes on from them.
+A store has no half-written objects, but it keeps (and charges for) the parts of unfinished uploads, a lock outlives its
+process, and a run stopped during publishing has tables without a manifest. Its observations are not leftovers: the
+same command resumes from them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BATCH = "batch"
 OWN_FILES = MADE_AGAIN | {table_file(name) for name in TABLES}
-"""What an analysis publishes into a run folder and makes again, besides observations and the manifest."""
+"""Files that an analysis publishes and can rebuild, besides observations and the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +42,29 @@ class Remnant:
 
 @dataclass(slots=True)
 class Survey:
-    """What is below an output folder of an object store."""
+    """The contents of an output folder in an object store."""
 
     n_complete: int = 0
     in_use: list[str] = field(default_factory=list)
-    """Runs (or `batch`) that somebody holds now; nothing of theirs is looked at."""
+    """Runs (or `batch`) locked by another process; their files are skipped."""
     interrupted: dict[str, int] = field(default_factory=dict)
-    """Runs without a manifest, and how many segments of each are observed."""
+    """Runs without a manifest, with their number of observed segments."""
     torn: list[str] = field(default_factory=list)
-    """Runs whose manifest names files that are not there."""
+    """Runs whose manifest lists missing files."""
     remnants: list[Remnant] = field(default_factory=list)
 
 
 def as_store(place: Place) -> UPath:
     """A place that must be in an object store. Raises ConfigError."""
     if is_on_disk(place):
-        raise ConfigError(f"{place} is on disk, where each run removes what the one before left. Give s3:// or gs://.")
+        raise ConfigError(
+            f"{place} is on disk, where each run removes the leftovers of the previous one. Give s3:// or gs://."
+        )
     return place
 
 
 def survey(out: UPath) -> Survey:
-    """Look at everything below `out`. Raises OSError, or what the store's library raises, when it cannot be read."""
+    """List everything below `out`. Raises OSError, or what the store's library raises, when it cannot be read."""
     found = Survey()
     now = store_time(out)
     claims: dict[str, bool] = {}
@@ -76,7 +78,7 @@ def survey(out: UPath) -> Survey:
             if claim is not None:
                 claims[owner] = not claim.is_stale()
             if claim is not None and not claims[owner]:
-                found.remnants.append(Remnant(out / first, "claim of a run that has ended", info["size"]))
+                found.remnants.append(Remnant(out / first, "lock of a finished process", info["size"]))
         elif rest and RUN_NAME.fullmatch(first):
             runs[first][rest] = info
         elif not rest:
@@ -85,7 +87,7 @@ def survey(out: UPath) -> Survey:
     for name, info in loose:
         is_old = _is_old(modified(info), now)
         if name.startswith(CLOCK) and is_old:
-            found.remnants.append(Remnant(out / name, "question for the time", info["size"]))
+            found.remnants.append(Remnant(out / name, "clock probe", info["size"]))
         elif name.startswith(WAITING) and name.endswith(PART) and not claims.get(BATCH):
             found.remnants.append(Remnant(out / name, "rows of a batch that was stopped", info["size"]))
     for run, files in sorted(runs.items()):
@@ -95,14 +97,14 @@ def survey(out: UPath) -> Survey:
         place, begun = upload
         run = place.path.removeprefix(_base(out)).partition("/")[0]
         if _is_old(begun.when, now) and not claims.get(run):
-            found.remnants.append(Remnant(place, "upload that was never finished", upload_id=begun.upload_id))
+            found.remnants.append(Remnant(place, "unfinished upload", upload_id=begun.upload_id))
     return found
 
 
 def clean(out: UPath, found: Survey, *, with_interrupted: bool = False) -> int:
     """Remove the remnants of a survey, and with `with_interrupted` the observations of stopped runs; how many went.
 
-    What somebody has begun to use since is left alone.
+    Files that came into use meanwhile are skipped.
     """
     n_removed = 0
     for remnant in found.remnants:
@@ -133,8 +135,8 @@ def _judge(found: Survey, folder: UPath, files: dict[str, Any]) -> None:
     observed = [name for name in files if name.startswith(f"{OBSERVATIONS}/")]
     if observed:
         found.interrupted[folder.name] = len(observed)
-    for name in sorted(set(files) & OWN_FILES):  # verdicts, and what else people put there, stay
-        found.remnants.append(Remnant(folder / name, "table of a run that was not finished", files[name]["size"]))
+    for name in sorted(set(files) & OWN_FILES):  # verdicts and other files of users are kept
+        found.remnants.append(Remnant(folder / name, "table of an unfinished run", files[name]["size"]))
 
 
 def _is_whole(folder: UPath, files: Iterable[str]) -> bool:
@@ -145,7 +147,7 @@ def _is_whole(folder: UPath, files: Iterable[str]) -> bool:
 
 
 def _remove_alone(owner: UPath, places: list[UPath]) -> int:
-    """Remove objects while nobody else may use their owner; how many were."""
+    """Remove objects while holding the lock of their owner; returns the number removed."""
     try:
         with locked(owner):
             if (owner / MANIFEST).exists():
@@ -164,7 +166,7 @@ class _Upload:
 
 
 def _uploads(out: UPath) -> Iterator[tuple[UPath, _Upload]]:
-    """Uploads in parts that were begun below `out` and not finished. Only S3 keeps such."""
+    """Unfinished multipart uploads below `out`. Only S3 keeps such."""
     if out.protocol != "s3":
         return
     bucket, _, prefix = _base(out).partition("/")

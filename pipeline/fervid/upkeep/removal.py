@@ -1,8 +1,8 @@
-"""Remove from a run folder what fervid wrote there, and nothing else.
+"""Removes from a run folder only what fervid wrote there.
 
 Fervid's own are the manifest and the tables, observations by their numbered names, the plot, what an interrupted writer
-left, and every file that `derived.jsonl` lists and that still has the hash noted there. Verdicts and logs are people's
-work: they stay unless they are asked for. Links are never followed; one among our names is left.
+left, and every file that `derived.jsonl` lists and that still has the hash noted there. Verdicts and logs are users'
+work: they are kept unless requested. Links are never followed; one among our names is left.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def left_in(folder: Path) -> tuple[str, ...]:
 
 
 def largest_file(folder: Path) -> Path | None:
-    """The largest file of observations or tables: it makes most room."""
+    """The largest file of observations or tables, which frees the most space."""
     files = [path for path in _own_files(folder, with_verdicts=False) if path.suffix == ".parquet"]
     return max(files, key=lambda path: path.lstat().st_size, default=None)
 

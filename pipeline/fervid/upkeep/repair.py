@@ -1,7 +1,7 @@
-"""Make again what is damaged in a run, from what is whole in it: tables from observations, the plot from a table.
+"""Rebuilds damaged files of a run from intact ones: tables from observations, the plot from a table.
 
 Nothing is replaced by anything but the bytes that were there: a table is written only if it comes out with the hash
-that the manifest holds. What only its video, its rules or its author could make again is left, and named.
+that the manifest holds. Files that need the video, the rules or the author are left and reported.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def repair_run(folder: Path, faults: Sequence[Fault]) -> dict[str, str]:
         content = manifest_content(folder)
         tables = [fault.name for fault in faults if fault.kind == "table"]
         if tables and not any(fault.kind == "observations" for fault in faults):
-            done |= dict.fromkeys(_remade_tables(folder, content, tables), "made again from the observations")
+            done |= dict.fromkeys(_remade_tables(folder, content, tables), "rebuilt from the observations")
         for fault in faults:
             if fault.kind == "observations" and not tables:
                 (folder / fault.name).unlink()

@@ -1,4 +1,4 @@
-"""How long results are kept: remove old ones from an output folder, except those on hold, and note it in a log.
+"""Retention: removes old results from an output folder, except those on hold, and logs each removal.
 
 Only what fervid can be shown to have written is removed: runs by the files in them, pages by the hash that was noted of
 each. A symbolic link is never followed and never removed. Knows nothing of what results hold.
@@ -46,7 +46,7 @@ SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something in an output folder, its age, and why it stays (empty: it is old enough and goes)."""
+    """An item of an output folder, its age, and why it is kept (empty: it will be removed)."""
 
     path: Path
     kind: str
@@ -119,7 +119,7 @@ def purge(out: Path, *, older_than_seconds: float, is_dry_run: bool = False, wit
 def hold(run: Path, *, reason: str) -> None:
     """Keep a run from being purged until it is released.
 
-    Raises InputError when it is no run, OutputInUse while another process works on it: a purge among others.
+    Raises InputError when it is not a run, OutputInUse while another process works on it: a purge among others.
     """
     _check_run(run)
     lock = wait_for_lock(run)
@@ -132,7 +132,7 @@ def hold(run: Path, *, reason: str) -> None:
 
 
 def release(run: Path) -> None:
-    """Take a hold off a run. Raises InputError when it has none, OutputInUse as `hold`."""
+    """Release a run from hold. Raises InputError when it has none, OutputInUse as `hold`."""
     _check_run(run)
     lock = wait_for_lock(run)
     try:
@@ -230,7 +230,7 @@ def _why_kept(path: Path) -> str:
 
 
 def _remove(out: Path, item: Item, older_than_seconds: float, *, with_verdicts: bool) -> Item:
-    """Remove one thing, or say why it stays after all."""
+    """Remove one item, or return why it is kept."""
     details: dict[str, Any] = {"age_days": round(item.age_seconds / 86_400, 1), "bytes": item.n_bytes}
     details["older_than_days"] = round(older_than_seconds / 86_400, 3)
     name = str(item.path.relative_to(out))
@@ -311,7 +311,7 @@ def _note(out: Path, action: str, name: str, **details: Any) -> None:
 
 def _check_run(run: Path) -> None:
     if not run.is_dir() or not _is_run(run.resolve()):
-        raise InputError(f"{run} is no run folder. Give one that `fervid analyze` wrote.")
+        raise InputError(f"{run} is not a run folder. Give one written by `fervid analyze`.")
 
 
 def _size(path: Path) -> int:

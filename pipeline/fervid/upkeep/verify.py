@@ -66,12 +66,12 @@ def _records(folder: Path) -> Iterator[Fault]:
         yield Fault(REVIEWS_TABLE, "verdicts", str(problem))
     for name in (HOLD, AUDIT_LOG, DERIVED):
         if (folder / name).exists() and not _is_json(folder / name):
-            yield Fault(name, "record", "it holds a line that is no JSON object")
+            yield Fault(name, "record", "it has a line that is not a JSON object")
 
 
 def _difference(path: Path, known: set[str]) -> str:
     try:
-        return "" if file_sha256(path) in known else "other bytes than were written"
+        return "" if file_sha256(path) in known else "differs from its recorded hash"
     except FileNotFoundError:
         return "missing"
     except OSError as problem:

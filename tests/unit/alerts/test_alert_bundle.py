@@ -69,7 +69,7 @@ def test_files_put_in_taken_out_and_put_in_place_of_others_are_named(bundle: Pat
         (files | {"c/extra": b"x"}, "c/extra was added"),
         ({name: data for name, data in files.items() if name != "b/empty"}, "b/empty was removed"),
         (files | {"a/clip.mp4": b"other"}, "a/clip.mp4 differs from its hash"),
-        (files | {LISTING: files[LISTING].replace(b"all", b"any")}, "does not fit its own hash"),
+        (files | {LISTING: files[LISTING].replace(b"all", b"any")}, "does not match its own hash"),
         (files, "the archive around them is not"),  # the same files, packed again
     ):
         stored(changed)

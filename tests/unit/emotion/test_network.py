@@ -113,7 +113,7 @@ def test_logits_of_the_first_head_are_those_of_the_network_alone() -> None:
 
 
 def test_a_network_without_shared_features_takes_no_second_head() -> None:
-    with pytest.raises(ConfigError, match="mini-xception has no features to hang a second head on"):
+    with pytest.raises(ConfigError, match="mini-xception has no features to attach a second head to"):
         add_ferplus_head(build_network("mini-xception", n_classes=7))
 
 

@@ -270,5 +270,5 @@ def test_what_an_interrupted_purge_left_goes_first_thing(tmp_path: Path) -> None
 
 
 def test_what_is_no_run_cannot_be_held(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no run folder"):
+    with pytest.raises(InputError, match="is not a run folder"):
         hold(tmp_path, reason="")

@@ -51,8 +51,8 @@ def write_tuning(tuning: Tuning, rules: RuleSet, folder: Path) -> list[Path]:
     """Write tuned.toml, metrics.json, curve.csv and curve.png. Raises OutputError."""
     named = [tuning.after if rule.name == tuning.before.name else rule for rule in rules.rules]
     comment = (
-        f"{rules.source}, rule {tuning.before.name} tuned to {tuning.target_per_hour:g} false alarms per hour or fewer\n"
-        f"on {len(tuning.tuned_on)} videos; on {len(tuning.checked_on)} others it had {_rate(tuning)}"
+        f"{rules.source}, rule {tuning.before.name} tuned to {tuning.target_per_hour:g} false alarms per hour or "
+        f"fewer\non {len(tuning.tuned_on)} videos; on {len(tuning.checked_on)} others it had {_rate(tuning)}"
     )
     with _Writing(folder):
         write_text(folder / TUNED_RULES, rules_text(named, rules.zones, comment=comment))

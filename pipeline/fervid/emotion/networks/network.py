@@ -1,6 +1,6 @@
 """The named networks, and those of model folders. Each maps (N, S, S, 1) in 0..1 to logits (N, C); none knows data.
 
-One line each in NETWORKS; how they are built stands in `architectures`. `fervid models networks` prints their sizes.
+One line each in NETWORKS; `architectures` builds them. `fervid models networks` prints their sizes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FEATURES = "dropout"
 """The layer whose output the heads of a network share."""
 
 NETWORKS: dict[str, Callable[[Any, int], Any]] = {
-    "res-nano": partial(residual, width=8, blocks=1),  # for trying the training stage out, and for tests
+    "res-nano": partial(residual, width=8, blocks=1),  # to try out training, and for tests
     "res-xs": partial(residual, width=24, blocks=1),
     "res-s": partial(residual, width=32, blocks=1),
     "res-m": partial(residual, width=48, blocks=1),
@@ -54,12 +54,12 @@ def add_ferplus_head(model: Any, n_classes: int = len(FERPLUS_EMOTIONS)) -> Any:
     """`model` with a second head on the same features: logits (N, C) become (N, C + n_classes), its own first.
 
     The layers and variables of `model` are shared, and those of the head come last. Raises ConfigError for a network
-    without the dropout layer that a head hangs on.
+    without the dropout layer that a head is attached to.
     """
     import keras
 
     if FEATURES not in [layer.name for layer in model.layers]:
-        raise ConfigError(f"network {model.name} has no features to hang a second head on.")
+        raise ConfigError(f"network {model.name} has no features to attach a second head to.")
     head = keras.layers.Dense(n_classes, dtype="float32", name="ferplus_logits")(model.get_layer(FEATURES).output)
     both = keras.layers.Concatenate(dtype="float32", name="heads")([model.output, head])
     return keras.Model(model.input, both, name=model.name)
