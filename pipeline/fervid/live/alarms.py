@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,15 @@ from fervid.alerts.find.machine import Alert
 from fervid.alerts.find.records import NEEDS_REVIEW
 from fervid.alerts.find.scan import names_of
 from fervid.alerts.language.rules import WITHOUT_SIGN, BoundRule, RuleSet, bind
+from fervid.base.spacing import usual_spacing
 from fervid.base.types import LOOKS
 from fervid.errors import ConfigError
 from fervid.interpret.causal import LiveFace
+from fervid.interpret.judge import REMEMBERED_SPACINGS
 from fervid.run.usable import is_usable
 
 USUAL_SPACING_SECONDS = 0.1
+"""Taken until a second frame tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,15 @@ class LiveRules:
         """`began` is the local time of the session's second 0, for rules with hours."""
         self._bound = bind(rules, list(labels))
         self._names, self._labels = names_of(self._bound), list(labels)
+        self._recent: deque[float] = deque(maxlen=REMEMBERED_SPACINGS + 1)
         self._finder = Finder(
             self._bound, rules.zones, spacing_seconds=USUAL_SPACING_SECONDS, clock_seconds=seconds_of_day(began)
         )
 
     def feed(self, seconds: float, faces: Sequence[LiveFace], width: int, height: int) -> list[LiveAlert]:
         """The alerts to tell at the next frame; those of a rule that yields may have been raised a little before."""
+        self._recent.append(seconds)
+        self._finder.set_spacing(usual_spacing(np.array(self._recent)) or USUAL_SPACING_SECONDS)
         boxes = np.stack([face.box for face in faces]) if faces else np.zeros((0, 4), np.float32)
         samples = Samples(
             times=np.array([seconds]),

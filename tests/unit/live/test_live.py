@@ -272,6 +272,21 @@ def test_rules_raise_live_what_they_raise_in_a_stored_run(tmp_path: Path) -> Non
     assert live.feed(50.0, [], 640, 480) == []
 
 
+@pytest.mark.parametrize("fps", [0.4, 1.0, 5.0])
+def test_rules_fire_live_at_low_rates_as_in_a_stored_run(tmp_path: Path, fps: float) -> None:
+    times = np.round(np.arange(40) / fps, 3)
+    rows = [face(t, 0, 0.9 if 8 <= i < 30 else 0.1) for i, t in enumerate(times.tolist())]
+    described = {"name": "r", "wording": "anger-like expression", "score": "angry", "enter": 0.6, "for": 4}
+    rules = parse_rules({"rule": [described]}, source="test")
+    (stored,) = scan_run(make_run(tmp_path / "r", rows, times), rules).records
+    live = LiveRules(rules, RUN_LABELS, began=datetime(2026, 11, 21))
+    raised = [
+        alert for t, row in zip(times.tolist(), rows, strict=True) for alert in live.feed(t, [live_face(row)], 640, 480)
+    ]
+    (alert,) = raised
+    assert (alert.start_s, alert.raised_s) == (pytest.approx(stored.start_s), pytest.approx(stored.raised_s))
+
+
 def test_a_weaker_rule_is_silent_while_a_stronger_one_holds() -> None:
     described = [dict(rule) for rule in RULES["rule"]]
     described[1] |= {"yields_to": ["strong"], "where": "track_seconds > 3", "cooldown": 0}

@@ -75,6 +75,14 @@ class _State:
     inside: dict[int, _Inside] = field(default_factory=dict)
     judged: Judged | None = None
 
+    def bridge(self, max_gap: float) -> None:
+        """Bridge gaps of up to `max_gap` seconds from now on."""
+        self.max_gap = max_gap
+        for gathering in (self.gathering, self.settling.gathering):
+            gathering.joins_within = self.bound.rule.joins_within(max_gap)
+        for machine in self.machines.values():
+            machine.max_gap = max_gap
+
 
 class Finder:
     """Finds the alerts of bound rules in samples that arrive in order of time.
@@ -97,9 +105,15 @@ class Finder:
         self._n_faces = self._n_frames = 0
         self._states = []
         for bound in rules:
-            max_gap = max(bound.rule.max_gap, SAMPLES_WITHOUT_A_GAP * spacing_seconds)
+            max_gap = _max_gap(bound, spacing_seconds)
             limits = bound.rule.joins_within(max_gap), bound.rule.cooldown
             self._states.append(_State(bound, max_gap, Gathering(*limits), LiveSettling(Gathering(*limits))))
+
+    def set_spacing(self, seconds: float) -> None:
+        """The usual time between frames, as far as it is known by now: it may change while a source plays."""
+        for state in self._states:
+            if (max_gap := _max_gap(state.bound, seconds)) != state.max_gap:
+                state.bridge(max_gap)
 
     @property
     def alerts(self) -> list[list[Alert]]:
@@ -252,6 +266,11 @@ class Finder:
         seconds[order] = times - np.repeat(since, counts)
         faces[order] = np.arange(1, len(ids) + 1) - np.repeat(starts, counts) + np.repeat(before, counts)
         return {"track_seconds": seconds, "track_faces": faces}
+
+
+def _max_gap(bound: BoundRule, spacing_seconds: float) -> float:
+    """The longest gap that a rule bridges: never less than some samples, however few there are a second."""
+    return max(bound.rule.max_gap, SAMPLES_WITHOUT_A_GAP * spacing_seconds)
 
 
 def runs(ids: np.ndarray, times: np.ndarray, values: np.ndarray, max_gap: float) -> tuple[np.ndarray, np.ndarray]:
