@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-FORMATS = {
-    "csv": "fervid.exports.comma_separated:export",
-    "jsonl": "fervid.exports.json_lines:export",
-    "vtt": "fervid.exports.webvtt:export_captions",
-    "vtt-metadata": "fervid.exports.webvtt:export_metadata",
-    "srt": "fervid.exports.subrip:export",
-    "eaf": "fervid.exports.elan:export_eaf",
-    "elan-tab": "fervid.exports.elan:export_tab",
-    "otio": "fervid.exports.opentimeline:export",
-    "audacity": "fervid.exports.audacity:export",
-    "fer": "fervid.exports.fer_frame:export",
-    "py-feat": "fervid.exports.fex:export",
-    "openface": "fervid.exports.openface:export",
-    "rekognition": "fervid.exports.rekognition:export",
+_TABLE = {
+    "csv": (".csv", "fervid.exports.comma_separated:export"),
+    "jsonl": (".jsonl", "fervid.exports.json_lines:export"),
+    "vtt": (".vtt", "fervid.exports.webvtt:export_captions"),
+    "vtt-metadata": (".metadata.vtt", "fervid.exports.webvtt:export_metadata"),
+    "srt": (".srt", "fervid.exports.subrip:export"),
+    "eaf": (".eaf", "fervid.exports.elan:export_eaf"),
+    "elan-tab": (".elan.txt", "fervid.exports.elan:export_tab"),
+    "otio": (".otio", "fervid.exports.opentimeline:export"),
+    "audacity": (".labels.txt", "fervid.exports.audacity:export"),
+    "fer": (".fer.csv", "fervid.exports.fer_frame:export"),
+    "py-feat": (".fex.csv", "fervid.exports.fex:export"),
+    "openface": (".openface.csv", "fervid.exports.openface:export"),
+    "rekognition": (".rekognition.json", "fervid.exports.rekognition:export"),
 }
-"""Each format: a function from `RunTables` to the bytes of a file."""
+"""Each format: the suffix that follows the name of the video in a file name, and a function from `RunTables` to bytes.
 
-ENDINGS = {
-    "csv": ".csv",
-    "jsonl": ".jsonl",
-    "vtt": ".vtt",
-    "vtt-metadata": ".metadata.vtt",
-    "srt": ".srt",
-    "eaf": ".eaf",
-    "elan-tab": ".elan.txt",
-    "otio": ".otio",
-    "audacity": ".labels.txt",
-    "fer": ".fer.csv",
-    "py-feat": ".fex.csv",
-    "openface": ".openface.csv",
-    "rekognition": ".rekognition.json",
-}
-"""The suffix that follows the name of the video in a file name."""
+The first line of the function's module says what the format is.
+"""
+
+FORMATS = {name: target for name, (_, target) in _TABLE.items()}
+ENDINGS = {name: ending for name, (ending, _) in _TABLE.items()}
