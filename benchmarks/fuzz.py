@@ -2,7 +2,8 @@
 
     python benchmarks/fuzz.py [--inputs 2000] [--seed 1] [--keep FOLDER]
 
-Seeds are clips of a second in eleven containers. A mutation flips bytes, overwrites numbers with extreme ones, cuts,
+Seeds are clips of a second in pairs of container and codec, some with clocks that need repair. A mutation flips bytes,
+overwrites numbers with extreme ones, cuts,
 repeats, moves or drops stretches, or joins the head of one file to the tail of another. Inputs go in batches through
 `fervid analyze`. A worker may die of one (that is what it is for): it must cost that input alone. Exits with 1 when a
 batch does not end with one result for each input, prints a traceback, hangs, or reports an error of fervid's own.
@@ -42,6 +43,7 @@ HEAD_BYTES = 4096
 def make_seeds() -> dict[str, bytes]:
     """Sound clips by container, small, so that most of a file is structure."""
     from bad_sources import clip, remuxed
+    from numbered_clips import numbered_clip
 
     small = {"size": (64, 48), "seconds": 1, "rate": 10}
     plain = clip(**small)
@@ -58,6 +60,11 @@ def make_seeds() -> dict[str, bytes]:
         "wmv": clip("x.wmv", codec="wmv2", **small),
         "gif": clip("x.gif", codec="gif", pix_fmt="rgb8", **small),
         "h264": clip("x.h264", **small),
+        "h264.flv": clip("x.flv", **small),
+        "h264.avi": numbered_clip("avi", range(20), b_frames=2),
+        "mpg": numbered_clip("mpg", range(20), b_frames=2),
+        "joined.ts": numbered_clip("ts", range(10)) * 2,
+        "long.mkv": numbered_clip("mkv", range(10), times=[1e8 * i for i in range(10)]),
         "hevc.mp4": clip(codec="libx265", **small),
     }
 

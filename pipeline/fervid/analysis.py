@@ -17,6 +17,7 @@ from fervid.run.files import PLOT
 from fervid.run.folder import check_not_on_hold
 from fervid.run.handle import Run, RunFolders, open_run
 from fervid.run.manifest import done_before
+from fervid.run.moved import followed
 from fervid.runtime.device import choose_runner
 from fervid.storage.files import check_regular_file, content_id
 from fervid.storage.lock import locked
@@ -55,7 +56,9 @@ def analyze(
     method = Method.of(settings, model, choose_runner(device))
     video_id = content_id(path)
     job = VideoJob(path, video_id, RunFolders(out).of(path, video_id), method, resume and not overwrite, plot)
-    if not overwrite and done_before(job.folder, job.video_id, method, wanted=[PLOT] if plot else []):
+    done = None if overwrite else done_before(job.folder, job.video_id, method, wanted=[PLOT] if plot else [])
+    if done is not None:
+        followed(job.folder, done, path)
         return replace(open_run(job.folder), was_there=True)
 
     check_not_on_hold(job.folder)

@@ -19,6 +19,7 @@ from fervid.errors import InputError
 from fervid.run.files import PLOT
 from fervid.run.handle import RunFolders
 from fervid.run.manifest import done_before, recordings_in
+from fervid.run.moved import followed
 from fervid.run.summary import summarise
 from fervid.storage.files import FileStatus, check_regular_file, file_status
 from fervid.storage.place import Place
@@ -151,6 +152,7 @@ class Discovery:
             wanted = (PLOT,) if plot else ()
             done = done_before(folder, video_id, method, wanted=wanted, is_read=how.verify)
             if done is not None:
+                done = followed(folder, done, path)
                 summary = summarise(done, folder, was_there=True, others=(PLOT,) if how.plot else ())
                 result = Result(path, done["status"], summary, was_there=True)
                 if is_of_person:

@@ -1,0 +1,35 @@
+"""A run follows its video: where that was renamed or moved, the manifest gets the new path."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from fervid.base.printable import printable
+from fervid.errors import FervidError
+from fervid.run.files import MANIFEST
+from fervid.run.manifest import manifest_content, seal, write_json
+from fervid.run.writing import writing
+from fervid.storage.place import Place, is_on_disk
+
+log = logging.getLogger(__name__)
+
+
+def followed(folder: Place, content: dict[str, Any], path: Place) -> dict[str, Any]:
+    """The manifest of a finished run whose video is at `path` now, with that path stored if the old one leads nowhere.
+
+    A copy beside the original leaves the run as it is. A run that another command writes into is left for next time.
+    """
+    before, now = str(content["video_path"]), printable(path.absolute())
+    if before == now or not is_on_disk(folder) or not is_on_disk(path):
+        return content
+    with suppress(OSError):
+        if Path(before).exists():
+            return content
+    with suppress(FervidError, OSError), writing(Path(folder), content["settings_hash"]):
+        content = manifest_content(folder) | {"video_path": now}
+        write_json(folder / MANIFEST, seal(content))
+        log.warning("%s: was %s when it was analysed; its run follows it", path.name, before)
+    return content
