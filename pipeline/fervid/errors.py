@@ -43,7 +43,7 @@ class InputError(FervidError):
 
 
 class VideoNotFound(InputError):
-    """There is no such file."""
+    """The video does not exist."""
 
 
 class VideoUnreadable(InputError):

@@ -147,7 +147,7 @@ class FakeScreen:
     def tell(self, status: str) -> None:
         self.told.append(status)
 
-    def wish(self) -> str | None:
+    def command(self) -> str | None:
         if self._stills and len(self.pictures) == 10:
             self._stills -= 1
             return "still"

@@ -157,7 +157,7 @@ def test_the_commands_combine_verify_measure_and_describe(
     options = ["--data", str(data), "--allow-unofficial"]
     made = run("models", "combine", str(tiny_model), str(two_headed_model), "-o", str(out), *options)
     assert "pair: ferplus, views flip: PublicTest accuracy" in made
-    assert run("models", "verify", str(out)).startswith("pair: whole")
+    assert run("models", "verify", str(out)).startswith("pair: intact")
     found = json.loads(run("evaluate", str(out), *options, "-o", str(tmp_path / "results"), "--json", "--tta", "flip"))
     assert found["ferplus_head"]["tta"] == "flip"
     assert "FER+ head: 8 emotions" in run("evaluate", str(out), *options, "-o", str(tmp_path / "results"))

@@ -1,1 +1,1 @@
-"""A finished run drawn into its video. Knows no detector and no network: everything comes from the stored tables."""
+"""Draws a finished run into its video, from the stored tables only."""

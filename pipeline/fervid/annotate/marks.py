@@ -1,4 +1,4 @@
-"""The stored faces of a run at any moment of its video, to be drawn. Knows no picture.
+"""The stored faces of a run at any moment of its video, for drawing. Knows nothing of images.
 
 Boxes move evenly between two samples of a track; scores and labels are those of the nearest one, never in between.
 """
@@ -16,7 +16,7 @@ from fervid.run.handle import Run
 from fervid.run.tables import read_table
 
 BRIDGED_SECONDS = 2.0
-"""Between samples of one track further apart nothing is drawn."""
+"""Nothing is drawn between samples of one track that are further apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class StoredFaces:
         own = run.folder, run.manifest.settings_hash
         table = read_table(*own, "faces", [*columns, "label", "confidence", "abstain"])
         times = read_table(*own, "frames", ["time_s"])["time_s"].to_numpy()
-        # A sample stands for the time that is nearer to it than to the next one.
+        # A sample covers the time that is nearer to it than to the next one.
         self._hold = reach(times) or 0.5
         x, y, w, h = (table[name].to_numpy() for name in ("x", "y", "w", "h"))
         boxes = np.stack([x, y, x + w, y + h], axis=1).astype(np.float64)

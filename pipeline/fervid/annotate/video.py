@@ -1,6 +1,6 @@
-"""Write a run's video with what was found drawn into it: boxes, labels, probabilities, and the timeline below.
+"""Writes an annotated copy of a run's video: boxes, labels, probabilities, and the timeline below.
 
-Times, sound and the spacing of frames stay those of the video. Faces are covered unless asked otherwise. Knows no rule.
+Timestamps and sound stay those of the video. Faces are covered by default. Knows nothing of rules.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from fervid.video.writer import Picture, check_is_there, letterbox, read_gray, r
 Blur = Literal["all", "none"]
 
 LEAST_HEIGHT_PX = 480
-"""Smaller pictures are enlarged by a whole number, so that the letters can be read."""
+"""Smaller frames are enlarged by a whole number, so that text is readable."""
 LARGEST_WIDTH_PX = 3840
-"""Nothing is enlarged beyond: a strip of pictures 16 px high would take gigabytes and no encoder would have it."""
+"""Upper limit of enlarging: a frame 16 px high would take gigabytes and exceed every encoder."""
 AROUND_SECONDS = 1.0
-"""Faces found so long before and after the stretch are covered in it."""
+"""Faces found within this time before and after the annotated part are covered in it."""
 
 
 def annotate_run(
@@ -56,8 +56,8 @@ def annotate_run(
     """Write `annotated.mp4` into the run folder (or to `target`) and return its path.
 
     `blur` "all" covers every face that the run or a search of its own finds, "none" is noted in the run's audit log
-    first. `bars` are the probabilities beside each face, `strip` is the timeline below the picture.
-    Raises VideoUnreadable when the video has gone, InputError for an empty stretch, OutputError when nothing can be
+    first. `bars` are the probabilities beside each face, `strip` is the timeline below the frame.
+    Raises VideoUnreadable when the video is missing, InputError for an empty part, OutputError when nothing can be
     written.
     """
     video, duration = Path(run.manifest.video_path), float(run.manifest.video["duration_seconds"])
@@ -90,7 +90,7 @@ def _annotate(
         around = ((look[0], look) for look in read_gray(source, first, last))
         what = "looking for faces to cover"
         search_for_covers(with_bar(around, what, start_seconds, end, is_shown=progress), covers)
-    # The last frame lies before the end of the video; a clip to the very end must not lose it to rounding.
+    # The last frame is before the end of the video; a clip to the very end must not lose it to rounding.
     until = end if end < duration else duration + AROUND_SECONDS
     shown = Shown(run, start_seconds, until)
     decoded = ((picture.seconds, picture) for picture in read_pictures(source, start_seconds, until))

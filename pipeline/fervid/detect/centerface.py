@@ -51,7 +51,7 @@ class CenterFaceOptions(DetectorOptions):
 
 # Decision DET-1.
 class CenterFaceDetector:
-    """Faces of any pose and their landmarks, by a small convolutional network. Not for two threads at once."""
+    """Faces of any pose and their landmarks, by a small convolutional network. Not thread-safe."""
 
     Options = CenterFaceOptions
     smallest_face_px = 15

@@ -37,7 +37,7 @@ class HaarOptions(DetectorOptions):
 
 # Decision DET-2.
 class HaarDetector:
-    """Frontal faces by a boosted cascade. Not for two threads at once."""
+    """Frontal faces by a boosted cascade. Not thread-safe."""
 
     Options = HaarOptions
     searches_windows = True

@@ -1,4 +1,4 @@
-"""What a live source's name means: a webcam's number, an address on a network, or a file. Opens nothing."""
+"""Parses a live source: a webcam number, a network address, or a file. Opens nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["webcam", "stream", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A source by its kind. `text` is what opens it, `shown` the same without user and password."""
+    """A source by its kind. `text` opens it, `shown` is the same without user and password."""
 
     kind: Kind
     text: str

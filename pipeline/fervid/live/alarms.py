@@ -1,4 +1,4 @@
-"""Alert rules over what is live: the same rules, judged frame by frame. Knows no picture and no file."""
+"""Alert rules on live frames: the same rules, evaluated frame by frame. Knows nothing of images or files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ USUAL_SPACING_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class LiveAlert:
-    """An alert at the moment it is raised; it may go on. Times are seconds of the session."""
+    """An alert at the moment it is raised; it may continue. Times are seconds of the session."""
 
     rule: str
     wording: str
@@ -51,7 +51,7 @@ class LiveAlert:
 
 
 class LiveRules:
-    """Runs a set of rules over the frames of one session. Raises ConfigError for a rule that the labels do not fit."""
+    """Runs a set of rules over the frames of one session. Raises ConfigError for a rule with unknown labels."""
 
     def __init__(self, rules: RuleSet, labels: Sequence[str], *, began: datetime) -> None:
         """`began` is the local time of the session's second 0, for rules with hours."""
@@ -81,7 +81,7 @@ class LiveRules:
         known: dict[str, list[float]] = {name: [getattr(face, name) for face in faces] for name in _OWN_NAMES}
         for i, label in enumerate(self._labels):
             known[label] = [float(face.smoothed[i]) for face in faces]
-            known[f"relative_{label}"] = known[label]  # a live view knows too little of a face for a baseline
+            known[f"relative_{label}"] = known[label]  # a live view has too little history for a baseline
             known[f"raw_{label}"] = [float(face.raw[i]) for face in faces]
         for i, name in enumerate(LOOKS):
             values = [float(face.looks[i]) for face in faces]
@@ -93,7 +93,7 @@ class LiveRules:
 
 
 def do_rules_fit(rules: RuleSet, labels: Sequence[str]) -> bool:
-    """Whether a model with these labels can be judged by these rules."""
+    """Whether these rules match a model with these labels."""
     try:
         bind(rules, list(labels))
     except ConfigError:

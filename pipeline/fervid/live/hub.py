@@ -1,6 +1,6 @@
-"""Between the thread that analyses and the viewers of a page: the newest picture for everybody, however slow. No HTTP.
+"""Passes the newest image from the analysis thread to all viewers of a page, however slow. No HTTP.
 
-A viewer that is slower than the analysis misses pictures, never alerts; nobody waits for a viewer.
+A viewer that is slower than the analysis misses images, never alerts; the analysis never waits for a viewer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ALERTS_KEPT = 100
 
 @dataclass(slots=True)
 class Shot:
-    """A drawn picture and what is known of it. Its JPEG is made once, when the first viewer asks."""
+    """A drawn image and its data. Its JPEG is encoded once, on the first request."""
 
     number: int
     rgb: np.ndarray
@@ -32,7 +32,7 @@ class Shot:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def jpeg(self) -> bytes:
-        """The picture as JPEG."""
+        """The image as JPEG."""
         with self._lock:
             if self._jpeg is None:
                 bgr = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2BGR)
@@ -67,7 +67,7 @@ class Hub:
         self.is_attached.set()
 
     def publish(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
-        """Show a picture. It must not be drawn into afterwards."""
+        """Show an image. It must not be modified afterwards."""
         number = self.newest.number + 1 if self.newest is not None else 0
         for alert in row["alerts"]:
             self.alerts.append((self._n_alerts, alert | {"utc": row["utc"]}))
@@ -76,18 +76,18 @@ class Hub:
         self._wake()
 
     def tell(self, status: str) -> None:
-        """Say how the source stands while there is no picture."""
+        """Show the status of the source while there is no image."""
         if status != self.status:
             self.status = status
             self._wake()
 
     def close(self) -> None:
-        """Nothing more will come: viewers' streams end."""
+        """End the viewers' streams."""
         self.is_closed = True
         self._wake()
 
     async def change(self, timeout_seconds: float) -> bool:
-        """Wait until something is new; False when nothing was within the time."""
+        """Wait for an update; False on timeout."""
         assert self._changed is not None
         try:
             await asyncio.wait_for(self._changed.wait(), timeout_seconds)

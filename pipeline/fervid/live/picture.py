@@ -1,6 +1,6 @@
-"""What a live view shows: the frame with its faces, how the view keeps up, and what was raised last. Opens no window.
+"""Draws a live view: the frame with its faces, rates, and the latest alerts. Opens no window.
 
-The picture is as the camera sees it unless faces are to be covered; what is kept is covered unless asked otherwise.
+The view is uncovered by default; stored stills are covered by default.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from fervid.privacy.search import FaceSearch
 Blur = Literal["all", "none"]
 
 LEAST_HEIGHT_PX, MOST_HEIGHT_PX = 480, 1080
-"""Smaller pictures are enlarged so that letters can be read, larger ones are shrunk: they would be slow to show."""
+"""Smaller frames are enlarged so that text is readable, larger ones are downscaled for speed."""
 ALERT_SECONDS = 6.0
-"""An alert stands in the picture for so long."""
+"""How long an alert is displayed."""
 COVER_SEARCH_SECONDS, COVERED_SECONDS = 1.0, 1.5
-"""With covered faces, more is looked for this often, and stays covered for so long."""
+"""With covered faces: interval of extra searches, and how long found faces stay covered."""
 JPEG_QUALITY = 92
 
 
 class LivePainter:
-    """Draws moment after moment of one session. Not for two threads at once."""
+    """Draws successive moments of one session. Not thread-safe."""
 
     def __init__(self, labels: Sequence[str], *, bars: bool = True, blur: Blur = "none") -> None:
         self._drawer = FaceDrawer(labels, bars=bars)
@@ -66,7 +66,7 @@ class LivePainter:
         return shown
 
     def still(self, moment: Moment, *, blur: Blur) -> np.ndarray:
-        """The frame of a moment to be kept, with its faces but without rates: RGB uint8 (H, W, 3)."""
+        """The frame of a moment for a still, with its faces but without rates: RGB uint8 (H, W, 3)."""
         rgb = moment.rgb()
         if blur == "all":
             boxes = [*moment.scores.detections.boxes, *(face.box for face in moment.faces), *FaceSearch().search(rgb)]
@@ -89,7 +89,7 @@ class LivePainter:
 
 
 class _LiveCovers:
-    """Where faces are, or were a moment ago."""
+    """Boxes of current and recent faces."""
 
     def __init__(self) -> None:
         self._search = FaceSearch()
@@ -108,13 +108,13 @@ class _LiveCovers:
 
 
 def rates_in_words(rates: Rates) -> str:
-    """How a session keeps up, in a line."""
+    """The rates of a session in one line."""
     line = f"{rates.fps:.1f} fps   {rates.latency_seconds * 1000:.0f} ms   {rates.dropped} dropped"
     return line if rates.status in ("live", "playing") else f"{rates.status}   {line}"
 
 
 def write_still(folder: Path, painter: LivePainter, moment: Moment, *, blur: Blur = "all") -> Path:
-    """Write the frame of a moment as a JPEG and return its path; `blur` "none" is noted in the folder's log first.
+    """Write the frame of a moment as a JPEG and return its path; `blur` "none" is logged in the folder first.
 
     Raises OutputError when it cannot be written.
     """

@@ -1,7 +1,7 @@
-"""Keep what a live view observed as a run: the same tables as an analysis, segment by segment. Keeps no picture.
+"""Records a live view as a run: the same tables as an analysis, segment by segment. Stores no images.
 
-Each stretch of `video.segment_seconds` is published by one atomic rename as it ends, with what is needed to finish the
-run later, so that a process that is killed loses the last stretch only.
+Each segment of `video.segment_seconds` is published by one atomic rename when it ends, with the data needed to finish
+the run later, so that a killed process loses only the last segment.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ log = logging.getLogger(__name__)
 LONGEST_NAME = 32
 """Of a folder's name, so that the time after it is not cut off."""
 LONGEST_SECONDS = 3600.0
-"""A recording that lasts longer goes on in a new run, so that its end needs no more memory than an hour's."""
+"""A longer recording continues in a new run, so that memory stays bounded by an hour's."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Where the counters of a session stood."""
+    """The counters of a session at some moment."""
 
     captured: int
     bad_packets: int
@@ -74,7 +74,7 @@ class Recorder:
         self.finish()
 
     def add(self, moment: Moment) -> None:
-        """Take a moment. Raises OutputError when the disk refuses."""
+        """Record a moment. Raises OutputError on a write error."""
         if self._folder is not None and moment.seconds - self._began >= self._longest:
             self.finish()
         if self._folder is None:
@@ -135,7 +135,7 @@ class Recorder:
         return _Counts(captured, status.bad_packets, status.clock_jumps)
 
     def _publish(self, folder: Path | None = None) -> None:
-        """Write the stretch that has ended: its rows, and what became of every frame captured in it."""
+        """Write the finished segment: its rows, and the fate of every captured frame."""
         folder = folder or self._folder
         assert folder is not None
         if not self._rows:
@@ -179,7 +179,7 @@ def finish_left_over(out: Path, method: Method) -> list[Run]:
 
 # Decision LIV-2.
 def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
-    """Write tables and manifest of a recording from the stretches that it published.
+    """Write tables and manifest of a recording from its published segments.
 
     Raises InputError when it holds none, or was made with other settings.
     """
@@ -187,12 +187,12 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
     try:
         notes: dict[str, Any] = json.loads((folder / RECORDING).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise InputError(f"{folder} holds no recording to finish (no {RECORDING}). Give the folder of one.") from None
+        raise InputError(f"{folder} has no recording to finish (no {RECORDING}). Give the folder of one.") from None
     if notes["settings_hash"] != method.settings_hash:
         raise InputError(f"{folder} was recorded with other settings. Give the same options as then.")
     pieces = sorted((folder / OBSERVATIONS).glob(table_file("*")))
     if not pieces:
-        raise InputError(f"{folder} holds no complete stretch of a recording, so nothing can be finished. Remove it.")
+        raise InputError(f"{folder} has no complete segment of a recording, so it cannot be finished. Remove it.")
     recorded, ledger, hashes = read_all(list(pieces))
     observations = _from_zero(recorded)
     info = _video_info(notes, observations)
@@ -237,12 +237,12 @@ def finish_recording(folder: Path, method: Method, *, plot: bool = True) -> Run:
 
 
 def _loss_in_words(ledger: Ledger) -> tuple[str, ...]:
-    """What the source sent and could not be used; frames that were passed over for newer ones are no loss."""
+    """What the source sent and could not be used; frames skipped for newer ones are not a loss."""
     lost = []
     if ledger.bad_packets:
         lost.append(f"{ledger.bad_packets} of {ledger.packets} packets could not be decoded")
     if ledger.failed:
-        lost.append(f"{ledger.failed} frames came out damaged and were not scored")
+        lost.append(f"{ledger.failed} frames were damaged and not classified")
     return tuple(lost)
 
 

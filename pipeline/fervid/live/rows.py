@@ -14,7 +14,7 @@ from fervid.live.session import Moment
 def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:
     """Plain values: `type` "frame", its times, how the view keeps up, its faces, and the alerts that it raised.
 
-    Of a face: the columns of faces.parquet, but that `s_<label>` looks back alone.
+    Of a face: the columns of faces.parquet, but `s_<label>` uses causal smoothing.
     """
     return {
         "type": "frame",
@@ -44,5 +44,5 @@ def _face_row(face: LiveFace, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """JSON has no NaN: what could not be told is null."""
+    """JSON has no NaN: unknown values are null."""
     return None if math.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""The two places where a live view is shown, behind one face. Knows no analysis."""
+"""The two displays of a live view behind one interface. Knows nothing of the analysis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class WindowScreen:
-    """A window; while the source is lost its last picture stays, with a word on how the source stands."""
+    """A window; while the source is lost it shows the last image with the source's status."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
@@ -33,8 +33,8 @@ class WindowScreen:
         draw_note(noted, status, size_px=text_size(noted.shape[0]))
         self._window.show(noted)
 
-    def wish(self) -> str | None:
-        return self._window.wish()
+    def command(self) -> str | None:
+        return self._window.command()
 
 
 class BrowserScreen:
@@ -49,5 +49,5 @@ class BrowserScreen:
     def tell(self, status: str) -> None:
         self._server.hub.tell(status)
 
-    def wish(self) -> str | None:
-        return self._server.wish()
+    def command(self) -> str | None:
+        return self._server.command()

@@ -1,6 +1,6 @@
-"""A live view in the browser: pictures as MJPEG, numbers as server-sent events, two buttons; for those with the token.
+"""A live view in the browser: MJPEG images, numbers as server-sent events, two buttons; requires the token.
 
-Nothing is kept; what the page may do beyond looking is to quit, and to save a still where that was allowed.
+Nothing is stored; the page can only quit, and save a still if allowed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ QUIT, STILL = "quit", "still"
 
 
 class LiveServer:
-    """Serves one live view from a thread of its own. Use it as a context; what viewers ask for waits in `wishes`.
+    """Serves one live view from a thread of its own. Use it as a context; viewers' commands are queued in `commands`.
 
     `may_save` says whether a still may be asked for. Raises ConfigError when the address cannot be taken, or reaches
     beyond this machine without `is_remote_allowed`.
@@ -58,19 +58,19 @@ class LiveServer:
     ) -> None:
         if not is_loopback(host) and not is_remote_allowed:
             raise ConfigError(
-                f"--host {host} would show faces to other machines. Add --allow-remote if that is wanted and lawful."
+                f"--host {host} would show faces to other machines. Add --allow-remote if that is intended and lawful."
             )
         self.hub = Hub()
-        self.wishes: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.commands: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._listener = _listen(host, port)
         self.port: int = self._listener.getsockname()[1]
         self._token = make_token()
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}/?token={self._token}"
-        """The address with the token: for the viewer alone."""
+        """The address with the token: only for the viewer."""
         app = make_app(
             self.hub,
-            self.wishes,
+            self.commands,
             labels,
             title=title,
             token=self._token,
@@ -84,7 +84,7 @@ class LiveServer:
     def __enter__(self) -> LiveServer:
         self._thread.start()
         if not self.hub.is_attached.wait(STARTING_SECONDS):
-            raise ConfigError(f"the live view did not come up on port {self.port}. Try again.")
+            raise ConfigError(f"the live view did not start on port {self.port}. Try again.")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,10 +93,10 @@ class LiveServer:
         self._thread.join(STOPPING_SECONDS)
         self._listener.close()
 
-    def wish(self) -> str | None:
-        """What a viewer asked for, `quit` or `still`; None when nobody asked for anything."""
+    def command(self) -> str | None:
+        """A viewer's command, `quit` or `still`; None without one."""
         try:
-            return self.wishes.get_nowait()
+            return self.commands.get_nowait()
         except queue.Empty:
             return None
 
@@ -106,7 +106,7 @@ class LiveServer:
 
 def make_app(
     hub: Hub,
-    wishes: queue.SimpleQueue[str],
+    commands: queue.SimpleQueue[str],
     labels: Sequence[str],
     *,
     title: str,
@@ -115,7 +115,7 @@ def make_app(
     port: int,
     may_save: bool,
 ) -> Starlette:
-    """The application: page, pictures, events, wishes, behind the guard."""
+    """The application: page, images, events, commands, behind the guard."""
     about = {"title": title, "colours": label_colours(labels), "may_save": may_save}
 
     async def front(_request: Request) -> Response:
@@ -124,7 +124,7 @@ def make_app(
     async def static(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in STATIC:
-            return Response("There is no such file.\n", 404, media_type="text/plain")
+            return Response("File not found.\n", 404, media_type="text/plain")
         return Response(_static(name), media_type=STATIC[name])
 
     async def tell_about(_request: Request) -> Response:
@@ -136,13 +136,13 @@ def make_app(
     async def events(_request: Request) -> Response:
         return StreamingResponse(_events(hub), media_type="text/event-stream")
 
-    async def wish(request: Request) -> Response:
+    async def command(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in (QUIT, STILL):
-            return JSONResponse({"error": "There is no such wish."}, 404)
+            return JSONResponse({"error": "Unknown command."}, 404)
         if name == STILL and not may_save:
             return JSONResponse({"error": "Stills are off; start with --stills FOLDER."}, 403)
-        wishes.put(name)
+        commands.put(name)
         return JSONResponse({"done": name})
 
     @asynccontextmanager
@@ -156,14 +156,14 @@ def make_app(
         Route("/about", tell_about),
         Route("/pictures", pictures),
         Route("/events", events),
-        Route("/wishes/{name}", wish, methods=["POST"]),
+        Route("/wishes/{name}", command, methods=["POST"]),
     ]
     guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
     return Starlette(routes=routes, middleware=[guard], lifespan=lifespan)
 
 
 async def _parts(hub: Hub) -> AsyncIterator[bytes]:
-    """The newest picture, again and again. Each ends with the next boundary: browsers show it only then."""
+    """A stream of the newest images. Each ends with the next boundary: browsers show it only then."""
     yield f"--{BOUNDARY}\r\n".encode()
     shown = -1
     while not hub.is_closed:
@@ -181,7 +181,7 @@ async def _parts(hub: Hub) -> AsyncIterator[bytes]:
 
 
 async def _events(hub: Hub) -> AsyncIterator[bytes]:
-    """What is known of the newest picture, every alert, and how the source stands."""
+    """The data of the newest image, every alert, and the source's status."""
     shown, told, n_alerts = -1, "", hub.alerts[-1][0] if hub.alerts else -1
     for _, alert in list(hub.alerts)[-5:]:
         yield _event("alert", alert)

@@ -1,4 +1,4 @@
-"""The loop of a live view: take the newest frame, find, score, follow, smooth, judge. Shows and writes nothing.
+"""The loop of a live view: take the newest frame, detect, classify, track, smooth, evaluate. Shows and writes nothing.
 
 One thread captures, the caller's does the rest: what is drawn later is drawn on the very frame it was computed on.
 """
@@ -33,30 +33,30 @@ from fervid.observe.scoring import cut_out_faces, measured
 from fervid.runtime.device import choose_runner
 
 STATISTICS_SECONDS = 2.0
-"""Rates and latencies are those of the last moments."""
+"""Window over which rates and latencies are measured."""
 LATENCIES_KEPT = 200
 WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How the session keeps up."""
+    """Rates of the session."""
 
     fps: float
-    """Analysed frames a second."""
+    """Analysed frames per second."""
     latency_seconds: float
     """Median time from a frame's arrival to the end of its analysis, and of what was done with it if that was told."""
     captured: int
     analysed: int
     dropped: int
-    """Frames passed over because a newer one was there, or to keep to `fps`."""
+    """Frames skipped for newer ones, or to keep to `fps`."""
     reconnects: int
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An analysed frame: its faces, the alerts that it raised, and how the session keeps up.
+    """An analysed frame: its faces, the alerts that it raised, and the session's rates.
 
     `seconds` count from the first frame of the session, `arrived` is on this machine's monotonic clock.
     """
@@ -84,14 +84,14 @@ class Moment:
         return self._captured.pixel_aspect
 
     def rgb(self) -> np.ndarray:
-        """The picture, RGB uint8 (H, W, 3), a fresh copy each time: the caller may draw into it."""
+        """The frame, RGB uint8 (H, W, 3), a fresh copy each time: the caller may draw into it."""
         return self._captured.rgb()
 
 
 class LiveSession:
     """One source under analysis. Use it as a context; `step` gives one analysed frame after the other.
 
-    `settings.video.fps` limits the analysed frames a second; 0 takes as many as there is time for.
+    `settings.video.fps` limits the analysed frames per second; 0 means as many as possible.
     Raises ConfigError, ModelError, or InputError when the source cannot be opened (unless `waits_for_source`).
     """
 
@@ -108,7 +108,7 @@ class LiveSession:
     ) -> None:
         if settings.video.every is not None:
             raise ConfigError(
-                f"video.every = {settings.video.every} is for files: live, frames are dropped when there is no time. "
+                f"video.every = {settings.video.every} is for files: a live view drops frames when it cannot keep up. "
                 "Give --fps instead."
             )
         self.address: Address = parse_address(source)
@@ -126,7 +126,7 @@ class LiveSession:
         self._tracks = LiveTracks(settings, self.model)
         self._rules = rules
         self._live_rules: LiveRules | None = None
-        if rules is not None:  # a rule that does not fit is said before anything is opened
+        if rules is not None:  # a mismatching rule is reported before anything is opened
             self._live_rules = LiveRules(rules, self.model.labels, began=datetime.now())
         self.capture = Capture(
             self.address,
@@ -156,7 +156,7 @@ class LiveSession:
 
     @property
     def rates(self) -> Rates:
-        """How the session keeps up at this moment."""
+        """The current rates of the session."""
         now = monotonic()
         while self._ended and self._ended[0] < now - STATISTICS_SECONDS:
             self._ended.popleft()
@@ -172,7 +172,7 @@ class LiveSession:
         )
 
     def step(self, timeout_seconds: float = WAIT_SECONDS) -> Moment | None:
-        """Analyse the newest frame; None when none came in time. Raises what ended the source, if that was an error."""
+        """Analyse the newest frame; None on timeout. Raises the error that ended the source, if any."""
         captured = self.capture.slot.take(timeout_seconds)
         if captured is None:
             return None
@@ -211,7 +211,7 @@ class LiveSession:
         )
 
     def was_shown(self, moment: Moment) -> float:
-        """Say that a moment is before the viewer now: its latency counts up to here. Returns it in seconds."""
+        """Mark a moment as displayed: its latency ends here. Returns it in seconds."""
         latency = monotonic() - moment.arrived
         if self._latencies:
             self._latencies[-1] = latency
@@ -276,7 +276,7 @@ def stream(
 ) -> Iterator[Moment]:
     """The analysed frames of a webcam ("0"), a stream ("rtsp://...") or a file as they come, the newest first of all.
 
-    Frames for which there is no time are passed over. Without `settings` every frame is analysed that there is time
+    Frames are skipped when analysis cannot keep up. Without `settings` every frame is analysed that there is time
     for; theirs is the limit `video.fps`. `rules` names alert rules. With `pace` "unpaced" a file is read as fast as it
     can be, and no frame is dropped. Raises InputError when the source cannot be opened, ConfigError or ModelError.
     """

@@ -1,4 +1,4 @@
-"""The one place where a frame waits between the camera and the analysis. Knows nothing of frames."""
+"""A one-item buffer between the camera and the analysis. Knows nothing of frames."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NewestSlot(Generic[Item]):
         self._is_closed = False
         self._problem: BaseException | None = None
         self.dropped = 0
-        """Items replaced before anybody took them."""
+        """Items replaced before they were taken."""
 
     def put(self, item: Item) -> bool:
         """Leave an item; False once the slot is closed."""

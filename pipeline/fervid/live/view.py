@@ -1,4 +1,5 @@
-"""Run a live view: hand every analysed frame to whoever wants it, until the source ends or somebody quits.
+"""Runs a live view: passes every analysed frame to the displays, rows and recorder, until the source ends or a user
+quits.
 
 Shows, streams rows, records; decides nothing of what is in the picture.
 """
@@ -26,17 +27,17 @@ QUIT, STILL = "quit", "still"
 
 
 class Screen(Protocol):
-    """Where pictures are shown."""
+    """A display."""
 
     def show(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
         """Show a drawn picture; it is not drawn into afterwards."""
         ...
 
     def tell(self, status: str) -> None:
-        """Say how the source stands while there is no picture."""
+        """Show the status of the source while there is no image."""
         ...
 
-    def wish(self) -> str | None:
+    def command(self) -> str | None:
         """`quit`, `still` or None."""
         ...
 
@@ -74,8 +75,8 @@ def run_live(
 ) -> Ending:
     """Analyse until the source ends, a screen asks to quit, or `longest_seconds` of the source have passed.
 
-    `ending` is kept up to date, for a caller that is interrupted; `rows` takes a line of JSON a frame. Raises what ends
-    the source with an error, and OutputError when the disk refuses.
+    `ending` is kept up to date, for a caller that is interrupted; `rows` takes one line of JSON per frame. Raises what
+    ends the source with an error, and OutputError when the disk refuses.
     """
     ending = ending or Ending(session.rates, "ended")
     labels = session.model.labels
@@ -102,10 +103,10 @@ def run_live(
             if longest_seconds is not None and moment.seconds >= longest_seconds:
                 ending.reason = "time"
                 break
-        wishes = {screen.wish() for screen in screens}
-        if STILL in wishes and shown is not None:
+        commands = {screen.command() for screen in screens}
+        if STILL in commands and shown is not None:
             _save(shown, painter, stills, ending)
-        if QUIT in wishes:
+        if QUIT in commands:
             ending.reason = "quit"
             break
     ending.rates = session.rates
@@ -113,7 +114,7 @@ def run_live(
 
 
 def _save(moment: Moment, painter: LivePainter, stills: Stills | None, ending: Ending) -> None:
-    """A still that cannot be written is no reason to stop watching."""
+    """An unwritable still does not stop the view."""
     if stills is None:
         log.warning("stills are off; start with --stills FOLDER to save some")
         return

@@ -1,4 +1,4 @@
-"""A live view in a window of this machine's desktop. Knows no analysis."""
+"""A live view in a desktop window. Knows nothing of the analysis."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PROBE = "import cv2; cv2.namedWindow('fervid'); cv2.waitKey(1)"
 
 
 def why_no_window() -> str | None:
-    """Why no window can be opened here; None when one can.
+    """Why no window can be opened here; None if one can.
 
-    Asked in a process of its own: where the desktop cannot be reached, the library below ends the process.
+    Checked in a separate process: without a desktop, the underlying library aborts the process.
     """
     if not cv2.currentUIFramework():
         return "this OpenCV has no windows (opencv-python-headless)"
@@ -40,7 +40,7 @@ def why_no_window() -> str | None:
 
 
 class Window:
-    """One window, for the main thread alone."""
+    """One window, only for the main thread."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -54,13 +54,13 @@ class Window:
         cv2.destroyAllWindows()
 
     def show(self, rgb: np.ndarray) -> None:
-        """Show a picture RGB uint8 (H, W, 3)."""
+        """Show an image RGB uint8 (H, W, 3)."""
         if not self._is_sized:
             cv2.resizeWindow(self._title, rgb.shape[1], rgb.shape[0])
             self._is_sized = True
         cv2.imshow(self._title, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
 
-    def wish(self) -> str | None:
+    def command(self) -> str | None:
         """What a key or the cross asks for, `quit` or `still`; None for nothing. Also gives the window time to draw."""
         pressed = cv2.waitKey(1)
         if self._is_sized and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:

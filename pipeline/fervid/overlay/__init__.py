@@ -1,1 +1,1 @@
-"""What is drawn into pictures of a video: boxes and labels of faces, and the timeline below. No file, no run."""
+"""Drawing into video frames: boxes and labels of faces, and the timeline below. No files, no runs."""

@@ -1,6 +1,6 @@
-"""Draw what is known of the faces of a picture: box, track, label with confidence, and probabilities as bars.
+"""Draws the faces of a frame: box, track, label with confidence, and probabilities as bars.
 
-A label says how a face looks. Where it should not be used, the reason stands in its place. Knows no video.
+A label says how a face looks. If it should not be used, the reason is shown instead. Knows nothing of videos.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ LOOKS = {"angry": "angry", "disgust": "disgusted", "fear": "afraid", "happy": "h
     "neutral": "neutral",
 }
 REASONS = {
-    "too_small": "too small to tell",
-    "dark": "too dark to tell",
-    "bright": "too bright to tell",
-    "blurred": "too blurred to tell",
-    "turned": "turned too far to tell",
-    "tilted": "tilted too far to tell",
-    "low_quality": "too poor to tell",
-    "static": "never moves: a picture?",
+    "too_small": "too small",
+    "dark": "too dark",
+    "bright": "too bright",
+    "blurred": "too blurred",
+    "turned": "turned too far",
+    "tilted": "tilted too far",
+    "low_quality": "too low quality",
+    "static": "never moves: a poster?",
     UNSURE: "between two expressions",
 }
 ABSTAINED = rgb_of(GREY)
 TEXT_SHARE, LEAST_TEXT_PX = 1 / 38, 11
-"""Height of letters as a share of the picture's."""
+"""Text height as a share of the frame height."""
 PANEL_SHADE = 0.62
 LEAST_FACE_SHARE = 0.1
-"""Bars are drawn for faces at least this high, as a share of the picture: beside smaller ones they would hide much."""
+"""Bars are drawn for faces at least this high, as a share of the frame: beside smaller ones they would hide much."""
 SIDES = ("right", "left")
 
 
 @dataclass(frozen=True, slots=True)
 class FaceMark:
-    """A face to draw: box xyxy in pixels of the picture, smoothed probabilities (C,)."""
+    """A face to draw: box xyxy in pixels of the frame, smoothed probabilities (C,)."""
 
     box: tuple[float, float, float, float]
     track_id: int
@@ -52,14 +52,14 @@ class FaceMark:
     """Why the label should not be used."""
 
     def words(self) -> str:
-        """What stands above the box."""
+        """The text above the box."""
         if self.abstain is not None:
             return f"#{self.track_id}  {REASONS.get(self.abstain, self.abstain)}"
         return f"#{self.track_id}  looks {LOOKS.get(self.label, self.label)}  {self.confidence:.2f}"
 
 
 class FaceDrawer:
-    """Draws the faces of the pictures of one video, one after the other.
+    """Draws the faces of one video, frame by frame.
 
     It remembers on which side of a face its bars stood, so that they do not jump from frame to frame.
     """
@@ -71,7 +71,7 @@ class FaceDrawer:
         self._sides: dict[int, str] = {}
 
     def draw(self, rgb: np.ndarray, faces: Sequence[FaceMark]) -> None:
-        """Draw faces into a picture RGB uint8 (H, W, 3), in place."""
+        """Draw faces into a frame RGB uint8 (H, W, 3), in place."""
         text_px = text_size(rgb.shape[0])
         boxes = [tuple(round(side) for side in face.box) for face in faces]
         tags: list[tuple[int, ...]] = []
@@ -105,7 +105,7 @@ class FaceDrawer:
         others: Sequence[tuple[int, ...]],
         text_px: int,
     ) -> tuple[int, int, int, int]:
-        """Above the box, else below it or at its edge: the first place over no tag, and no face if can be."""
+        """Above the box, else below it or at its edge: avoiding other tags and, if possible, faces."""
         height, width = line_height(text_px) + 2, text_width(face.words(), text_px) + 2 * (text_px // 3)
         left = max(0, min(box[0] - 1, rgb.shape[1] - width))
         tops = [box[1] - height, box[3], box[3] - height, box[1] - 2 * height]
@@ -118,7 +118,7 @@ class FaceDrawer:
     def _draw_bars(
         self, rgb: np.ndarray, face: FaceMark, box: tuple[int, ...], taken: Sequence[tuple[int, ...]], text_px: int
     ) -> list[tuple[int, ...]]:
-        """The panel beside a face, where there is room; returns the place that it takes, or nothing."""
+        """The panel beside a face, if there is room; returns its area, or None."""
         size = max(LEAST_TEXT_PX - 1, round(text_px * 0.8))
         row, pad = line_height(size) + 1, max(3, size // 2)
         names = max(text_width(label, size) for label in self._labels)
@@ -151,12 +151,12 @@ class FaceDrawer:
 
 
 def text_size(height_px: int) -> int:
-    """The size of letters in a picture of this height."""
+    """The text size in a frame of this height."""
     return max(LEAST_TEXT_PX, round(height_px * TEXT_SHARE))
 
 
 def draw_note(rgb: np.ndarray, text: str, *, size_px: int, colour: Colour = WHITE) -> None:
-    """A line in the top left corner, on a darkened ground."""
+    """A line in the top left corner, on a dark background."""
     pad = size_px // 2
     shade(rgb, 0, 0, text_width(text, size_px) + 2 * pad, line_height(size_px) + pad, share=PANEL_SHADE)
     write(rgb, text, pad, pad // 2, size_px=size_px, colour=colour)

@@ -1,6 +1,6 @@
-"""The timeline of a video as a strip below its pictures: expressions over time, alerts, where the picture is.
+"""The timeline of a video as a strip below its frames: expressions over time, alerts, the current position.
 
-Knows no face and no file.
+Knows nothing of faces or files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Bins:
 
 
 class TimelineStrip:
-    """A strip of one width for one stretch of a video. Only the cursor and the clock change from picture to picture."""
+    """A strip of one width for one part of a video. Only the cursor and the clock change from frame to frame."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class TimelineStrip:
 
     @property
     def height_px(self) -> int:
-        """Pixels that the strip adds below a picture: an even number."""
+        """Pixels that the strip adds below a frame: an even number."""
         return int(self._ground.shape[0])
 
     def at(self, seconds: float) -> np.ndarray:
-        """The strip while the picture of a moment is shown: RGB uint8 (h, W, 3)."""
+        """The strip at a moment: RGB uint8 (h, W, 3)."""
         strip = self._ground.copy()
         x = self._x(seconds)
         strip[self._chart.start - 3 : self._chart.stop + 3, max(0, x - 1) : x + 1] = CURSOR

@@ -1,6 +1,6 @@
-"""Letters in pictures, in the font that matplotlib brings. Drawn words are kept, so that each is paid for once.
+"""Text in images, in matplotlib's font. Rendered words are cached.
 
-Knows nothing of what the words mean.
+Knows nothing of the words' meaning.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from fervid.errors import DependencyMissing
 
 FONT = "mpl-data/fonts/ttf/DejaVuSans.ttf"
 KEPT_WORDS = 1024
-"""Texts change with every picture, their words hardly; a word takes about a kilobyte."""
+"""Cache size: texts change with every frame, their words rarely; a word takes about a kilobyte."""
 LONGEST_TEXT = 120
 SPACE_SHARE = 0.32
-"""Width of a space as a share of the size of letters, as in this font."""
+"""Width of a space relative to the text size, as in this font."""
 
 Colour = tuple[int, int, int]
 BLACK: Colour = (0, 0, 0)
@@ -52,7 +52,7 @@ def line_height(size_px: int) -> int:
 
 
 def write(rgb: np.ndarray, text: str, left: int, top: int, *, size_px: int, colour: Colour = WHITE) -> int:
-    """Write a text into a picture RGB uint8 (H, W, 3); what lies outside is cut off. Returns its right edge."""
+    """Write a text into an image RGB uint8 (H, W, 3), clipped to it. Returns its right edge."""
     for mask, width in _words(text, size_px):
         if mask is not None:
             _blend(rgb, mask, left, top, colour)

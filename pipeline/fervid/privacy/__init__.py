@@ -1,1 +1,1 @@
-"""Covered faces: where they are over time, and how they are covered. One rule for whatever fervid writes."""
+"""Covering of faces: where they are over time, and how they are covered. Used for everything fervid writes."""

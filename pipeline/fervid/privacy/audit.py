@@ -1,4 +1,4 @@
-"""A run's log of what was written with faces left open: when, by whom, what. Knows no picture."""
+"""A run's log of files written with open faces: when, by whom, what. Knows nothing of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where faces are at any moment of a video, from moments at which they were seen. Knows no image.
+"""Where faces are at any moment of a video, from moments at which they were seen. Knows nothing of images.
 
 Sightings come from the tracks that a run stored and from searches made for covering. Sightings of one face are joined;
 between two of them it moves evenly, before the first and after the last it is held for a short time, and nothing is
@@ -16,9 +16,9 @@ import numpy as np
 from fervid.base.geometry import iou_matrix, pad_boxes
 
 HELD_SECONDS = 0.5
-"""A face is covered for so long before it is first and after it is last seen."""
+"""A face is covered this long before its first and after its last sighting."""
 BRIDGED_SECONDS = 2.0
-"""Between two sightings of a face at most so far apart it is taken to have moved evenly."""
+"""Between two sightings at most this far apart, linear motion is assumed."""
 SAME_FACE_IOU = 0.2
 SPARED_MARGIN = 0.3
 """A spared face reaches this far beyond its box, as finds of it may."""
@@ -54,7 +54,7 @@ class FaceCovers:
         insort(self._cuts, seconds)
 
     def add(self, seconds: float, boxes: np.ndarray) -> None:
-        """What a search found at a moment after those of earlier calls: boxes (k, 4)."""
+        """Add the boxes (k, 4) found at a moment; calls are in order of time."""
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         self._open = [
             chain

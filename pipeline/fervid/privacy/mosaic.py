@@ -1,4 +1,4 @@
-"""Cover faces in an image with a mosaic, so that the scene stays to be seen. Knows no time and no search."""
+"""Covers faces in an image with a mosaic, so that the scene stays visible. Knows nothing of time or detection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCKS = 8
 """A cover has so many blocks across, the face in it fewer than six: with ten the face network still finds a face in
 some mosaics."""
 LEAST_BLOCK_PX = 4
-"""Smaller blocks would leave a small face as it is."""
+"""Smaller blocks would not hide a small face."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Search a video for faces to cover, at moments close enough that what lies between them can be filled in.
 
 The face network of an analysis, on larger images and with a lower threshold: a face left open is worse than a false
-find. A face that it does not find, and the run neither, stays as it is.
+find. A face that neither it nor the run finds stays uncovered.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SHOT_SAMPLES = 144
 
 
 class FaceSearch:
-    """Looks for anything that may be a face. Not for two threads at once."""
+    """Searches for anything that may be a face. Not thread-safe."""
 
     def __init__(self, *, height_px: int = SEARCH_HEIGHT_PX, score_threshold: float = SCORE_THRESHOLD) -> None:
         self._detector = CenterFaceDetector(score_threshold=score_threshold)

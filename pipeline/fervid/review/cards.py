@@ -1,6 +1,7 @@
-"""A run in a line of the list: a few numbers, how many alerts wait for a look, and its timeline as a strip.
+"""A run as a row of the list: a few numbers, its alerts to review, and its timeline as a strip.
 
-Reads small files only, so that hundreds of runs are listed at once; the strip comes apart, when its line is in view.
+Reads small files only, so that hundreds of runs are listed at once; the strip is loaded separately, when its row is in
+view.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ STRIP_COLUMNS = 120
 
 
 def run_id(folder: Path) -> str:
-    """The name of a run in addresses: says nothing of where it lies."""
+    """The name of a run in URLs: reveals nothing of its path."""
     return hashlib.blake2b(str(folder.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def make_card(folder: Path) -> dict[str, Any]:
-    """What the list shows of a run at once. Raises InputError when the folder is no complete run."""
+    """What the list shows of a run at once. Raises InputError when the folder is not a complete run."""
     manifest = manifest_content(folder)
     results = manifest.get("results") or {}
     video = Path(manifest["video_path"])
@@ -81,7 +82,7 @@ def make_strip(folder: Path) -> dict[str, Any]:
 def strip_columns(
     values: dict[str, np.ndarray], labels: list[str], duration: float, n: int = STRIP_COLUMNS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bins summed up over `n` equal parts of the video: coverage (n,) and means (C, n), NaN where nothing was seen.
+    """Bins aggregated over `n` equal parts of the video: coverage (n,) and means (C, n), NaN where nothing was seen.
 
     Each part takes from a bin in proportion to the time that they share; means are weighted by covered seconds.
     """
@@ -109,7 +110,7 @@ def strip_columns(
 
 
 def failures_below(folder: Path) -> list[dict[str, str]]:
-    """Videos of the last batch that were not fully analysed: name, status, reason; without the folders they lie in."""
+    """Videos of the last batch that were not fully analysed: name, status, reason; without their folders."""
     path = folder / FAILED_LIST
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Arrays as text that a page can hold: quantised, differences of neighbours, deflated, base64. Knows no run.
+"""Arrays as text for the page: quantised, delta-encoded, deflated, base64. Knows nothing of runs.
 
 The page undoes it in `static/columns.js`: base64, inflate, running sum in the same width (which wraps on both sides).
 """
@@ -33,7 +33,7 @@ def pack(values: np.ndarray, kind: str) -> dict[str, Any]:
 
 
 def pack_shares(values: np.ndarray) -> dict[str, Any]:
-    """Numbers 0..1 (n,) in steps of 1/250; NaN stays apart from 0."""
+    """Numbers 0..1 (n,) in steps of 1/250; NaN differs from 0."""
     return pack(quantise(values), "u8")
 
 

@@ -1,6 +1,7 @@
 """Everything that the page shows of one run, as small JSON: timeline, cuts, faces by track, alerts, fitness, verdicts.
 
-Boxes are whole pixels and scores steps of 1/250: enough to look at, never to compute from. The tables stay the truth.
+Boxes are whole pixels and scores steps of 1/250: enough to look at, never to compute from. The tables remain
+authoritative.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ USUAL_REACH_SECONDS = 0.1
 """How far one frame alone stands for what is around it."""
 VERSION = 1
 MOST_FACES = 300_000
-"""Of a run with more faces only every second, third, ... sampled frame is on the page; it says so."""
+"""A run with more faces is thinned to every second, third, ... sampled frame; the page shows a note."""
 NO_FACE, NOT_USED, USABLE = 0, 1, 2
 """What a frame shows, as the page colours it."""
 ALERT_FIELDS = (
@@ -102,7 +103,7 @@ def read_records(run: Run) -> list[AlertRecord] | None:
     try:
         return [AlertRecord(**(row | {"track_ids": tuple(row["track_ids"] or ())})) for row in rows]
     except (TypeError, KeyError) as problem:
-        raise InputError(f"{path} is no table of alerts ({problem}). Run `fervid alerts` again.") from None
+        raise InputError(f"{path} is not a table of alerts ({problem}). Run `fervid alerts` again.") from None
 
 
 def _known(value: Any) -> Any:

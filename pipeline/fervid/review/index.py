@@ -1,4 +1,4 @@
-"""The runs that a server shows, by the names they have in its addresses; read anew where something changed."""
+"""The runs of a server, by their names in URLs; reloaded after changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fervid.run.handle import Run, open_run
 
 
 class UnknownRun(KeyError):
-    """No run has this name in addresses."""
+    """No run has this name in URLs."""
 
 
 class RunIndex:
@@ -46,7 +46,7 @@ class RunIndex:
         return {"title": title, "runs": cards, "failures": failures, "colours": colours}
 
     def strips(self, names: list[str]) -> dict[str, dict[str, Any]]:
-        """The strips of some runs; those that are unknown or damaged are left out."""
+        """The strips of some runs; unknown and damaged ones are skipped."""
         strips = {}
         for name in names:
             folder = self._folders.get(name)

@@ -66,7 +66,7 @@ def served_page(title: str) -> str:
 
 
 def single_file(title: str, data: Mapping[str, Any], runs: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """A page that needs no other file and may load none: `data` is the list, `runs` are ids and contents of runs.
+    """A self-contained page that may not load anything: `data` is the list, `runs` are ids and contents of runs.
 
     A policy of its own lets it run exactly its own script and style, and play media; it cannot reach any network.
     """

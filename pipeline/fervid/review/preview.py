@@ -1,7 +1,7 @@
-"""Short H.264 clips and small pictures of a run's video, for what a browser cannot play: made when asked for, kept.
+"""Short H.264 clips and thumbnails of a run's video for browsers: made on demand, cached.
 
-They lie in the run's folder, so that whoever removes the run removes them, and together stay below a size: those not
-asked for longest go first. Faces are covered unless asked otherwise; a face that no search finds stays as it is.
+They are in the run's folder, so that removing the run removes them, and together stay below a size limit (least
+recently used go first). Faces are covered by default; a face that no search finds stays uncovered.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ CLIP_SECONDS = 6.0
 CLIP_HEIGHT_PX, THUMBNAIL_WIDTH_PX = 360, 192
 CACHE_BYTES = 2_000_000_000
 AROUND_SECONDS = 1.0
-"""Stored faces so long before and after a clip are known in it."""
+"""Stored faces within this time before and after a clip are covered in it."""
 STILL_SECONDS = 2.0
-"""Within so long after the moment asked for a thumbnail takes the first picture that can be decoded."""
+"""A thumbnail uses the first decodable frame within this time after the requested moment."""
 JPEG_QUALITY = 80
 
 
 class Previews:
-    """The previews of the runs below `roots`. Not for two threads at once."""
+    """The previews of the runs below `roots`. Not thread-safe."""
 
     def __init__(self, roots: tuple[Path, ...], *, blur: Blur = "all", cache_bytes: int = CACHE_BYTES) -> None:
         self._roots, self._blur, self._cache_bytes = roots, blur, cache_bytes
@@ -56,7 +56,7 @@ class Previews:
         self.is_stopped = False
 
     def stop(self) -> None:
-        """Let what is being made in another thread fail at its next picture."""
+        """Cancel a preview in another thread at its next frame."""
         self.is_stopped = True
 
     def clip(self, run: Run, number: int) -> Path:
@@ -65,7 +65,7 @@ class Previews:
         start = number * CLIP_SECONDS
         if number < 0 or start >= max(duration, 1e-6):
             raise InputError(f"the video has no clip {number}.")
-        # The last clip takes whatever pictures lie behind the duration that the container states.
+        # The last clip includes frames after the container's stated duration.
         end = start + CLIP_SECONDS if start + CLIP_SECONDS < duration else duration + CLIP_SECONDS
         target = self._place(run, f"clip-{number:05d}", ".mp4")
         if self._is_kept(target):
@@ -93,7 +93,7 @@ class Previews:
         pictures = self._pictures(run, seconds, seconds + STILL_SECONDS, height_px=round(2 * THUMBNAIL_WIDTH_PX / size))
         rgb = next((picture.rgb for picture in pictures), None)
         if rgb is None:
-            raise InputError(f"no picture of {Path(run.manifest.video_path).name} could be read at {seconds:.1f} s.")
+            raise InputError(f"no frame of {Path(run.manifest.video_path).name} could be decoded at {seconds:.1f} s.")
         height = max(1, round(rgb.shape[0] * THUMBNAIL_WIDTH_PX / rgb.shape[1]))
         small = cv2.resize(rgb, (THUMBNAIL_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
@@ -110,7 +110,7 @@ class Previews:
     @staticmethod
     def _is_kept(target: Path) -> bool:
         try:
-            os.utime(target)  # asked for now, so it goes last
+            os.utime(target)  # used now, so it is removed last
         except OSError:
             return False
         return True
@@ -139,7 +139,7 @@ class Previews:
         ahead = max(HELD_SECONDS, SEARCH_EVERY_SECONDS)
         for picture in read_pictures(VideoSource.of(run.manifest), start, end):
             if self.is_stopped:
-                raise OutputError("the preview was given up: the server is stopping.")
+                raise OutputError("the preview was cancelled: the server is stopping.")
             shrunk, factors = _shrink(picture, height_px)
             if self._blur == "none":
                 yield shrunk
@@ -168,7 +168,7 @@ def _prepare(folder: Path) -> None:
         if not (folder / MARKER).is_file():
             foreign = next((path for path in folder.iterdir() if not OWN_FILES.fullmatch(path.name)), None)
             if foreign is not None:
-                raise OutputError(f"{folder} holds files that are not previews ({foreign.name}). Move them elsewhere.")
+                raise OutputError(f"{folder} has files that are not previews ({foreign.name}). Move them elsewhere.")
             (folder / MARKER).touch()
     except OSError as problem:
         raise OutputError(f"{folder} cannot be written ({problem.strerror}). Check its folder.") from None
@@ -185,7 +185,7 @@ def _own_files(root: Path) -> Iterator[Path]:
 
 
 def _moment_to_show(run: Run) -> float:
-    """Where a thumbnail is worth most: the peak of the first alert, else the middle of what has a usable face."""
+    """The best moment for a thumbnail: the peak of the first alert, else the middle of what has a usable face."""
     from fervid.review.content import read_records
 
     records = read_records(run)
@@ -205,7 +205,7 @@ def _covered(picture: Picture, covers: FaceCovers) -> Picture:
 
 
 def _shrink(picture: Picture, height_px: int) -> tuple[Picture, tuple[float, float]]:
-    """A picture of at most `height_px` with square pixels, and by how much its sides shrank (x, y)."""
+    """A frame downscaled to at most `height_px` with square pixels, and its scale factors (x, y)."""
     height, width = picture.rgb.shape[:2]
     shrink = min(1.0, height_px / height)
     size = (max(2, round(width * float(picture.pixel_aspect) * shrink)), max(2, round(height * shrink)))

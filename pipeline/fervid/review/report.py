@@ -1,6 +1,6 @@
 """`report.html`: one file that shows a run, or all runs of a folder, in any browser, without a server and offline.
 
-It links to videos where they lie and holds no picture of a face. A folder too large for one file gets a page a run, and
+It links to the original videos and contains no face images. A folder too large for one file gets a page per run, and
 a page that lists them.
 """
 

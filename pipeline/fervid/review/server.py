@@ -99,7 +99,7 @@ def http_server(app: Starlette) -> uvicorn.Server:
 
 
 class _Server(uvicorn.Server):
-    """Told to stop, it gives up the preview that is being made, which nobody would see any more."""
+    """On stop, it cancels the preview in progress."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called with the signal."""
@@ -116,7 +116,7 @@ def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable
         try:
             return await function(self, request)
         except UnknownRun:
-            return JSONResponse({"error": "This run is not among those that are served."}, 404)
+            return JSONResponse({"error": "This run is not served here."}, 404)
         except InputError as problem:
             return JSONResponse({"error": str(problem)}, 404)
         except FervidError as problem:
@@ -154,7 +154,7 @@ class _Maker:
 
 # Decision REV-3.
 class _Pages:
-    """The answers. Whatever reads tables or videos runs in threads; pictures and clips do not wait for each other."""
+    """The request handlers. Reading tables or videos runs in threads; thumbnails and clips do not block each other."""
 
     def __init__(self, index: RunIndex, clips: _Maker, pictures: _Maker) -> None:
         self._index, self._clips, self._pictures = index, clips, pictures
@@ -173,7 +173,7 @@ class _Pages:
     async def static(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in STATIC:
-            return PlainTextResponse("There is no such file.\n", 404)
+            return PlainTextResponse("File not found.\n", 404)
         return Response(static_file(name), media_type=MEDIA_TYPES[Path(name).suffix])
 
     @_answer
@@ -205,7 +205,7 @@ class _Pages:
         try:
             said = json.loads(body)
             alert, verdict, reason = str(said["alert_id"]), said["verdict"], str(said.get("reason") or "")
-            f"{alert}{reason}{verdict}".encode()  # half a character pair is no text that can be kept
+            f"{alert}{reason}{verdict}".encode()  # a lone surrogate cannot be stored
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return JSONResponse({"error": "Expected alert_id, verdict and reason."}, 400)
         run = await to_thread.run_sync(self._index.run, request.path_params["run"])
@@ -240,7 +240,7 @@ class _Pages:
         """A run whose video is there. Raises UnknownRun or InputError."""
         run = self._index.run(name)
         if not _is_the_video(run):
-            raise InputError("The video of this run is not where it was, or was changed.")
+            raise InputError("The video of this run was moved or changed.")
         return run
 
     def _content(self, name: str) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What the pages that fervid serves have in common."""
+"""Shared parts of fervid's web servers."""

@@ -1,6 +1,6 @@
-"""Who may ask a server of fervid: whoever has its token, under a host name of this machine, from its own page.
+"""Access control of fervid's servers: the token, a host name of this machine, and requests from its own page.
 
-Three doors, each shut by itself: a foreign `Host` is refused (a web page cannot point its own name at this machine), no
+Three independent checks: a foreign `Host` is refused (a web page cannot point its own name at this machine), no
 answer without the token (in the address once, then a cookie that scripts cannot read and other sites cannot send), and
 nothing is changed but by a POST from the page itself. Knows nothing of runs.
 """
@@ -36,12 +36,12 @@ HEADERS = {
 
 
 def make_token() -> str:
-    """A new secret, fit for an address."""
+    """A new secret for a URL."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address reaches this machine alone."""
+    """Whether an address is local to this machine."""
     if host == "localhost":
         return True
     try:
@@ -89,11 +89,11 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers, by_address: bool) -> PlainTextResponse | None:
         if not self._is_own_name(headers.get("host", "")):
-            return PlainTextResponse("This server does not answer to that host name.\n", 400)
+            return PlainTextResponse("This host name is not allowed.\n", 400)
         if not (by_address or self._has_cookie(headers.get("cookie", ""))):
             return PlainTextResponse("No valid token. Use the address that the command printed.\n", 401)
         if method not in READING and not self._is_from_own_page(headers):
-            return PlainTextResponse("Changes are taken from the page of this server alone.\n", 403)
+            return PlainTextResponse("Changes are only accepted from this server's page.\n", 403)
         return None
 
     def _is_own_name(self, host: str) -> bool:
@@ -105,7 +105,7 @@ class Guard:
             address = ipaddress.ip_address(name)
         except ValueError:
             return False
-        # A plain address is nobody's name to point elsewhere.
+        # An IP address cannot be rebound like a name.
         return self._is_remote or address.is_loopback
 
     def _is_token(self, text: str) -> bool:

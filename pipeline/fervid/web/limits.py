@@ -1,4 +1,4 @@
-"""How long and how many clients a server of fervid waits for, so that none can keep the others out.
+"""Connection limits of fervid's servers, so that no client can block the others.
 
 A request has to be there within `HEADER_SECONDS` of the connection, or of its own first byte on one that is kept alive.
 Connections that have not sent one are few: a new one takes the place of the oldest. Whoever sends whole requests, as
@@ -42,7 +42,7 @@ def http_config(app: Any, *, lifespan: Any, **options: Any) -> uvicorn.Config:
 
 
 class PatientProtocol(H11Protocol):
-    """A connection that is closed when its request does not come, or when too many like it wait."""
+    """A connection that is closed if its request does not arrive, or if too many like it wait."""
 
     _deadline: asyncio.TimerHandle | None = None
 

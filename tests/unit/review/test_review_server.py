@@ -259,7 +259,7 @@ def test_previews_stay_below_their_size_and_the_oldest_go_first(runs: Path) -> N
 def test_what_is_told_to_stop_leaves_no_half_preview(runs: Path) -> None:
     run, previews = run_of(runs, "old*"), Previews((runs,))
     previews.stop()
-    with pytest.raises(OutputError, match="given up"):
+    with pytest.raises(OutputError, match="was cancelled"):
         previews.clip(run, 0)
     assert [path.name for path in (run.folder / "previews").iterdir()] == [".fervid-previews"]
 
@@ -294,7 +294,7 @@ def test_a_folder_with_files_of_others_is_not_taken_for_the_cache(runs: Path) ->
     folder = run_of(runs, "old*").folder / "previews"
     folder.mkdir()
     (folder / "interview.mov").write_bytes(b"the user's")
-    with pytest.raises(OutputError, match=r"holds files that are not previews \(interview.mov\)"):
+    with pytest.raises(OutputError, match=r"has files that are not previews \(interview.mov\)"):
         Previews((runs,)).thumbnail(run_of(runs, "old*"))
     assert (folder / "interview.mov").exists()
 
