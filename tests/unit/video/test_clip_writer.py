@@ -99,3 +99,31 @@ def test_without_pictures_there_is_no_clip(tmp_path: Path) -> None:
     with pytest.raises(WrittenShort, match="no frame of 5.0 to 6.0 s"):
         cut(source, tmp_path / "clip.mp4", 5.0, 6.0)
     assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "bars"),
+    [
+        ([(48, 64), (64, 48)], (14, 0)),  # a phone turned upright: 36 of 64 columns
+        ([(64, 48), (48, 64)], (0, 14)),  # and laid down: 36 of 64 rows
+        ([(48, 64), (96, 128)], (0, 0)),  # the same shape, larger
+        ([(48, 64), (24, 64)], (0, 12)),
+    ],
+)
+def test_a_change_of_size_is_letterboxed_and_loses_no_picture(
+    tmp_path: Path, sizes: list[tuple[int, int]], bars: tuple[int, int]
+) -> None:
+    pictures = [
+        Picture((10 * n + i) / 10, np.full((*size, 3), 200, np.uint8), Fraction(1))
+        for n, size in enumerate(sizes)
+        for i in range(10)
+    ]
+    n = write_clip(tmp_path / "clip.mp4", pictures, start_seconds=0, end_seconds=2, sound_from=None)
+    stamps, found, _ = contents(tmp_path / "clip.mp4")
+    assert n == len(stamps) == 20
+    last = found[-1]
+    assert last.shape == sizes[0]
+    left, top = bars
+    assert last[:, : max(0, left - 2)].size == 0 or last[:, : left - 2].max() < 60
+    assert last[: max(0, top - 2)].size == 0 or last[: top - 2].max() < 60
+    assert last[top + 2 : last.shape[0] - top - 2, left + 2 : last.shape[1] - left - 2].min() > 150
