@@ -88,7 +88,7 @@ def test_a_wrong_option_is_said_in_one_line(angry_run: Path, arguments: list[str
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
     done = run_fervid("alerts", str(tmp_path))
     assert (done.returncode, done.stdout) == (3, "")
-    assert "holds no complete run" in done.stderr
+    assert "contains no complete run" in done.stderr
 
 
 def test_verdicts_are_kept_and_counted(angry_run: Path) -> None:

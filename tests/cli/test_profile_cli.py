@@ -86,9 +86,9 @@ def test_runs_are_ranked_by_likeness_with_the_reason(runs: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["profile", "nowhere"], 3, "nowhere is no folder. Give a run folder"),
+        (["profile", "nowhere"], 3, "nowhere is not a folder. Give a run folder"),
         (["profile", "RUNS", "--genres", "none.toml"], 2, "none.toml does not exist"),
-        (["profile", "RUNS", "--like", "nowhere"], 3, "nowhere holds no manifest.json"),
+        (["profile", "RUNS", "--like", "nowhere"], 3, "nowhere has no manifest.json"),
         (["genres", "fit", "RUNS", "--labels", "none.csv"], 3, "labels none.csv cannot be read"),
         (["genres", "fit", "RUNS", "--labels", "LABELS"], 3, "no tag can be learned"),
     ],

@@ -58,4 +58,4 @@ def test_a_folder_without_runs_is_one_clear_line(tmp_path: Path) -> None:
     done = run_fervid("report", str(tmp_path))
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
-    assert "holds no complete run" in done.stderr
+    assert "contains no complete run" in done.stderr

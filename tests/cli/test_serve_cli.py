@@ -42,7 +42,7 @@ def test_the_printed_address_answers_until_the_command_is_stopped(tmp_path: Path
     ("arguments", "code", "words"),
     [
         (("--host", "0.0.0.0"), 2, "--host 0.0.0.0 allows access from other machines. Add --allow-remote"),
-        (("--port", "0"), 3, "holds no complete run"),
+        (("--port", "0"), 3, "contains no complete run"),
     ],
 )
 def test_what_cannot_be_served_is_one_clear_line(

@@ -127,7 +127,7 @@ def test_the_command_prints_the_path(run: fervid.Run) -> None:
     assert done.stdout.strip() == str(run.folder / "annotated.mp4")
     refused = run_fervid("annotate", str(run.folder / "nothing"))
     assert refused.returncode == 3
-    assert "is no folder" in refused.stderr
+    assert "is not a folder" in refused.stderr
 
 
 def test_the_command_writes_where_it_is_told(run: fervid.Run, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_the_traps_above_close_on_a_reader_that_is_not_careful(
         ("concat:{canary}|{canary}", InputError, "does not exist"),
         ("subfile,,start,0,end,9,,:{canary}", InputError, "does not exist"),
         ("pipe:0", InputError, "does not exist"),
-        ("{server}/x.ts", ConfigError, "http:// is not known"),
+        ("{server}/x.ts", ConfigError, "http:// is not supported"),
     ],
 )
 def test_a_name_is_a_file_and_never_an_address(

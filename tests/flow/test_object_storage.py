@@ -160,8 +160,8 @@ def test_alerts_of_runs_in_the_store_are_written_beside_them_and_queries_read_bo
         (("s3://{bucket}/in/*.avi",), 3, "matches no object"),
         (("s3://no-such-bucket/a.mp4",), 3, "does not exist"),
         (("s3://{bucket}/in/long.mp4", "-o", "s3://no-such-bucket/out"), 74, "cannot be written"),
-        (("s3://",), 2, "names no bucket"),
-        (("ftp://host/a.mp4",), 2, "ftp:// is not known"),
+        (("s3://",), 2, "has no bucket"),
+        (("ftp://host/a.mp4",), 2, "ftp:// is not supported"),
     ],
 )
 def test_a_wrong_name_is_one_clear_line(

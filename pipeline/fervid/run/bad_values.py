@@ -1,4 +1,4 @@
-"""What comes of values that no analysis writes: one error of input, for the one run that holds them.
+"""Handles invalid values in a run: one InputError for that run.
 
 The checks of manifests and hashes meet damage; a run of an earlier version has fewer of them, and one of somebody
 else's making may fit its hashes and still hold anything.
@@ -22,6 +22,6 @@ def bad_values(folder: Path, problem: BaseException) -> InputError:
         traceback.print_exception(problem, file=sys.stderr)
     text = str(problem).partition("\n")[0]
     return InputError(
-        f"{folder} holds values that no analysis writes ({type(problem).__name__}: {text}). Run `fervid verify` on it; "
-        "if it is whole, run again with --debug and report this."
+        f"{folder} has values that no analysis writes ({type(problem).__name__}: {text}). Run `fervid verify` on it; "
+        "if it is intact, run again with --debug and report this."
     )

@@ -1,8 +1,8 @@
-"""Files that commands make of a run's tables, noted in the run's folder: they go when other tables take their place.
+"""Derived files of a run's tables, recorded in the run's folder: they are removed when the tables are replaced.
 
-An alert list, a report or an annotated video of an earlier analysis would pass for those of the new one.
+Otherwise alerts, a report or an annotated video of an earlier analysis could be mistaken for those of the new one.
 `derived.jsonl` has a line per file that fervid wrote: its name within the folder and its SHA-256. A file that is not
-listed, or was changed since, is not fervid's and stays. Knows no form of these files.
+listed, or was changed since, is not fervid's and is kept. Knows nothing of the files' formats.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fervid.storage.publish import append_synced, write_whole
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """Names within a run folder: what was removed, and what stays because it was changed after fervid wrote it."""
+    """Names within a run folder: files removed, and files kept because they were changed after fervid wrote them."""
 
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ def note_derived(folder: Path, paths: Iterable[Path]) -> None:
 def note_hashes(folder: Place, hashes: Mapping[str, str]) -> None:
     """Note files by their names within a run folder and their SHA-256; before they are written is soonest.
 
-    A note about a file that was never written does no harm, a file without a note would outlive its result.
+    A note about a file that was never written is harmless; a file without a note would outlive its result.
     Raises OutputError when the note cannot be written.
     """
     if not hashes or not ((folder / MANIFEST).is_file() or _holds_runs(folder)):

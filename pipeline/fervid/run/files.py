@@ -1,4 +1,4 @@
-"""Every file of a run and of a folder of runs by its name, each once. Knows nothing of what is in them."""
+"""The names of all files of a run and of a folder of runs. Knows nothing of their contents."""
 
 from __future__ import annotations
 

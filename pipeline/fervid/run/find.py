@@ -1,4 +1,4 @@
-"""What a run is, and the one walker that finds runs by the names that a user gave. Opens none."""
+"""Defines what a run is, and finds runs below the user's paths. Opens none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Guard = Callable[[Path], AbstractContextManager[None]]
 
 
 def unguarded(_folder: Path) -> AbstractContextManager[None]:
-    """Lets every error through."""
+    """Passes every error through."""
     return nullcontext()
 
 
@@ -25,7 +25,7 @@ def is_run(folder: Path) -> bool:
 
 
 def find_run_folders(names: Iterable[str | Path]) -> list[Path]:
-    """The runs that are named or lie below what is named, in order of name, each once.
+    """The runs at or below the given paths, sorted by name, without duplicates.
 
     Raises InputError for a name without any.
     """
@@ -33,11 +33,11 @@ def find_run_folders(names: Iterable[str | Path]) -> list[Path]:
     for name in names:
         folder = Path(name)
         if not folder.is_dir():
-            raise InputError(f"{folder} is no folder. Give a run folder of `fervid analyze`, or a folder of them.")
+            raise InputError(f"{folder} is not a folder. Give a run folder of `fervid analyze`, or a folder of them.")
         inside = list(folders_below(folder))
         if not inside:
             raise InputError(
-                f"{folder} is no run and holds no complete run (no {MANIFEST} in it). Run `fervid analyze` first."
+                f"{folder} is not a run folder and contains no complete run (no {MANIFEST}). Run `fervid analyze`."
             )
         for one in inside:
             found.setdefault(one.resolve(), one)
@@ -52,7 +52,7 @@ def folders_below(folder: Path) -> Iterator[Path]:
 def marked_below(folder: Path, markers: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     """Folders at or below `folder` that hold one of `markers`, each with the first that it holds.
 
-    Nothing is looked for below such a folder, in hidden folders or through links.
+    The search does not go below such a folder, into hidden folders or through links.
     """
     if found := _marker(markers, {name for name in markers if os.path.lexists(folder / name)}):
         yield folder, found
@@ -74,7 +74,7 @@ def names_of_own_runs(paths: Iterable[str]) -> set[str]:
 
 
 def shared_folder(folders: Iterable[Path]) -> Path:
-    """Where something about runs belongs: in the run, or in the folder that several share.
+    """The folder for files about runs: the run, or the common folder of several.
 
     For runs that share no more than the root of the file system it is the current folder.
     """

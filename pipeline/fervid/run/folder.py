@@ -1,6 +1,6 @@
-"""The folder of a run while it is made: getting it ready, what to do with remains, and giving it up.
+"""A run folder during an analysis: preparing it, cleaning leftovers, and giving it up.
 
-A folder without a manifest is not complete; observations in it are what an interrupted analysis goes on from.
+A folder without a manifest is not complete; an interrupted analysis resumes from the observations in it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def observations_path(folder: Place, segment: Segment) -> Place:
 
 
 def check_not_on_hold(folder: Place) -> None:
-    """Raises OutputInUse for a run that must stay as it is, so that no other result takes its place."""
+    """Raises OutputInUse for a run on hold, whose result must not be replaced."""
     if is_on_disk(folder) and (folder / HOLD).is_file() and is_run(folder):
         raise OutputInUse(
             f"{folder} is on hold, so its result is not replaced. Give another folder with --out, or release it with "
@@ -48,7 +48,7 @@ def prepare(folder: Place, *, keep_observations: bool) -> Outdated:
 
 
 def sweep(folder: Place) -> None:
-    """Remove what processes that were killed left half written; no other one writes here now.
+    """Remove partial files of killed processes; no other process writes here now.
 
     An object store shows nothing that is half written; what it keeps of it is found by `fervid doctor --storage`.
     """

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class Run:
     """A run folder. Tables are read when asked for, as Arrow tables (`.to_pandas()` for a DataFrame).
 
-    A handle reads its own run alone: when the folder was analysed again with other settings, InputError is raised.
+    A handle reads only its own run: if the folder was analysed again with other settings, InputError is raised.
     """
 
     folder: Path
     manifest: RunManifest
     was_there: bool = False
-    """Whether the run had been made before, so that nothing was analysed for it."""
+    """Whether the result existed already, so that nothing was analysed."""
 
     def __repr__(self) -> str:
         video = PurePath(self.manifest.video_path).name
@@ -64,7 +64,7 @@ class Run:
         return self._table("timeline")
 
     def summary(self) -> dict[str, Any]:
-        """The run in a few numbers, ready for JSON."""
+        """The key figures of the run, ready for JSON."""
         content = asdict(self.manifest)
         if not content["results"]:  # written before manifests held them
             content["results"] = results_in_numbers(
@@ -74,7 +74,7 @@ class Run:
         return summarise(content, self.folder, was_there=self.was_there, others=plot)
 
     def _plot(self) -> bytes | None:
-        """The plot of this run; None where none was drawn, or where another run has replaced it."""
+        """The plot of this run; None without one, or if another run replaced it."""
         try:
             content = (self.folder / PLOT).read_bytes()
         except OSError:
@@ -96,7 +96,7 @@ def open_run(folder: str | Place) -> Run:
     if not is_on_disk(place):
         from fervid.storage.copies import Copies
 
-        content = manifest_content(place)  # or the reason why it is no run
+        content = manifest_content(place)  # or the reason why it is not a run
         copies = Copies(place, (MANIFEST, *content["outputs"], *MADE_LATER))
         place = next(iter(copies.places))
     return Run(place, read_manifest(place))

@@ -1,4 +1,4 @@
-"""Whether a file of a run is still what was written, by its hash: a changed bit must not become another figure.
+"""Checks files of a run against their hashes, so that a changed bit is detected and does not change results.
 
 Tables have their hashes in the manifest, what other commands made of them in `derived.jsonl`. Files of earlier versions
 that are in neither are taken as they are.
@@ -65,7 +65,7 @@ def check_file(folder: Path, name: str) -> None:
         raise InputError(f"{path} cannot be read ({problem.strerror}). Check its disk.") from None
     if found not in known:
         raise InputError(
-            f"{path} is not what was written: it is damaged, or was changed. `fervid verify --repair` makes it again."
+            f"{path} differs from its recorded hash: it was damaged or changed. `fervid verify --repair` rebuilds it."
         )
 
 

@@ -28,7 +28,7 @@ def write_table(path: Place, table: pa.Table, metadata: Mapping[str, str], *, is
 
     Each page carries a checksum, so that other readers of Parquet can notice damage too.
 
-    Byte-stream split halves what zstd makes of float32 scores, without loss (1.0 against 2.0 MB a face-hour).
+    Byte-stream split halves what zstd makes of float32 scores, without loss (1.0 against 2.0 MB per face-hour).
     """
     with written_whole(path, is_private=is_private) as partial:
         _write(partial, table, metadata)

@@ -1,4 +1,4 @@
-"""What a run was made from, with and of: the one file of a run that holds times of running, paths and machines.
+"""The provenance of a run: the only file of a run with run times, paths and machine details.
 
 It is written last; its presence means that the run is complete.
 """
@@ -42,7 +42,7 @@ LIBRARIES = (
 
 @dataclass(frozen=True, slots=True)
 class RunManifest:
-    """Everything about a run that its tables do not say."""
+    """Everything about a run that is not in its tables."""
 
     video_id: str
     video_path: str
@@ -68,11 +68,11 @@ class RunManifest:
     outputs: dict[str, str]
     """File name to SHA-256."""
     output_bytes: dict[str, int] = field(default_factory=dict)
-    """File name to size, by which a file that was torn is known without reading it."""
+    """File name to size, which reveals truncated files without reading them."""
     observations: dict[str, str] = field(default_factory=dict)
     """File name to SHA-256 of what the tables were made of; it may have been deleted since."""
     results: dict[str, Any] = field(default_factory=dict)
-    """What the tables come to; see `summary.results_in_numbers`."""
+    """Key figures of the tables; see `summary.results_in_numbers`."""
     recordings: tuple[str, ...] = ()
     """Ids of one person's videos that share a baseline, this one among them; empty for a video alone."""
     schema_version: int = SCHEMA_VERSION
@@ -85,14 +85,14 @@ class RunManifest:
         if is_on_disk(folder):
             write_json(folder / MANIFEST, sealed)
         elif not write_new(folder / MANIFEST, json_bytes(sealed)):
-            # A task that was given up for lost may have come to its end: by the same method it has the same result.
+            # A task assumed lost may have finished after all: with the same method it has the same result.
             stored = manifest_content(folder)
             if (stored["video_id"], stored["settings_hash"]) != (self.video_id, self.settings_hash):
                 raise OutputInUse(f"{folder} was written by another run meanwhile. Give another folder with --out.")
 
 
 class MadeBy(Protocol):
-    """By what a result was made: two of the same video, settings and runner are the same."""
+    """The method of a result: results with equal video, settings and runner are equal."""
 
     @property
     def settings_hash(self) -> str:
@@ -143,12 +143,12 @@ def manifest_content(folder: Place) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(read_text(folder / MANIFEST))
     except FileNotFoundError:
         raise InputError(
-            f"{folder} holds no {MANIFEST}, so it is no complete run. Run `fervid analyze` first."
+            f"{folder} has no {MANIFEST}, so it is not a complete run. Run `fervid analyze` first."
         ) from None
     except (OSError, ValueError, RecursionError) as problem:
         raise _damaged(folder, f"it cannot be read: {problem}") from None
     if not isinstance(content, dict):
-        raise _damaged(folder, "it is no JSON object")
+        raise _damaged(folder, "it is not a JSON object")
     if content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
             f"{folder} has schema version {str(content.get('schema_version'))[:20]}, this fervid reads "
@@ -166,9 +166,9 @@ def _seal_fault(content: dict[str, Any]) -> str:
     except ValueError as problem:  # a lone surrogate, which no name of a file comes to
         return str(problem)
     if SEAL in content:
-        return "" if content[SEAL] == found else "its content does not fit its own hash"
+        return "" if content[SEAL] == found else "its content does not match its own hash"
     later = sorted(set(content) - OF_EARLIER_VERSIONS)
-    return f"it holds {later[0]!r} and no hash of its own" if later else ""
+    return f"it has {later[0]!r} but no hash of its own" if later else ""
 
 
 def _damaged(folder: Place, fault: str) -> InputError:

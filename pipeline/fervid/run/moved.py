@@ -1,4 +1,4 @@
-"""A run follows its video: where that was renamed or moved, the manifest gets the new path."""
+"""Updates the manifest's path when a video was renamed or moved."""
 
 from __future__ import annotations
 

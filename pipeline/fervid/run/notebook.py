@@ -20,7 +20,7 @@ def run_html(summary: dict[str, Any], plot: bytes | None = None) -> str:
         "video": f"{summary['video']}, {summary['duration_seconds']:.1f} s, {summary['status']}",
         "frames": f"{summary['frames_analysed']} of {summary['frames']} analysed",
         "faces": f"{summary['faces']} in {n_tracks}; a usable face {summary['coverage']:.0%} of the time",
-        "looks": f"{shares} of the time that faces are seen: how faces look, not what people feel" if shares else "",
+        "looks": f"{shares} of the time with a face: how faces look, not what people feel" if shares else "",
         "anger-like": f"peak {peak['value']:.2f} at {peak['time_s']:.1f} s, track {peak['track_id']}" if peak else "",
         "warnings": "; ".join(summary["warnings"]),
         "folder": summary["folder"],

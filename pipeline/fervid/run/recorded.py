@@ -88,7 +88,7 @@ def _moment(parts: dict[str, str | None], *, is_utc: bool) -> datetime | None:
             int(parts["second"] or 0), tzinfo=zone,
         )  # fmt: skip
     except ValueError:
-        return None  # the 31st of a short month is no date
+        return None  # not a date, such as the 31st of a short month
 
 
 WIDEST_ZONE = timedelta(hours=15)

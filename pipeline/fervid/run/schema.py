@@ -34,7 +34,7 @@ def frames_schema() -> pa.Schema:
 def faces_schema(labels: Sequence[str], *, has_baseline: bool = False) -> pa.Schema:
     """One row per face: raw (p_) and smoothed (s_) probabilities, box in pixels of the displayed frame.
 
-    With a baseline also the smoothed ones less the face's usual look (b_).
+    With a baseline also the smoothed ones relative to the face's usual expression (b_).
     """
     return pa.schema(
         [
@@ -70,7 +70,7 @@ def tracks_schema(labels: Sequence[str]) -> pa.Schema:
 
 
 def timeline_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per time bin. Means and shares are weighted by seconds, and null where no usable face was seen."""
+    """One row per time bin. Means and shares are weighted by seconds, and null without a usable face."""
     return pa.schema(
         [
             ("video_id", pa.dictionary(pa.int32(), pa.string())),

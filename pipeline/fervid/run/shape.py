@@ -15,7 +15,7 @@ Check = Callable[[Any], bool]
 LONGEST_SECONDS = 1e10
 """Of a video: three hundred years, far beyond any time-lapse."""
 MOST_PIXELS = 1_000_000
-"""Of a side of a picture, as no codec goes beyond it."""
+"""Largest side of a frame; no codec exceeds it."""
 DEEPEST = 12
 LONGEST_SHOWN = 40
 

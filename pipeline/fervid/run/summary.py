@@ -1,4 +1,4 @@
-"""A run in a few numbers. Knows no file: numbers from tables when a run is finished, and words from numbers later."""
+"""The key figures of a run, computed from its tables, and their text. Knows nothing of files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OBSERVE = "observe"
 """Wall seconds of observing segments, summed over the workers that did: what the stages' own are a share of."""
 
 STAGES = ("decode", "detect", "crop", "classify")
-"""They run side by side, so the busiest one sets the pace."""
+"""They run in parallel, so the busiest one is the bottleneck."""
 
 
 def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, labels: list[str]) -> dict[str, Any]:
-    """What the tables of a run come to: counts, coverage, the share of each label, the peak of anger-like expressions.
+    """Key figures of a run's tables: counts, coverage, the share of each label, the peak of anger-like expressions.
 
     `coverage` is the share of the observed time with a usable face; `shares` are of the time that faces are seen, empty
     where none was.

@@ -1,6 +1,6 @@
-"""The tables of a finished run: every reader of one opens it here, and gets none of another analysis.
+"""Opens the tables of a finished run, and rejects tables of another analysis. All readers use this module.
 
-A folder holds one result of a video, and the newest analysis owns it. So each table names the settings that it was made
+A folder has one result of a video, that of the newest analysis. So each table names the settings that it was made
 with in its footer, and is read only where they are those of the manifest that the reader holds.
 """
 

@@ -1,7 +1,7 @@
-"""Which faces count: the one home of the rule. Knows no table and no file.
+"""Which faces are usable: the only definition of this rule. Knows nothing of tables or files.
 
-A face is usable where its image is good enough: nothing speaks against it, or only that its two best expressions lie
-close (`unsure`). Alerts, profiles, exports, summaries and live view count usable faces alone, as the timeline does.
+A face is usable if its image is good enough: there is no reason against it, or only that its two best expressions are
+close (`unsure`). Alerts, profiles, exports, summaries and live view count only usable faces, as the timeline does.
 """
 
 from __future__ import annotations

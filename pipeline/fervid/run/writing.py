@@ -1,4 +1,4 @@
-"""The right to write into a finished run: its lock, and the result that the writer has read is still the one there."""
+"""Write access to a finished run: takes its lock, and checks that the result is still the one that was read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fervid.storage.lock import wait_for_lock
 
 @contextmanager
 def writing(folder: Path, settings_hash: str, *, is_held: bool = False) -> Iterator[None]:
-    """Keep analyses and other commands out of a run folder on disk for a block.
+    """Lock a run folder on disk for a block.
 
     `settings_hash` is that of the manifest that was read; `is_held` says that the caller has the lock. Raises
     InputError when the run was replaced since, OutputInUse when another process does not let go of it in time.

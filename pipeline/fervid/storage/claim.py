@@ -1,9 +1,9 @@
-"""One run at a time in one place of an object store, where no process can lock a file.
+"""Locks in object stores, where files cannot be locked: one run at a time in one place.
 
-A claim is an object `.<name>.lock` beside the place, made only if there is none (conditional put), and written again
-while its owner lives. One that was not for `LEASE_SECONDS`, by the clock of the store, is nobody's; so is one of a
-process of this machine that has ended. Where a store knows conditional replacement (S3), one of several who want such a
-claim gets it; elsewhere it is removed first, and then made by the first who can.
+A lock is an object `.<name>.lock` beside the place, created only if missing (conditional put), and renewed while its
+owner lives. A lock that was not renewed for `LEASE_SECONDS`, by the clock of the store, has expired; so has one of an
+ended process of this machine. With conditional replacement (S3), exactly one of several processes gets an expired lock;
+elsewhere it is removed first, and then created by the first process.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ CLOCK, LOCK = ".clock-", ".lock"
 
 
 UNSAFE_STORE = "FERVID_UNSAFE_STORE"
-"""Set to 1 to use a store that ignores conditions: then nothing keeps two runs out of one place."""
+"""Set to 1 to use a store that ignores conditions: then concurrent runs are not detected."""
 
 _checked: set[str] = set()
-"""Buckets of which this process knows that they keep conditions."""
+"""Buckets that are known to support conditions."""
 
 
 def check_conditions(folder: UPath) -> None:
-    """Raises OutputError for a store that makes an object anew though there is one, as some that speak S3 do.
+    """Raises OutputError for a store that ignores conditional creation, as some S3-compatible ones do.
 
-    Two runs in one place would not notice each other there. Asks each bucket once, with two small objects written under
-    one name. Raises OSError when it cannot be asked.
+    Two runs in one place would not notice each other there. Checks each bucket once, with two writes of one small
+    object. Raises OSError when the check fails.
     """
     bucket = f"{folder.protocol}:{folder.path.partition('/')[0]}"
     if bucket in _checked or os.environ.get(UNSAFE_STORE) == "1":
@@ -61,13 +61,13 @@ def check_conditions(folder: UPath) -> None:
     if not keeps:
         raise OutputError(
             f"{folder} ignores the condition If-None-Match, so two runs there would overwrite each other unnoticed. "
-            f"Use another store, or set {UNSAFE_STORE}=1 and see to it that there is one run at a time."
+            f"Use another store, or set {UNSAFE_STORE}=1 and run only one at a time."
         )
     _checked.add(bucket)
 
 
 class Claim:
-    """Keeps other runs out of `place` until released, or until this process has not been heard of for the lease."""
+    """Locks `place` until released, or until the lease expires."""
 
     def __init__(self, place: UPath) -> None:
         """Raises OutputInUse when another run has it, OutputError when nothing can be written there."""
@@ -81,14 +81,14 @@ class Claim:
                 if found is None:
                     continue  # released between our two calls
                 if found.content.get("token") == self._owner["token"]:
-                    break  # it is ours: the answer to our first request was lost, and the second one met our own claim
+                    break  # it is ours: the response to our first request was lost
                 if not found.is_stale():
                     raise OutputInUse(
                         f"{place} is in use by another run of fervid ({found.owner_in_words()}). Wait until it ends, "
                         "or give another folder with --out."
                     )
                 if write_over(self.path, self._content(), found.info):
-                    log.warning("%s was claimed by a run that has ended (%s)", place, found.owner_in_words())
+                    log.warning("%s was locked by a run that has ended (%s)", place, found.owner_in_words())
                     break
         except OSError as problem:
             raise OutputError(
@@ -97,7 +97,7 @@ class Claim:
         _renewals.add(self)
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the lock."""
         _renewals.remove(self)
         with contextlib.suppress(OSError):
             found = read_claim(self.path)
@@ -105,24 +105,24 @@ class Claim:
                 remove_file(self.path)
 
     def renew(self) -> None:
-        """Write the claim again, so that it is known to be held."""
+        """Renew the lock."""
         with contextlib.suppress(Exception):  # the network may be back the next time
             found = read_claim(self.path)
             if found is None or found.content.get("token") != self._owner["token"]:
                 _renewals.remove(self)
-                log.warning("%s: another run took this place over, as nothing was heard from here", self.path)
+                log.warning("%s: another run took over this place, because the lease expired", self.path)
                 return
             self._n_renewals += 1
             write_over(self.path, self._content(), found.info)
 
     def _content(self) -> bytes:
-        # The count makes each writing another object: who takes an old one over must not take a renewed one.
+        # The count makes each renewal a different object, so that a takeover of an old one fails after a renewal.
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return json.dumps(self._owner | {"utc": now, "n": self._n_renewals}).encode()
 
 
 class _Renewals:
-    """Renews all claims of this process, from one thread that is started with the first."""
+    """Renews all locks of this process, from one thread that starts with the first lock."""
 
     def __init__(self) -> None:
         self._claims: set[Claim] = set()
@@ -153,25 +153,25 @@ _renewals = _Renewals()
 
 
 class FoundClaim:
-    """A claim that somebody made: its content, and what the store says of it."""
+    """An existing lock: its content, and its metadata in the store."""
 
     def __init__(self, path: UPath, content: dict[str, Any], info: dict[str, Any]) -> None:
         self.path, self.content, self.info = path, content, info
 
     def is_stale(self) -> bool:
-        """Whether its owner is gone. Asks the store what time it is, unless the owner was a process of this machine."""
+        """Whether its owner is gone. Uses the clock of the store, unless the owner was a process of this machine."""
         if self.content.get("machine") == _machine():
             return not _is_running(self.content.get("process"), self.content.get("began"))
         return (store_time(self.path.parent) - modified(self.info)).total_seconds() > LEASE_SECONDS
 
     def owner_in_words(self) -> str:
-        """Who made it, and when."""
+        """Its owner and time, as text."""
         machine = str(self.content.get("machine", "unknown machine")).partition("/")[0]
         return f"process {self.content.get('process', '?')} on {machine}, {self.content.get('utc', 'time unknown')}"
 
 
 def read_claim(path: UPath) -> FoundClaim | None:
-    """The claim of that object; None where there is none."""
+    """The lock in that object; None if there is none."""
     try:
         path.fs.invalidate_cache()
         info, content = path.fs.info(path.path), path.fs.cat_file(path.path)
@@ -185,7 +185,7 @@ def read_claim(path: UPath) -> FoundClaim | None:
 
 
 def store_time(folder: UPath) -> datetime:
-    """What time it is by the clock of the store: that at which it takes an object from us."""
+    """The time by the clock of the store: the timestamp of an object written now."""
     probe = folder / f"{CLOCK}{uuid.uuid4().hex}"
     probe.fs.pipe_file(probe.path, b"")
     try:
@@ -199,12 +199,12 @@ def modified(info: dict[str, Any]) -> datetime:
     when = info.get("LastModified") or info.get("mtime") or info.get("updated") or info.get("created")
     if isinstance(when, str):
         when = datetime.fromisoformat(when)
-    assert isinstance(when, datetime), f"the store tells no time of {info.get('name')}"
+    assert isinstance(when, datetime), f"the store gives no time of {info.get('name')}"
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _machine() -> str:
-    """This machine, as far as process numbers are its own: containers share a kernel, and count for themselves."""
+    """An id of this PID namespace: containers share a kernel, but count PIDs separately."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -213,7 +213,7 @@ def _machine() -> str:
 
 
 def _began(process: int | str = "self") -> str:
-    """When a process began, in ticks since the machine did: numbers of processes come again. Empty where not known."""
+    """When a process began, in ticks since boot: PIDs are reused. Empty if unknown."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):

@@ -1,6 +1,6 @@
-"""Runs in an object store as folders on disk that hold the files that were asked for, and no others.
+"""Local copies of runs in an object store, with only the requested files.
 
-What a query does not name is not fetched. The copies go when the process ends.
+Files that a query does not need are not fetched. The copies are removed at exit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Copies:
             names_of[folder].add(name)
         self._there: dict[Path, set[str]] = {}
         self.places: dict[Path, UPath] = {}
-        """Each folder on disk, and the one that it stands for."""
+        """Each folder on disk, and the remote one it mirrors."""
         for number, folder in enumerate(sorted(folder for folder, names in names_of.items() if names & marks)):
             place = top / folder if folder else top
             local = self._scratch / str(number) / place.name
@@ -46,7 +46,7 @@ class Copies:
             self.fetch(mark)
 
     def fetch(self, name: str) -> None:
-        """Fetch the file of a name in every folder that has it, if that was not done before."""
+        """Fetch the file of a name in every folder that has it, unless already done."""
         wanted = [
             (place / name, local / name)
             for local, place in self.places.items()

@@ -1,4 +1,4 @@
-"""Files as they are: what they may be, and their hashes. Knows nothing of what a file holds."""
+"""File status and hashes. Knows nothing of file contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """What a system says of a file without reading it. `device` and `inode` are 0 in object stores, which have none."""
+    """The status of a file. `device` and `inode` are 0 in object stores, which have none."""
 
     n_bytes: int
     modified_ns: int
@@ -35,7 +35,7 @@ def file_sha256(path: Place) -> str:
 
 
 def check_regular_file(path: Place) -> FileStatus:
-    """The status of what may be opened as a video: regular (a pipe would wait for ever), not empty, readable.
+    """The status of a file that can be opened as a video: regular (a pipe would block forever), not empty, readable.
 
     Raises VideoNotFound or VideoUnreadable with the reason.
     """

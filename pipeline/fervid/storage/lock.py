@@ -1,4 +1,4 @@
-"""One run at a time in one place: a lock that the system takes back when its process ends, however it ends."""
+"""Locks on disk: one run at a time in one place; the system releases the lock when the process ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fervid.errors import OutputError, OutputInUse
 from fervid.storage.place import Place, is_on_disk
 
 WAIT_SECONDS, RETRY_SECONDS = 10.0, 0.02
-"""How long a short work waits for another one in the same place."""
+"""How long a short operation waits for another one in the same place."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -30,9 +30,9 @@ else:
 
 # Decision STO-2.
 class Lock:
-    """Keeps other runs out of `place` until released. The file beside it, `.<name>.lock`, names the owner's process.
+    """Locks `place` until released. The file beside it, `.<name>.lock`, has the owner's PID.
 
-    What counts is the lock on the file, not the file: one left behind by a killed process locks nobody out.
+    Only the lock on the file counts: a file left by a killed process does not block others.
     """
 
     def __init__(self, place: Path) -> None:
@@ -55,9 +55,9 @@ class Lock:
                 if self._is_still_there():
                     break
                 os.close(self._descriptor)  # its owner removed it between our two calls
-            if os.fstat(self._descriptor).st_size:  # ext4 waits for the disk at the close of what was truncated
+            if os.fstat(self._descriptor).st_size:  # ext4 syncs when a truncated file is closed
                 os.truncate(self._descriptor, 0)
-            with contextlib.suppress(OSError):  # a full disk has no room for the number, which only words need
+            with contextlib.suppress(OSError):  # a full disk cannot store the PID, which is only informative
                 os.write(self._descriptor, str(os.getpid()).encode())
         except OSError as problem:
             raise OutputError(
@@ -65,13 +65,13 @@ class Lock:
             ) from None
 
     def release(self) -> None:
-        """Let others in; the file goes first, while nobody else can have locked it."""
+        """Release the lock; the file is removed first, while we hold the lock."""
         with contextlib.suppress(OSError):
             self._path.unlink()
         os.close(self._descriptor)
         if self._made_parent:
             with contextlib.suppress(OSError):
-                self._path.parent.rmdir()  # if nothing came of it
+                self._path.parent.rmdir()  # if it is empty
 
     def _is_still_there(self) -> bool:
         try:
@@ -81,15 +81,15 @@ class Lock:
 
 
 class Held(Protocol):
-    """Something that keeps other runs out until it is released."""
+    """A lock on a place."""
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the lock."""
         ...
 
 
 def hold(place: Place) -> Held:
-    """Keep other runs out of a place, on disk or in an object store. Raises OutputInUse or OutputError."""
+    """Lock a place, on disk or in an object store. Raises OutputInUse or OutputError."""
     if is_on_disk(place):
         return Lock(place)
     from fervid.storage.claim import Claim

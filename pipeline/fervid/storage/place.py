@@ -1,6 +1,6 @@
-"""Names of places: from what a user writes to a path on disk or in an object store. Reads and writes nothing itself.
+"""Parses the user's paths and URLs into places on disk or in an object store. Reads and writes nothing itself.
 
-The libraries of object stores are imported only when a name asks for one.
+The libraries of object stores are imported on demand.
 """
 
 # Decision STO-5.
@@ -25,13 +25,13 @@ Place: TypeAlias = "Path | UPath"
 """Where a file or folder is: on disk, or in an object store."""
 
 EXTRAS: dict[str, Extra] = {"s3": "s3", "gs": "gcs"}
-"""The scheme of an object store, and the extra of fervid that brings its library."""
+"""The scheme of an object store, and the extra of fervid with its library."""
 
 SCHEME_END = "://"
 BLOCK_BYTES, MAX_BLOCKS = 1 << 20, 16
-"""Fetched at a time from an object: about a second of video. The next block is fetched while one is read, and the last
-ones are kept: a decoder goes back and forth between the index of a file and its pictures. Larger blocks save requests,
-but each segment opens the file anew, at several places."""
+"""Block size when reading an object: about a second of video. The next block is prefetched, and recent ones are cached:
+a decoder alternates between the index of a file and its frames. Larger blocks save requests, but each segment reopens
+the file at several positions."""
 
 
 def as_place(name: str | Place) -> Place:
@@ -44,13 +44,13 @@ def as_place(name: str | Place) -> Place:
     if scheme == "file":
         return Path(unquote(urlsplit(name).path))
     if scheme not in EXTRAS:
-        raise ConfigError(f"{name}: {scheme}{SCHEME_END} is not known. Give a path, or file://, s3:// or gs://.")
+        raise ConfigError(f"{name}: {scheme}{SCHEME_END} is not supported. Give a path, or file://, s3:// or gs://.")
     if not rest.strip("/"):
-        raise ConfigError(f"{name} names no bucket. Write {scheme}{SCHEME_END}BUCKET/FOLDER.")
+        raise ConfigError(f"{name} has no bucket. Write {scheme}{SCHEME_END}BUCKET/FOLDER.")
     try:
         from upath import UPath
 
-        # Listings are not remembered: other processes write there too.
+        # Listings are not cached: other processes write there too.
         place = UPath(name.rstrip("/"), use_listings_cache=False)
         _ = place.fs
     except ImportError as problem:
@@ -69,9 +69,9 @@ def is_on_disk(place: Place) -> TypeIs[Path]:
 
 
 def open_for_reading(place: Place, *, is_all_wanted: bool = True, n_bytes: int | None = None) -> Any:
-    """A binary file. Of an object the blocks that are read are fetched, or exactly what is, unless `is_all_wanted`.
+    """A binary file. Objects are fetched block by block, or as a whole with `is_all_wanted`.
 
-    `n_bytes` is its size where it is known, which saves asking the store.
+    `n_bytes` is its size if known, which saves a request.
     """
     if is_on_disk(place):
         return place.open("rb")
@@ -103,7 +103,7 @@ def make_folder(place: Place) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to the disk, as far as the system can.
+    """Sync a folder to disk, if the system supports it.
 
     Windows cannot open a folder, and some network file systems refuse to sync one.
     """
@@ -126,11 +126,11 @@ def remove_file(place: Place) -> None:
         if is_on_disk(place):
             place.unlink()
         else:
-            place.fs.rm_file(place.path)  # one request; `unlink` asks first whether it is there
+            place.fs.rm_file(place.path)  # one request; `unlink` checks for existence first
 
 
 def remove_folder(place: Place) -> None:
-    """Remove a folder with all that is in it, as far as it can be; it may be missing."""
+    """Remove a folder and its contents as far as possible; it may be missing."""
     if is_on_disk(place):
         shutil.rmtree(place, ignore_errors=True)
         return
@@ -139,14 +139,14 @@ def remove_folder(place: Place) -> None:
 
 
 def remove_if_empty(place: Place) -> None:
-    """Remove a folder on disk that holds nothing. In object stores a folder ends with its last object."""
+    """Remove an empty folder on disk. In object stores folders do not exist without objects."""
     if is_on_disk(place):
         with suppress(OSError):
             place.rmdir()
 
 
 def names_in(folder: Place) -> list[str]:
-    """The names in a folder, sorted; none where there is no such folder."""
+    """The names in a folder, sorted; empty for a missing folder."""
     if is_on_disk(folder):
         return sorted(os.listdir(folder)) if folder.is_dir() else []
     try:
@@ -156,7 +156,7 @@ def names_in(folder: Place) -> list[str]:
 
 
 def sizes_in(folder: Place) -> dict[str, int]:
-    """The files in a folder with their sizes in bytes; none where there is no such folder."""
+    """The files in a folder with their sizes in bytes; empty for a missing folder."""
     if is_on_disk(folder):
         try:
             with os.scandir(folder) as entries:

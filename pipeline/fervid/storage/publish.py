@@ -1,9 +1,9 @@
-"""Publish a file in one step: whoever looks sees all of it, or what was there before. Knows no format.
+"""Publishes a file atomically: readers see the new or the old content. Knows nothing of formats.
 
 On disk a file is written beside its place, synced, renamed, and its folder synced, so that files published one after
 the other survive a power cut in that order: what a manifest lists is there when the manifest is. An object appears
 when its upload is complete, so it is written here and sent in one request; large ones in parts, which a store keeps
-until they are put together or given up.
+until they are completed or aborted.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 PART = ".part"
 CONFLICTS = frozenset(("PreconditionFailed", "ConditionalRequestConflict", "412", "409"))
-"""What stores answer when the condition of a write does not hold."""
+"""Responses of stores when the condition of a write fails."""
 
 
 @contextmanager
 def written_whole(target: Place, *, is_private: bool = False) -> Iterator[Path]:
-    """A path on disk to write to; `target` holds all of it when the block ends well.
+    """A path on disk to write to; `target` gets its content if the block succeeds.
 
-    When it does not, nothing has changed. A private file is readable for its owner alone, from its first byte on.
+    Otherwise nothing changes. A private file is readable only by its owner, from its first byte.
     """
     if is_on_disk(target):
         partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
@@ -74,7 +74,7 @@ def append_synced(path: Path, text: str) -> None:
         n_bytes = os.fstat(descriptor).st_size
         os.lseek(descriptor, max(0, n_bytes - 1), os.SEEK_SET)
         is_cut_off = n_bytes > 0 and os.read(descriptor, 1) != b"\n"
-        content = ("\n" * is_cut_off + text).encode()  # what a crash cut off must not spoil the next line
+        content = ("\n" * is_cut_off + text).encode()  # an incomplete line after a crash must not corrupt the next one
         if os.write(descriptor, content) != len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(descriptor)
@@ -85,7 +85,7 @@ def append_synced(path: Path, text: str) -> None:
 
 
 def write_new(target: UPath, content: bytes) -> bool:
-    """Make an object if there is none of its name; whether it was made. Raises OSError."""
+    """Create an object if it does not exist; whether it was created. Raises OSError."""
     try:
         target.fs.pipe_file(target.path, content, mode="create")
     except FileExistsError:
@@ -98,9 +98,10 @@ def write_new(target: UPath, content: bytes) -> bool:
 
 
 def write_over(target: UPath, content: bytes, known: dict[str, Any]) -> bool:
-    """Write over an object unless it changed since it was `known` (its `fs.info`); whether it was written.
+    """Replace an object unless it changed since `known` (its `fs.info`); whether it was written.
 
-    Where a store has no such condition the object is removed and made anew, which another may do first. Raises OSError.
+    Without support for that condition the object is removed and created, and another process may be first. Raises
+    OSError.
     """
     if "ETag" in known:
         try:
@@ -116,11 +117,11 @@ def write_over(target: UPath, content: bytes, known: dict[str, Any]) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Have a file's content or a folder's entries written to the disk."""
+    """Sync a file's content or a folder's entries to disk."""
     if path.is_dir():
         sync_folder(path)
         return
-    # Windows syncs no file that is open for reading alone.
+    # Windows cannot sync a file opened read-only.
     descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(descriptor)

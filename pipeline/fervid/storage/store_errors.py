@@ -1,4 +1,4 @@
-"""What went wrong with an object store, in words: its libraries raise errors of their own. Imports none of them."""
+"""Translates errors of object store libraries, without importing them."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def storage_error(error: BaseException) -> FervidError | None:
         return InputError(f"object storage has no such object or bucket ({text}). Check its name.")
     if any(word in text.lower() for word in CREDENTIALS):
         return OutputError(f"object storage refused ({text}). Set its credentials, as for its own command line.")
-    return OutputError(f"object storage did not answer ({text}). Check the network; the same command goes on.")
+    return OutputError(f"object storage did not answer ({text}). Check the network; the same command resumes.")

@@ -241,7 +241,7 @@ def test_runs_are_found_below_a_folder_and_others_refused(tmp_path: Path) -> Non
     assert [run.folder.name for run in find_runs([tmp_path / "out", tmp_path / "out" / "a"])] == ["a", "b"]
     assert len(made) == 2
     (tmp_path / "nothing").mkdir()
-    for name, message in (("nothing", "holds no complete run"), ("missing", "is no folder")):
+    for name, message in (("nothing", "contains no complete run"), ("missing", "is not a folder")):
         with pytest.raises(InputError, match=message):
             find_runs([tmp_path / name])
 

@@ -304,7 +304,7 @@ def test_a_taken_port_and_a_folder_without_runs_are_said_clearly(tmp_path: Path)
         open_socket("127.0.0.1", taken.getsockname()[1])
     with pytest.raises(ConfigError, match=r"cannot listen on 203\.0\.113\.9"):
         open_socket("203.0.113.9", 0)
-    with pytest.raises(InputError, match="holds no complete run"):
+    with pytest.raises(InputError, match="contains no complete run"):
         make_app([tmp_path], token=TOKEN)
 
 

@@ -179,4 +179,4 @@ def test_errors_of_stores_are_told_from_bugs() -> None:
     assert isinstance(refused, OutputError)
     assert "Set its credentials" in str(refused)
     silent = storage_error(ClientError("Could not connect to the endpoint URL"))
-    assert "the same command goes on" in str(silent)
+    assert "the same command resumes" in str(silent)
