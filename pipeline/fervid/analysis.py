@@ -58,7 +58,7 @@ def analyze(
     job = VideoJob(path, video_id, RunFolders(out).of(path, video_id), method, resume and not overwrite, plot)
     done = None if overwrite else done_before(job.folder, job.video_id, method, wanted=[PLOT] if plot else [])
     if done is not None:
-        followed(job.folder, done, path)
+        followed(job.folder, done, path, given=settings.video.start_time, zone=settings.video.time_zone)
         return replace(open_run(job.folder), was_there=True)
 
     check_not_on_hold(job.folder)

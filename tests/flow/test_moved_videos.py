@@ -41,3 +41,20 @@ def test_a_copy_leaves_the_run_at_its_original(tmp_path: Path) -> None:
     done = run_fervid("analyze", str(copy), "-o", str(tmp_path / "out"), "-q", "--no-plot", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert Path(fervid.open_run(before.folder).manifest.video_path) == video
+
+
+def test_a_start_time_that_is_stated_later_is_stored(tmp_path: Path) -> None:
+    video = tmp_path / "20241001_100001.mp4"
+    video.write_bytes(numbered_clip("mp4", range(25)))
+
+    def analysed(*assignments: str) -> fervid.Run:
+        settings = fervid.load_settings(assignments=assignments, environment={})
+        return fervid.analyze(video, out=tmp_path / "out", settings=settings, plot=False, device="cpu")
+
+    assert analysed().manifest.video["recorded_source"] == "name"
+    again = analysed("video.time_zone=Europe/Berlin")
+    assert again.was_there
+    assert again.manifest.video["recorded_utc"] == "2024-10-01T08:00:01+00:00"
+    later = analysed("video.start_time=2026-11-20T22:00:00+01:00")
+    assert later.was_there
+    assert later.manifest.video["recorded_utc"] == "2026-11-20T21:00:00+00:00"

@@ -105,6 +105,8 @@ def test_images_are_turned_on_top_of_what_the_file_says(tmp_path: Path, degrees:
 )
 def test_results_of_runs_that_use_none_of_it_keep_their_hash(changes: dict[str, object]) -> None:
     assert VideoSettings.model_validate(changes).results_depend_on() == VideoSettings().results_depend_on()
+    at = VideoSettings(start_time="2026-11-20T22:00:00", time_zone="Europe/Berlin")
+    assert at.results_depend_on() == VideoSettings().results_depend_on()
     assert not {"stream", "rotate", "crop"} & VideoSettings().results_depend_on().keys()
 
 

@@ -152,7 +152,8 @@ class Discovery:
             wanted = (PLOT,) if plot else ()
             done = done_before(folder, video_id, method, wanted=wanted, is_read=how.verify)
             if done is not None:
-                done = followed(folder, done, path)
+                stated = method.settings.video
+                done = followed(folder, done, path, given=stated.start_time, zone=stated.time_zone)
                 summary = summarise(done, folder, was_there=True, others=(PLOT,) if how.plot else ())
                 result = Result(path, done["status"], summary, was_there=True)
                 if is_of_person:

@@ -42,6 +42,8 @@ OPTION_COLUMNS = (
     "start",
     "end",
     "duration",
+    "start_time",
+    "time_zone",
     "stream",
     "rotate",
     "crop",

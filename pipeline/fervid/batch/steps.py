@@ -203,7 +203,13 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
     warnings, is_partial = judge_loss(info, plan.packets, ledger)
     if tables.faces.num_rows == 0 and is_on_disk(job.path):
         warnings += hint_of_turning(info, settings, tables.frames["time_s"].to_numpy())
-    recorded, doubts = recorded_entry(job.path.name, info.container_time, info.container_time_source)
+    recorded, doubts = recorded_entry(
+        job.path.name,
+        info.container_time,
+        info.container_time_source,
+        given=settings.video.start_time,
+        zone=settings.video.time_zone,
+    )
     warnings += doubts
     own = {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
     labels = list(method.model.labels)

@@ -38,7 +38,9 @@ from fervid.cli.options import (
     Rotate,
     SettingsMaker,
     Start,
+    StartTime,
     Stream,
+    TimeZone,
 )
 from fervid.cli.terminal import Rows, is_terminal
 from fervid.errors import ConfigError, InputError
@@ -82,6 +84,8 @@ def analyze(
     start: Start = None,
     end: End = None,
     duration: Duration = None,
+    start_time: StartTime = None,
+    time_zone: TimeZone = None,
     stream: Stream = None,
     rotate: Rotate = None,
     crop: Crop = None,
@@ -153,6 +157,8 @@ def analyze(
         "start": start,
         "end": end,
         "duration": duration,
+        "start_time": start_time,
+        "time_zone": time_zone,
         "stream": stream,
         "rotate": rotate,
         "crop": crop,
@@ -167,6 +173,10 @@ def analyze(
     make = SettingsMaker(given, config, tuple(assignments or ()))
     settings = make({})
     found = find_videos(videos)
+    if start_time is not None and len(found.videos) > 1:
+        raise ConfigError(
+            f"--start-time is of one video, but {len(found.videos)} were given. Use a list with a column start_time."
+        )
     batch = Batch(
         found.videos,
         as_place(out or assets.default_output_folder()),

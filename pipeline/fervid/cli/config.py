@@ -26,7 +26,9 @@ from fervid.cli.options import (
     Rotate,
     SettingsMaker,
     Start,
+    StartTime,
     Stream,
+    TimeZone,
 )
 from fervid.errors import ConfigError
 
@@ -43,6 +45,8 @@ def config(
     start: Start = None,
     end: End = None,
     duration: Duration = None,
+    start_time: StartTime = None,
+    time_zone: TimeZone = None,
     stream: Stream = None,
     rotate: Rotate = None,
     crop: Crop = None,
@@ -71,6 +75,8 @@ def config(
         "start": start,
         "end": end,
         "duration": duration,
+        "start_time": start_time,
+        "time_zone": time_zone,
         "stream": stream,
         "rotate": rotate,
         "crop": crop,

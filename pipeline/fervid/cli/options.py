@@ -49,6 +49,12 @@ Every = Annotated[int | None, typer.Option(help="Analyse every N-th frame of the
 Start = Annotated[str | None, typer.Option(help="Start of the analysed part: 90, 12.5s or 00:01:02.5.")]
 End = Annotated[str | None, typer.Option(help="End of the analysed part.")]
 Duration = Annotated[str | None, typer.Option(help="Length of the analysed part, instead of --end.")]
+StartTime = Annotated[
+    str | None, typer.Option(help="When the recording began: 2026-11-20T22:00:00. [as the name or the file says]")
+]
+TimeZone = Annotated[
+    str | None, typer.Option(help="Time zone of recording times without one: Europe/Berlin or +02:00.")
+]
 Stream = Annotated[
     int | None, typer.Option(min=0, help="Picture stream of a file with several, from 0. [default or longest]")
 ]
@@ -112,9 +118,9 @@ def _area(text: str) -> list[int]:
 class SettingsMaker:
     """Settings for all videos, and for those with their own options; equal options share one settings object.
 
-    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `stream`, `rotate`, `crop`,
-    `fast_scan`, `bin`, `detector`, `min_face_px`, `model`, `labels` and `baseline` as the user wrote them; None is an
-    option that was not given.
+    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `start_time`, `time_zone`,
+    `stream`, `rotate`, `crop`, `fast_scan`, `bin`, `detector`, `min_face_px`, `model`, `labels` and `baseline` as the
+    user wrote them; None means not given.
     """
 
     def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
@@ -146,6 +152,8 @@ class SettingsMaker:
                     "video.every": options["every"],
                     "video.start_seconds": times["start"],
                     "video.end_seconds": end_of(options["start"], options["end"], options["duration"]),
+                    "video.start_time": options["start_time"],
+                    "video.time_zone": options["time_zone"],
                     "video.stream": options["stream"],
                     "video.rotate": options["rotate"] and int(options["rotate"]),
                     "video.crop": options["crop"] and _area(options["crop"]),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from fervid.base import assets
+from fervid.base.clock import parse_zone
 from fervid.base.registry import resolve
 from fervid.detect import DEFAULT_DETECTOR, DETECTORS
 from fervid.detect.options import DetectorOptions
+from fervid.errors import ConfigError
 from fervid.track import DEFAULT_TRACKER, TRACKERS
 from fervid.track.options import TrackerOptions
 from fervid.video.sampling import Sampling
@@ -44,6 +47,13 @@ class VideoSettings(_Section):
     crop: tuple[int, int, int, int] | None = Field(
         default=None, description="look for faces only within x, y, width, height, in pixels of the image as shown"
     )
+    start_time: str | None = Field(
+        default=None,
+        description="when the recording began, as 2026-11-20T22:00:00; default: as the name or the file says",
+    )
+    time_zone: str | None = Field(
+        default=None, description="time zone of recording times without one: a name such as Europe/Berlin, or +02:00"
+    )
     fast_scan: bool = Field(
         default=False, description="scan key frames first; analyse only intervals in which a key frame shows a face"
     )
@@ -57,6 +67,25 @@ class VideoSettings(_Section):
     max_bad_packet_share: float = Field(
         default=0.5, gt=0, le=1, description="a file with a larger share of broken packets is refused"
     )
+
+    @field_validator("start_time", mode="before")
+    @classmethod
+    def _times_of_toml_are_text(cls, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, datetime) else value
+
+    @model_validator(mode="after")
+    def _times_can_be_read(self) -> VideoSettings:
+        if self.start_time is not None:
+            try:
+                datetime.fromisoformat(self.start_time)
+            except ValueError:
+                raise ValueError(f"start_time {self.start_time!r} is no time: write 2026-11-20T22:00:00") from None
+        if self.time_zone is not None:
+            try:
+                parse_zone(self.time_zone)
+            except ConfigError as problem:
+                raise ValueError(str(problem)) from None
+        return self
 
     @model_validator(mode="after")
     def _crop_is_an_area(self) -> VideoSettings:
@@ -78,7 +107,7 @@ class VideoSettings(_Section):
     def results_depend_on(self) -> dict[str, Any]:
         """The section without limits, without the unused way of sampling, and without unused ways to pick the image."""
         unused = {name for name in ("stream", "crop") if getattr(self, name) is None}
-        unused |= set() if self.rotate else {"rotate"}
+        unused |= {"start_time", "time_zone"} | (set() if self.rotate else {"rotate"})
         return self.model_dump(mode="json", exclude={"max_pixels", "every" if self.every is None else "fps", *unused})
 
 

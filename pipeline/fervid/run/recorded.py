@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from fervid.base.clock import parse_zone
+
 _TIME = (
     r"(?P<hour>\d{1,2})[-_.:hH]?(?P<minute>[0-5]\d)(?:[-_.:mM]?(?P<second>[0-5]\d))?"
     r"(?:s|[-_.]?(?P<milli>\d{3}))?(?!\d)(?:[\s\u202f_]*(?P<half>[AaPp])\.?[Mm]\b\.?)?"
@@ -91,29 +93,61 @@ def _moment(parts: dict[str, str | None], *, is_utc: bool) -> datetime | None:
         return None  # not a date, such as the 31st of a short month
 
 
+SOURCES = {
+    "start_time": "given start time",
+    "name": "name",
+    "clock": "container's clock",
+    "creation_time": "creation_time",
+}
 WIDEST_ZONE = timedelta(hours=15)
 """A local time and one in UTC of the same moment are no further apart."""
 
 
-def recorded_entry(name: str, container_time: str | None, source: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A manifest's entries `recorded` and `recorded_source` of a video, and what is doubtful about them.
+def recorded_entry(
+    name: str,
+    container_time: str | None,
+    source: str | None,
+    *,
+    given: str | None = None,
+    zone: str | None = None,
+) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """A manifest's entries about when a video was recorded, and what is doubtful about them.
 
-    `recorded` is ISO 8601, with a zone where one is known; the source is `name`, `clock` (of the container) or
-    `creation_time`. Both are None where nothing states a time.
+    `recorded` is ISO 8601, with a zone where one is known; `recorded_utc` the same in UTC, None where none is known;
+    `recorded_source` is `start_time` (as `given`), `name`, `clock` (of the container) or `creation_time`. `zone` is
+    that of times that tell none. All are None where nothing states a time. Raises ConfigError for an unknown zone.
     """
-    named = start_time_in_name(name)
-    stated = datetime.fromisoformat(container_time) if container_time else None
-    if named is None:
-        return {"recorded": container_time, "recorded_source": source if container_time else None}, ()
-    doubts: tuple[str, ...] = ()
-    if stated is not None:
-        apart = abs(named.replace(tzinfo=None) - stated.replace(tzinfo=None))
-        if apart > WIDEST_ZONE:
-            doubts = (
-                f"its name says that it was recorded at {named.isoformat()}, its container {stated.isoformat()}: "
-                "the name is believed",
+    named, stated = start_time_in_name(name), datetime.fromisoformat(container_time) if container_time else None
+    sources = {"start_time": datetime.fromisoformat(given) if given else None, "name": named, source or "": stated}
+    by, moment = next(((by, moment) for by, moment in sources.items() if moment is not None), (None, None))
+    if moment is None:
+        return {"recorded": None, "recorded_utc": None, "recorded_source": None}, ()
+    doubts = []
+    for other, value in sources.items():
+        if value is None or other == by or (by == "start_time" and other == "creation_time"):
+            continue
+        if abs(value.replace(tzinfo=None) - moment.replace(tzinfo=None)) > WIDEST_ZONE:
+            doubts.append(
+                f"recorded at {moment.isoformat()} by its {SOURCES[by or '']}, at {value.isoformat()} by its "
+                f"{SOURCES[other]}: the former is taken"
             )
-    return {"recorded": named.isoformat(), "recorded_source": "name"}, doubts
+    return _entry(moment, by, zone), tuple(doubts)
+
+
+def _entry(moment: datetime, by: str | None, zone: str | None) -> dict[str, str | None]:
+    if moment.tzinfo is None and zone is not None:
+        moment = moment.replace(tzinfo=parse_zone(zone))
+    utc = moment.astimezone(UTC).isoformat() if moment.tzinfo is not None else None
+    return {"recorded": moment.isoformat(), "recorded_utc": utc, "recorded_source": by}
+
+
+def restated(video: Mapping[str, Any], *, given: str | None, zone: str | None) -> dict[str, str | None]:
+    """What of a finished run's entry of its video changes by a given start time or zone; empty where nothing does."""
+    recorded, by = (given, "start_time") if given else (video.get("recorded"), video.get("recorded_source"))
+    if not recorded or not (given or zone):
+        return {}
+    entry = _entry(datetime.fromisoformat(recorded), by, zone)
+    return {name: value for name, value in entry.items() if video.get(name) != value}
 
 
 def recorded_time(video: Mapping[str, Any], name: str) -> datetime | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fervid.base.clock import parse_zone
+from fervid.errors import ConfigError
 from fervid.run.recorded import recorded_entry, recorded_time, start_time_in_name
 
 LOCAL, UTC = "2024-10-01T10:00:01", "2024-10-01T10:00:01+00:00"
@@ -120,3 +122,31 @@ def test_the_name_comes_before_the_container_and_a_contradiction_is_said(
     assert (entry["recorded"], entry["recorded_source"], len(doubts)) == (recorded, by, n_doubts)
     found = recorded_time(entry, "clip.mp4")
     assert (found and found.isoformat()) == recorded
+
+
+@pytest.mark.parametrize(
+    ("zone", "utc"),
+    [
+        (None, None),
+        ("Europe/Berlin", "2024-10-01T08:00:01+00:00"),
+        ("+05:30", "2024-10-01T04:30:01+00:00"),
+        ("-0400", "2024-10-01T14:00:01+00:00"),
+        ("utc", "2024-10-01T10:00:01+00:00"),
+    ],
+)
+def test_a_time_zone_makes_local_times_comparable(zone: str | None, utc: str | None) -> None:
+    assert recorded_entry("20241001_100001.mp4", None, None, zone=zone)[0]["recorded_utc"] == utc
+    # A name that states its zone keeps it.
+    assert recorded_entry("PXL_20241001_100001123.mp4", None, None, zone=zone)[0]["recorded_utc"] == UTC
+
+
+def test_a_given_time_comes_first_and_contradictions_are_said() -> None:
+    entry, doubts = recorded_entry("20241001_100001.mp4", None, None, given="2026-11-20T22:00:00")
+    assert (entry["recorded"], entry["recorded_source"]) == ("2026-11-20T22:00:00", "start_time")
+    assert "by its given start time, at 2024-10-01T10:00:01 by its name" in doubts[0]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "+25:00", "../../etc/passwd", ""])
+def test_a_time_zone_that_does_not_exist_is_refused(zone: str) -> None:
+    with pytest.raises(ConfigError, match="does not exist. Give a name such as Europe/Berlin"):
+        parse_zone(zone)
