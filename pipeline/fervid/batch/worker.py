@@ -31,6 +31,7 @@ STALLED_EXIT_CODE = 1
 
 BROKEN_EXIT_CODE = 70
 LOOK_EVERY_SECONDS = 1.0
+M_ARENA_MAX = -8
 PR_SET_PDEATHSIG = 1
 MIB = 1 << 20
 
@@ -101,6 +102,7 @@ def work(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sandbox is not None:
         log.info("sandbox: %s", ", ".join(confine(sandbox)) or "none")  # before any thread, which would not be in it
+    _share_one_arena()
     _die_with_parent()
     _cap_memory(memory_mib)
     sys.meta_path.insert(0, _NoPandas())
@@ -136,6 +138,18 @@ def _send(connection: Connection, report: Report) -> None:
         os._exit(0)  # the parent is gone
     except Exception as problem:  # an error that cannot be pickled
         connection.send(Report(error=RuntimeError(f"{type(report.error).__name__}: {report.error} ({problem})")))
+
+
+def _share_one_arena() -> None:
+    """Let all threads allocate from one arena, where the C library has more (glibc). Called before any thread starts.
+
+    An arena per thread keeps what its thread has freed: some 25 MiB of an analysis at 1080p, and it is no quicker.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _die_with_parent() -> None:
