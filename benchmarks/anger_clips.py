@@ -47,11 +47,11 @@ SHARE = "angry / max(1 - surprise, 0.5)"
 SEEN = "quality >= 0.4 and face_px >= 32"
 CALM = "max(happy, neutral, sad)"
 FORMS = {
-    "share": (SHARE, f"angry >= {CALM} and {SEEN}", (0.17, 0.2, 0.23, 0.26, 0.29, 0.32, 0.35, 0.4)),
+    "share": (SHARE, f"angry >= {CALM} and {SEEN}", (0.26, 0.29, 0.32, 0.35, 0.4)),
     "relative share": (
         "relative_angry / max(1 - relative_surprise, 0.5)",
         f"relative_angry >= max(relative_happy, relative_neutral, relative_sad) and {SEEN}",
-        (0.17, 0.2, 0.23, 0.26, 0.29, 0.32, 0.35, 0.4, 0.45, 0.5),
+        (0.26, 0.29, 0.32, 0.35, 0.4, 0.45, 0.5),
     ),
     "lead": (LEAD, SEEN, (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)),
     "relative lead": (RELATIVE, SEEN, (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)),
