@@ -245,7 +245,7 @@ TIMES = (
     case("uneven.mp4", COMPLETE, lambda: clip(times=[0, 0.04, 0.08, 0.5, 0.54, 2.0, 2.04, 2.5])),
     case("no_times.h264", COMPLETE, lambda: clip("x.h264"), "frames per second were assumed"),
     case("decoding_times_alone.avi", COMPLETE, lambda: clip("x.avi", codec="mpeg4", b_frames=2)),
-    case("all_at_once.mp4", COMPLETE, _all_at_once, "the packets are believed"),
+    case("all_at_once.mp4", COMPLETE, _all_at_once, "the packets were used"),
     case(
         "before_zero.mkv",
         COMPLETE,
@@ -258,7 +258,7 @@ TIMES = (
     case("clock_wraps.ts", COMPLETE, lambda: clip("x.ts", first_seconds=95441.7)),
     case("thousand_a_second.mp4", COMPLETE, lambda: clip(size=(64, 64), rate=1000, seconds=0.5)),
     case("one_an_hour.mp4", COMPLETE, lambda: clip(size=(64, 64), times=[3600.0 * i for i in range(10)])),
-    case("begins_between_key_frames.ts", PARTIAL, _mid_group, "begins between two key frames"),
+    case("begins_between_key_frames.ts", PARTIAL, _mid_group, "starts mid-GOP"),
     case("single_key_frame.mp4", COMPLETE, lambda: clip(gop=100_000)),
 )
 

@@ -1,4 +1,4 @@
-"""What a program does with runs that are there: open one, find its alerts, make its profile. Decodes nothing.
+"""The Python API for finished runs: open one, find its alerts, make its profile. Decodes nothing.
 
 These, `fervid.analyze` and `fervid.stream` are the stable part of fervid for programs; `docs/python.md` describes them.
 """
@@ -25,7 +25,7 @@ def load_run(folder: str | Path) -> Run:
 def find_alerts(
     run: Run | str | Path, rules: str | RuleSet = "anger", *, recorded: datetime | None = None
 ) -> RunAlerts:
-    """The events of a run that rules find, in order of start, and how far the video can be judged. Writes nothing.
+    """The events of a run that rules find, in order of start, and the video's suitability for alerts. Writes nothing.
 
     `rules` is the name of a preset, the path of a TOML file, or a set of rules. `recorded` is the local time at which
     the video begins, for rules with hours; without it the file's name is asked. Raises InputError or ConfigError.
@@ -38,9 +38,9 @@ def find_alerts(
 
 
 def make_profile(run: Run | str | Path) -> Profile:
-    """How a video feels over its length: shares, intensity, its arc, peaks, transitions, cuts. Writes nothing.
+    """How faces look over a video's length: shares, intensity, its arc, peaks, transitions, cuts. Writes nothing.
 
-    Raises InputError when the folder holds no complete run.
+    Raises InputError when the folder is not a complete run.
     """
     from fervid.profile.measure import profile_run
 

@@ -51,7 +51,7 @@ class VideoUnreadable(InputError):
 
 
 class NoVideoStream(InputError):
-    """The file opens, but holds no picture stream."""
+    """The file opens, but has no video stream."""
 
 
 class TooDamaged(InputError):

@@ -75,7 +75,7 @@ def test_explaining_and_comparing_write_nothing(angry_run: Path) -> None:
         (["--rules", "nothing"], 2, "rules 'nothing' do not exist. Use anger, distress, template"),
         (["--start-time", "noon"], 2, "start time 'noon' is not valid"),
         (["--explain", "soon"], 2, "time 'soon' is not valid"),
-        (["--evidence"], 3, "/footage/cam1/clip.mp4 is not there any more"),
+        (["--evidence"], 3, "/footage/cam1/clip.mp4 no longer exists"),
     ],
 )
 def test_a_wrong_option_is_said_in_one_line(angry_run: Path, arguments: list[str], code: int, message: str) -> None:
@@ -157,7 +157,7 @@ def test_evidence_of_a_video_that_has_gone_does_not_stop_the_others(
     rules = ("--rules", str(analysed / "any.toml"), "--evidence")
     done = run_fervid("alerts", str(angry_run), str(tmp_path / "run2"), *rules)
     assert done.returncode == 3
-    assert "/footage/cam1/clip.mp4 is not there any more" in done.stderr
+    assert "/footage/cam1/clip.mp4 no longer exists" in done.stderr
     assert "1 of 2 runs could not be used" in done.stderr.splitlines()[-1]
     assert (tmp_path / "run2" / "evidence.zip").is_file()
     assert (tmp_path / "alerts.html").is_file()

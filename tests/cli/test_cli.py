@@ -353,7 +353,7 @@ def test_an_interrupted_analysis_says_so_and_leaves_no_manifest(tmp_path: Path) 
         (["--version"], "stopped"),
         (["-v", "analyze", "x.mp4"], "stopped; finished work is kept. Run the same command again to continue"),
         (["query", "SELECT 1"], "stopped; nothing was changed"),
-        (["export", "outputs"], "stopped; the same command starts anew"),
+        (["export", "outputs"], "stopped; the same command starts over"),
         (["purge"], "stopped; purge.jsonl lists what was removed, and the same command removes the rest"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -90,7 +90,7 @@ def run_with_plugins(place: Path, *arguments: str) -> tuple[int, str, str]:
     [
         (["--detector", "fails"], ["detector 'fails' of my-faces 1.0 failed at ", "faulty.py, line 7", "no weights"]),
         (["--detector", "unmade"], ["detector 'unmade' of my-faces 1.0 failed at ", "the licence has ended"]),
-        (["--detector", "misshapen"], ["detector 'misshapen' of my-faces 1.0 gave boxes (2, 3)", "(n, 4)"]),
+        (["--detector", "misshapen"], ["detector 'misshapen' of my-faces 1.0 returned boxes (2, 3)", "(n, 4)"]),
         (
             ["--detector", "boxes", "--model", "scores", "--min-face-px", "20"],
             ["classifier 'scores' of my-faces 1.0 failed at ", "FileNotFoundError", "/weights.onnx"],

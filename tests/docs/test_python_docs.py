@@ -266,5 +266,7 @@ def test_two_packages_that_bring_one_name_are_refused(tmp_path: Path, monkeypatc
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 2.0\n")
     (about / "entry_points.txt").write_text("[fervid.detectors]\ncorner = elsewhere:Detector\n")
     monkeypatch.syspath_prepend(other)
-    with pytest.raises(ConfigError, match=r"other 2\.0 and my-faces 1\.0 both bring|my-faces 1\.0 and other 2\.0 both"):
+    with pytest.raises(
+        ConfigError, match=r"other 2\.0 and my-faces 1\.0 both provide|my-faces 1\.0 and other 2\.0 both"
+    ):
         make_detector("corner", {})

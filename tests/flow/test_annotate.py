@@ -62,7 +62,7 @@ def test_a_run_whose_video_has_gone_does_not_stop_those_after_it(run: fervid.Run
     change_manifest(gone, video_path=str(tmp_path / "gone.mp4"))
     done = run_fervid("annotate", str(tmp_path / "runs"), "--end", "0.5", "--quiet")
     assert done.returncode == 3
-    assert "gone.mp4 is not there any more" in done.stderr
+    assert "gone.mp4 no longer exists" in done.stderr
     assert done.stderr.endswith("1 of 2 runs could not be used; see the lines above.\n")
     assert done.stdout == f"{whole / 'annotated.mp4'}\n"
 
@@ -117,7 +117,7 @@ def test_a_run_whose_video_has_gone_and_an_empty_stretch_are_refused(run: fervid
         annotate_run(run, start_seconds=9)
     copy = Path(shutil.copytree(run.folder, tmp_path / "copy"))
     change_manifest(copy, video_path=str(tmp_path / "gone.mp4"))
-    with pytest.raises(VideoUnreadable, match=r"gone.mp4 is not there any more"):
+    with pytest.raises(VideoUnreadable, match=r"gone.mp4 no longer exists"):
         annotate_run(fervid.open_run(copy))
 
 

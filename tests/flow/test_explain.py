@@ -152,7 +152,7 @@ def test_what_cannot_be_explained_is_refused_with_the_reason(run: fervid.Run, co
         change_manifest(copy.folder, **(content | values))
         return fervid.open_run(copy.folder)
 
-    with pytest.raises(VideoUnreadable, match="not there any more"):
+    with pytest.raises(VideoUnreadable, match="no longer exists"):
         explain_face(changed(video_path=str(tmp_path / "gone.mp4")), 0.5)
     other = write_video(tmp_path / "other.mp4", constant_rate(1.0))
     with pytest.raises(VideoUnreadable, match="is not the video that was analysed"):

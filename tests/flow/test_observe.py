@@ -145,7 +145,7 @@ def test_a_fast_scan_analyses_the_stretches_around_faces_alone(tmp_path: Path) -
     unseen = (timeline.end_s <= 2) | (timeline.start_s >= 7)
     assert timeline.observed_s[unseen].eq(0).all()
     assert timeline.coverage[unseen].isna().all(), "nobody looked, so nothing is said"
-    assert any("168 frames of 250 were not looked at" in warning for warning in quick.manifest.warnings)
+    assert any("168 frames of 250 were skipped" in warning for warning in quick.manifest.warnings)
     assert quick.manifest.status == "complete"
     assert quick.manifest.settings_hash != whole.manifest.settings_hash
 
@@ -214,7 +214,7 @@ def test_a_part_of_a_video_is_scanned_alone(tmp_path: Path) -> None:
         ({}, range(0, 100_000, 2000), None),
         ({}, [0], "no second key frame"),
         ({}, range(0, 100_000, 40), "0.04 s apart"),
-        ({"is_splittable": False}, range(0, 100_000, 2000), "cannot begin at its key frames"),
+        ({"is_splittable": False}, range(0, 100_000, 2000), "cannot start at its key frames"),
     ],
 )
 def test_a_scan_is_of_use_where_key_frames_are_few_but_there(changes: Any, keys: Any, reason: str | None) -> None:

@@ -26,7 +26,7 @@ MAX_PIXELS = 10**7
 def two_streams(
     path: Path, codecs: Sequence[str], lengths: Sequence[int], *, defaults: Sequence[bool] | None = None
 ) -> Path:
-    """A file whose n-th picture stream shows the numbers from 1000 n on."""
+    """A file whose n-th video stream shows the numbers from 1000 n on."""
     with av.open(str(path), "w") as container:
         streams = []
         for i, codec in enumerate(codecs):
@@ -73,7 +73,7 @@ def test_the_video_is_the_default_or_the_longest_never_a_thumbnail(
     info, plan = probe(path, max_pixels=MAX_PIXELS)
     assert plan.n_packets == 100
     said = "; ".join(judge_loss(info, plan, Ledger(analysed=1))[0])
-    assert ("2 picture streams" in said) == (chosen != "the only one")
+    assert ("2 video streams" in said) == (chosen != "the only one")
     if chosen != "the only one":
         assert info.stream == (chosen == "second")
 
@@ -85,7 +85,7 @@ def test_another_stream_is_read_when_asked_for(tmp_path: Path) -> None:
         assert [number_of(gray) for _, gray, _ in read_gray(source, 1.0, 1.1)] == [
             1000 * number + i for i in (25, 26, 27)
         ]
-    with pytest.raises(InputError, match="no picture stream 2: it has 2"):
+    with pytest.raises(InputError, match="no video stream 2: it has 2"):
         probe(path, max_pixels=MAX_PIXELS, stream=2)
 
 

@@ -55,7 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for video, settings, folder in ((clip, None, "runs"), (clip, short, "runs/first-seconds"), (empty, None, "runs")):
         run = fervid.analyze(video, out=out / folder, settings=settings, device="cpu", plot=False)
         write_alerts(scan_run(run, parse_rules({"rule": [CALM]}, source="calm")))
-    failure = {"video": "/yard/cut-off.mp4", "status": "rejected", "reason": "/yard/cut-off.mp4 holds no picture data."}
+    failure = {"video": "/yard/cut-off.mp4", "status": "rejected", "reason": "/yard/cut-off.mp4 has no video data."}
     (out / "runs" / "failed.jsonl").write_text(json.dumps(failure) + "\n")
     with serving(out / "runs") as made:
         yield made

@@ -1,1 +1,1 @@
-"""What every room may stand on: types, shipped files, boxes, threads, log lines. Knows no other room but storage."""
+"""Shared basics: types, shipped files, boxes, threads, log lines. Depends on no other sub-package but storage."""

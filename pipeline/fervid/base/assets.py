@@ -1,4 +1,4 @@
-"""Where shipped weights and presets lie: beside the package when installed, two folders up in a checkout."""
+"""Locations of shipped weights and presets: in the package when installed, two folders up in a checkout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def default_output_folder() -> Path:
 
 
 def shipped_models() -> list[Path]:
-    """The folders of the models that come with fervid, in order of name."""
+    """The folders of the included models, sorted by name."""
     return sorted(path.parent for path in models_folder().glob("*/model.json"))
 
 
@@ -44,7 +44,7 @@ def model_folder(name_or_path: str) -> Path:
         if (candidate / "model.json").is_file():
             return candidate
     if path.is_dir():
-        raise ModelError(f"{path} holds no model.json. Give a folder that `fervid train` wrote.")
+        raise ModelError(f"{path} has no model.json. Give a folder that `fervid train` wrote.")
     shipped = [folder.name for folder in shipped_models()]
     raise ModelError(
         f"model {name_or_path!r} does not exist. Use {' or '.join([*shipped, 'the path of a model folder'])}."

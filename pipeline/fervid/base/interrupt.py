@@ -6,11 +6,11 @@ import sys
 import time
 
 STARTED = time.perf_counter()
-"""When the program began: what a user waited for counts from here, imports included."""
+"""Start of the program; the user's waiting time counts from here, including imports."""
 
 RESUMES = "stopped; finished work is kept. Run the same command again to continue"
 CHANGED_NOTHING = "stopped; nothing was changed"
-STARTS_ANEW = "stopped; the same command starts anew"
+STARTS_OVER = "stopped; the same command starts over"
 TEXTS = {
     "analyze": RESUMES,
     "train": RESUMES,
@@ -24,7 +24,7 @@ TEXTS = {
     "help": "stopped",
     "": "stopped",
 }
-"""By command: what is true of it whenever it is stopped. All others start anew."""
+"""The message by command, valid whenever it is stopped. All others start over."""
 
 _own_texts: list[str] = []
 
@@ -36,7 +36,7 @@ def command_of(arguments: list[str]) -> str:
 
 def stop_text() -> str:
     """The line to print; empty when the command prints its own."""
-    return _own_texts[-1] if _own_texts else TEXTS.get(command_of(sys.argv[1:]), STARTS_ANEW)
+    return _own_texts[-1] if _own_texts else TEXTS.get(command_of(sys.argv[1:]), STARTS_OVER)
 
 
 def print_when_stopped(text: str) -> None:

@@ -9,7 +9,7 @@ from fervid.base.printable import one_line
 
 
 def start_logging(level: int) -> None:
-    """Log to stderr from this process, one line a message."""
+    """Log to stderr from this process, one line per message."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine("%(levelname)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])

@@ -1,4 +1,4 @@
-"""The one place that imports OpenCV, so that a missing system library or a wrong version is said in plain words."""
+"""The one place that imports OpenCV, so that a missing system library or a wrong version gives a clear error."""
 
 # Decision DET-9.
 
@@ -24,7 +24,7 @@ if not hasattr(cv2, "CascadeClassifier") or not os.path.isdir(CASCADES_FOLDER):
         "Run `pip install 'opencv-python>=4.13,<5'`."
     )
 
-# One thread a call: parallel searches add candidates in arrival order, which would make results differ between runs.
+# One thread per call: parallel searches add candidates in arrival order, which would make results differ between runs.
 cv2.setNumThreads(1)
 
 __all__ = ["CASCADES_FOLDER", "cv2"]

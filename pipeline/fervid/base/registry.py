@@ -16,7 +16,7 @@ from typing import Any
 from fervid.errors import ConfigError, DependencyMissing, FervidError, PluginError
 
 DETECTOR_PLUGINS, CLASSIFIER_PLUGINS, EXPORTER_PLUGINS = "fervid.detectors", "fervid.classifiers", "fervid.exporters"
-"""Groups of entry points in which other packages register what they bring."""
+"""Entry point groups for plug-ins."""
 
 
 def resolve(table: Mapping[str, str], name: str, *, kind: str, group: str | None = None) -> Any:
@@ -45,7 +45,7 @@ def plugins(group: str) -> dict[str, EntryPoint]:
         other = found.setdefault(entry.name, entry)
         if other.value != entry.value:
             raise ConfigError(
-                f"{origin(other)} and {origin(entry)} both bring {group} {entry.name!r}. Uninstall one of them."
+                f"{origin(other)} and {origin(entry)} both provide {group} {entry.name!r}. Uninstall one of them."
             )
     return found
 
@@ -85,7 +85,7 @@ def plugin_code(entry: EntryPoint, *, kind: str, passes: tuple[type[Exception], 
 
 def plugin_fault(entry: EntryPoint, what: str, *, kind: str) -> PluginError:
     """The error for a plug-in that did `what`."""
-    return PluginError(f"{kind} {entry.name!r} of {origin(entry)} {what}. Report it to who wrote that package.")
+    return PluginError(f"{kind} {entry.name!r} of {origin(entry)} {what}. Report it to the author of that package.")
 
 
 def plugin_version(group: str, name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 LEFT_OUT = 2.0
-"""A gap more than this many times the usual one is not sampling: a stretch was left out, or lost."""
+"""A gap more than this many times the usual one is not sampling: a part was skipped, or lost."""
 
 
 def usual_spacing(times: np.ndarray) -> float:
@@ -27,7 +27,7 @@ def mean_spacing(times: np.ndarray) -> float:
 
 
 def reach(times: np.ndarray) -> float:
-    """How far a frame stands for what is around it, to either side: half the widest gap of sampling; 0 without any."""
+    """The time that a frame covers, to either side: half the widest gap of sampling; 0 without any."""
     gaps = _sampled(times)
     return float(gaps.max()) / 2 if len(gaps) else 0.0
 

@@ -54,7 +54,7 @@ def ahead(source: Iterator[Item], *, n_items: int, name: str) -> Generator[Item,
                 raise content  # type: ignore[misc]
             room.release()
             yield content  # type: ignore[misc]
-            del content  # a large item is let go before the next one is waited for
+            del content  # a large item is released before waiting for the next one
     finally:
         is_left.set()
         room.release()

@@ -44,7 +44,7 @@ class _ShapeRepr:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What the container says of its picture stream, corrected by its packets. Width and height as displayed."""
+    """What the container says of its video stream, corrected by its packets. Width and height as displayed."""
 
     path: Place
     width_px: int
@@ -61,9 +61,9 @@ class VideoInfo:
     time_source: str
     """"pts", "repaired_pts" where the stamps of the file had to be repaired, "assumed_fps" where it has none."""
     stream: int = 0
-    """Which of the picture streams, from 0; thumbnails and covers are not counted."""
+    """Which of the video streams, from 0; thumbnails and covers are not counted."""
     stream_names: str = ""
-    """Titles and sizes of all picture streams, where there are several."""
+    """Titles and sizes of all video streams, where there are several."""
     turn_degrees: int = 0
     """Clockwise degrees by which the user turns the images; part of `rotation_degrees`."""
     container_time: str | None = None

@@ -38,7 +38,7 @@ class VideoSettings(_Section):
     stream: int | None = Field(
         default=None,
         ge=0,
-        description="number of the picture stream, from 0, of a file with several; default: the one marked as default, "
+        description="number of the video stream, from 0, of a file with several; default: the one marked as default, "
         "else the longest",
     )
     rotate: Literal[0, 90, 180, 270] = Field(

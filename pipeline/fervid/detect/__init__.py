@@ -21,10 +21,10 @@ DEFAULT_DETECTOR = "centerface"
 
 
 class Detector(Protocol):
-    """Finds faces in one gray picture."""
+    """Finds faces in one gray image."""
 
     smallest_face_px: int
-    """The side of the smallest face that the method finds; pictures are shrunk to look for no smaller one."""
+    """The side of the smallest face that the method finds; images are downscaled so that no smaller one is searched."""
 
     searches_windows: bool
     """Whether the cost of a search lies in the windows it tries, so that it pays to choose where to look; a network

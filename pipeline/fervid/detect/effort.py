@@ -1,4 +1,4 @@
-"""How hard a detector tries, and how much it takes for a face."""
+"""The effort of a detector, and its threshold for a face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A handful of faces in one picture, as plain numbers: for so few, arrays cost more than what is done with them."""
+"""A few faces in one image, as plain numbers: for so few, arrays have too much overhead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LANDMARKS_SHAPE = 5, 2
 NO_POINTS = ((float("nan"),) * 2,) * 5
 
 SAME_FACE_IOU = 0.3
-"""Two boxes of a frame that overlap more are one face; the surer one stays."""
+"""Two boxes of a frame that overlap more are one face; the one with more confidence stays."""
 
 
 NESTED_SHARE = 0.6
@@ -27,7 +27,7 @@ the mouth, left and right."""
 
 # Decision DET-8.
 class Face(NamedTuple):
-    """A box, how sure the detector is of it, 0..1, and its landmarks where the detector gives them."""
+    """A box, its confidence 0..1, and its landmarks if the detector gives them."""
 
     box: Box
     confidence: float
@@ -52,7 +52,7 @@ def is_same_face(one: Box, other: Box) -> bool:
 
 
 def is_part_of(small: Box, large: Box) -> bool:
-    """Whether a box lies in a larger one: nose and mouth, not a face behind another."""
+    """Whether a box is inside a larger one: nose and mouth, not a face behind another."""
     area = (small[2] - small[0]) * (small[3] - small[1])
     x, y = (small[0] + small[2]) / 2, (small[1] + small[3]) / 2
     if not (large[0] < x < large[2] and large[1] < y < large[3]):
@@ -81,7 +81,7 @@ def face_arrays(faces: list[Face]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def one_box_a_face(faces: list[Face]) -> list[Face]:
-    """The surest box of each face, the surest first; of boxes that lie in each other the larger one."""
+    """The most confident box of each face, most confident first; of nested boxes the larger one."""
     if len(faces) <= 1:
         return faces
     kept: list[Face] = []

@@ -1,6 +1,6 @@
-"""What changed between two pictures, seen in a few thousand cells. Knows nothing of faces.
+"""Change detection between two images on a grid of a few thousand cells. Knows nothing of faces.
 
-A picture becomes a tiny one whose cells are means over many pixels, so that sensor noise and coding noise vanish.
+An image is reduced to a tiny one whose cells are means over many pixels, so that sensor and coding noise vanish.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def changed_cells(before: np.ndarray, now: np.ndarray, *, level: float) -> np.nd
 
 
 def shot_thumbnail(picture: np.ndarray) -> np.ndarray:
-    """What shots are told apart by: the levels float64 (n,) of a picture shrunk to `SHOT_THUMBNAIL_PX`."""
+    """The feature for cut detection: the levels float64 (n,) of an image downscaled to `SHOT_THUMBNAIL_PX`."""
     return cv2.resize(picture, SHOT_THUMBNAIL_PX, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
 
 
@@ -72,7 +72,7 @@ def is_new_shot(before: np.ndarray, now: np.ndarray, *, threshold: float) -> boo
     """Whether two shot thumbnails hardly correlate and differ in their levels too; both changes lie in 0..1.
 
     The larger change has to exceed `threshold`, the smaller a quarter of it. A false alarm costs one full search, so
-    this looks at two frames only and leaves telling flashes and pans from cuts to the second half.
+    this compares only two frames and leaves separating flashes and pans from cuts to the second half.
     """
     n = len(before)
     levels = float(np.abs(before - now).sum()) / (n * HALF_RANGE)
@@ -85,7 +85,7 @@ def is_new_shot(before: np.ndarray, now: np.ndarray, *, threshold: float) -> boo
 
 
 class ShotWatch:
-    """Says of the pictures of a segment, in order, which begin something new: the first, a new size, a cut."""
+    """Marks the images of a segment, in order, that start something new: the first, a new size, a cut."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold

@@ -1,7 +1,7 @@
-"""Where and when a network looks for faces, frame after frame of one segment. Knows no detector by name.
+"""Decides where and when a network searches for faces, frame by frame in one segment. Detector-independent.
 
-A network finds faces of every size in one look at the whole picture, a scan, and takes as long for a still one. So
-scans are made at a fixed rate, and at once after a cut and where a face was lost. Between scans each known face is
+A network finds faces of every size in one pass over the whole image, a scan, whose cost does not depend on motion. So
+scans run at a fixed rate, and immediately after a cut and where a face was lost. Between scans each known face is
 looked for in a small crop around it, which costs a tenth of a scan and shows small faces larger. What did not change
 since it was last searched gives the same answer again: where little changed, only the part around that is scanned.
 """

@@ -1,4 +1,4 @@
-"""What the face search is asked to save, and a count of what it did. Knows no picture."""
+"""The savings of the face search, and counters of its work. Knows nothing of images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPlan:
-    """When to search. Seconds are seconds of video; 0 switches a saving off."""
+    """When to search. Seconds are seconds of video; 0 disables a saving."""
 
     full_search_seconds: float = 0.4
     octave_shares: tuple[float, ...] = (1.0, 0.6, 0.2)

@@ -1,4 +1,4 @@
-"""Detectors that other packages bring: called, and held to their word. Knows no detector."""
+"""Plug-in detectors: called, and their output checked. Knows no detector."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PluginDetector:
                     "Correct detect.options."
                 ) from None
             except ValueError:
-                pass  # some callables tell nothing of what they take
+                pass  # some callables have no signature
             self._detector = make(**options)
             for name in ("smallest_face_px", "searches_windows", "detect"):
                 if not hasattr(self._detector, name):
@@ -57,11 +57,11 @@ class PluginDetector:
         if not fits or not (np.isfinite(boxes).all() and np.isfinite(confidence).all()):
             raise plugin_fault(
                 self._entry,
-                f"gave boxes {boxes.shape} and confidence {confidence.shape}, expected finite (n, 4) and (n,)",
+                f"returned boxes {boxes.shape} and confidence {confidence.shape}, expected finite (n, 4) and (n,)",
                 kind=KIND,
             )
         if rest and not (rest[0].shape == (n, *LANDMARKS_SHAPE) and np.isfinite(rest[0]).all()):
             raise plugin_fault(
-                self._entry, f"gave landmarks {rest[0].shape}, expected finite (n, 5, 2) or none", kind=KIND
+                self._entry, f"returned landmarks {rest[0].shape}, expected finite (n, 5, 2) or none", kind=KIND
             )
         return boxes, confidence, *rest[:1]

@@ -1,6 +1,6 @@
-"""When a picture is scanned for faces that nobody knows of, and what of it. Knows no detector and no face but by place.
+"""Decides when, and which regions of, a frame to scan for new faces. Knows faces only by position.
 
-Each octave of face sizes has its own turn. What did not change since it was scanned last is left out, cell by cell.
+Each octave of face sizes has its own schedule. Cells that did not change since their last scan are skipped.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ class _Octave:
 
 # Decision DET-7.
 class Scans:
-    """Says which scans are due in the frames of one segment, in order of time. `work` is counted up."""
+    """Schedules the scans of the frames of one segment, in order of time. Updates the counters in `work`."""
 
     def __init__(self, plan: SearchPlan, work: SearchWork) -> None:
         self._plan, self._work = plan, work
         self._octaves: dict[int, _Octave] = {}
 
     def start_afresh(self) -> None:
-        """Forget what was scanned: everything is due."""
+        """Forget all scans: everything is due."""
         self._octaves = {}
 
     def reset_interval(self) -> None:
-        """A face has come or gone: scan as often again as the plan says."""
+        """A face appeared or disappeared: scan at the plan's rate again."""
         for state in self._octaves.values():
             state.delay = 1.0
 

@@ -1,6 +1,6 @@
-"""Where and when to look for faces, frame after frame of one segment. Knows no detector by name, and no emotions.
+"""Decides where and when to search for faces, frame by frame in one segment. Detector-independent.
 
-A full search of every frame is the plain way and costs most of an analysis. Three facts make it avoidable: a face is
+A full search of every frame is simple, but most of the cost of an analysis. Three facts make it avoidable: a face is
 near where it was, large faces are cheap to find and small ones take time to come, and what did not change since it was
 last searched gives the same answer again.
 """
@@ -42,7 +42,7 @@ SIZES_AN_OCTAVE, PLACES_A_FACE = 4, 4
 
 UPRIGHT = (0.0,)
 ROLLS_DEGREES = (0.0, 20.0, -20.0)
-"""A cascade finds upright faces. Turning a region costs little, and finds the heads tilted to one side."""
+"""A cascade finds upright faces. Rotating a region costs little, and finds heads rolled to one side."""
 
 LOOKS_IN_A_ROW, TILTED_LOOKS = 3, 1
 """Where a face was lost so many frames are searched for it, and then every second one; so many for tilted heads."""

@@ -29,7 +29,7 @@ def detect_faces(
     min_confidence: float,
     pixel_aspect: float,
 ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
-    """Each frame of one segment with its faces, and the small picture (uint8) in which they were looked for.
+    """Each frame of one segment with its faces, and the downscaled image (uint8) that was searched.
 
     The picture is shrunk (never enlarged) until the smallest wanted face, `min_face_px` or `min_face_share` of the
     frame's height, is as small as the detector can find: the cost of a search hardly depends on the source's size.
@@ -55,7 +55,7 @@ def detect_faces(
             keep = np.flatnonzero(confidence >= min_confidence)
             keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0]))]
             boxes, confidence, landmarks = boxes[keep], confidence[keep], landmarks[keep]
-        pose = head_pose(landmarks)  # the searched picture has square pixels
+        pose = head_pose(landmarks)  # the searched image has square pixels
         to_frame = np.array([width / size[0], height / size[1]], np.float32)
         faces = boxes * np.tile(to_frame, 2), confidence, landmarks * to_frame, pose
         yield frame, Detections(frame.index, frame.pts, frame.pts_seconds, frame.is_corrupt, *faces), small

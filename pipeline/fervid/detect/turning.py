@@ -1,4 +1,4 @@
-"""A part of a picture turned about its middle, and a box found in it turned back. Knows no detector and no plan."""
+"""Rotates a part of an image about its centre, and boxes found in it back. Knows no detector and no plan."""
 
 from __future__ import annotations
 

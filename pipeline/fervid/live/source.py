@@ -316,7 +316,7 @@ class Capture:
 
 @contextmanager
 def open_stream(address: Address, *, max_pixels: int) -> Iterator[tuple[Any, Any]]:
-    """Connect to a stream; yields (container, picture stream). Raises VideoUnreadable or NoVideoStream."""
+    """Connect to a stream; yields (container, video stream). Raises VideoUnreadable or NoVideoStream."""
     options = STREAM_OPTIONS | {"format_whitelist": STREAM_FORMATS, "protocol_whitelist": STREAM_PROTOCOLS}
     try:
         container = open_container(address.text, options=options, timeout=(OPEN_SECONDS, READ_SECONDS))

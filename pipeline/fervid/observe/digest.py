@@ -1,4 +1,4 @@
-"""A hash of rows as they are read, kept in the footer of their own file: damage that still decodes is noticed by it.
+"""A hash of rows, stored in the footer of their file: detects damage that still decodes.
 
 Checksums of pages leave the footer out, and the manifest, which holds hashes of whole files, goes before another
 analysis reads what was observed for the one before.

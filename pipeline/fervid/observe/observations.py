@@ -1,4 +1,4 @@
-"""What one segment of a video looked like: its file, written in one atomic step, and read back checked.
+"""The observations of one segment of a video: written atomically, and verified when read.
 
 One row per sampled frame, with its faces as lists. Knows nothing of how they were seen.
 """
@@ -128,13 +128,13 @@ def _checked(path: Place, content: bytes, columns: list[str], key: bytes) -> tup
     except (OSError, ValueError, KeyError, pa.ArrowException) as problem:
         raise _not_as_written(path, str(problem)) from None
     if not is_as_written:
-        raise _not_as_written(path, "it holds other values than were written")
+        raise _not_as_written(path, "its values do not match its hash")
     return rows, about
 
 
 def _not_as_written(path: Place, fault: str) -> InputError:
     reason = fault.partition("\n")[0]
-    return InputError(f"{path} is damaged ({reason}). Analyse its video again: what is damaged is observed anew.")
+    return InputError(f"{path} is damaged ({reason}). Analyse its video again: damaged parts are observed again.")
 
 
 def _table(rows: list[FaceScores]) -> pa.Table:
@@ -163,7 +163,7 @@ def _shares_of_box(landmarks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
-    """The faces of observations as columns, one row a face; `row` is the row of its frame."""
+    """The faces of observations as columns, one row per face; `row` is the row of its frame."""
     counts = pc.list_value_length(table["confidence"]).to_numpy()
     n = int(counts.sum())
 

@@ -1,7 +1,7 @@
 """The first half: one segment of a video to its observations. Knows nothing of tracks, smoothing or timelines.
 
-Observations are what decoding, detection and the CNN saw, one row a sampled frame, in one Parquet file a segment,
-published by one atomic rename. They depend on the segment and the settings of this half alone.
+Observations are the results of decoding, detection and the CNN: one row per sampled frame, in one Parquet file per
+segment, published by one atomic rename. They depend on the segment and the settings of this half alone.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from fervid.video.reader import read_frames
 log = logging.getLogger(__name__)
 
 FRAMES_AHEAD, CROPS_AHEAD = 2, 32
-"""A waiting frame holds a whole picture of the decoder, a waiting crop a few kilobytes."""
+"""A queued frame holds a full image of the decoder, a queued crop a few kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageSeconds:
-    """Wall seconds that each stage of this half was at work, without the time that it waited for another."""
+    """Busy wall seconds of each stage, without waiting for other stages."""
 
     decode: float = 0.0
     detect: float = 0.0
@@ -46,7 +46,7 @@ class StageSeconds:
 
     @property
     def bottleneck(self) -> str:
-        """The stage that was busy longest: the stages run side by side, so it sets the pace."""
+        """The stage that was busy longest: the stages run in parallel, so it is the bottleneck."""
         return max(self.__slots__, key=lambda name: float(getattr(self, name)))
 
 
@@ -69,20 +69,20 @@ class Observer:
         frames_ahead: int = FRAMES_AHEAD,
         crops_ahead: int = CROPS_AHEAD,
     ) -> None:
-        """`classifier` scores in place of one that is made here: one that another process runs.
+        """`classifier` replaces the one made here, and runs in another process.
 
         `frames_ahead` frames and the crops of `crops_ahead` frames may wait for the next stage; 0: no thread.
 
         Raises ConfigError or ModelError when the detector or the classifier cannot be made.
         """
         self.work = SearchWork()
-        """What the face search did so far."""
+        """The counters of the face search so far."""
         self._clock = StageClock(stage.name for stage in fields(StageSeconds))
         self._info, self._plan, self._settings = info, plan, settings
         self._side_px = model.input_side_px
         self._frames_ahead, self._crops_ahead = frames_ahead, crops_ahead
         detect = settings.detect
-        # Made here, so that a wrong setting is said before anything is written.
+        # Made here, so that a wrong setting is reported before anything is written.
         self._detector = make_detector(detect.detector, detect.chosen_options)
         self._search_plan = SearchPlan.of(detect)
         self._classifier = classifier or make_classifier(
@@ -92,7 +92,7 @@ class Observer:
 
     @property
     def seconds(self) -> StageSeconds:
-        """How long each stage was at work so far."""
+        """Busy time of each stage so far."""
         return StageSeconds(**self._clock.seconds)
 
     def observe(self, segment: Segment, ledger: Ledger) -> Generator[FaceScores, None, None]:
@@ -128,7 +128,7 @@ class Observer:
             ledger.add(of_piece)
 
     def _has_face(self, frame: Frame) -> bool:
-        """Whether a picture of its own shows a face, searched in full."""
+        """Whether a single image shows a face, searched in full."""
         return any(len(found.boxes) for _, found, _ in self._search(iter([frame]), SearchPlan(full_search_seconds=0)))
 
     def _decoded(self, segment: Segment, ledger: Ledger) -> Iterator[Frame]:
@@ -169,7 +169,7 @@ class Observer:
 
 
 def cropped(frame: Frame, area: tuple[int, int, int, int]) -> Frame:
-    """The part of a frame that faces are looked for in; the whole where a change of size leaves nothing of it."""
+    """The part of a frame to search for faces; the whole frame if a change of size leaves nothing of it."""
     x, y, width, height = area
     part = frame.gray[y : y + height, x : x + width]
     return replace(frame, gray=np.ascontiguousarray(part)) if part.size else frame

@@ -20,7 +20,7 @@ MAX_WAITING_FRAMES = 256
 def cut_out_faces(
     detected: Iterator[tuple[Frame, Detections, np.ndarray]], *, side_px: int, margin: float, box_shape: float
 ) -> Iterator[FaceCrops]:
-    """Each frame's faces as crops of `side_px`; the frame itself is let go here."""
+    """Each frame's faces as crops of `side_px`; the frame itself is released here."""
     for frame, found, small in detected:
         crops = crop_faces(
             frame.gray,

@@ -1,4 +1,4 @@
-"""How long each of several streams that feed each other was at work. Knows no stage by name."""
+"""Measures the busy time of each of several chained streams. Independent of the stages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 WAITING = None
-"""Time that a stage waits for another thread is charged to nobody."""
+"""Time that a stage waits for another thread is not counted."""
 
 
 class StageClock:
@@ -41,7 +41,7 @@ class StageClock:
                     if stage is not None:
                         self.seconds[stage] += elapsed - inner
                 yield item
-                del item  # a large item is let go before the next one is made
+                del item  # a large item is released before the next one is made
         finally:
             close = getattr(items, "close", None)
             if close is not None:

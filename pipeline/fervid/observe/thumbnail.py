@@ -1,4 +1,4 @@
-"""The small picture that is kept of each sampled frame. Knows nothing of faces, and not what it is for."""
+"""The thumbnail that is stored for each sampled frame. Knows nothing of faces or of its use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SAMPLES_A_CELL = 4
 
 
 def take_thumbnail(gray: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture, uint8 (H, W), at `size` (width, height)."""
+    """An image, uint8 (H, W), at `size` (width, height)."""
     width, height = size
     fine = (SAMPLES_A_CELL * width, SAMPLES_A_CELL * height)
     if fine[0] < gray.shape[1] and fine[1] < gray.shape[0]:

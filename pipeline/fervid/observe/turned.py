@@ -1,4 +1,4 @@
-"""Whether faces appear only when the images are turned: asked of a few images of a video in which none was found."""
+"""Checks whether faces appear only in rotated images, on a few frames of a video without faces."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fervid.video.writer import read_gray
 
 N_LOOKED_AT = 8
 LEAST_CONFIDENCE, LEAST_FRAMES = 0.6, 2
-"""So sure a detector has to be, in so many images and in more than upright, before a turn is named."""
+"""Least confidence, and least number of images (and more than upright), to suggest a rotation."""
 LARGEST_SIDE_PX = 1280
 """Larger images are looked at with fewer pixels: this is a hint, and the faces of such cameras are large."""
 WITHIN_SECONDS = 1.0
 
 
 def hint_of_turning(info: VideoInfo, settings: Settings, times: np.ndarray) -> tuple[str, ...]:
-    """What to say of a video on disk without a face, whose frames at `times` float64 (N,) were analysed."""
+    """A warning for a video on disk without a face, whose frames at `times` float64 (N,) were analysed."""
     if settings.video.rotate:
         return ()
     has_own_times = info.time_source == "pts"

@@ -1,4 +1,6 @@
-"""Which device scores faces. Looks for a driver before anything heavy is imported; knows nothing of models."""
+"""Chooses the device that classifies faces. Looks for a driver before anything heavy is imported; knows nothing of
+models.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ def choose_runner(device: str) -> str:
     """The runner for `auto`, `cpu`, `gpu` or `gpu:N`.
 
     A GPU that was asked for and cannot be used is a ConfigError, never a silent change to the CPU; `auto` falls back to
-    the CPU and says so.
+    the CPU with a warning.
     """
     if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
         raise ConfigError(f"device {device!r} does not exist. Use auto, cpu or gpu:N.")
@@ -34,7 +36,7 @@ def choose_runner(device: str) -> str:
     if problem is None:
         return RUNNERS["gpu"]
     if device == "auto":
-        log.warning("a GPU driver is here, but %s: faces are scored on the CPU", problem)
+        log.warning("a GPU driver is here, but %s: faces are classified on the CPU", problem)
         return RUNNERS["cpu"]
     raise ConfigError(
         f"--device {device}: {problem}, though a driver is here. Run `{install_line('gpu')}`, or use --device cpu."
@@ -44,12 +46,12 @@ def choose_runner(device: str) -> str:
 def cluster_runner(device: str) -> str:
     """The runner on the nodes of a cluster for `auto`, `cpu` or `gpu`; `auto` is the CPU, which every node has."""
     if device not in ("auto", "cpu", "gpu"):
-        raise ConfigError(f"device {device!r} cannot be had from a cluster. Use auto, cpu or gpu.")
+        raise ConfigError(f"device {device!r} is not available on a cluster. Use auto, cpu or gpu.")
     return RUNNERS["gpu" if device == "gpu" else "cpu"]
 
 
 def _why_keras_has_no_gpu() -> str | None:
-    """What keeps Keras from a GPU, None where nothing does."""
+    """Why Keras cannot use a GPU, or None."""
     from fervid.runtime.backend import load_keras
 
     try:

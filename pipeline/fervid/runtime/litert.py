@@ -1,4 +1,4 @@
-"""The one place that opens a network in LiteRT. Knows no network."""
+"""The only module that opens networks in LiteRT. Knows no network."""
 
 from __future__ import annotations
 

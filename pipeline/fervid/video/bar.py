@@ -1,4 +1,4 @@
-"""A progress bar in seconds of video for what reads a stretch of one. Knows no image."""
+"""A progress bar in seconds of video. Knows nothing of images."""
 
 from __future__ import annotations
 

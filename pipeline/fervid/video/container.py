@@ -32,7 +32,7 @@ def demuxed(container: Any, *streams: Any) -> Iterator[Any]:
             packet = next(packets)
         except StopIteration:
             return
-        except IndexError:  # a packet of a stream that came up since the container was opened
+        except IndexError:  # a packet of a stream that appeared after the container was opened
             packets = container.demux(*streams)
             continue
         yield packet

@@ -1,8 +1,8 @@
-"""Look at the key frames of a segment alone, and say which stretches are worth analysing. Knows no detector.
+"""Scans only the key frames of a segment, and selects the intervals to analyse. Knows nothing of detectors.
 
-A stretch between two neighbouring key frames is analysed when either of them shows a face: the margin around a face is
-one key frame on each side. Faces that come and go between two key frames are missed. Behind the last key frame of a
-video there is no other, so that one decides alone.
+An interval between two neighbouring key frames is analysed if either of them shows a face: the margin around a face is
+one key frame on each side. Faces that only appear between two key frames are missed. After the last key frame of
+a video there is no other, so that one decides alone.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Stretch:
 
 
 def why_not_scanned(info: VideoInfo, plan: PacketPlan, sampling: Sampling) -> str | None:
-    """Why a scan of key frames would be of no use for this video; None where it is."""
+    """Why a scan of key frames would not help for this video; None if it helps."""
     if not plan.is_splittable:
-        return "decoding cannot begin at its key frames"
+        return "decoding cannot start at its key frames"
     if len(plan.keyframe_pts) < 2:
         return "it has no second key frame"
     span = float((plan.keyframe_pts[-1] - plan.keyframe_pts[0]) * info.time_base)
     seconds_apart = span / (len(plan.keyframe_pts) - 1)
     if seconds_apart * sampling.frames_per_second(info.average_frame_rate) < SAMPLES_PER_STRETCH:
-        return f"its key frames lie {seconds_apart:.2f} s apart, hardly more than the sampled frames"
+        return f"its key frames are {seconds_apart:.2f} s apart, hardly more than the sampled frames"
     return None
 
 
@@ -80,7 +80,7 @@ def read_key_frames(
     decoder_threads: int,
     max_pixels: int,
 ) -> Iterator[Frame]:
-    """The key frames at the times `wanted`, in order; one that is damaged is left out, or marked as corrupt."""
+    """The key frames at the times `wanted`, in order; a damaged one is skipped, or marked as corrupt."""
     last = max(wanted)
     maker = FrameMaker(info)
     with open_decoder(path, max_pixels=max_pixels, decoder_threads=decoder_threads, stream=info.stream) as (
@@ -126,7 +126,7 @@ def scan(
 ) -> list[Segment]:
     """The pieces of a segment to be analysed, each to be read like a segment; the frames of the rest go to `ledger`.
 
-    A key frame that is damaged or missing counts as one with a face: nobody can tell.
+    A damaged or missing key frame counts as one with a face, because it is unknown.
     """
     found = stretches(info, plan, segment, start_seconds=start_seconds, end_seconds=end_seconds)
     wanted = {pts for stretch in found for pts in stretch.key_pts}

@@ -1,4 +1,4 @@
-"""Say in words what of a video was lost or is doubtful. Decodes nothing."""
+"""Describes what of a video was lost or is doubtful. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fervid.video.ledger import Ledger
 from fervid.video.probe import PacketPlan
 
 NOTICEABLE_SECONDS, NOTICEABLE_SHARE = 0.3, 0.02
-"""A picture stream that ends this much before its own header says was cut off."""
+"""A video stream that ends this much before its own header says was cut off."""
 
 OTHER_STREAM_SECONDS = 2.0
 """Where the header speaks of all streams together, sound may outlast the picture by this much."""
@@ -25,10 +25,10 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
     if ledger.bad_packets or ledger.failed:
         lost.append(
             f"damaged: {ledger.bad_packets} of {_count(ledger.packets, 'packet')} could not be decoded, "
-            f"{_count(ledger.failed, 'frame')} came out corrupt, not to be scored"
+            f"{_count(ledger.failed, 'frame')} corrupt and not classified"
         )
     if ledger.late_start_seconds > max(NOTICEABLE_SECONDS, 2 / info.average_frame_rate):
-        lost.append(f"its first {ledger.late_start_seconds:.2f} s cannot be decoded: it begins between two key frames")
+        lost.append(f"its first {ledger.late_start_seconds:.2f} s cannot be decoded: it starts mid-GOP")
     if plan.is_cut_off:
         lost.append(f"cut off: the file ends within a packet, at {info.duration_seconds:.2f} s")
     claimed = plan.claimed_seconds
@@ -37,20 +37,22 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
         tolerance = NOTICEABLE_SECONDS if plan.claims_picture_alone else OTHER_STREAM_SECONDS
         if found < BELIEVABLE_SHARE * claimed:
             doubtful.append(
-                f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the packets are believed"
+                f"its header claims {claimed:.0f} s, its packets cover {found:.2f} s: the packets were used"
             )
         elif found - claimed > max(OTHER_STREAM_SECONDS, claimed):
             doubtful.append(
-                f"its header claims {claimed:.2f} s, its packets cover {found:.2f} s: the packets are believed"
+                f"its header claims {claimed:.2f} s, its packets cover {found:.2f} s: the packets were used"
             )
         elif claimed - max(found, plan.others_end_seconds) > max(tolerance, NOTICEABLE_SHARE * claimed):
             lost.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")
     if plan.is_interlaced:
-        doubtful.append("interlaced: moving faces are combed; deinterlace it first (ffmpeg -vf bwdif) for surer scores")
+        doubtful.append(
+            "interlaced: moving faces are combed; deinterlace it first (ffmpeg -vf bwdif) for better scores"
+        )
     if info.stream_names:
         n = info.stream_names.count(", ") + 1
         doubtful.append(
-            f"{n} picture streams ({info.stream_names}): number {info.stream} was analysed; --stream N takes another"
+            f"{n} video streams ({info.stream_names}): number {info.stream} was analysed; --stream N takes another"
         )
     if not plan.has_times:
         doubtful.append(f"carries no usable times: {info.average_frame_rate:g} frames per second were assumed")
@@ -62,8 +64,8 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
         doubtful.extend(_repairs(plan.repair))
     if ledger.left_out:
         doubtful.append(
-            f"fast scan: {_count(ledger.left_out, 'frame')} of {ledger.frames} were not looked at, "
-            "for the key frames around them show no face"
+            f"fast scan: {_count(ledger.left_out, 'frame')} of {ledger.frames} were skipped, "
+            "because the key frames around them show no face"
         )
     if ledger.analysed == 0:
         why = ": no key frame shows a face" if ledger.left_out else " in the chosen range"

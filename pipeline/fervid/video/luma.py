@@ -1,4 +1,4 @@
-"""From a decoded picture to its luma plane as displayed. Knows nothing of time."""
+"""From a decoded frame to its luma plane as displayed. Knows nothing of time."""
 
 from __future__ import annotations
 

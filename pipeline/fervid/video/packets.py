@@ -1,4 +1,4 @@
-"""From a segment to its packets, and from a decoded picture to a frame. Knows nothing of sampling."""
+"""From a segment to its packets, and from a decoded image to a frame. Knows nothing of sampling."""
 
 # Decision VID-1.
 
@@ -21,7 +21,7 @@ from fervid.video.probe import PacketPlan, open_video
 from fervid.video.turn import turned
 
 SEEK_BACKOFF_SECONDS = (0.0, 1.0, 4.0, 16.0)
-"""MPEG-TS has no index, so a seek may land after its target; then it is tried again from further back."""
+"""MPEG-TS has no index, so a seek may land after its target; then it is retried from further back."""
 
 CUT_BACKOFF_SECONDS = (0.0, 4.0, 16.0, 64.0)
 """The same for clips, which begin anywhere: cameras write a key frame every 1 to 20 seconds."""
@@ -31,8 +31,8 @@ CUT_BACKOFF_SECONDS = (0.0, 4.0, 16.0, 64.0)
 def open_decoder(
     path: Place, *, decoder_threads: int, max_pixels: int, stream: int | None = None
 ) -> Iterator[tuple[Any, Any]]:
-    """Open `path` with a decoder of that many threads; yields (container, picture stream)."""
-    # PyAV's log callback must stay off, as it is unless `av.logging` is told otherwise: with it, closing a container in
+    """Open `path` with a decoder of that many threads; yields (container, video stream)."""
+    # PyAV's log callback must stay off, as it is by default: with it, closing a container in
     # the middle of a stream waits for a decoder thread that waits for the interpreter, for good.
     with open_video(path, max_pixels=max_pixels, stream=stream) as (container, picture):
         picture.thread_type = "AUTO"
@@ -104,14 +104,14 @@ def _demux(container: Any, stream: Any) -> Iterator[Any]:
 
 
 class FrameMaker:
-    """Makes frames of the decoded pictures of one stream."""
+    """Makes frames from the decoded images of one stream."""
 
     def __init__(self, info: VideoInfo) -> None:
         self._info = info
         self._matrices: dict[float, tuple[int, int, int, int] | None] = {}
 
     def frame(self, picture: Any, index: int, pts: int, seconds: float) -> Frame:
-        """A decoded picture as a frame: its luma as displayed."""
+        """A decoded image as a frame: its luma as displayed."""
         plane, is_full_range = luma(picture)
         gray = turned(as_displayed(plane, self._matrix(picture)), self._info.turn_degrees)
         return Frame(index, pts, self._info.time_base, seconds, gray, bool(picture.is_corrupt), is_full_range)

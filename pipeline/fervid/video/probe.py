@@ -1,7 +1,7 @@
 """Open a video safely, read what it is, and plan it from its packets. Decodes nothing.
 
 Safe opening: a regular file, a whitelist of container formats (a playlist in disguise could make the decoder read
-other local files), the `file:` protocol alone, and a cap on the picture size against decompression bombs.
+other local files), only the `file:` protocol, and a limit on the frame size against decompression bombs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAX_REORDER = 32
 
 @dataclass(frozen=True, slots=True)
 class PacketPlan:
-    """The packets of the picture stream, as the container lists them: nothing is decoded.
+    """The packets of the video stream, as the container lists them: nothing is decoded.
 
     `pts` int64 (n,) in presentation order; `end_pts` where the last one ends; `keyframe_pts` int64 (k,).
     `has_own_times` says whether every packet has a time of its own, close to its place in the file; `is_splittable`
@@ -66,9 +66,9 @@ class PacketPlan:
     closed_pts: np.ndarray
     is_intra_only: bool = False
     claimed_seconds: float | None = None
-    """The duration that the header claims, None where it claims nothing. Headers lie: compare, never trust."""
+    """The duration in the header, or None. Headers may be wrong: compare, never trust."""
     claims_picture_alone: bool = False
-    """Whether that speaks of the picture stream, not of the longest stream."""
+    """Whether that speaks of the video stream, not of the longest stream."""
     others_end_seconds: float = 0.0
     """Where the sound ends, looked for where the header speaks of all streams."""
     is_interlaced: bool = False
@@ -92,9 +92,9 @@ class PacketPlan:
 
 @contextmanager
 def open_video(path: Place, *, max_pixels: int, stream: int | None = None) -> Iterator[tuple[Any, Any]]:
-    """Open `path` and yield (container, picture stream), both closed at the end.
+    """Open `path` and yield (container, video stream), both closed at the end.
 
-    `stream` is the number of the picture stream, from 0; None chooses one. Raises VideoNotFound, VideoUnreadable or
+    `stream` is the number of the video stream, from 0; None chooses one. Raises VideoNotFound, VideoUnreadable or
     NoVideoStream with the reason.
     """
     status = check_regular_file(path)
@@ -131,7 +131,7 @@ def _source(path: Place, n_bytes: int) -> Iterator[tuple[Any, str]]:
 def probe(
     path: Place, *, max_pixels: int, stream: int | None = None, turn_degrees: int = 0
 ) -> tuple[VideoInfo, PacketPlan]:
-    """What the video is, and the plan of its packets: one pass over the file, of which one picture is decoded.
+    """What the video is, and the plan of its packets: one pass over the file, of which one frame is decoded.
 
     `stream` as for `open_video`; images are turned clockwise by `turn_degrees`, on top of what the file says.
     """
@@ -151,7 +151,7 @@ def _probed(path: Place, container: Any, stream: Any, turn_degrees: int) -> tupl
     if container.format.name == "mpegts" and ends_within_a_packet(path):
         plan = replace(plan, is_cut_off=True)
     if plan.n_packets == 0:
-        raise TooDamaged(f"{path} holds no picture data. Give a complete file.")
+        raise TooDamaged(f"{path} has no video data. Give a complete file.")
     rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
     # FLV and some MKV files state their clock (1000/1) as a frame rate; the packets know better.
     if plan.has_times and len(plan.pts) > 1:
@@ -256,7 +256,7 @@ def _read_plan(container: Any, stream: Any) -> tuple[PacketPlan, int]:
 
 
 class _PacketList:
-    """What the packets of a picture stream say, in file order. Those that an edit list hides are numbered as well."""
+    """What the packets of a video stream say, in file order. Those that an edit list hides are numbered as well."""
 
     def __init__(self, container: str, context: Any) -> None:
         self._container, self._context = container, context

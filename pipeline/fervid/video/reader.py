@@ -1,6 +1,6 @@
-"""Decode the sampled frames of one segment, packet by packet, and count what became of every other one.
+"""Decodes the sampled frames of one segment, packet by packet, and counts what happened to every other one.
 
-Times are presentation times; a damaged packet costs its own frame, not the rest of the file. Where the plan tells which
+Times are presentation times; a damaged packet loses its own frame, not the rest of the file. Where the plan tells which
 frames are sampled, the others are decoded only as far as those need them. Knows nothing of faces.
 """
 
@@ -29,7 +29,7 @@ MAX_BAD_PACKETS_IN_A_ROW = 300
 
 
 class _Unsound(Exception):
-    """Selective decoding met something that the plan did not promise; its text says what."""
+    """Selective decoding found a deviation from the plan, described in its text."""
 
 
 def read_frames(
@@ -54,7 +54,7 @@ def read_frames(
 
     Where the plan's times are sound, only the frames that sampling wants are decoded, and those that they refer to; as
     soon as one fails, is missing or comes out of order, the segment is decoded again in full from there on, so that
-    damage costs what it does without the saving. What is damaged in a frame that nobody needs is not noticed.
+    damage costs what it does without the saving. Damage in a frame that is not needed goes unnoticed.
     """
     decoder = {"decoder_threads": decoder_threads, "max_pixels": max_pixels}
     sampling = Sampling(fps, every)
@@ -163,7 +163,7 @@ def _decode_selected(
             if not packet.size:
                 break
             if has_layers and is_in_a_higher_layer(packet, context):
-                raise _Unsound("its pictures lie in temporal layers")
+                raise _Unsound("its frames are in temporal layers")
             is_own = (
                 pts is not None
                 and pts < selection.end_pts

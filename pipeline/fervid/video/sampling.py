@@ -1,4 +1,4 @@
-"""Which frames of a video are analysed. A rule of the frame alone, so that every segment samples as one video would."""
+"""Decides which frames of a video are analysed, per frame, so that segments sample like the whole video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sound of a stretch of a video, on its way into a clip, on its own clock. Knows no image.
+"""Copies the sound of a part of a video into a clip, with its own clock. Knows nothing of images.
 
 Sound that an MP4 takes is copied bit by bit; other sound becomes AAC, with silence where it has gaps.
 """
@@ -18,7 +18,7 @@ from fervid.video.probe import open_video
 from fervid.video.stretch import VideoSource, plan_of
 
 COPIED_SOUND = ("aac", "mp3", "ac3")
-"""What an MP4 takes as it is; other sound is encoded again."""
+"""Codecs that MP4 supports; other sound is re-encoded."""
 SEEK_BACKOFF_SECONDS = 2.0
 SMALLEST_GAP_SECONDS = 0.03
 """Stamps in milliseconds are not exact: smaller gaps and overlaps are left as they are."""

@@ -1,4 +1,4 @@
-"""Which of a container's picture streams is the video: never a cover or a thumbnail. Decodes nothing."""
+"""Chooses the container's video stream: never a cover or a thumbnail. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTICEABLE_SECONDS = 1.0
 
 
 def video_streams(container: Any) -> list[Any]:
-    """The picture streams of a container that may be a video, in its order."""
+    """The video streams of a container without covers, in its order."""
     streams = [s for s in container.streams.video if not s.disposition & NO_VIDEO]
     if len(streams) < 2:
         return streams
@@ -44,7 +44,7 @@ def choose_stream(container: Any, path: Any, wanted: int | None) -> tuple[Any, i
     if wanted is not None:
         if wanted >= len(streams):
             raise InputError(
-                f"{path} has no picture stream {wanted}: it has {len(streams)} ({described(streams)}), numbered from "
+                f"{path} has no video stream {wanted}: it has {len(streams)} ({described(streams)}), numbered from "
                 "0. Give another --stream."
             )
         return streams[wanted], wanted, streams

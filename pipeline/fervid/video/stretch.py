@@ -1,6 +1,6 @@
-"""A stretch of a video as decoded frames with the times that its analysis gave them. Knows no face and no clip.
+"""Reads a part of a video as decoded frames with the times of its analysis. Knows nothing of faces or clips.
 
-Whoever shows images of a run reads them here: annotated videos, evidence, previews and stills.
+Used for all images of a run: annotated videos, evidence, previews and stills.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def plan_of(source: VideoSource) -> tuple[VideoInfo, PacketPlan]:
     try:
         status = source.path.stat()
     except OSError as problem:
-        raise VideoUnreadable(f"{source.path} cannot be read ({problem.strerror}). Check the disk it is on.") from None
+        raise VideoUnreadable(f"{source.path} cannot be read ({problem.strerror}). Check its disk.") from None
     return _plan(source.path, source.max_pixels, source.stream, status.st_size, status.st_mtime_ns)
 
 

@@ -1,4 +1,4 @@
-"""Read a stretch of a video as colour pictures, and write one as an H.264 clip with its sound. Knows no face.
+"""Reads a part of a video as colour frames, and writes H.264 clips with sound. Knows nothing of faces.
 
 Times are seconds on the video's timeline, as everywhere; a clip keeps the spacing of its frames, even or not.
 """
@@ -63,11 +63,11 @@ def write_clip(
     sound_from: VideoSource | None,
     is_private: bool = False,
 ) -> int:
-    """Write pictures as an MP4 in one atomic step; returns how many. With `sound_from` its sound of that time is kept.
+    """Write frames as an MP4 atomically; returns how many. With `sound_from` its sound of that time is kept.
 
-    A private clip, with faces left open, is readable for its owner alone. An odd last row or column is left out: H.264
-    stores colour for every second one. Pictures of another size than the first are letterboxed. Raises WrittenShort
-    when no picture came, OutputError when the disk refuses.
+    A private clip, with faces left open, is readable only by its owner. An odd last row or column is dropped: H.264
+    stores colour for every second one. Frames of another size than the first are letterboxed. Raises WrittenShort
+    without any frame, OutputError on a write error.
     """
     try:
         with written_whole(target, is_private=is_private) as partial:
@@ -123,7 +123,7 @@ def _video_stream(out: Any, width: int, height: int, pixel_aspect: Fraction) -> 
 
 
 def _fitted(picture: Picture, width: int, height: int, pixel_aspect: Fraction) -> np.ndarray:
-    """The picture as RGB uint8 (height, width, 3): without an odd row or column, or letterboxed."""
+    """The frame as RGB uint8 (height, width, 3): without an odd row or column, or letterboxed."""
     rgb = picture.rgb
     if (rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2) == (height, width) and picture.pixel_aspect == pixel_aspect:
         return np.ascontiguousarray(rgb[:height, :width])
@@ -161,6 +161,4 @@ def _pixel_aspect(stream: Any, frame: Any, turn_degrees: int) -> Fraction:
 def check_is_there(path: Path) -> None:
     """Raises VideoUnreadable when the video of a run has gone since."""
     if not path.is_file():
-        raise VideoUnreadable(
-            f"{path} is not there any more, so no clip can be cut from it. Put it back, or go without."
-        )
+        raise VideoUnreadable(f"{path} no longer exists, so no clip can be made from it. Restore it, or omit the clip.")

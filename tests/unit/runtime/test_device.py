@@ -58,7 +58,7 @@ def test_a_driver_without_a_gpu_for_keras_is_said_and_never_hidden(
         choose_runner("gpu:0")
     with caplog.at_level(logging.WARNING):
         assert choose_runner("auto") == "litert"
-    assert "Keras sees no GPU: faces are scored on the CPU" in caplog.text
+    assert "Keras sees no GPU: faces are classified on the CPU" in caplog.text
 
 
 @pytest.mark.parametrize("device", ["", "cuda", "GPU", "gpu:", "gpu:x", "gpu:-1", "cpu:0"])
@@ -75,6 +75,6 @@ def test_without_tensorflow_a_gpu_is_left_alone_or_the_extra_named(
     monkeypatch.setitem(sys.modules, "keras", None)  # as Python itself has it for what cannot be imported
     with caplog.at_level(logging.WARNING):
         assert choose_runner("auto") == "litert"
-    assert "TensorFlow is not installed: faces are scored on the CPU" in caplog.text
+    assert "TensorFlow is not installed: faces are classified on the CPU" in caplog.text
     with pytest.raises(ConfigError, match=r"TensorFlow is not installed.* Run `pip install 'fervid\[gpu\]'`"):
         choose_runner("gpu")
