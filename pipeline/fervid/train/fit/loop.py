@@ -21,7 +21,7 @@ from fervid.base import assets
 from fervid.base.progress import make_bar
 from fervid.base.threads import map_in_order
 from fervid.emotion.keras import load_network
-from fervid.emotion.model import FER2013, FERPLUS, load_model_info
+from fervid.emotion.model import FER2013, FERPLUS, ModelInfo, load_model_info
 from fervid.emotion.networks.network import (
     add_ferplus_head,
     build_network,
@@ -103,54 +103,26 @@ def fit(
     """
     import keras
 
-    if recipe.clean:
-        cleaned = clean_training(dataset, votes)
-        dataset, votes = cleaned.dataset, cleaned.votes
-        log.info("cleaned: %d Training rows without a face, %d copies", cleaned.no_face, cleaned.extra_copies)
+    dataset, votes = _cleaned(dataset, votes, recipe)
     training, validation = dataset.split("Training"), dataset.split("PublicTest")
-    if len(training.labels) < recipe.batch_size:
-        raise ConfigError(
-            f"batch_size {recipe.batch_size} is larger than the {len(training.labels)} Training rows. Lower it."
-        )
-    targets = None
-    if recipe.ferplus_weight:
-        if votes is None:
-            raise ConfigError(
-                f"the recipe has ferplus_weight = {recipe.ferplus_weight:g}, but FER+ votes are missing. "
-                "Give FER+'s fer2013new.csv with --ferplus, or put it next to the data."
-            )
-        targets = vote_targets(votes[dataset.usage == "Training"])
+    training_votes = None if votes is None else votes[dataset.usage == "Training"]
+    targets = None if training_votes is None else vote_targets(training_votes)
     teaching = prepare_teaching(recipe, training)
     initial = None if recipe.initial_model is None else load_model_info(assets.model_folder(recipe.initial_model))
 
     mean, std = float(training.images.mean() / 255), float(training.images.std() / 255)
-
-    def build() -> Any:
-        model = build_network(recipe.network, n_classes=len(EMOTIONS), side_px=SIDE_PX, mean=mean, std=std)
-        if recipe.backbone_weights:
-            load_backbone_weights(model, Path(recipe.backbone_weights))
-        model = add_ferplus_head(model) if recipe.ferplus_weight else model
-        if initial is not None:
-            load_initial_weights(model, load_network(initial), initial.name)
-        return model
-
     with quiet():  # it seeds every backend that is installed, and imports it for that
         keras.utils.set_random_seed(recipe.seed)
     data = training_arrays(training.images, training.labels, len(EMOTIONS), recipe, targets)
-    stepper = make_stepper(build, recipe, data, teaching.networks)
+    stepper = make_stepper(_builder(recipe, mean, std, initial), recipe, data, teaching.networks)
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise OutputError(f"{out} cannot be made ({problem.strerror}). Give another folder with --out.") from None
-    used_votes = votes if recipe.ferplus_weight else None
-    training_votes = None if used_votes is None else used_votes[dataset.usage == "Training"]
+    _make_folder(out)
     hashes = [*teaching.hashes, *([] if initial is None else [initial.weights_sha256])]
     identity = run_identity(recipe, training, validation, training_votes, hashes)
     history: list[EpochRecord] = []
     best: dict[str, np.ndarray] = {}
     if resume and (out / CHECKPOINT).is_file():
-        former = former_identity(recipe, dataset, used_votes)
+        former = former_identity(recipe, dataset, votes)
         state, records, best = load_checkpoint(out / CHECKPOINT, [identity, former])
         stepper.restore(state)
         history = [EpochRecord(**record) for record in records]
@@ -163,15 +135,63 @@ def fit(
             best = {key: value for key, value in stepper.state().items() if key.startswith("average/")}
         save_checkpoint(out / CHECKPOINT, identity, stepper.state(), [asdict(record) for record in history], best)
         report.finished(history)
-        if on_epoch is not None:
-            try:
-                on_epoch(history[-1])
-            except StopTraining:
-                break
+        if _is_stopped(on_epoch, history[-1]):
+            break
 
     stepper.restore(stepper.state() | best)
     heads = (FER2013, FERPLUS) if recipe.ferplus_weight else (FER2013,)
     return Fitted(stepper.averaged_model, tuple(history), _best_epoch(history), mean, std, heads)
+
+
+def _cleaned(dataset: FaceDataset, votes: np.ndarray | None, recipe: Recipe) -> tuple[FaceDataset, np.ndarray | None]:
+    """The rows that the recipe trains on, with their votes where it learns those. Raises ConfigError."""
+    if recipe.clean:
+        cleaned = clean_training(dataset, votes)
+        dataset, votes = cleaned.dataset, cleaned.votes
+        log.info("cleaned: %d Training rows without a face, %d copies", cleaned.no_face, cleaned.extra_copies)
+    n_training = int((dataset.usage == "Training").sum())
+    if n_training < recipe.batch_size:
+        raise ConfigError(f"batch_size {recipe.batch_size} is larger than the {n_training} Training rows. Lower it.")
+    if not recipe.ferplus_weight:
+        return dataset, None
+    if votes is None:
+        raise ConfigError(
+            f"the recipe has ferplus_weight = {recipe.ferplus_weight:g}, but FER+ votes are missing. "
+            "Give FER+'s fer2013new.csv with --ferplus, or put it next to the data."
+        )
+    return dataset, votes
+
+
+def _builder(recipe: Recipe, mean: float, std: float, initial: ModelInfo | None) -> Callable[[], Any]:
+    """What makes the network of a recipe, with the weights that it begins from."""
+
+    def build() -> Any:
+        model = build_network(recipe.network, n_classes=len(EMOTIONS), side_px=SIDE_PX, mean=mean, std=std)
+        if recipe.backbone_weights:
+            load_backbone_weights(model, Path(recipe.backbone_weights))
+        model = add_ferplus_head(model) if recipe.ferplus_weight else model
+        if initial is not None:
+            load_initial_weights(model, load_network(initial), initial.name)
+        return model
+
+    return build
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(f"{out} cannot be made ({problem.strerror}). Give another folder with --out.") from None
+
+
+def _is_stopped(on_epoch: Callable[[EpochRecord], None] | None, record: EpochRecord) -> bool:
+    """Whether who hears of an epoch ends the run with it."""
+    try:
+        if on_epoch is not None:
+            on_epoch(record)
+    except StopTraining:
+        return True
+    return False
 
 
 def _run_epoch(
