@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from fervid.base.clock import utc_now
 from fervid.base.printable import printable
-from fervid.base.types import FaceScores
+from fervid.base.types import FaceScores, VideoInfo
 from fervid.batch.context import Context
 from fervid.batch.job import Elapsed, Observed, Planned, Summary, VideoJob
 from fervid.batch.plan import VideoPlan
@@ -203,13 +203,7 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
     warnings, is_partial = judge_loss(info, plan.packets, ledger)
     if tables.faces.num_rows == 0 and is_on_disk(job.path):
         warnings += hint_of_turning(info, settings, tables.frames["time_s"].to_numpy())
-    recorded, doubts = recorded_entry(
-        job.path.name,
-        info.container_time,
-        info.container_time_source,
-        given=settings.video.start_time,
-        zone=settings.video.time_zone,
-    )
+    recorded, doubts = _recorded(job, info)
     warnings += doubts
     own = {"interpret": interpreted - interpreting, "write": perf_counter() - interpreted}
     labels = list(method.model.labels)
@@ -237,6 +231,14 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
     )
     manifest.write(folder)
     return summarise(asdict(manifest), folder, was_there=False, others=(PLOT,) if job.plot else ())
+
+
+def _recorded(job: VideoJob, info: VideoInfo) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """When the video was recorded, for its manifest, and what is doubtful about it."""
+    video = job.method.settings.video
+    return recorded_entry(
+        job.path.name, info.container_time, info.container_time_source, given=video.start_time, zone=video.time_zone
+    )
 
 
 def draw_video(job: VideoJob) -> None:
