@@ -30,7 +30,7 @@ from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover, cover_mask
 from fervid.privacy.search import CoverSearch, FaceSearch
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import read_gray, read_pictures
+from fervid.video.writer import read_gray, read_rgb_frames
 
 COVERED_SHARE = 0.9
 LEAST_SECONDS_FOR_COST = 4.0
@@ -68,7 +68,7 @@ def run_clip(path: Path, clip: str, marks: dict[float, face_kinds.KindMarks], ta
         looking.see(seconds, gray, aspect)
         last = seconds
     searching, drawing = time.process_time() - started, 0.0
-    for picture in read_pictures(source, 0.0, float("inf")):
+    for picture in read_rgb_frames(source, 0.0, float("inf")):
         boxes = covers.at(picture.seconds)
         started = time.process_time()
         shown = cover(picture.rgb, boxes)

@@ -24,7 +24,7 @@ from scenedetect.detectors import AdaptiveDetector
 from fervid.base.opencv import cv2
 from fervid.batch.inputs import find_videos
 from fervid.config import load_settings
-from fervid.interpret.cuts import describe_pictures, find_shots
+from fervid.interpret.cuts import find_shots, measure_frames
 from fervid.observe.observations import THUMBNAIL_PX
 from fervid.observe.thumbnail import take_thumbnail
 from fervid.video.luma import luma
@@ -102,7 +102,7 @@ def our_cuts(seen: Watched, fps: float, *, min_shot_seconds: float) -> tuple[np.
     slots = np.array([sampling_slot(t, fps) if fps else i for i, t in enumerate(seen.times)])
     taken = np.concatenate([[True], np.diff(slots) > 0])
     times = seen.times[taken]
-    pictures = describe_pictures([seen.thumbnails[taken]], times, threshold=TRACK.cut_threshold)
+    pictures = measure_frames([seen.thumbnails[taken]], times, threshold=TRACK.cut_threshold)
     shots = find_shots(pictures.is_cut, times, min_shot_seconds=min_shot_seconds)
     return times[shots], float(np.median(np.diff(times)))
 
@@ -140,7 +140,7 @@ def scene(rng: np.random.Generator) -> np.ndarray:
 
 
 def story(kind: str, rng: np.random.Generator) -> tuple[list[np.ndarray], list[float]]:
-    """Pictures of a panning camera, and the times of the cuts in it. Fades count at their darkest picture."""
+    """FrameMeasures of a panning camera, and the times of the cuts in it. Fades count at their darkest picture."""
     width, height = SYNTHETIC_SIZE
     pictures: list[np.ndarray] = []
     truth: list[float] = []
@@ -211,7 +211,7 @@ def cost(path: Path) -> None:
     small = [take_thumbnail(gray, THUMBNAIL_PX) for gray in grays]
     thumbnail = (time.process_time() - begun) / len(grays)
     begun = time.process_time()
-    describe_pictures([np.array(small)] * 20, np.arange(20 * len(small)) / 10, threshold=TRACK.cut_threshold)
+    measure_frames([np.array(small)] * 20, np.arange(20 * len(small)) / 10, threshold=TRACK.cut_threshold)
     decide = (time.process_time() - begun) / (20 * len(small))
     share = n * (thumbnail + decide) / whole
     print(

@@ -228,7 +228,7 @@ CONTAINERS = (
     case("no_suffix", COMPLETE, lambda: _told_apart(1002)),
     case("noise_before.ts", COMPLETE, lambda: random.Random(5).randbytes(1000) + ts()),
     case("sound_alone.mp4", REJECTED, lambda: sound("mp4"), "has no video stream (streams: 1 audio)"),
-    case("sound_with_cover.m4a", REJECTED, lambda: sound("mp4", with_cover=True), "1 cover picture"),
+    case("sound_with_cover.m4a", REJECTED, lambda: sound("mp4", with_cover=True), "1 cover image"),
     case("one_frame.mp4", COMPLETE, lambda: clip(times=[0.0])),
     case("no_samples.mp4", REJECTED, _no_samples),
     case("two_pictures.mp4", COMPLETE, _two_pictures),

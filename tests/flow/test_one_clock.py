@@ -19,7 +19,7 @@ from fervid.video.probe import probe
 from fervid.video.reader import read_frames
 from fervid.video.segments import plan_segments
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import read_pictures, write_clip
+from fervid.video.writer import read_rgb_frames, write_clip
 from numbered_clips import RATE, number_of, numbered_clip, remuxed_with_decoding_times
 
 MAX_PIXELS = 10**7
@@ -135,12 +135,13 @@ def test_a_frame_has_one_time_everywhere(tmp_path: Path, kind: Kind) -> None:
     for start, end in STRETCHES:
         expected = {number: seconds for number, seconds in times.items() if start <= seconds < end}
         shown = {
-            number_of(np.asarray(picture.rgb[..., 1])): picture.seconds for picture in read_pictures(source, start, end)
+            number_of(np.asarray(picture.rgb[..., 1])): picture.seconds
+            for picture in read_rgb_frames(source, start, end)
         }
         assert shown == expected
         target = tmp_path / f"clip-{start}.mp4"
         n = write_clip(
-            target, read_pictures(source, start, end), start_seconds=start, end_seconds=end, sound_from=source
+            target, read_rgb_frames(source, start, end), start_seconds=start, end_seconds=end, sound_from=source
         )
         assert n == len(expected)
         for number, seconds in clip_times(target):

@@ -12,7 +12,7 @@ from fervid.video.ledger import Ledger
 from fervid.video.loss import judge_loss
 from fervid.video.probe import probe
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import read_pictures, write_clip
+from fervid.video.writer import read_rgb_frames, write_clip
 from numbered_clips import numbered
 
 MAX_PIXELS = 10**7
@@ -70,7 +70,7 @@ def loud_starts(path: Path) -> list[float]:
 def cut(path: Path, target: Path, start: float, end: float) -> Path:
     info, _ = probe(path, max_pixels=MAX_PIXELS)
     source = VideoSource(path, MAX_PIXELS, info.start_time_seconds, info.time_source == "pts", info.stream)
-    write_clip(target, read_pictures(source, start, end), start_seconds=start, end_seconds=end, sound_from=source)
+    write_clip(target, read_rgb_frames(source, start, end), start_seconds=start, end_seconds=end, sound_from=source)
     return target
 
 
@@ -132,4 +132,4 @@ def test_a_picture_that_comes_up_while_packets_are_read_is_found(
     info, plan = probe(path, max_pixels=MAX_PIXELS)
     assert plan.n_packets == 50
     source = VideoSource(path, MAX_PIXELS, info.start_time_seconds, info.time_source == "pts", info.stream)
-    assert sum(1 for _ in read_pictures(source, 0.5, 1.5)) == 25
+    assert sum(1 for _ in read_rgb_frames(source, 0.5, 1.5)) == 25

@@ -10,7 +10,7 @@ import pytest
 
 import fervid
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import read_pictures
+from fervid.video.writer import read_rgb_frames
 
 Analysed = Callable[..., fervid.Run]
 
@@ -26,7 +26,7 @@ def test_joined_transport_streams_are_one_video(analysed: Analysed) -> None:
     run = analysed("field/cat_segments.ts")
     assert run.manifest.video["duration_seconds"] == pytest.approx(6.0, abs=0.04)
     source = VideoSource.of(run.manifest)
-    shown = [picture.seconds for picture in read_pictures(source, 0.0, 60.0)]
+    shown = [picture.seconds for picture in read_rgb_frames(source, 0.0, 60.0)]
     assert len(shown) == 150
     assert shown[-1] - shown[0] == pytest.approx(5.96)
 
@@ -34,7 +34,7 @@ def test_joined_transport_streams_are_one_video(analysed: Analysed) -> None:
 @pytest.mark.parametrize("start", [0.0, 9.3, 13.5, 22.0, 27.5])
 def test_a_clip_from_between_distant_key_frames_is_whole(test_data: Path, start: float) -> None:
     source = VideoSource(test_data / "videos/field/gop5s.ts", 10**8, 1.48)
-    assert sum(1 for _ in read_pictures(source, start, start + 2.0)) == 50
+    assert sum(1 for _ in read_rgb_frames(source, start, start + 2.0)) == 50
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_dahua_recording_is_analysed(analysed: Analysed) -> None:
     assert (run.manifest.status, run.manifest.ledger.frames) == ("complete", 150)
     assert run.manifest.video["duration_seconds"] == pytest.approx(6.0, abs=0.04)
     assert run.manifest.results["coverage"] > 0.9
-    assert sum(1 for _ in read_pictures(VideoSource.of(run.manifest), 2.0, 4.0)) == 50
+    assert sum(1 for _ in read_rgb_frames(VideoSource.of(run.manifest), 2.0, 4.0)) == 50
     assert run.manifest.video["recorded"] == "2024-10-01T10:00:01"
     assert run.manifest.video["recorded_source"] == "clock"
 

@@ -30,7 +30,7 @@ from fervid.run.tables import read_table
 from fervid.run.writing import writing
 from fervid.video.bar import with_bar
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import Picture, check_is_there, letterbox, read_gray, read_pictures, write_clip
+from fervid.video.writer import RgbFrame, check_is_there, letterbox, read_gray, read_rgb_frames, write_clip
 
 Blur = Literal["all", "none"]
 
@@ -93,11 +93,11 @@ def _annotate(
     # The last frame is before the end of the video; a clip to the very end must not lose it to rounding.
     until = end if end < duration else duration + AROUND_SECONDS
     shown = Shown(run, start_seconds, until)
-    decoded = ((picture.seconds, picture) for picture in read_pictures(source, start_seconds, until))
-    pictures = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress)
+    decoded = ((frame.seconds, frame) for frame in read_rgb_frames(source, start_seconds, until))
+    frames = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress)
     write_clip(
         target,
-        _noted(_drawn(run, pictures, faces, covers, span, bars=bars, strip=strip), shown),
+        _noted(_drawn(run, frames, faces, covers, span, bars=bars, strip=strip), shown),
         start_seconds=start_seconds,
         end_seconds=until,
         sound_from=source,
@@ -108,46 +108,46 @@ def _annotate(
         raise WrittenShort(shortfall)
 
 
-def _noted(pictures: Iterator[Picture], shown: Shown) -> Iterator[Picture]:
-    for picture in pictures:
-        shown.seconds.append(picture.seconds)
-        yield picture
+def _noted(frames: Iterator[RgbFrame], shown: Shown) -> Iterator[RgbFrame]:
+    for frame in frames:
+        shown.seconds.append(frame.seconds)
+        yield frame
 
 
 def _drawn(
     run: Run,
-    pictures: Iterator[Picture],
+    frames: Iterator[RgbFrame],
     faces: StoredFaces,
     covers: FaceCovers | None,
     span: tuple[float, float],
     *,
     bars: bool,
     strip: bool,
-) -> Iterator[Picture]:
+) -> Iterator[RgbFrame]:
     labels = run.manifest.model["labels"]
     drawer = FaceDrawer(labels, bars=bars)
     below: TimelineStrip | None = None
     size: tuple[int, int] | None = None
-    for picture in pictures:
-        rgb = picture.rgb if covers is None else cover(picture.rgb, covers.at(picture.seconds))
+    for frame in frames:
+        rgb = frame.rgb if covers is None else cover(frame.rgb, covers.at(frame.seconds))
         if size is None:
-            size = _shown_size(rgb, picture.pixel_aspect)
+            size = _shown_size(rgb, frame.pixel_aspect)
             if strip:
                 below = _timeline_strip(run, span, width_px=size[0], text_px=round(text_size(size[1]) * 0.9))
-        fit = min(size[0] / (rgb.shape[1] * float(picture.pixel_aspect)), size[1] / rgb.shape[0])
-        within = round(rgb.shape[1] * float(picture.pixel_aspect) * fit), round(rgb.shape[0] * fit)
+        fit = min(size[0] / (rgb.shape[1] * float(frame.pixel_aspect)), size[1] / rgb.shape[0])
+        within = round(rgb.shape[1] * float(frame.pixel_aspect) * fit), round(rgb.shape[0] * fit)
         within = max(1, min(within[0], size[0])), max(1, min(within[1], size[1]))
         if abs(within[0] - size[0]) <= 2 and abs(within[1] - size[1]) <= 2:
             within = size  # sides are rounded to even numbers
         scale = within[0] / rgb.shape[1], within[1] / rgb.shape[0]
         enlarged = cv2.resize(rgb, within, interpolation=cv2.INTER_LINEAR) if scale != (1.0, 1.0) else rgb.copy()
         shown = np.asarray(enlarged, np.uint8)
-        drawer.draw(shown, faces.at(picture.seconds, scale=scale))
+        drawer.draw(shown, faces.at(frame.seconds, scale=scale))
         if within != size:
             shown = letterbox(shown, *size)
         if below is not None:
-            shown = np.concatenate([shown, below.at(picture.seconds)])
-        yield Picture(picture.seconds, shown, Fraction(1))
+            shown = np.concatenate([shown, below.at(frame.seconds)])
+        yield RgbFrame(frame.seconds, shown, Fraction(1))
 
 
 def _shown_size(rgb: np.ndarray, pixel_aspect: Fraction) -> tuple[int, int]:

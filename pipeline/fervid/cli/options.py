@@ -56,7 +56,7 @@ TimeZone = Annotated[
     str | None, typer.Option(help="Time zone of recording times without one: Europe/Berlin or +02:00.")
 ]
 Stream = Annotated[
-    int | None, typer.Option(min=0, help="Picture stream of a file with several, from 0. [default or longest]")
+    int | None, typer.Option(min=0, help="Video stream of a file with several, from 0. [default or longest]")
 ]
 Rotate = Annotated[int | None, typer.Option(help="Turn images clockwise by 90, 180 or 270 degrees. [as the file says]")]
 Crop = Annotated[

@@ -13,7 +13,7 @@ from fervid.errors import DependencyMissing
 
 WIDTH_PX, HEIGHT_PX, FRAME_RATE, SECONDS = 640, 360, 25, 12
 FACE_SECONDS = 9
-"""The portrait leaves the picture after this, so that the result shows an empty stretch too."""
+"""The portrait leaves the frame after this, so that the result shows an empty stretch too."""
 
 
 def portrait() -> np.ndarray:

@@ -28,7 +28,7 @@ class Detector(Protocol):
 
     searches_windows: bool
     """Whether the cost of a search lies in the windows it tries, so that it pays to choose where to look; a network
-    that looks at the picture as a whole is quick at that, and surer than in a part of it."""
+    that looks at the image as a whole is quick at that, and surer than in a part of it."""
 
     box_shape: float
     """Width over height of the box of a face seen from the front; crops are widened by it. Haar's boxes are square, a
@@ -40,7 +40,7 @@ class Detector(Protocol):
         """uint8 (H, W) -> boxes float32 (n, 4) in its pixels, and confidence float32 (n,) in 0..1.
 
         A detector that finds landmarks gives them third: float32 (n, 5, 2), x and y of the left eye as seen in the
-        picture, the other eye, the tip of the nose, and the corners of the mouth, left and right. Faces wider than
+        image, the other eye, the tip of the nose, and the corners of the mouth, left and right. Faces wider than
         `max_face_px` need not be found; a detector to which this is no help may ignore it.
         """
         ...

@@ -27,7 +27,7 @@ STRIDE_PX = 4
 MULTIPLE_PX = 32
 """The network halves its input five times."""
 LEAST_PX = 64
-"""In a flat picture of 32 x 32 pixels it sees faces, in one of 64 x 64 none (probability 0.03)."""
+"""In a flat image of 32 x 32 pixels it sees faces, in one of 64 x 64 none (probability 0.03)."""
 LENIENT_SHARE = 0.6
 """Where a face is known so much of the threshold is enough."""
 
@@ -82,7 +82,7 @@ class CenterFaceDetector:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,), landmarks float32 (n, 5, 2) in pixels.
 
         The confidence is the network's probability that a face's centre lies there. The landmarks are the eye on the
-        left of the picture, the other eye, the tip of the nose and the corners of the mouth, left and right.
+        left of the image, the other eye, the tip of the nose and the corners of the mouth, left and right.
         """
         threshold = self.sure_confidence * (LENIENT_SHARE if effort == "lenient" else 1.0)
         height, width = gray.shape
@@ -102,7 +102,7 @@ class CenterFaceDetector:
         kept = np.asarray(
             cv2.dnn.NMSBoxes(np.hstack([low, sides]).tolist(), scores.tolist(), 0.0, self._nms_threshold), np.intp
         ).reshape(-1)
-        # A face whose middle lies in what was added is none of the picture's.
+        # A face whose middle lies in what was added is none of the image's.
         kept = kept[((low + sides / 2)[kept] < (width, height)).all(axis=1)]
         at = points[rows[kept], columns[kept]].reshape(-1, 5, 2)[..., ::-1]
         landmarks = at * sides[kept, None] + low[kept, None]
@@ -110,7 +110,7 @@ class CenterFaceDetector:
         return boxes.astype(np.float32), scores[kept].astype(np.float32), landmarks.astype(np.float32)
 
     def _answers(self, gray: np.ndarray) -> list[np.ndarray]:
-        """The network's outputs for a picture whose sides it can halve: float32 (h / 4, w / 4, n) each."""
+        """The network's outputs for an image whose sides it can halve: float32 (h / 4, w / 4, n) each."""
         network, entry = self._network, self._entry
         if gray.shape != self._shape:
             network.resize_tensor_input(entry, (1, *gray.shape, 1))

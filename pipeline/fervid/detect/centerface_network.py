@@ -1,4 +1,4 @@
-"""CenterFace's layers as a TFLite network for gray pictures. Knows its structure and the order of its weights."""
+"""CenterFace's layers as a TFLite network for gray images. Knows its structure and the order of its weights."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ NESTED_SHARE = 0.6
 
 
 Points = tuple[tuple[float, float], ...]
-"""Five landmarks as x and y: the eye on the left of the picture, the other eye, the tip of the nose, and the corners of
+"""Five landmarks as x and y: the eye on the left of the image, the other eye, the tip of the nose, and the corners of
 the mouth, left and right."""
 
 
@@ -34,7 +34,7 @@ class Face(NamedTuple):
     points: Points | None = None
 
     def scaled(self, scale: float, left: float, top: float) -> Face:
-        """The face of a crop in the picture that it was cut from, at `left` and `top`, and shrunk by `scale`."""
+        """The face of a crop in the image that it was cut from, at `left` and `top`, and shrunk by `scale`."""
         x0, y0, x1, y1 = self.box
         points = self.points and tuple((x * scale + left, y * scale + top) for x, y in self.points)
         return Face((x0 * scale + left, y0 * scale + top, x1 * scale + left, y1 * scale + top), self.confidence, points)

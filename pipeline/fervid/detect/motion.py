@@ -14,7 +14,7 @@ import numpy as np
 from fervid.base.opencv import cv2
 
 TINY_WIDTH_PX = 80
-"""Cells across a picture: at 8 % of a 16:9 picture's height the smallest face is four cells wide."""
+"""Cells across an image: at 8 % of a 16:9 image's height the smallest face is four cells wide."""
 
 FACE_STILL_SHARE = 0.4
 """A box is taken over only where less than this share of `still_level` changed: a face that moved by a few pixels looks
@@ -27,45 +27,45 @@ FLAT_LEVEL = 128
 PART_STEP_PX = 32
 """A part that a network is shown alone has sides of so many pixels."""
 PART_SHARE = 0.6
-"""A larger part of a picture is not worth the change of the network's input size: all of it is searched."""
+"""A larger part of an image is not worth the change of the network's input size: all of it is searched."""
 
 Rectangle = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom exclusive."""
 
 
-def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """uint8 (H, W) at a smaller `size` (width, height): halved while that fits, then each pixel from its neighbours.
 
     Halves of even sides are quick to make: 0.4 ms for 1080p to 444 x 250, where one step takes 2 ms. Interpolating the
     last step instead would cost a quarter of that, and ten times the false boxes.
     """
-    width, height = picture.shape[1], picture.shape[0]
+    width, height = image.shape[1], image.shape[0]
     while width >= 2 * size[0] and height >= 2 * size[1]:
         width, height = width // 2, height // 2
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     if (width, height) == size:
-        return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def tiny(picture: np.ndarray) -> np.ndarray:
-    """uint8 (H, W) -> uint8 (h, w) of square cells, `TINY_WIDTH_PX` across (fewer in a smaller picture)."""
-    height, width = picture.shape
+def tiny(image: np.ndarray) -> np.ndarray:
+    """uint8 (H, W) -> uint8 (h, w) of square cells, `TINY_WIDTH_PX` across (fewer in a smaller image)."""
+    height, width = image.shape
     columns = min(TINY_WIDTH_PX, width)
     size = columns, max(1, round(height * columns / width))
-    return shrunk(picture, size)
+    return shrunk(image, size)
 
 
 def changed_cells(before: np.ndarray, now: np.ndarray, *, level: float) -> np.ndarray:
-    """Cells of two tiny pictures that differ by more than `level` of 255: bool (h, w)."""
+    """Cells of two tiny images that differ by more than `level` of 255: bool (h, w)."""
     if not before.size:
         return np.zeros(before.shape, bool)
     return cv2.threshold(cv2.absdiff(before, now), level, 1, cv2.THRESH_BINARY)[1].view(bool)
 
 
-def shot_thumbnail(picture: np.ndarray) -> np.ndarray:
+def shot_thumbnail(image: np.ndarray) -> np.ndarray:
     """The feature for cut detection: the levels float64 (n,) of an image downscaled to `SHOT_THUMBNAIL_PX`."""
-    return cv2.resize(picture, SHOT_THUMBNAIL_PX, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
+    return cv2.resize(image, SHOT_THUMBNAIL_PX, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
 
 
 def is_new_shot(before: np.ndarray, now: np.ndarray, *, threshold: float) -> bool:
@@ -93,7 +93,7 @@ class ShotWatch:
         self._shape: tuple[int, ...] = ()
 
     def look(self, shape: tuple[int, ...], now: np.ndarray) -> Literal["first", "cut", "same"]:
-        """What the next picture is, of that (height, width) and with that tiny picture; 0 as threshold: no cuts."""
+        """What the next image is, of that (height, width) and with that tiny image; 0 as threshold: no cuts."""
         last, self._thumbnail = self._thumbnail, shot_thumbnail(now)
         last_shape, self._shape = self._shape, shape
         if last is None or last_shape != shape:
@@ -112,7 +112,7 @@ def bounding_rectangle(cells: np.ndarray) -> tuple[float, float, float, float] |
 
 
 def cells_of(part: Rectangle, shape: tuple[int, int], grid: tuple[int, ...]) -> tuple[slice, slice]:
-    """The rows and columns of a grid of cells over a picture of that (height, width) that a part of it covers."""
+    """The rows and columns of a grid of cells over an image of that (height, width) that a part of it covers."""
     rows, columns = grid[0] / shape[0], grid[1] / shape[1]
     left, top, right, bottom = part
     return slice(int(top * rows), ceil(bottom * rows)), slice(int(left * columns), ceil(right * columns))
@@ -128,23 +128,23 @@ def _square(side: int) -> np.ndarray:
     return np.ones((side, side), np.uint8)
 
 
-def hidden(picture: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A picture uint8 (H, W), flat where no cell of a grid over it is set; and a mask (H, W) of what still shows.
+def hidden(image: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An image uint8 (H, W), flat where no cell of a grid over it is set; and a mask (H, W) of what still shows.
 
     A cascade passes over what is flat almost for free, wherever it lies.
     """
-    mask = cv2.resize(cells.view(np.uint8), picture.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return cv2.copyTo(picture, mask, np.full_like(picture, FLAT_LEVEL)), mask
+    mask = cv2.resize(cells.view(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.copyTo(image, mask, np.full_like(image, FLAT_LEVEL)), mask
 
 
 class Halves:
-    """A picture uint8 (H, W), its half, the half of that and so on, each made when it is first asked for."""
+    """An image uint8 (H, W), its half, the half of that and so on, each made when it is first asked for."""
 
-    def __init__(self, picture: np.ndarray) -> None:
-        self._levels = [picture]
+    def __init__(self, image: np.ndarray) -> None:
+        self._levels = [image]
 
     def level(self, n: int) -> np.ndarray:
-        """The picture halved `n` times, its sides rounded."""
+        """The image halved `n` times, its sides rounded."""
         height, width = self._levels[0].shape
         while len(self._levels) <= n:
             scale = 2 ** len(self._levels)
@@ -153,13 +153,13 @@ class Halves:
 
 
 def whole_of(shape: tuple[int, ...]) -> Rectangle:
-    """All of a picture of that (height, width)."""
+    """All of an image of that (height, width)."""
     return 0, 0, shape[1], shape[0]
 
 
 # Decision DET-11.
 def part_around(bounds: tuple[float, float, float, float], shape: tuple[int, ...], *, margin_px: int) -> Rectangle:
-    """What a network is shown of a picture of that (height, width) for a change within `bounds`, shares of its sides.
+    """What a network is shown of an image of that (height, width) for a change within `bounds`, shares of its sides.
 
     All of it, where the change and its margin are most of it.
     """
@@ -175,7 +175,7 @@ def part_around(bounds: tuple[float, float, float, float], shape: tuple[int, ...
 
 
 def goes_beyond(box: tuple[float, ...], part: Rectangle, shape: tuple[int, ...]) -> bool:
-    """Whether a box ends where the part does, within a picture of that shape, so that more of the face may be there."""
+    """Whether a box ends where the part does, within an image of that shape, so that more of the face may be there."""
     return (
         0 < part[0] >= box[0] or 0 < part[1] >= box[1] or shape[1] > part[2] <= box[2] or shape[0] > part[3] <= box[3]
     )

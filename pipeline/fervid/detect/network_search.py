@@ -58,7 +58,7 @@ TIME_EPSILON_SECONDS = 1e-3
 
 @dataclass(slots=True, eq=False)
 class _TrackedRegion:
-    """Where a face is or was: its last box, and when and in what picture it was last searched."""
+    """Where a face is or was: its last box, and when and in what image it was last searched."""
 
     face: Face
     sure_seconds: float
@@ -80,39 +80,39 @@ class NetworkSearch:
         self._scanned_tiny: np.ndarray | None = None
         self._delay = 1.0
 
-    def find(self, picture: np.ndarray, frame: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The faces of the next frame: boxes float32 (n, 4) and landmarks (n, 5, 2) in `picture`, confidence (n,).
+    def find(self, image: np.ndarray, frame: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The faces of the next frame: boxes float32 (n, 4) and landmarks (n, 5, 2) in `image`, confidence (n,).
 
         They come in the order boxes, confidence, landmarks; landmarks are NaN where the detector gives none.
-        `picture` uint8 (H, W) is the `frame` (h, w) shrunk until the smallest wanted face is as small as the detector
+        `image` uint8 (H, W) is the `frame` (h, w) shrunk until the smallest wanted face is as small as the detector
         finds; crops of small faces are taken from the frame itself.
         """
         self._work.frames += 1
         before = self._work.pixels
         if self._plan.full_search_seconds:
-            found = self._find_where_needed(picture, frame, seconds)
+            found = self._find_where_needed(image, frame, seconds)
         else:
-            found = one_box_a_face(self._scan(picture, whole_of(picture.shape)))
+            found = one_box_a_face(self._scan(image, whole_of(image.shape)))
         self._work.still_frames += self._work.pixels == before
         self._work.faces += len(found)
         return face_arrays(found)
 
-    def _find_where_needed(self, picture: np.ndarray, frame: np.ndarray, seconds: float) -> list[Face]:
-        now = tiny(picture)
-        state = self._shots.look(picture.shape, now)
+    def _find_where_needed(self, image: np.ndarray, frame: np.ndarray, seconds: float) -> list[Face]:
+        now = tiny(image)
+        state = self._shots.look(image.shape, now)
         self._work.cuts += state == "cut"
         if state != "same":
             self._places, self._scanned_tiny = [], None
         n_before = sum(place.is_seen for place in self._places)
         seen = [place for place in self._places if place.is_seen]
-        part = self._due_part(picture.shape, now, seconds, seen)
-        scanned = self._scan(picture, part, seen) if part else []
+        part = self._due_part(image.shape, now, seconds, seen)
+        scanned = self._scan(image, part, seen) if part else []
         again, kept = [], []
         for place in self._places:
             if any(is_same_face(face.box, place.face.box) for face in scanned):
                 continue
             is_looked_for = place.is_seen or part is not None  # for one that was lost a scan's rate is enough
-            face = self._look_again(place, picture, frame, now, seconds) if is_looked_for else None
+            face = self._look_again(place, image, frame, now, seconds) if is_looked_for else None
             if face is not None:
                 again.append(face)
             kept.append((place, face))
@@ -121,11 +121,11 @@ class NetworkSearch:
         waited = seconds - self._scanned_seconds + TIME_EPSILON_SECONDS
         if lost and part is None and waited >= LEAST_AGAIN_SHARE * self._plan.full_search_seconds:
             seen = [place for place in seen if place not in lost]
-            part = self._changed_part(picture.shape, now, seconds, seen)
-            scanned = self._scan(picture, part, seen) if part else []
+            part = self._changed_part(image.shape, now, seconds, seen)
+            scanned = self._scan(image, part, seen) if part else []
         found = one_box_a_face(scanned + again)
         if part is not None:
-            self._note_scan(part, picture.shape, now, seconds)
+            self._note_scan(part, image.shape, now, seconds)
             self._delay = min(self._plan.quiet_factor, self._delay * BACKOFF)
         if lost or max(n_found, len(found)) > n_before:
             self._delay = 1.0
@@ -144,9 +144,9 @@ class NetworkSearch:
     def _changed_part(
         self, shape: tuple[int, ...], now: np.ndarray, seconds: float, spared: list[_TrackedRegion]
     ) -> Rectangle | None:
-        """The part of the picture around what changed since it was scanned, but for the `spared` places.
+        """The part of the image around what changed since it was scanned, but for the `spared` places.
 
-        All of the picture where that is most of it, or was not done for `still_seconds`; None where nothing changed.
+        All of the image where that is most of it, or was not done for `still_seconds`; None where nothing changed.
         """
         plan = self._plan
         waited = seconds - self._all_scanned_seconds + TIME_EPSILON_SECONDS
@@ -158,29 +158,29 @@ class NetworkSearch:
         bounds = bounding_rectangle(changed)
         return None if bounds is None else part_around(bounds, shape, margin_px=PART_MARGIN_PX)
 
-    def _scan(self, picture: np.ndarray, part: Rectangle, known: Sequence[_TrackedRegion] = ()) -> list[Face]:
-        """The faces in all of the picture, or in a part those that are not known: that may show a face cut short.
+    def _scan(self, image: np.ndarray, part: Rectangle, known: Sequence[_TrackedRegion] = ()) -> list[Face]:
+        """The faces in all of the image, or in a part those that are not known: that may show a face cut short.
 
-        Where a face that is not known continues beyond the part, all of the picture is scanned.
+        Where a face that is not known continues beyond the part, all of the image is scanned.
         """
         left, top, right, bottom = part
-        is_all = part == whole_of(picture.shape)
+        is_all = part == whole_of(image.shape)
         self._work.full_searches += is_all
         self._work.part_searches += not is_all
         self._work.pixels += (right - left) * (bottom - top)
         found = [
             face.scaled(1.0, left, top)
-            for face in self._detect(np.ascontiguousarray(picture[top:bottom, left:right]), "normal")
+            for face in self._detect(np.ascontiguousarray(image[top:bottom, left:right]), "normal")
         ]
         if is_all:
             return found
         new = [face for face in found if not any(_touch(face.box, place.face.box) for place in known)]
-        if any(goes_beyond(face.box, part, picture.shape) for face in new):
-            return self._scan(picture, whole_of(picture.shape))
+        if any(goes_beyond(face.box, part, image.shape) for face in new):
+            return self._scan(image, whole_of(image.shape))
         return new
 
     def _note_scan(self, part: Rectangle, shape: tuple[int, ...], now: np.ndarray, seconds: float) -> None:
-        """What was scanned is what later pictures are compared with."""
+        """What was scanned is what later images are compared with."""
         self._scanned_seconds = seconds
         if self._scanned_tiny is None or part == whole_of(shape):
             self._scanned_tiny, self._all_scanned_seconds = now, seconds
@@ -190,11 +190,11 @@ class NetworkSearch:
             self._scanned_tiny[cells] = now[cells]
 
     def _look_again(
-        self, place: _TrackedRegion, picture: np.ndarray, frame: np.ndarray, now: np.ndarray, seconds: float
+        self, place: _TrackedRegion, image: np.ndarray, frame: np.ndarray, now: np.ndarray, seconds: float
     ) -> Face | None:
         """The face of a place in a crop around it, or as it was where nothing changed."""
         plan, box = self._plan, place.face.box
-        shape = picture.shape
+        shape = image.shape
         if plan.still_level and seconds - place.searched_seconds < plan.still_seconds:
             around = cells_of(_within(box, shape), (shape[0], shape[1]), now.shape)
             level = plan.still_level * FACE_STILL_SHARE
@@ -205,8 +205,8 @@ class NetworkSearch:
         size = max(box[2] - box[0], box[3] - box[1])
         left, top = (box[0] + box[2] - size * FACES_A_CROP) / 2, (box[1] + box[3] - size * FACES_A_CROP) / 2
         reach = left, top, left + size * FACES_A_CROP, top + size * FACES_A_CROP
-        # The frame shows more than the picture of a face that is small in it.
-        crop = _cut(picture if size * FACES_A_CROP >= CROP_PX else frame, reach, shape)
+        # The frame shows more than the image of a face that is small in it.
+        crop = _cut(image if size * FACES_A_CROP >= CROP_PX else frame, reach, shape)
         self._work.region_searches += 1
         self._work.pixels += crop.size
         scale = size * FACES_A_CROP / CROP_PX
@@ -254,7 +254,7 @@ def _touch(one: Box, other: Box) -> bool:
 
 
 def _within(box: Box, shape: tuple[int, ...]) -> Rectangle:
-    """A box and a quarter of its size around it, within a picture of that shape."""
+    """A box and a quarter of its size around it, within an image of that shape."""
     margin_x, margin_y = (box[2] - box[0]) / 4, (box[3] - box[1]) / 4
     return (
         max(0, int(box[0] - margin_x)),
@@ -265,8 +265,8 @@ def _within(box: Box, shape: tuple[int, ...]) -> Rectangle:
 
 
 def _cut(source: np.ndarray, reach: Box, shape: tuple[int, ...]) -> np.ndarray:
-    """The part `reach` of a picture of that shape, cut from `source`, which shows the same at its own size: uint8
-    (CROP_PX, CROP_PX), black where it leaves the picture."""
+    """The part `reach` of an image of that shape, cut from `source`, which shows the same at its own size: uint8
+    (CROP_PX, CROP_PX), black where it leaves the image."""
     across, down = source.shape[1] / shape[1], source.shape[0] / shape[0]
     left, top = int(np.floor(reach[0] * across)), int(np.floor(reach[1] * down))
     right, bottom = max(left + 1, ceil(reach[2] * across)), max(top + 1, ceil(reach[3] * down))

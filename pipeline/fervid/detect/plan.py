@@ -33,15 +33,15 @@ class SearchWork:
     """Frames in which nothing was searched: their boxes are those of the frame before."""
     cuts: int = 0
     full_searches: int = 0
-    """Searches of a whole picture, for one octave of face sizes or for all sizes at once."""
+    """Searches of a whole image, for one octave of face sizes or for all sizes at once."""
     part_searches: int = 0
-    """Searches of what changed in a picture, for one octave of face sizes."""
+    """Searches of what changed in an image, for one octave of face sizes."""
     region_searches: int = 0
     """Searches around a known face or a candidate."""
     taken_over: int = 0
     """Regions that did not change, so that what was found there before was taken over."""
     pixels: int = 0
-    """Pixels of all pictures that were given to the detector, less those that were hidden from it."""
+    """Pixels of all images that were given to the detector, less those that were hidden from it."""
     faces: int = 0
 
     def add(self, other: SearchWork) -> None:

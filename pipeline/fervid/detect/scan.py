@@ -22,7 +22,7 @@ QUIET_SHARE = 0.4
 """Meanwhile no octave is scanned more often than after this share of the time between full searches."""
 
 WHOLE_SHARE = 0.6
-"""A changed part larger than this share of the picture is not cut out: what did not change in it is hidden alone."""
+"""A changed part larger than this share of the image is not cut out: what did not change in it is hidden alone."""
 
 MARGIN_SHARE = 1 / 3
 """What is scanned around a change, as a share of the largest face looked for: a face that comes changes more than the
@@ -34,7 +34,7 @@ TIME_EPSILON_SECONDS = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A scan that is due: of a part of the picture, and in it of the set cells of the tiny picture (None: of all)."""
+    """A scan that is due: of a part of the image, and in it of the set cells of the tiny image (None: of all)."""
 
     part: Rectangle
     cells: np.ndarray | None = None
@@ -42,7 +42,7 @@ class Scan:
 
 @dataclass(slots=True)
 class _Octave:
-    """When the faces of one octave of sizes were last looked for, and the tiny picture that this answer holds for."""
+    """When the faces of one octave of sizes were last looked for, and the tiny image that this answer holds for."""
 
     whole_seconds: float
     seconds: float
@@ -78,9 +78,9 @@ class Scans:
         seconds: float,
         known: list[Rectangle],
     ) -> Scan | None:
-        """The scan for an octave of sizes up to `largest_px` that is due in a picture of that (height, width).
+        """The scan for an octave of sizes up to `largest_px` that is due in an image of that (height, width).
 
-        `now` is the tiny picture, `known` the parts that are searched anyway. A part is scanned the more often the
+        `now` is the tiny image, `known` the parts that are searched anyway. A part is scanned the more often the
         smaller it is, and still costs less than the whole.
         """
         height, width = shape

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fervid.detect import Detector
 
 OCTAVE = 2
-"""Faces of one octave of sizes are looked for in one picture, faces twice as large in one half as wide."""
+"""Faces of one octave of sizes are looked for in one image, faces twice as large in one half as wide."""
 
 SIZES_AN_OCTAVE, PLACES_A_FACE = 4, 4
 """The grid of regions: sizes between a face and one twice as large, and places across a face."""
@@ -70,7 +70,7 @@ size does may be larger or smaller."""
 
 @dataclass(slots=True, eq=False)
 class _TrackedRegion:
-    """Where a face is or was: its last box, and when and in what picture it was last searched."""
+    """Where a face is or was: its last box, and when and in what image it was last searched."""
 
     face: Face
     seen_seconds: float
@@ -92,36 +92,36 @@ class FaceSearch:
         self._shots = ShotWatch(plan.new_shot_threshold)
         self._shape: tuple[int, int] = (0, 0)
 
-    def find(self, picture: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The faces of the next frame's picture uint8 (H, W): boxes float32 (n, 4), confidence float32 (n,).
+    def find(self, image: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The faces of the next frame's image uint8 (H, W): boxes float32 (n, 4), confidence float32 (n,).
 
         And landmarks float32 (n, 5, 2), NaN: what is searched in windows has none.
         """
         self._work.frames += 1
         if self._plan.full_search_seconds and self._detector.searches_windows:
-            found = self._find_where_needed(picture, seconds)
+            found = self._find_where_needed(image, seconds)
         else:
             self._work.full_searches += 1
-            self._work.pixels += picture.size
-            found = one_box_a_face(self._detect(picture))
+            self._work.pixels += image.size
+            found = one_box_a_face(self._detect(image))
         self._work.faces += len(found)
         return face_arrays(found)
 
-    def _find_where_needed(self, picture: np.ndarray, seconds: float) -> list[Face]:
-        now = tiny(picture)
-        self._shape = picture.shape[0], picture.shape[1]
+    def _find_where_needed(self, image: np.ndarray, seconds: float) -> list[Face]:
+        now = tiny(image)
+        self._shape = image.shape[0], image.shape[1]
         state = self._shots.look(self._shape, now)
         self._work.cuts += state == "cut"
         if state != "same":
             self._places = []
             self._scans.start_afresh()
         before = self._work.pixels
-        around = [face for place in self._places for face in self._look_again(place, picture, now, seconds)]
+        around = [face for place in self._places for face in self._look_again(place, image, now, seconds)]
         found = one_box_a_face(around)
         n_known = len(found)
-        for candidate in self._candidates(picture, now, seconds):
+        for candidate in self._candidates(image, now, seconds):
             if not any(is_same_face(face.box, candidate) for face in found):
-                found = one_box_a_face(found + self._search_region(picture, candidate, effort="fine"))
+                found = one_box_a_face(found + self._search_region(image, candidate, effort="fine"))
         has_come, has_gone = len(found) > n_known, n_known < sum(place.is_seen for place in self._places)
         if has_come or has_gone:
             self._scans.reset_interval()
@@ -129,7 +129,7 @@ class FaceSearch:
         self._remember(found, now, seconds)
         return found
 
-    def _look_again(self, place: _TrackedRegion, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Face]:
+    def _look_again(self, place: _TrackedRegion, image: np.ndarray, now: np.ndarray, seconds: float) -> list[Face]:
         """The faces around a place: searched, or taken over where nothing changed."""
         plan, box = self._plan, place.face.box
         if plan.still_level and seconds - place.searched_seconds < plan.still_seconds:
@@ -147,22 +147,22 @@ class FaceSearch:
                 rolls = UPRIGHT
         place.searched_seconds, place.searched_tiny = seconds, now
         if place.is_seen and plan.close_first:
-            found = self._search_turned(picture, box, 0.0, effort="lenient", reach=CLOSE)
+            found = self._search_turned(image, box, 0.0, effort="lenient", reach=CLOSE)
             if found and not self._end_at(found, _roughly(box), CLOSE):
                 return found
-        return self._search_region(picture, box, effort="lenient", rolls=rolls)
+        return self._search_region(image, box, effort="lenient", rolls=rolls)
 
     def _search_region(
-        self, picture: np.ndarray, box: Box, *, effort: Effort, rolls: tuple[float, ...] = ROLLS_DEGREES
+        self, image: np.ndarray, box: Box, *, effort: Effort, rolls: tuple[float, ...] = ROLLS_DEGREES
     ) -> list[Face]:
         """Faces about as large as `box` around it: with the first roll of the head at which there are any."""
         for roll in rolls:
-            if found := self._search_turned(picture, box, roll, effort=effort):
+            if found := self._search_turned(image, box, roll, effort=effort):
                 return found
         return []
 
     def _search_turned(
-        self, picture: np.ndarray, box: Box, roll_degrees: float, *, effort: Effort, reach: _SearchWindow = WIDE
+        self, image: np.ndarray, box: Box, roll_degrees: float, *, effort: Effort, reach: _SearchWindow = WIDE
     ) -> list[Face]:
         """Faces about as large as `box` around it, with their heads tilted so far.
 
@@ -173,7 +173,7 @@ class FaceSearch:
         size = box[2] - box[0]
         shrink = min(1.0, self._detector.smallest_face_px * reach.size_range / size)
         left, top, right, bottom = self._region(box, reach.margin_share)
-        area = picture[top:bottom, left:right]
+        area = image[top:bottom, left:right]
         small = max(1, round((right - left) * shrink)), max(1, round((bottom - top) * shrink))
         if small != (right - left, bottom - top):
             area = shrunk(area, small)
@@ -189,7 +189,7 @@ class FaceSearch:
         return faces
 
     def _end_at(self, faces: list[Face], around: Box, reach: _SearchWindow) -> bool:
-        """Whether one of the faces ends where that reach around a box ends, within the picture, or is of a size at its
+        """Whether one of the faces ends where that reach around a box ends, within the image, or is of a size at its
         end."""
         size = around[2] - around[0]
         left, top, right, bottom = self._region(around, reach.margin_share)
@@ -205,13 +205,13 @@ class FaceSearch:
             for (x0, y0, x1, y1), *_ in faces
         )
 
-    def _candidates(self, picture: np.ndarray, now: np.ndarray, seconds: float) -> list[Box]:
+    def _candidates(self, image: np.ndarray, now: np.ndarray, seconds: float) -> list[Box]:
         """Boxes that may be faces, from the scans that are due."""
         candidates: list[Box] = []
         known = [self._region(place.face.box) for place in self._places if place.is_seen]
-        halves = Halves(picture)
+        halves = Halves(image)
         largest, octave = 0, 0
-        while largest < min(picture.shape):
+        while largest < min(image.shape):
             largest = self._detector.smallest_face_px * OCTAVE ** (octave + 1)
             scan = self._scans.due(octave, largest, shape=self._shape, now=now, seconds=seconds, known=known)
             if scan is not None:
@@ -219,18 +219,18 @@ class FaceSearch:
             octave += 1
         return candidates
 
-    def _search_part(self, picture: np.ndarray, scan: Scan) -> list[Box]:
-        """Boxes that may be faces of up to twice the smallest size in a picture that was shrunk for them."""
-        across, down = picture.shape[1] / self._shape[1], picture.shape[0] / self._shape[0]
+    def _search_part(self, image: np.ndarray, scan: Scan) -> list[Box]:
+        """Boxes that may be faces of up to twice the smallest size in an image that was shrunk for them."""
+        across, down = image.shape[1] / self._shape[1], image.shape[0] / self._shape[0]
         left, top = int(scan.part[0] * across), int(scan.part[1] * down)
         inside = slice(top, ceil(scan.part[3] * down)), slice(left, ceil(scan.part[2] * across))
-        n_pixels = picture[inside].size
+        n_pixels = image[inside].size
         if scan.cells is not None:
-            picture, mask = hidden(picture, scan.cells)
+            image, mask = hidden(image, scan.cells)
             n_pixels = cv2.countNonZero(mask[inside])
         self._work.pixels += n_pixels
         largest = self._detector.smallest_face_px * OCTAVE
-        found = one_box_a_face(self._detect(picture[inside], max_face_px=largest, effort="rough"))
+        found = one_box_a_face(self._detect(image[inside], max_face_px=largest, effort="rough"))
         return [
             ((x0 + left) / across, (y0 + top) / down, (x1 + left) / across, (y1 + top) / down)
             for (x0, y0, x1, y1), _, _ in found
@@ -262,7 +262,7 @@ class FaceSearch:
                     if place in lost:
                         lost.remove(place)
                     if place.face.box == face.box:
-                        # Taken over: the picture it was searched in stays the one to compare with.
+                        # Taken over: the image it was searched in stays the one to compare with.
                         new.searched_seconds, new.searched_tiny = place.searched_seconds, place.searched_tiny
             places.append(new)
         for place in lost:

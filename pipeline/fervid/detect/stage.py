@@ -31,7 +31,7 @@ def detect_faces(
 ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
     """Each frame of one segment with its faces, and the downscaled image (uint8) that was searched.
 
-    The picture is shrunk (never enlarged) until the smallest wanted face, `min_face_px` or `min_face_share` of the
+    The image is shrunk (never enlarged) until the smallest wanted face, `min_face_px` or `min_face_share` of the
     frame's height, is as small as the detector can find: the cost of a search hardly depends on the source's size.
     Non-square pixels (`pixel_aspect` = width / height of one) are made square on the way. Boxes and landmarks are in
     frame pixels, in order of x, then y; the confidence is the detector's, the pose comes from the landmarks.
@@ -62,7 +62,7 @@ def detect_faces(
 
 
 def _resized(gray: np.ndarray, size: tuple[int, int], *, is_quick: bool) -> np.ndarray:
-    """The picture at `size` (width, height)."""
+    """The image at `size` (width, height)."""
     if size == (gray.shape[1], gray.shape[0]):
         return gray
     if is_quick:

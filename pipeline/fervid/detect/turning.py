@@ -11,7 +11,7 @@ from fervid.detect.faces import Box
 
 
 def turned(area: np.ndarray, degrees: float) -> np.ndarray:
-    """The picture uint8 (H, W) turned around its centre, counter-clockwise; the same size, edges continued."""
+    """The image uint8 (H, W) turned around its centre, counter-clockwise; the same size, edges continued."""
     if not degrees:
         return area
     height, width = area.shape
@@ -22,7 +22,7 @@ def turned(area: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def turned_back(box: Box, shape: tuple[int, ...], degrees: float) -> Box:
-    """An upright box of the same size around where its centre was before the picture was turned."""
+    """An upright box of the same size around where its centre was before the image was turned."""
     if not degrees:
         return box
     cos_angle, sin_angle = cos(radians(degrees)), sin(radians(degrees))

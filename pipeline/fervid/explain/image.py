@@ -22,7 +22,7 @@ from fervid.run.writing import writing
 from fervid.storage.publish import write_whole
 
 FACE_PX = 384
-NOTICE = "This picture shows an open face: keep it with the run and pass it on only where that is allowed."
+NOTICE = "This image shows an open face: keep it with the run and pass it on only where that is allowed."
 
 
 def write_explanation(run: Run, explanation: Explanation, target: Path | None = None) -> Path:

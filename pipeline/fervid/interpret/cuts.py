@@ -9,18 +9,18 @@ import numpy as np
 
 LEVELS = 256
 NEIGHBOURS = 2
-"""Frames on each side whose change says how much the picture moves anyway."""
+"""Frames on each side whose change says how much the image moves anyway."""
 NEIGHBOUR_SECONDS = 0.45
 """Frames further away say nothing of that."""
 LEAST_RATIO = 2.5
-"""A cut changes the picture at least this many times as much as they do on average."""
+"""A cut changes the image at least this many times as much as they do on average."""
 FLASH_SECONDS = 0.35
-"""A picture that is back after this long was never gone: a flash, or a damaged frame."""
+"""An image that is back after this long was never gone: a flash, or a damaged frame."""
 BLACK_BELOW = 0.1
-"""Brightness below which a picture may be the middle of a fade."""
+"""Brightness below which an image may be the middle of a fade."""
 # Decision VID-6.
 FLAT_LEVELS = 6.0
-"""Standard deviation in levels up to which a picture counts as flat, and a dark one as black."""
+"""Standard deviation in levels up to which an image counts as flat, and a dark one as black."""
 LONGEST_FADE_SECONDS = 2.0
 """A longer stretch below that is a dark scene."""
 # Decision VID-5.
@@ -29,7 +29,7 @@ MOTION_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class FrameMeasures:
     """What thumbnails say of each frame: `is_cut` bool (N,), `brightness` 0..1 and `motion` 0..1 float32 (N,).
 
     `motion` is NaN where nothing comes before it in the same shot.
@@ -40,7 +40,7 @@ class Pictures:
     motion: np.ndarray
 
 
-def describe_pictures(pieces: Iterable[np.ndarray], times: np.ndarray, *, threshold: float | None) -> Pictures:
+def measure_frames(pieces: Iterable[np.ndarray], times: np.ndarray, *, threshold: float | None) -> FrameMeasures:
     """Cuts, brightness and motion of a whole video. `threshold` None looks for no cuts (a fixed camera).
 
     `pieces` are thumbnails uint8 (n, h, w), in order, of all the frames at `times` float64 (N,); where they are cut
@@ -59,35 +59,35 @@ def describe_pictures(pieces: Iterable[np.ndarray], times: np.ndarray, *, thresh
         if not len(piece):
             continue
         window = piece if window is None else np.concatenate([window, piece])
-        pictures = window.reshape(len(window), -1).astype(np.float32)
+        images = window.reshape(len(window), -1).astype(np.float32)
         new = np.arange(done, done + len(piece))
-        brightness[new] = pictures[new - first].mean(axis=1) / (LEVELS - 1)
-        is_flat[new] = pictures[new - first].std(axis=1) <= FLAT_LEVELS
-        fades.see(new, pictures[new - first], brightness, times)
+        brightness[new] = images[new - first].mean(axis=1) / (LEVELS - 1)
+        is_flat[new] = images[new - first].std(axis=1) <= FLAT_LEVELS
+        fades.see(new, images[new - first], brightness, times)
         later = new[new > 0]
         if len(later):
-            levels, structure = _compare(pictures[later - 1 - first], pictures[later - first])
+            levels, structure = _compare(images[later - 1 - first], images[later - first])
             change[later], level_change[later] = np.sqrt(levels * structure), levels
             before = np.clip(_nearest_before(times, later, MOTION_SECONDS), first, None)
-            motion[later] = np.abs(pictures[later - first] - pictures[before - first]).mean(axis=1) / (LEVELS - 1)
+            motion[later] = np.abs(images[later - first] - images[before - first]).mean(axis=1) / (LEVELS - 1)
             if threshold is not None:
                 is_sudden[later] = _is_other_picture(levels, structure, threshold)
-                _mark_flashes(is_flash, is_sudden, later, pictures, first, times, threshold)
+                _mark_flashes(is_flash, is_sudden, later, images, first, times, threshold)
         done += len(piece)
         keep = max(first, min(done - 2, int(np.searchsorted(times, times[done - 1] - kept_seconds))))
         window, first = window[keep - first :], keep
     stands_out = _stands_out(change, is_sudden, times)
-    # The last step of a fade leads to a flat picture, whose structure says nothing: a cut is steeper than that fade.
+    # The last step of a fade leads to a flat image, whose structure says nothing: a cut is steeper than that fade.
     beside_flat = is_flat | np.concatenate([is_flat[:1], is_flat[:-1]])
     stands_out &= ~beside_flat | _stands_out(level_change, is_sudden, times)
     is_cut = is_sudden & ~is_flash & stands_out
     fades.add_to(is_cut)
     motion[is_cut | _follows_a_cut(is_cut, times)] = np.nan
-    return Pictures(is_cut, brightness, motion)
+    return FrameMeasures(is_cut, brightness, motion)
 
 
 class _Fades:
-    """Finds fades through black: a short dark stretch with a flat picture in it, and another picture behind it."""
+    """Finds fades through black: a short dark stretch with a flat image in it, and another image behind it."""
 
     def __init__(self, threshold: float | None) -> None:
         self._threshold = threshold
@@ -96,22 +96,22 @@ class _Fades:
         self._flattest, self._flattest_row = FLAT_LEVELS, -1
         self._found: list[tuple[int, int, int]] = []
 
-    def see(self, rows: np.ndarray, pictures: np.ndarray, brightness: np.ndarray, times: np.ndarray) -> None:
+    def see(self, rows: np.ndarray, images: np.ndarray, brightness: np.ndarray, times: np.ndarray) -> None:
         """Look at the next frames in order; `brightness` and `times` are of the whole video."""
         if self._threshold is None:
             return
-        contrast = pictures.std(axis=1)
-        for row, picture, spread in zip(rows.tolist(), pictures, contrast.tolist(), strict=True):
+        contrast = images.std(axis=1)
+        for row, image, spread in zip(rows.tolist(), images, contrast.tolist(), strict=True):
             if brightness[row] < BLACK_BELOW:
                 if spread <= self._flattest:
                     self._flattest, self._flattest_row = spread, row
                 continue
             if self._lit is not None and self._flattest_row > self._lit_row:
-                _, structure = _compare(self._lit[None], picture[None])
+                _, structure = _compare(self._lit[None], image[None])
                 is_short = times[row] - times[self._lit_row] <= LONGEST_FADE_SECONDS
                 if is_short and structure[0] > self._threshold / 2:
                     self._found.append((self._lit_row, self._flattest_row, row))
-            self._lit, self._lit_row, self._flattest = picture, row, FLAT_LEVELS
+            self._lit, self._lit_row, self._flattest = image, row, FLAT_LEVELS
 
     def add_to(self, is_cut: np.ndarray) -> None:
         """Mark the flattest frame of each fade as a cut, unless a sudden one lies within the fade."""
@@ -135,17 +135,17 @@ def find_shots(is_cut: np.ndarray, times: np.ndarray, *, min_shot_seconds: float
 
 
 def _compare(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far pairs of pictures (n, pixels) differ: in their levels, and in their structure (0..1)."""
+    """How far pairs of images (n, pixels) differ: in their levels, and in their structure (0..1)."""
     levels = np.abs(one - other).mean(axis=1) / (LEVELS / 2)
     one, other = one - one.mean(axis=1, keepdims=True), other - other.mean(axis=1, keepdims=True)
     product = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    # A flat picture correlates with nothing: it is told apart by its level alone.
+    # A flat image correlates with nothing: it is told apart by its level alone.
     correlation = np.divide((one * other).sum(axis=1), product, out=np.zeros(len(one), np.float32), where=product > 0)
     return levels, np.maximum((1 - correlation) / 2, 0)
 
 
 def _is_other_picture(levels: np.ndarray, structure: np.ndarray, threshold: float) -> np.ndarray:
-    """Structure alone would cut on noise in dark pictures, levels alone on a change of exposure.
+    """Structure alone would cut on noise in dark images, levels alone on a change of exposure.
 
     The larger of both has to exceed `threshold`, the smaller a quarter of it.
     """
@@ -157,23 +157,23 @@ def _mark_flashes(
     is_flash: np.ndarray,
     is_sudden: np.ndarray,
     new: np.ndarray,
-    pictures: np.ndarray,
+    images: np.ndarray,
     first: int,
     times: np.ndarray,
     threshold: float,
 ) -> None:
-    """Where a sudden change brings the picture from before an earlier one back, neither of them is a cut."""
+    """Where a sudden change brings the image from before an earlier one back, neither of them is a cut."""
     for i in new[is_sudden[new]]:
         earliest = max(first + 1, int(np.searchsorted(times, times[i] - FLASH_SECONDS)))
         for j in np.flatnonzero(is_sudden[earliest:i]) + earliest:
-            levels, structure = _compare(pictures[j - 1 - first][None], pictures[i - first][None])
+            levels, structure = _compare(images[j - 1 - first][None], images[i - first][None])
             if not _is_other_picture(levels, structure, threshold)[0]:
                 is_flash[j : i + 1] = True
                 break
 
 
 def _stands_out(change: np.ndarray, is_sudden: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Whether each frame changes the picture more than the frames around it, other sudden changes left out, do."""
+    """Whether each frame changes the image more than the frames around it, other sudden changes left out, do."""
     n = len(change)
     total, count = np.zeros(n), np.zeros(n)
     for offset in (*range(-NEIGHBOURS, 0), *range(1, NEIGHBOURS + 1)):

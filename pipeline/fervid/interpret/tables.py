@@ -15,7 +15,7 @@ from fervid.interpret.build import (
     sum_bins,
     weighted_mean,
 )
-from fervid.interpret.cuts import Pictures
+from fervid.interpret.cuts import FrameMeasures
 from fervid.interpret.judge import Verdicts
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 
@@ -29,7 +29,7 @@ class Followed:
 
     times: np.ndarray
     is_sound: np.ndarray
-    pictures: Pictures
+    pictures: FrameMeasures
     intervals: FrameIntervals
     span: tuple[float, float]
     faces: dict[str, np.ndarray]

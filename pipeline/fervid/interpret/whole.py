@@ -22,7 +22,7 @@ from fervid.interpret.build import (
     frame_intervals,
     shown_time,
 )
-from fervid.interpret.cuts import Pictures, describe_pictures, find_shots
+from fervid.interpret.cuts import FrameMeasures, find_shots, measure_frames
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
 from fervid.interpret.tables import Followed, Tables, faces_table, frames_table, timeline_table, tracks_table
 from fervid.observe.observations import THUMBNAIL_PX, face_arrays
@@ -35,13 +35,13 @@ class _Seen:
 
     times: np.ndarray
     is_sound: np.ndarray
-    pictures: Pictures
+    pictures: FrameMeasures
     faces: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, observations: pa.Table, settings: Settings, thumbnails: Iterator[pa.Array] | None) -> _Seen:
         times = observations["time_s"].to_numpy()
-        pictures = describe_pictures(
+        pictures = measure_frames(
             _pictures(thumbnails or iter(observations["thumbnail"].chunks)),
             times,
             threshold=settings.track.cut_threshold if settings.track.find_cuts else None,

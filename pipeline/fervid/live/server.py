@@ -130,7 +130,7 @@ def make_app(
     async def tell_about(_request: Request) -> Response:
         return JSONResponse(about)
 
-    async def pictures(_request: Request) -> Response:
+    async def frames(_request: Request) -> Response:
         return StreamingResponse(_parts(hub), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     async def events(_request: Request) -> Response:
@@ -154,7 +154,7 @@ def make_app(
         Route("/", front),
         Route("/static/{name}", static),
         Route("/about", tell_about),
-        Route("/pictures", pictures),
+        Route("/pictures", frames),
         Route("/events", events),
         Route("/wishes/{name}", command, methods=["POST"]),
     ]

@@ -38,10 +38,10 @@ STREAM_FORMATS = "rtsp,rtp,sdp,mpegts,mpjpeg,mjpeg,flv,mov,mp4,matroska,webm,hls
 # Decision VID-8.
 STREAM_PROTOCOLS = "rtsp,rtsps,rtp,udp,tcp,tls,http,https,httpproxy,crypto,rtmp,rtmps"
 STREAM_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "1000000", "probesize": "1000000"}
-"""Interleaved in TCP: over UDP a lost packet smears pictures, and firewalls stand in the way. What is read to find out
+"""Interleaved in TCP: over UDP a lost packet smears frames, and firewalls stand in the way. What is read to find out
 what the stream is gets decoded too, as it holds the key frame that all others need until the next one."""
 UNSTAMPED_FORMATS = ("mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc")
-"""Their pictures carry no times; what the library makes up for them has nothing to do with when they were taken."""
+"""Their frames carry no times; what the library makes up for them has nothing to do with when they were taken."""
 OPEN_SECONDS, READ_SECONDS = 10.0, 10.0
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0
 MAX_BAD_PACKETS_IN_A_ROW = 300
@@ -81,7 +81,7 @@ class Captured:
         )
 
     def rgb(self) -> np.ndarray:
-        """The picture as displayed, RGB uint8 (H, W, 3); the caller may draw into it."""
+        """The frame as displayed, RGB uint8 (H, W, 3); the caller may draw into it."""
         if isinstance(self._picture, np.ndarray):
             return np.asarray(cv2.cvtColor(self._picture, cv2.COLOR_BGR2RGB), np.uint8)
         rgb = self._picture.to_ndarray(format="rgb24")
@@ -248,7 +248,7 @@ class Capture:
                 is_read, bgr = camera.read()
                 arrived = monotonic()
                 if not is_read:
-                    raise InputError(f"{self._address.shown} sends no picture. Check its cable.")
+                    raise InputError(f"{self._address.shown} sends no frames. Check its cable.")
                 if not self._arrive(bgr, None, arrived, connection, 1.0):
                     return
         finally:
@@ -275,7 +275,7 @@ class Capture:
         return self.slot.put(frame) and not self._stopping.is_set()
 
     def _matrix_of(self, picture: Any) -> tuple[int, int, int, int] | None:
-        # Once a rotation: a frame whose side data was read keeps its picture until Python's collector comes round.
+        # Once a rotation: a frame whose side data was read keeps its frame until Python's collector comes round.
         rotation = picture.rotation
         if rotation not in self._matrices:
             self._matrices[rotation] = display_matrix(picture)
@@ -328,7 +328,7 @@ def open_stream(address: Address, *, max_pixels: int) -> Iterator[tuple[Any, Any
     with container:
         pictures = [s for s in container.streams.video if s.codec_context is not None]
         if not pictures:
-            raise NoVideoStream(f"{address.shown} sends no pictures. Give the address of a video stream.")
+            raise NoVideoStream(f"{address.shown} sends no frames. Give the address of a video stream.")
         context = pictures[0].codec_context
         if context.width * context.height > max_pixels:
             raise VideoUnreadable(

@@ -1,7 +1,7 @@
 """Runs a live view: passes every analysed frame to the displays, rows and recorder, until the source ends or a user
 quits.
 
-Shows, streams rows, records; decides nothing of what is in the picture.
+Shows, streams rows, records; decides nothing of what is in the frame.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Screen(Protocol):
     """A display."""
 
     def show(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
-        """Show a drawn picture; it is not drawn into afterwards."""
+        """Show a drawn frame; it is not drawn into afterwards."""
         ...
 
     def tell(self, status: str) -> None:
@@ -93,9 +93,9 @@ def run_live(
                 recorder.add(moment)
             row = moment_row(moment, labels) if screens or rows is not None else {}
             if screens:
-                picture = painter.paint(moment)
+                frame = painter.paint(moment)
                 for screen in screens:
-                    screen.show(picture, row, moment.arrived)
+                    screen.show(frame, row, moment.arrived)
             if rows is not None:
                 rows.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
                 rows.flush()

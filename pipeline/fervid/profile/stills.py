@@ -17,7 +17,7 @@ from fervid.profile.profile import Peak, Profile
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import read_table
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import Picture, read_pictures
+from fervid.video.writer import RgbFrame, read_rgb_frames
 
 Blur = Literal["all", "none"]
 
@@ -44,19 +44,19 @@ def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[
     stills = []
     for peak in profile.peaks:
         try:
-            pictures = list(read_pictures(source, max(0.0, peak.time_s - AROUND_SECONDS), peak.time_s + AROUND_SECONDS))
+            frames = list(read_rgb_frames(source, max(0.0, peak.time_s - AROUND_SECONDS), peak.time_s + AROUND_SECONDS))
         except InputError as problem:
             return (), f"No stills: {problem}"
-        if pictures:
-            rgb = _moment(pictures, peak, faces, blur)
+        if frames:
+            rgb = _moment(frames, peak, faces, blur)
             stills.append(Still(rgb, f"{peak.time_s:.1f} s: {peak.label}-like {peak.value:.2f}"))
     return tuple(stills), "" if stills else "No stills: no frame could be decoded at the peaks."
 
 
-def _moment(pictures: list[Picture], peak: Peak, faces: dict[str, np.ndarray], blur: Blur) -> np.ndarray:
+def _moment(frames: list[RgbFrame], peak: Peak, faces: dict[str, np.ndarray], blur: Blur) -> np.ndarray:
     """The frame nearest to a peak, with faces covered, downscaled, with square pixels."""
-    picture = min(pictures, key=lambda one: abs(one.seconds - peak.time_s))
-    rgb = picture.rgb
+    frame = min(frames, key=lambda one: abs(one.seconds - peak.time_s))
+    rgb = frame.rgb
     if blur != "none":
         near = np.abs(faces["time_s"] - peak.time_s) <= 2 * AROUND_SECONDS
         x, y, w, h, times, ids = (faces[name][near] for name in ("x", "y", "w", "h", "time_s", "track_id"))
@@ -64,9 +64,9 @@ def _moment(pictures: list[Picture], peak: Peak, faces: dict[str, np.ndarray], b
         tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
         covers = FaceCovers(tracks)
         search = CoverSearch(covers)
-        for one in pictures:
-            search.see(one.seconds, one.rgb, one.pixel_aspect, wanted=one is picture)
-        rgb = cover(rgb, covers.at(picture.seconds))
-    width = min(WIDTH_PX, round(rgb.shape[1] * float(picture.pixel_aspect)))
-    height = round(width * rgb.shape[0] / (rgb.shape[1] * float(picture.pixel_aspect)))
+        for one in frames:
+            search.see(one.seconds, one.rgb, one.pixel_aspect, wanted=one is frame)
+        rgb = cover(rgb, covers.at(frame.seconds))
+    width = min(WIDTH_PX, round(rgb.shape[1] * float(frame.pixel_aspect)))
+    height = round(width * rgb.shape[0] / (rgb.shape[1] * float(frame.pixel_aspect)))
     return np.asarray(cv2.resize(rgb, (max(1, width), max(1, height)), interpolation=cv2.INTER_AREA))

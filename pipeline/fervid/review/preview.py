@@ -27,7 +27,7 @@ from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from fervid.run.derived import note_derived, publish_derived
 from fervid.run.handle import Run
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import Picture, check_is_there, read_pictures, write_clip
+from fervid.video.writer import RgbFrame, check_is_there, read_rgb_frames, write_clip
 
 Blur = Literal["all", "none"]
 
@@ -73,7 +73,7 @@ class Previews:
         self._make_room(run, target, f"preview from {start:g} s")
         write_clip(
             target,
-            self._pictures(run, start, end, height_px=CLIP_HEIGHT_PX),
+            self._frames(run, start, end, height_px=CLIP_HEIGHT_PX),
             start_seconds=start,
             end_seconds=end,
             sound_from=VideoSource.of(run.manifest),
@@ -90,8 +90,8 @@ class Previews:
         seconds = _moment_to_show(run)
         self._make_room(run, target, "thumbnail")
         size = float(run.manifest.video["width_px"]) / float(run.manifest.video["height_px"])
-        pictures = self._pictures(run, seconds, seconds + STILL_SECONDS, height_px=round(2 * THUMBNAIL_WIDTH_PX / size))
-        rgb = next((picture.rgb for picture in pictures), None)
+        frames = self._frames(run, seconds, seconds + STILL_SECONDS, height_px=round(2 * THUMBNAIL_WIDTH_PX / size))
+        rgb = next((frame.rgb for frame in frames), None)
         if rgb is None:
             raise InputError(f"no frame of {Path(run.manifest.video_path).name} could be decoded at {seconds:.1f} s.")
         height = max(1, round(rgb.shape[0] * THUMBNAIL_WIDTH_PX / rgb.shape[1]))
@@ -132,15 +132,15 @@ class Previews:
             path.unlink(missing_ok=True)
             total -= size
 
-    def _pictures(self, run: Run, start: float, end: float, *, height_px: int) -> Iterator[Picture]:
-        """Shrunk pictures with square pixels, faces covered. Each waits until what may lie ahead of it is searched."""
+    def _frames(self, run: Run, start: float, end: float, *, height_px: int) -> Iterator[RgbFrame]:
+        """Shrunk frames with square pixels, faces covered. Each waits until what may lie ahead of it is searched."""
         covers, search, last_factors = FaceCovers(), None, (1.0, 1.0)
-        waiting: deque[Picture] = deque()
+        waiting: deque[RgbFrame] = deque()
         ahead = max(HELD_SECONDS, SEARCH_EVERY_SECONDS)
-        for picture in read_pictures(VideoSource.of(run.manifest), start, end):
+        for frame in read_rgb_frames(VideoSource.of(run.manifest), start, end):
             if self.is_stopped:
                 raise OutputError("the preview was cancelled: the server is stopping.")
-            shrunk, factors = _shrink(picture, height_px)
+            shrunk, factors = _shrink(frame, height_px)
             if self._blur == "none":
                 yield shrunk
                 continue
@@ -200,17 +200,17 @@ def _moment_to_show(run: Run) -> float:
     return min(duration, float(table["start_s"][middle].as_py() + table["end_s"][middle].as_py()) / 2)
 
 
-def _covered(picture: Picture, covers: FaceCovers) -> Picture:
-    return Picture(picture.seconds, cover(picture.rgb, covers.at(picture.seconds)), picture.pixel_aspect)
+def _covered(frame: RgbFrame, covers: FaceCovers) -> RgbFrame:
+    return RgbFrame(frame.seconds, cover(frame.rgb, covers.at(frame.seconds)), frame.pixel_aspect)
 
 
-def _shrink(picture: Picture, height_px: int) -> tuple[Picture, tuple[float, float]]:
+def _shrink(frame: RgbFrame, height_px: int) -> tuple[RgbFrame, tuple[float, float]]:
     """A frame downscaled to at most `height_px` with square pixels, and its scale factors (x, y)."""
-    height, width = picture.rgb.shape[:2]
+    height, width = frame.rgb.shape[:2]
     shrink = min(1.0, height_px / height)
-    size = (max(2, round(width * float(picture.pixel_aspect) * shrink)), max(2, round(height * shrink)))
-    rgb = cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA)
-    return Picture(picture.seconds, np.asarray(rgb), Fraction(1)), (size[0] / width, size[1] / height)
+    size = (max(2, round(width * float(frame.pixel_aspect) * shrink)), max(2, round(height * shrink)))
+    rgb = cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
+    return RgbFrame(frame.seconds, np.asarray(rgb), Fraction(1)), (size[0] / width, size[1] / height)
 
 
 def _stored_tracks(

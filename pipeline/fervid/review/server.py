@@ -156,8 +156,8 @@ class _Maker:
 class _Pages:
     """The request handlers. Reading tables or videos runs in threads; thumbnails and clips do not block each other."""
 
-    def __init__(self, index: RunIndex, clips: _Maker, pictures: _Maker) -> None:
-        self._index, self._clips, self._pictures = index, clips, pictures
+    def __init__(self, index: RunIndex, clips: _Maker, frames: _Maker) -> None:
+        self._index, self._clips, self._pictures = index, clips, frames
         self._one_verdict = anyio.Lock()
 
     def stop(self) -> None:

@@ -101,10 +101,10 @@ def read_key_frames(
                 return
             except av.FFmpegError:
                 decoded = []
-            for picture in decoded:
-                if picture.pts in wanted and picture.pts <= last:
-                    index = int(np.searchsorted(plan.pts, picture.pts))
-                    yield maker.frame(picture, index, picture.pts, seconds_of(picture.pts, info))
+            for frame in decoded:
+                if frame.pts in wanted and frame.pts <= last:
+                    index = int(np.searchsorted(plan.pts, frame.pts))
+                    yield maker.frame(frame, index, frame.pts, seconds_of(frame.pts, info))
             if not is_wanted:
                 return
 

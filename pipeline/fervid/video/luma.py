@@ -17,7 +17,7 @@ PLANAR_DEEP = {
     f"{layout}{bits}le": bits for layout in ("yuv420p", "yuv422p", "yuv444p", "gray") for bits in (9, 10, 12, 14, 16)
 }
 MPEG_RANGE, JPEG_RANGE = 1, 2
-"""AVCOL_RANGE_MPEG: luma uses 16..235, AVCOL_RANGE_JPEG: 0..255. Unknown is the first, but for pictures in gray."""
+"""AVCOL_RANGE_MPEG: luma uses 16..235, AVCOL_RANGE_JPEG: 0..255. Unknown is the first, but for frames in gray."""
 
 
 # Decision VID-3.

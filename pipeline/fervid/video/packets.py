@@ -34,10 +34,10 @@ def open_decoder(
     """Open `path` with a decoder of that many threads; yields (container, video stream)."""
     # PyAV's log callback must stay off, as it is by default: with it, closing a container in
     # the middle of a stream waits for a decoder thread that waits for the interpreter, for good.
-    with open_video(path, max_pixels=max_pixels, stream=stream) as (container, picture):
-        picture.thread_type = "AUTO"
-        picture.codec_context.thread_count = decoder_threads
-        yield container, picture
+    with open_video(path, max_pixels=max_pixels, stream=stream) as (container, frame):
+        frame.thread_type = "AUTO"
+        frame.codec_context.thread_count = decoder_threads
+        yield container, frame
 
 
 def segment_packets(container: Any, stream: Any, segment: Segment, info: VideoInfo, plan: PacketPlan) -> Iterator[Any]:
@@ -110,18 +110,18 @@ class FrameMaker:
         self._info = info
         self._matrices: dict[float, tuple[int, int, int, int] | None] = {}
 
-    def frame(self, picture: Any, index: int, pts: int, seconds: float) -> Frame:
+    def frame(self, frame: Any, index: int, pts: int, seconds: float) -> Frame:
         """A decoded image as a frame: its luma as displayed."""
-        plane, is_full_range = luma(picture)
-        gray = turned(as_displayed(plane, self._matrix(picture)), self._info.turn_degrees)
-        return Frame(index, pts, self._info.time_base, seconds, gray, bool(picture.is_corrupt), is_full_range)
+        plane, is_full_range = luma(frame)
+        gray = turned(as_displayed(plane, self._matrix(frame)), self._info.turn_degrees)
+        return Frame(index, pts, self._info.time_base, seconds, gray, bool(frame.is_corrupt), is_full_range)
 
-    def _matrix(self, picture: Any) -> tuple[int, int, int, int] | None:
+    def _matrix(self, frame: Any) -> tuple[int, int, int, int] | None:
         # Asked once for each rotation that occurs: PyAV's list of side data and its frame hold each other, so that a
-        # frame whose list was read keeps its picture (3 MB at 1080p) until Python's collector comes round.
-        rotation = picture.rotation
+        # frame whose list was read keeps its frame (3 MB at 1080p) until Python's collector comes round.
+        rotation = frame.rotation
         if rotation not in self._matrices:
-            self._matrices[rotation] = display_matrix(picture)
+            self._matrices[rotation] = display_matrix(frame)
         return self._matrices[rotation]
 
 

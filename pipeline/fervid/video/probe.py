@@ -135,11 +135,11 @@ def probe(
 
     `stream` as for `open_video`; images are turned clockwise by `turn_degrees`, on top of what the file says.
     """
-    with open_video(path, max_pixels=max_pixels, stream=stream) as (container, picture):
+    with open_video(path, max_pixels=max_pixels, stream=stream) as (container, frame):
         _, number, streams = choose_stream(container, path, stream)
         stream_names = described(streams) if len(streams) > 1 else ""
-        info, plan = _probed(path, container, picture, turn_degrees)
-        stated, source = container_time(container, picture)
+        info, plan = _probed(path, container, frame, turn_degrees)
+        stated, source = container_time(container, frame)
     return replace(
         info, stream=number, stream_names=stream_names, container_time=stated, container_time_source=source
     ), plan
@@ -366,8 +366,8 @@ def _start_seconds(container: Any, plan: PacketPlan, time_base: Fraction) -> flo
 
 
 def _first_look(packet: Any) -> tuple[int, bool] | None:
-    """Of a packet's picture the clockwise degrees that a player turns it by, from its display matrix, and whether it is
-    interlaced; None before a picture."""
+    """Of a packet's frame the clockwise degrees that a player turns it by, from its display matrix, and whether it is
+    interlaced; None before a frame."""
     try:
         frames = packet.decode()
     except av.FFmpegError:

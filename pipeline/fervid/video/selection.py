@@ -1,7 +1,7 @@
 """Selects the sampled frames of a segment, and the packets that decoding them does not need. Decodes nothing.
 
 A frame that no sample wants is left to the decoder to skip where nothing refers to it, and its packet is not sent at
-all behind the last wanted frame of a closed group of pictures. Decoded frames stay bit-identical.
+all behind the last wanted frame of a closed group of frames. Decoded frames stay bit-identical.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def choose_stream(container: Any, path: Any, wanted: int | None) -> tuple[Any, i
     """
     streams = video_streams(container)
     if not streams:
-        kinds = ["cover picture" if s in container.streams.video else s.type for s in container.streams]
+        kinds = ["cover image" if s in container.streams.video else s.type for s in container.streams]
         listed = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds))) or "none"
         raise NoVideoStream(f"{path} has no video stream (streams: {listed}). Give a file with a video stream.")
     if wanted is not None:

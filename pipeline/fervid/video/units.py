@@ -1,4 +1,4 @@
-"""What the first picture unit of a coded packet says about references. Decodes nothing, knows no container."""
+"""What the first frame unit of a coded packet says about references. Decodes nothing, knows no container."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ H264_PICTURES = range(1, 6)
 H264_B_SLICE = 1
 HEVC_PICTURES = range(32)
 HEVC_RANDOM_ACCESS = range(16, 22)
-"""BLA, IDR and CRA pictures: what follows them in output order refers to nothing before them (H.265, 8.1)."""
+"""BLA, IDR and CRA frames: what follows them in output order refers to nothing before them (H.265, 8.1)."""
 
 LOOKED_AT_BYTES = 8192
-"""Parameter sets and supplemental information come before the picture, seldom more than a few hundred bytes."""
+"""Parameter sets and supplemental information come before the frame, seldom more than a few hundred bytes."""
 
 HEADER_BYTES = 10
 """The header of a unit, and enough of a slice for its first two numbers."""
@@ -21,9 +21,9 @@ START_CODE = b"\0\0\1"
 
 
 def is_refresh(packet: Any, context: Any) -> bool:
-    """Whether an H.264 or HEVC packet begins a picture from which decoding starts anew; False where it cannot be told.
+    """Whether an H.264 or HEVC packet begins a frame from which decoding starts anew; False where it cannot be told.
 
-    An IDR picture, or any random access picture of HEVC. `packet` and `context` are PyAV's.
+    An IDR frame, or any random access frame of HEVC. `packet` and `context` are PyAV's.
     """
     header = _first_picture(packet, context)
     if header is None:
@@ -34,9 +34,9 @@ def is_refresh(packet: Any, context: Any) -> bool:
 
 
 def is_bidirectional(packet: Any, context: Any) -> bool:
-    """Whether an H.264 or HEVC packet holds a picture that may be shown before one that comes earlier in the file.
+    """Whether an H.264 or HEVC packet holds a frame that may be shown before one that comes earlier in the file.
 
-    B slices of H.264; pictures of HEVC that no other of their layer refers to.
+    B slices of H.264; frames of HEVC that no other of their layer refers to.
     """
     header = _first_picture(packet, context)
     if header is None or len(header) < 2:
@@ -60,14 +60,14 @@ def _exp_golomb(bits: str) -> tuple[int, str]:
 def is_in_a_higher_layer(packet: Any, context: Any) -> bool:
     """Whether an HEVC packet belongs to a temporal layer above the lowest, or to none that can be told.
 
-    Such a picture may refer to pictures that its own standard calls "sub-layer non-reference" (H.265, 7.4.2.2).
+    Such a frame may refer to frames that its own standard calls "sub-layer non-reference" (H.265, 7.4.2.2).
     """
     header = _first_picture(packet, context)
     return header is None or header[1] & 7 != 1
 
 
 def _first_picture(packet: Any, context: Any) -> bytes | None:
-    """The header bytes of the first picture unit of a packet, and up to as many behind them."""
+    """The header bytes of the first frame unit of a packet, and up to as many behind them."""
     data = bytes(memoryview(packet)[:LOOKED_AT_BYTES])
     is_h264 = context.name == "h264"
     for begin in _units(data, _length_bytes(context.extradata, is_h264=is_h264)):

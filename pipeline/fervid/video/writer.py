@@ -29,7 +29,7 @@ QUALITY = "23"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RgbFrame:
     """A decoded frame as a player shows it: RGB uint8 (H, W, 3). `seconds` on the video's timeline."""
 
     seconds: float
@@ -37,10 +37,10 @@ class Picture:
     pixel_aspect: Fraction
 
 
-def read_pictures(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[Picture]:
+def read_rgb_frames(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[RgbFrame]:
     """The frames with start <= time < end, in order. Damaged packets are left out."""
     for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
-        yield Picture(
+        yield RgbFrame(
             seconds, turned(_as_shown(frame), source.turn_degrees), _pixel_aspect(stream, frame, source.turn_degrees)
         )
 
@@ -56,7 +56,7 @@ def read_gray(
 
 def write_clip(
     target: Path,
-    pictures: Iterable[Picture],
+    pictures: Iterable[RgbFrame],
     *,
     start_seconds: float,
     end_seconds: float,
@@ -84,7 +84,7 @@ def write_clip(
 
 def _write_pictures(
     path: Path,
-    pictures: Iterable[Picture],
+    pictures: Iterable[RgbFrame],
     start_seconds: float,
     end_seconds: float,
     sound_from: VideoSource | None,
@@ -122,7 +122,7 @@ def _video_stream(out: Any, width: int, height: int, pixel_aspect: Fraction) -> 
     return stream
 
 
-def _fitted(picture: Picture, width: int, height: int, pixel_aspect: Fraction) -> np.ndarray:
+def _fitted(picture: RgbFrame, width: int, height: int, pixel_aspect: Fraction) -> np.ndarray:
     """The frame as RGB uint8 (height, width, 3): without an odd row or column, or letterboxed."""
     rgb = picture.rgb
     if (rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2) == (height, width) and picture.pixel_aspect == pixel_aspect:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fervid.interpret.cuts import Pictures, describe_pictures, find_shots
+from fervid.interpret.cuts import FrameMeasures, find_shots, measure_frames
 from fervid.observe.thumbnail import take_thumbnail
 
 HEIGHT, WIDTH = 18, 32
@@ -18,11 +18,11 @@ RNG = np.random.default_rng(0)
 
 def describe(
     *pictures: np.ndarray, fps: float = 5.0, threshold: float | None = 0.35, at: tuple[int, ...] = ()
-) -> Pictures:
-    """Pictures at `fps`, handed over in pieces that end at the rows `at`."""
+) -> FrameMeasures:
+    """FrameMeasures at `fps`, handed over in pieces that end at the rows `at`."""
     stack = np.array(pictures).reshape(-1, HEIGHT, WIDTH)
     thumbnails = np.clip(np.round(stack), 0, 255).astype(np.uint8)
-    return describe_pictures(np.split(thumbnails, at), np.arange(len(stack)) / fps, threshold=threshold)
+    return measure_frames(np.split(thumbnails, at), np.arange(len(stack)) / fps, threshold=threshold)
 
 
 def cuts(*pictures: np.ndarray, fps: float = 5.0, threshold: float | None = 0.35) -> list[int]:

@@ -12,7 +12,7 @@ import pytest
 
 from fervid.errors import WrittenShort
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import Picture, read_pictures, write_clip
+from fervid.video.writer import RgbFrame, read_rgb_frames, write_clip
 from synthetic import constant_rate, variable_rate, write_video
 
 MAX_PIXELS = 10**8
@@ -20,7 +20,7 @@ MAX_PIXELS = 10**8
 
 def cut(path: Path, target: Path, start: float, end: float, *, offset: float = 0.0) -> int:
     source = VideoSource(path, MAX_PIXELS, offset)
-    pictures = read_pictures(source, start, end)
+    pictures = read_rgb_frames(source, start, end)
     return write_clip(target, pictures, start_seconds=start, end_seconds=end, sound_from=source)
 
 
@@ -86,7 +86,7 @@ def test_sound_is_kept_in_step(tmp_path: Path, codec: str) -> None:
 
 
 def test_odd_sides_and_wide_pixels(tmp_path: Path) -> None:
-    pictures = [Picture(i / 10, np.full((47, 65, 3), 90, np.uint8), Fraction(16, 11)) for i in range(5)]
+    pictures = [RgbFrame(i / 10, np.full((47, 65, 3), 90, np.uint8), Fraction(16, 11)) for i in range(5)]
     n = write_clip(
         tmp_path / "clip.mp4", pictures, start_seconds=0, end_seconds=1, sound_from=None,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def test_a_change_of_size_is_letterboxed_and_loses_no_picture(
     tmp_path: Path, sizes: list[tuple[int, int]], bars: tuple[int, int]
 ) -> None:
     pictures = [
-        Picture((10 * n + i) / 10, np.full((*size, 3), 200, np.uint8), Fraction(1))
+        RgbFrame((10 * n + i) / 10, np.full((*size, 3), 200, np.uint8), Fraction(1))
         for n, size in enumerate(sizes)
         for i in range(10)
     ]

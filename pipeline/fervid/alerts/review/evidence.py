@@ -40,7 +40,7 @@ from fervid.storage.place import remove_folder
 from fervid.storage.publish import PART, sync
 from fervid.video.bar import with_bar
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import Picture, check_is_there, read_gray, read_pictures, write_clip
+from fervid.video.writer import RgbFrame, check_is_there, read_gray, read_rgb_frames, write_clip
 
 Blur = Literal["all", "others", "none"]
 
@@ -147,21 +147,21 @@ def _write_one(
     rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
     covers = _covers(source, record, start, end, rows, blur, bar)
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
-    stills: dict[str, Picture] = {}
+    stills: dict[str, RgbFrame] = {}
     area = CoveredArea()
     shown = Shown(run, start, end)
 
-    def covered() -> Iterator[Picture]:
-        decoded = ((picture.seconds, picture) for picture in read_pictures(source, start, end))
-        for picture in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar)):
+    def covered() -> Iterator[RgbFrame]:
+        decoded = ((frame.seconds, frame) for frame in read_rgb_frames(source, start, end))
+        for frame in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar)):
             if covers is not None:
-                rgb = cover(picture.rgb, covers.at(picture.seconds), area)
-                picture = Picture(picture.seconds, rgb, picture.pixel_aspect)
+                rgb = cover(frame.rgb, covers.at(frame.seconds), area)
+                frame = RgbFrame(frame.seconds, rgb, frame.pixel_aspect)
             for name, moment in wanted.items():
-                if name not in stills or abs(picture.seconds - moment) < abs(stills[name].seconds - moment):
-                    stills[name] = picture
-            shown.seconds.append(picture.seconds)
-            yield picture
+                if name not in stills or abs(frame.seconds - moment) < abs(stills[name].seconds - moment):
+                    stills[name] = frame
+            shown.seconds.append(frame.seconds)
+            yield frame
 
     write_clip(
         folder / "clip.mp4",
@@ -171,9 +171,9 @@ def _write_one(
         sound_from=source,
     )
     names = ["clip.mp4"]
-    for name, picture in stills.items():
+    for name, frame in stills.items():
         file = folder / f"still-{name}.jpg"
-        _write_still(file, picture, _box_at(rows, record, picture.seconds))
+        _write_still(file, frame, _box_at(rows, record, frame.seconds))
         names.append(file.name)
     within = rows.filter(pc.and_(pc.greater_equal(rows["time_s"], start), pc.less(rows["time_s"], end)))
     draw_strip(within, record, run.manifest.model["labels"], folder / "strip.png", start=start, end=end)
@@ -202,14 +202,14 @@ def _covers(
     return covers
 
 
-def _write_still(path: Path, picture: Picture, box: tuple[float, ...] | None) -> None:
-    rgb = picture.rgb.copy()
+def _write_still(path: Path, frame: RgbFrame, box: tuple[float, ...] | None) -> None:
+    rgb = frame.rgb.copy()
     if box is not None:
         x0, y0, x1, y1 = (round(side) for side in box)
         thickness = max(1, round(min(rgb.shape[:2]) / 200))
         cv2.rectangle(rgb, (x0, y0), (x1, y1), OUTLINE_RGB, thickness)
-    if picture.pixel_aspect != 1:
-        rgb = cv2.resize(rgb, (max(1, round(rgb.shape[1] * float(picture.pixel_aspect))), rgb.shape[0]))
+    if frame.pixel_aspect != 1:
+        rgb = cv2.resize(rgb, (max(1, round(rgb.shape[1] * float(frame.pixel_aspect))), rgb.shape[0]))
     encoded, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not encoded:
         raise OutputError(f"{path} cannot be made from a frame of {rgb.shape[1]}x{rgb.shape[0]}.")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord
 from fervid.alerts.find.scan import RunAlerts
-from fervid.alerts.review.report_pictures import pictures
+from fervid.alerts.review.report_pictures import images
 from fervid.alerts.review.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
 from fervid.base.clock import clock
 from fervid.base.version import __version__
@@ -106,7 +106,7 @@ def make_report(found: Sequence[RunAlerts], folder: Path) -> str:
     ):
         parts.append(_video(one, said))
         for record in one.of_tier("alert")[: max(0, MOST_PICTURED - n_pictured)]:
-            shown = pictures(one.run.folder, record, folder)
+            shown = images(one.run.folder, record, folder)
             n_pictured += bool(shown)
             parts.append(shown)
     parts.append(

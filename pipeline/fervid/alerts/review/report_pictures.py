@@ -19,7 +19,7 @@ STILL_WIDTH_PX = 320
 JPEG_QUALITY = 80
 
 
-def pictures(run_folder: Path, record: AlertRecord, page_folder: Path) -> str:
+def images(run_folder: Path, record: AlertRecord, page_folder: Path) -> str:
     """HTML of the images of an alert; empty without evidence."""
     folders = sorted((run_folder / "evidence").glob(f"*-{record.alert_id}"))
     if not folders:
@@ -51,14 +51,14 @@ def _faces_are_covered(folder: Path) -> bool:
 def _still(path: Path, what: str) -> str:
     from fervid.base.opencv import cv2
 
-    picture = cv2.imread(str(path))
-    if picture is None:
+    image = cv2.imread(str(path))
+    if image is None:
         return ""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if width > STILL_WIDTH_PX:
         size = (STILL_WIDTH_PX, max(1, round(height * STILL_WIDTH_PX / width)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    encoded, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return f'<img alt="{escape(what)}" src="{_data(data.tobytes(), "jpeg")}">' if encoded else ""
 
 
