@@ -20,7 +20,9 @@ CODE = re.compile(r"`([^`\n]+)`")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 OF_OTHERS = {"--object-store-memory", "--resolution"}
 """Options of programs that a page names beside them."""
-NOT_SETTINGS = {"video.time_source"}
+NOT_SETTINGS = {
+    f"video.{key}" for key in ("recorded", "recorded_source", "recorded_utc", "time_source", "turn_degrees")
+}
 """Keys of the manifest."""
 FILES = ("parquet", "png", "json", "jsonl", "mp4")
 
