@@ -5,11 +5,11 @@ Timestamps and sound stay those of the video. Faces are covered by default. Know
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,12 +23,13 @@ from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import cover
 from fervid.privacy.search import search_for_covers
 from fervid.run.derived import note_derived
+from fervid.run.elsewhere import Elsewhere
 from fervid.run.files import ALERTS_TABLE, ANNOTATED
 from fervid.run.handle import Run
 from fervid.run.shown import Shown
 from fervid.run.tables import read_table
 from fervid.run.writing import writing
-from fervid.video.bar import with_bar
+from fervid.video.bar import Reached, with_bar
 from fervid.video.stretch import VideoSource
 from fervid.video.writer import RgbFrame, check_is_there, letterbox, read_gray, read_rgb_frames, write_clip
 
@@ -52,11 +53,13 @@ def annotate_run(
     end_seconds: float | None = None,
     target: Path | None = None,
     progress: bool = False,
+    apart: Elsewhere | None = None,
 ) -> Path:
     """Write `annotated.mp4` into the run folder (or to `target`) and return its path.
 
     `blur` "all" covers every face that the run or a search of its own finds, "none" is noted in the run's audit log
-    first. `bars` are the probabilities beside each face, `strip` is the timeline below the frame.
+    first. `bars` are the probabilities beside each face, `strip` is the timeline below the frame. With `apart` a worker
+    process decodes and draws.
     Raises VideoUnreadable when the video is missing, InputError for an empty part, OutputError when nothing can be
     written.
     """
@@ -71,13 +74,19 @@ def annotate_run(
     target = target or run.folder / ANNOTATED
     is_within = target.resolve().is_relative_to(run.folder.resolve())
     with writing(run.folder, run.manifest.settings_hash) if is_within else nullcontext():
-        _annotate(run, target, (start_seconds, end), blur=blur, bars=bars, strip=strip, progress=progress)
+        options = {"blur": blur, "bars": bars, "strip": strip, "progress": progress}
+        if apart is None:
+            annotate_span(run, target, (start_seconds, end), options)
+        else:
+            apart.run("annotate", run, target, (start_seconds, end), options, video=video)
     return target
 
 
-def _annotate(
-    run: Run, target: Path, span: tuple[float, float], *, blur: Blur, bars: bool, strip: bool, progress: bool
+def annotate_span(
+    run: Run, target: Path, span: tuple[float, float], options: Mapping[str, Any], *, reached: Reached | None = None
 ) -> None:
+    """Draw a stretch of a run's video into `target`: `options` are `blur`, `bars`, `strip` and `progress`."""
+    blur, progress = options["blur"], options["progress"]
     duration = float(run.manifest.video["duration_seconds"])
     start_seconds, end = span
     if blur == "none":
@@ -89,15 +98,16 @@ def _annotate(
         first, last = max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS
         around = ((look[0], look) for look in read_gray(source, first, last))
         what = "looking for faces to cover"
-        search_for_covers(with_bar(around, what, start_seconds, end, is_shown=progress), covers)
+        seen = with_bar(around, what, start_seconds, end, is_shown=progress, reached=reached)
+        search_for_covers(seen, covers)
     # The last frame is before the end of the video; a clip to the very end must not lose it to rounding.
     until = end if end < duration else duration + AROUND_SECONDS
     shown = Shown(run, start_seconds, until)
     decoded = ((frame.seconds, frame) for frame in read_rgb_frames(source, start_seconds, until))
-    frames = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress)
+    frames = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress, reached=reached)
     write_clip(
         target,
-        _noted(_drawn(run, frames, faces, covers, span, bars=bars, strip=strip), shown),
+        _noted(_drawn(run, frames, faces, covers, span, bars=options["bars"], strip=options["strip"]), shown),
         start_seconds=start_seconds,
         end_seconds=until,
         sound_from=source,

@@ -210,7 +210,7 @@ def _sandbox(batch: Batch, method: Method) -> Sandbox | None:
     chosen = (batch.settings, *batch.own_settings.values())
     named = {text for settings in chosen for text in _texts(settings.model_dump(mode="json"))}
     files = [Path(text) for text in named if os.path.exists(text)]
-    return Sandbox.of(videos, [*files, method.model.folder, models_folder(), configs_folder()], out)
+    return Sandbox.of(videos, [*files, method.model.folder, models_folder(), configs_folder()], [out])
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -91,12 +91,12 @@ class Sandbox:
     write: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, videos: Iterable[Path], others: Iterable[Path], out: Path) -> Sandbox:
-        """For a batch: its videos, models and other files that settings name, and its output folder."""
+    def of(cls, videos: Iterable[Path], others: Iterable[Path], folders: Iterable[Path]) -> Sandbox:
+        """Videos, models and other files that settings name are read, the folders of results are written too."""
         files = _real(videos)
         if len(files) > MOST_FILES:
             files = list(dict.fromkeys(map(os.path.dirname, files)))
-        return cls((*files, *_real(others), *_python_folders()), (*_real([out]), *_caches()))
+        return cls((*files, *_real(others), *_python_folders()), (*_real(folders), *_caches()))
 
 
 def confine(sandbox: Sandbox) -> tuple[str, ...]:

@@ -12,7 +12,10 @@ from fervid.batch.context import Context
 from fervid.batch.job import BeginResult, Elapsed, Observed, Planned, Summary, VideoJob
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fervid.interpret.baseline import Shifts
+    from fervid.run.handle import Run
     from fervid.storage.place import Place
 
 
@@ -73,6 +76,30 @@ def _tabulate(context: Context, rows: Place, labels: list[str]) -> None:  # noqa
     write_batch_table(rows, labels)
 
 
+def _annotate(context: Context, run: Run, target: Path, span: tuple[float, float], options: dict[str, Any]) -> None:
+    from fervid.annotate.video import annotate_span
+    from fervid.video.bar import Reached
+
+    reached = Reached()
+    context.heartbeat.follow(reached.reading)
+    annotate_span(run, target, span, options, reached=reached)
+
+
+def _evidence(context: Context, *arguments: Any) -> Any:
+    from fervid.alerts.review.evidence import write_files
+    from fervid.video.bar import Reached
+
+    reached = Reached()
+    context.heartbeat.follow(reached.reading)
+    return write_files(*arguments, reached=reached)
+
+
+def _stills(context: Context, folder: Path, profile: Any, blur: Any) -> Any:  # noqa: ARG001
+    from fervid.profile.stills import take_stills
+
+    return take_stills(folder, profile, blur=blur)
+
+
 STEPS: dict[str, Callable[..., Any]] = {
     "measure": _measure,
     "begin": _begin,
@@ -83,5 +110,8 @@ STEPS: dict[str, Callable[..., Any]] = {
     "measure_person": _measure_person,
     "draw": _draw,
     "tabulate": _tabulate,
+    "annotate": _annotate,
+    "evidence": _evidence,
+    "stills": _stills,
 }
 """Each takes the context of its worker and the arguments of its task."""

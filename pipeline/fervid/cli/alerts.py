@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from fervid.alerts.find.records import AlertRecord
     from fervid.alerts.find.scan import RunAlerts
     from fervid.alerts.language.rules import RuleSet
+    from fervid.batch.apart import Apart
+    from fervid.run.handle import Run
 
 ALERTS_FOUND = 4
 DEFAULT_COMMAND = "find"
@@ -116,16 +120,18 @@ def find(
         refusals.check()
         return
     results = []
-    for run in refusals.opened(folders):
-        with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
-            found = scan_run(run, rule_set, recorded=recorded)
-            write_alerts(found)
-            results.append(found)
-            print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
-            if evidence:
-                from fervid.alerts.review.evidence import write_evidence
+    opened = refusals.opened(folders)
+    with _decoding(opened) if evidence else nullcontext() as apart:
+        for run in opened:
+            with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
+                found = scan_run(run, rule_set, recorded=recorded)
+                write_alerts(found)
+                results.append(found)
+                print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
+                if evidence:
+                    from fervid.alerts.review.evidence import write_evidence
 
-                write_evidence(found, blur=blur, progress=sys.stderr.isatty())
+                    write_evidence(found, blur=blur, progress=sys.stderr.isatty(), apart=apart)
     if report and results:
         from fervid.alerts.review.report import write_report
         from fervid.run.find import shared_folder
@@ -139,6 +145,13 @@ def find(
     if fail_on_alert and any(found.of_tier("alert") for found in results):
         raise typer.Exit(ALERTS_FOUND)
     refusals.check()
+
+
+def _decoding(runs: Sequence[Run]) -> Apart:
+    """A worker process that may read the videos of runs and write into their folders."""
+    from fervid.batch.apart import Apart
+
+    return Apart([Path(run.manifest.video_path) for run in runs], [run.folder for run in runs])
 
 
 def alerts_of_run(folder: Place, rules: RuleSet, *, is_held: bool) -> RunAlerts:

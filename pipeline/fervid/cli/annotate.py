@@ -29,6 +29,7 @@ def annotate(
     Timestamps and sound are the video's own; faces are covered. Example: fervid annotate outputs/interview-1a2b3c4d
     """
     from fervid.annotate.video import annotate_run
+    from fervid.batch.apart import Apart
     from fervid.config import parse_time
     from fervid.run.find import find_run_folders
 
@@ -38,19 +39,23 @@ def annotate(
     targets = _targets(out, [run.folder.name for run in found])
     start_seconds = parse_time(start) if start is not None else 0.0
     end_seconds = parse_time(end) if end is not None else None
-    for run, target in zip(found, targets, strict=True):
-        with refusals.noted(run.folder):
-            path = annotate_run(
-                run,
-                blur=blur,
-                bars=bars,
-                strip=strip,
-                start_seconds=start_seconds,
-                end_seconds=end_seconds,
-                target=target,
-                progress=not quiet,
-            )
-            print(path, flush=True)
+    written = [target.parent for target in targets if target is not None]
+    videos, folders_written = [Path(run.manifest.video_path) for run in found], [run.folder for run in found]
+    with Apart(videos, [*folders_written, *written]) as apart:
+        for run, target in zip(found, targets, strict=True):
+            with refusals.noted(run.folder):
+                path = annotate_run(
+                    run,
+                    blur=blur,
+                    bars=bars,
+                    strip=strip,
+                    start_seconds=start_seconds,
+                    end_seconds=end_seconds,
+                    target=target,
+                    progress=not quiet,
+                    apart=apart,
+                )
+                print(path, flush=True)
     refusals.check()
 
 

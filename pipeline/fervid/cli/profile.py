@@ -15,6 +15,7 @@ from fervid.cli.options import Runs
 from fervid.cli.several import Refusals
 
 if TYPE_CHECKING:
+    from fervid.batch.apart import Apart
     from fervid.profile.folder import Profiled
     from fervid.profile.similarity import Match
 
@@ -52,8 +53,8 @@ def profile(
     written: list[Path] = []
     for done in profiled:
         if sheet or (sheet is None and len(folders) == 1):
-            with refusals.noted(done.folder):
-                written += write_sheet(done, blur=blur)
+            with refusals.noted(done.folder), _decoding(done.folder) as apart:
+                written += write_sheet(done, blur=blur, apart=apart)
         if like is None:
             typer.echo(json.dumps(_as_json(done)) if as_json else describe(done))
     if len(profiled) > 1:
@@ -67,6 +68,14 @@ def profile(
     for path in written:
         print(path, file=sys.stderr)
     refusals.check()
+
+
+def _decoding(folder: Path) -> Apart:
+    """A worker process that may read the video of a run and write into its folder."""
+    from fervid.batch.apart import Apart
+    from fervid.run.manifest import manifest_content
+
+    return Apart([Path(manifest_content(folder)["video_path"])], [folder])
 
 
 def describe(done: Profiled) -> str:

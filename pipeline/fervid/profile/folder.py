@@ -19,6 +19,7 @@ from fervid.profile.profile import PROFILE_VERSION, Profile
 from fervid.profile.similarity import Match, in_a_row, place_on_map, rank_like, similarity_matrix
 from fervid.profile.stills import Blur, take_stills
 from fervid.run.derived import publish_derived
+from fervid.run.elsewhere import Elsewhere
 from fervid.run.files import COMPARISON, PROFILE, PROFILE_PAGE, PROFILE_PLOT, PROFILES_TABLE
 from fervid.run.find import Guard, unguarded
 from fervid.run.io import table_bytes
@@ -59,13 +60,16 @@ def _profiled(folder: Path, genres: Genres) -> Profiled:
     return Profiled(folder, profile, tags)
 
 
-def write_sheet(done: Profiled, *, blur: Blur = "all") -> tuple[Path, Path]:
-    """Draw the sheet of a run into its folder: profile.html and profile.png."""
+def write_sheet(done: Profiled, *, blur: Blur = "all", apart: Elsewhere | None = None) -> tuple[Path, Path]:
+    """Draw the sheet of a run into its folder: profile.html and profile.png. With `apart` a worker takes the stills."""
     from fervid.profile.charts import draw_moments, draw_over_time, draw_sheet
     from fervid.profile.page import key_figures, sheet_page, tags_in_words
 
     profile = done.profile
-    stills, remark = take_stills(done.folder, profile, blur=blur)
+    if apart is None:
+        stills, remark = take_stills(done.folder, profile, blur=blur)
+    else:
+        stills, remark = apart.run("stills", done.folder, profile, blur, video=Path(profile.source.name))
     figures = [
         (
             "Over its length",

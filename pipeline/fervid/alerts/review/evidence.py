@@ -32,13 +32,14 @@ from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import CoveredArea, cover
 from fervid.privacy.search import search_for_covers
 from fervid.run.derived import note_hashes, publish_derived
+from fervid.run.elsewhere import Elsewhere
 from fervid.run.files import BUNDLE, EVIDENCE
 from fervid.run.handle import Run
 from fervid.run.shown import Shown
 from fervid.storage.files import file_sha256
 from fervid.storage.place import remove_folder
 from fervid.storage.publish import PART, sync
-from fervid.video.bar import with_bar
+from fervid.video.bar import Reached, with_bar
 from fervid.video.stretch import VideoSource
 from fervid.video.writer import RgbFrame, check_is_there, read_gray, read_rgb_frames, write_clip
 
@@ -64,12 +65,17 @@ class AlertFiles:
 
 
 def write_evidence(
-    found: RunAlerts, *, blur: Blur = "all", tiers: Sequence[str] = ("alert",), progress: bool = False
+    found: RunAlerts,
+    *,
+    blur: Blur = "all",
+    tiers: Sequence[str] = ("alert",),
+    progress: bool = False,
+    apart: Elsewhere | None = None,
 ) -> list[AlertFiles]:
     """Write `evidence/` and `evidence.zip` for the alerts of the given tiers into the run folder.
 
     Evidence of other alerts, or with other faces open, is removed. The caller holds the lock of the run. `progress`
-    shows the current alert and its progress on stderr.
+    shows the current alert and its progress on stderr. With `apart` a worker process decodes.
 
     blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
     are written to the audit log first, and readable for their owner alone. Raises VideoUnreadable when the video has
@@ -90,7 +96,10 @@ def write_evidence(
     try:
         # `mkdtemp` makes private folders.
         with tempfile.TemporaryDirectory(prefix=f".{EVIDENCE}-", suffix=PART, dir=run.folder) as scratch:
-            written = _write_all(found, records, Path(scratch), blur, progress=progress)
+            if apart is None:
+                written = write_files(found, records, Path(scratch), blur, progress)
+            else:
+                written = apart.run("evidence", found, records, Path(scratch), blur, progress, video=video)
             contents = {f"{files.folder.name}/{name}": files.folder / name for files in written for name in files.names}
             archive, _ = make_bundle(contents, _about(found, video, records, blur))
             remove_evidence(run.folder)
@@ -123,9 +132,17 @@ def _publish(run: Run, files: AlertFiles, *, is_private: bool) -> AlertFiles:
     return replace(files, folder=folder)
 
 
-def _write_all(
-    found: RunAlerts, records: Sequence[AlertRecord], scratch: Path, blur: Blur, *, progress: bool
+def write_files(
+    found: RunAlerts,
+    records: Sequence[AlertRecord],
+    scratch: Path,
+    blur: Blur,
+    progress: bool,
+    *,
+    reached: Reached | None = None,
 ) -> list[AlertFiles]:
+    """Decode and write the files of alerts into folders below `scratch`, which the caller publishes."""
+    reached = reached or Reached()
     rolls = {rule.name: (rule.pre_roll, rule.post_roll) for rule in found.rules.rules}
     written = []
     for number, record in enumerate(records, 1):
@@ -133,19 +150,26 @@ def _write_all(
         folder.mkdir()
         bar = f"evidence {number} of {len(records)}" if progress else ""
         source = VideoSource.of(found.run.manifest)
-        written.append(_write_one(found.run, record, folder, source, rolls[record.rule], blur, bar))
+        written.append(_write_one(found.run, record, folder, source, rolls[record.rule], blur, bar, reached))
     return written
 
 
 def _write_one(
-    run: Run, record: AlertRecord, folder: Path, source: VideoSource, rolls: tuple[float, float], blur: Blur, bar: str
+    run: Run,
+    record: AlertRecord,
+    folder: Path,
+    source: VideoSource,
+    rolls: tuple[float, float],
+    blur: Blur,
+    bar: str,
+    reached: Reached,
 ) -> AlertFiles:
     start = max(0.0, record.start_s - rolls[0])
     duration = float(run.manifest.video["duration_seconds"])
     end = min(record.end_s + rolls[1], start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
     columns = _row_columns(run.manifest.model["labels"])
     rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
-    covers = _covers(source, record, start, end, rows, blur, bar)
+    covers = _covers(source, record, start, end, rows, blur, bar, reached)
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
     stills: dict[str, RgbFrame] = {}
     area = CoveredArea()
@@ -153,7 +177,7 @@ def _write_one(
 
     def covered() -> Iterator[RgbFrame]:
         decoded = ((frame.seconds, frame) for frame in read_rgb_frames(source, start, end))
-        for frame in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar)):
+        for frame in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar), reached=reached):
             if covers is not None:
                 rgb = cover(frame.rgb, covers.at(frame.seconds), area)
                 frame = RgbFrame(frame.seconds, rgb, frame.pixel_aspect)
@@ -187,7 +211,14 @@ def _write_one(
 
 
 def _covers(
-    source: VideoSource, record: AlertRecord, start: float, end: float, rows: pa.Table, blur: Blur, bar: str
+    source: VideoSource,
+    record: AlertRecord,
+    start: float,
+    end: float,
+    rows: pa.Table,
+    blur: Blur,
+    bar: str,
+    reached: Reached,
 ) -> FaceCovers | None:
     if blur == "none":
         return None
@@ -198,7 +229,8 @@ def _covers(
     covers = FaceCovers(tracks, spared=frozenset(record.track_ids) if blur == "others" else frozenset())
     first, last = max(0.0, start - AROUND_SECONDS), end + AROUND_SECONDS
     around = ((look[0], look) for look in read_gray(source, first, last))
-    search_for_covers(with_bar(around, f"{bar}: looking for faces", first, last, is_shown=bool(bar)), covers)
+    seen = with_bar(around, f"{bar}: looking for faces", first, last, is_shown=bool(bar), reached=reached)
+    search_for_covers(seen, covers)
     return covers
 
 

@@ -1,0 +1,57 @@
+"""One step about a finished run in a worker process of its own: with the caps, watchdog and sandbox of an analysis.
+
+Evidence, annotated videos and stills decode videos again that may be anybody's. The worker reads the video and writes
+where it is told; whatever becomes of it costs this run alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fervid.base.assets import configs_folder, models_folder
+from fervid.batch.engine import Outcome, Task
+from fervid.batch.pool import ProcessEngine
+from fervid.batch.sandbox import Sandbox
+from fervid.config.settings import BatchSettings
+from fervid.errors import InputError
+
+STALL_FACTOR = 5.0
+"""Ending a long video, when its index moves to the front, shows no progress for a while."""
+
+
+class Apart:
+    """Runs steps one at a time. Use it as a context, for one command; processes start with the first step."""
+
+    def __init__(self, videos: Iterable[Path], folders: Iterable[Path], limits: BatchSettings | None = None) -> None:
+        """`videos` may be read by the steps, and what is below `folders` read and written."""
+        limits = limits or BatchSettings()
+        self._stall_seconds = limits.stall_seconds * STALL_FACTOR
+        sandbox = Sandbox.of(videos, [models_folder(), configs_folder()], folders) if limits.sandbox else None
+        self._engine = ProcessEngine(
+            1, memory_mib=limits.memory_mib, tasks_per_worker=limits.tasks_per_worker, sandbox=sandbox
+        )
+
+    def __enter__(self) -> Apart:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.close()
+
+    def run(self, step: str, *arguments: Any, video: Path) -> Any:
+        """What a step gives back. Raises its error, or InputError when it loses its process twice."""
+        for _ in range(2):
+            outcome = self._outcome(Task(step, arguments, self._stall_seconds))
+            if outcome.error is not None:
+                raise outcome.error
+            if not outcome.crash:
+                return outcome.value
+        raise InputError(f"{video}: decoding it failed twice: {outcome.crash}. Repair or convert the file.")
+
+    def _outcome(self, task: Task) -> Outcome:
+        self._engine.submit(task)
+        while True:
+            for event in self._engine.wait():
+                if isinstance(event, Outcome):
+                    return event
