@@ -31,8 +31,8 @@ from fervid.base import assets
 from fervid.config import Settings
 from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.crops import crop_quality
+from fervid.emotion.face_quality import measure_face_quality
 from fervid.emotion.heads import label_probabilities
-from fervid.emotion.looks import measure_looks
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.whole import interpret
 from fervid.observe.observations import face_arrays
@@ -151,7 +151,7 @@ def scored_again(clip: Clip, classifier: Classifier, info: ModelInfo, margin: fl
     found = {
         "logits": classifier.predict(crops),
         "quality": crop_quality(crops, faces["boxes"]),
-        "looks": measure_looks(crops, faces["looks"][:, 2:]),
+        "looks": measure_face_quality(crops, faces["looks"][:, 2:]),
     }
     observations = clip.observations
     for name, values in found.items():

@@ -15,13 +15,13 @@ import numpy as np
 
 from fervid.base import assets
 from fervid.base.opencv import cv2
-from fervid.base.types import LOOKS
+from fervid.base.types import FACE_QUALITY
 from fervid.emotion import make_classifier
-from fervid.emotion.looks import measure_looks
+from fervid.emotion.face_quality import measure_face_quality
 from fervid.emotion.model import load_model_info
 from fervid.train.data.fer2013 import load_fer2013
 
-MEASURED = LOOKS[:3]
+MEASURED = FACE_QUALITY[:3]
 Spoil = Callable[[np.ndarray], np.ndarray]
 
 
@@ -48,7 +48,7 @@ def shrink(side_px: int) -> Spoil:
 
 def measured(faces: np.ndarray) -> np.ndarray:
     """The looks of crops whose landmarks are not known, float32 (n, 3): without yaw and pitch."""
-    return measure_looks(faces, np.full((len(faces), 3), np.nan, np.float32))[:, : len(MEASURED)]
+    return measure_face_quality(faces, np.full((len(faces), 3), np.nan, np.float32))[:, : len(MEASURED)]
 
 
 SPOILS: dict[str, dict[str, Spoil]] = {
@@ -73,13 +73,13 @@ def main() -> None:
         for amount, spoil in amounts.items():
             spoilt = np.stack([spoil(face) for face in faces])
             found = classifier.predict(spoilt)[:, :7].argmax(axis=1)
-            looks = measured(spoilt)
-            medians = "".join(f"{value:>22.3f}" for value in np.nanmedian(looks, axis=0))
+            face_quality = measured(spoilt)
+            medians = "".join(f"{value:>22.3f}" for value in np.nanmedian(face_quality, axis=0))
             print(
                 f"{amount:<30}{(found == labels).mean():>10.1%}{(found == labels)[labels == 0].mean():>17.1%}{medians}"
             )
             if name.startswith("roll"):
-                error = np.abs(looks[:, 2] - unspoilt[:, 2] - float(amount))
+                error = np.abs(face_quality[:, 2] - unspoilt[:, 2] - float(amount))
                 known = ~np.isnan(error)
                 print(f"{'':<30}roll told for {known.mean():.0%}, median error {np.median(error[known]):.1f}, "
                       f"90 % below {np.percentile(error[known], 90):.1f} degrees")  # fmt: skip

@@ -33,7 +33,7 @@ from fervid.detect.pose import POSE, head_pose
 from fervid.detect.stage import detect_faces
 from fervid.emotion import make_classifier
 from fervid.emotion.crops import crop_faces
-from fervid.emotion.looks import measure_looks
+from fervid.emotion.face_quality import measure_face_quality
 from fervid.emotion.model import load_model_info
 from fervid.train.data.fer2013 import EMOTIONS, load_fer2013
 
@@ -172,7 +172,7 @@ def _largest(
         return None
     i = int((found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1).argmax())
     crop = _crop(gray, found.boxes[i], detector, load_settings(environment={}).emotion.crop_margin)
-    return found.boxes[i], found.pose[i], float(measure_looks(crop[None], UNKNOWN)[0, 2])
+    return found.boxes[i], found.pose[i], float(measure_face_quality(crop[None], UNKNOWN)[0, 2])
 
 
 def _crop(gray: np.ndarray, box: np.ndarray, detector: Detector, margin: float) -> np.ndarray:

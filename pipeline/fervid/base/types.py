@@ -15,8 +15,8 @@ import numpy as np
 
 from fervid.storage.place import Place
 
-LOOKS = ("sharpness", "light", "roll_degrees", "yaw_degrees", "pitch_degrees")
-"""What is measured of how a face was pictured, in the order of the columns of `FaceScores.looks`."""
+FACE_QUALITY = ("sharpness", "light", "roll_degrees", "yaw_degrees", "pitch_degrees")
+"""Measures of face quality and pose, in the order of the columns of `FaceScores.face_quality`."""
 
 
 def _check(name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
@@ -155,17 +155,17 @@ class FaceCrops(_ShapeRepr):
 class FaceScores(_ShapeRepr):
     """The scored faces of one frame: logits float32 (n, C), quality float32 (n,) in 0..1.
 
-    `looks` float32 (n, 5): sharpness, light, and roll, yaw and pitch in degrees (NaN where they cannot be told).
+    `face_quality` float32 (n, 5): sharpness, light, and roll, yaw and pitch in degrees (NaN where they cannot be told).
     """
 
     detections: Detections
     logits: np.ndarray
     quality: np.ndarray
     thumbnail: np.ndarray
-    looks: np.ndarray
+    face_quality: np.ndarray
 
     def __post_init__(self) -> None:
         n = len(self.detections.boxes)
         _check("logits", self.logits, np.float32, (n, None))
         _check("quality", self.quality, np.float32, (n,))
-        _check("looks", self.looks, np.float32, (n, 5))
+        _check("face_quality", self.face_quality, np.float32, (n, 5))

@@ -31,7 +31,7 @@ class LiveFace:
     box: np.ndarray
     det_score: float
     quality: float
-    looks: np.ndarray
+    face_quality: np.ndarray
     raw: np.ndarray
     smoothed: np.ndarray
     label: str
@@ -71,7 +71,7 @@ class LiveTracks:
             smoothed[i] = self._smooth(track_id, seconds, raw[i])
         still = self._still.update(seconds, ids, found.boxes, raw)
         is_static = np.array([track_id in still for track_id in ids], bool)
-        verdicts = judge(scores.quality, scores.looks, found.boxes, smoothed, is_static, self._settings)
+        verdicts = judge(scores.quality, scores.face_quality, found.boxes, smoothed, is_static, self._settings)
         self._forget(seconds)
         return [
             LiveFace(
@@ -79,7 +79,7 @@ class LiveTracks:
                 found.boxes[i],
                 float(found.confidence[i]),
                 float(scores.quality[i]),
-                scores.looks[i],
+                scores.face_quality[i],
                 raw[i],
                 smoothed[i],
                 self._model.labels[int(smoothed[i].argmax())],

@@ -9,13 +9,13 @@ from fervid.config import GateSettings
 
 # Decisions INT-4, INT-5, INT-6.
 def gate_reasons(
-    quality: np.ndarray, looks: np.ndarray, boxes: np.ndarray, gate: GateSettings, *, min_quality: float
+    quality: np.ndarray, face_quality: np.ndarray, boxes: np.ndarray, gate: GateSettings, *, min_quality: float
 ) -> np.ndarray:
     """Why each face should not be used, the first reason that applies, or "": str (n,).
 
-    `quality` (n,), `looks` (n, 5) as `measure_looks` gives them, `boxes` (n, 4). Unknown measures pass.
+    `quality` (n,), `face_quality` (n, 5) as `measure_face_quality` gives them, `boxes` (n, 4). Unknown measures pass.
     """
-    sharpness, light, roll, yaw, _ = looks.T
+    sharpness, light, roll, yaw, _ = face_quality.T
     side = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0)
     return np.select(
         [

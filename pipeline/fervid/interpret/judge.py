@@ -83,7 +83,7 @@ def smoother_of(settings: Settings) -> Smoother:
 # Decision INT-1.
 def judge(
     quality: np.ndarray,
-    looks: np.ndarray,
+    face_quality: np.ndarray,
     boxes: np.ndarray,
     smoothed: np.ndarray,
     is_static: np.ndarray,
@@ -92,7 +92,7 @@ def judge(
     """Which faces are of too low quality to count, or between two labels. All of n faces, `smoothed` (n, C)."""
     ranked = np.sort(smoothed, axis=1)
     margin = ranked[:, -1] - ranked[:, -2] if smoothed.shape[1] > 1 else np.ones(len(smoothed))
-    reasons = gate_reasons(quality, looks, boxes, settings.gate, min_quality=settings.timeline.min_quality)
+    reasons = gate_reasons(quality, face_quality, boxes, settings.gate, min_quality=settings.timeline.min_quality)
     is_poor = is_static | (reasons != "")
     is_unsure = ~is_poor & (margin < settings.timeline.min_margin)
     abstain = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from fervid.base.types import LOOKS
+from fervid.base.types import FACE_QUALITY
 from fervid.interpret.build import (
     FrameIntervals,
     bin_edges,
@@ -86,7 +86,7 @@ def faces_table(
         **{name: stored[name].take(of_frame) for name in ("frame", "pts", "time_s")},
         "track_id": found.track_ids,
         **{"x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0, "det_score": faces["confidence"], "quality": faces["quality"]},
-        **{name: _nullable(values) for name, values in zip(LOOKS, faces["looks"].T, strict=True)},
+        **{name: _nullable(values) for name, values in zip(FACE_QUALITY, faces["looks"].T, strict=True)},
         **{f"p_{label}": found.raw[:, i] for i, label in enumerate(labels)},
         **{f"s_{label}": smoothed[:, i] for i, label in enumerate(labels)},
         **{f"b_{label}": relative[:, i] for i, label in enumerate(labels) if relative is not None},

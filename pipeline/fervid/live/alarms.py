@@ -17,7 +17,7 @@ from fervid.alerts.find.records import NEEDS_REVIEW
 from fervid.alerts.find.scan import names_of
 from fervid.alerts.language.rules import WITHOUT_SIGN, BoundRule, RuleSet, bind
 from fervid.base.spacing import usual_spacing
-from fervid.base.types import LOOKS
+from fervid.base.types import FACE_QUALITY
 from fervid.errors import ConfigError
 from fervid.interpret.causal import LiveFace
 from fervid.interpret.judge import REMEMBERED_SPACINGS
@@ -83,8 +83,8 @@ class LiveRules:
             known[label] = [float(face.smoothed[i]) for face in faces]
             known[f"relative_{label}"] = known[label]  # a live view has too little history for a baseline
             known[f"raw_{label}"] = [float(face.raw[i]) for face in faces]
-        for i, name in enumerate(LOOKS):
-            values = [float(face.looks[i]) for face in faces]
+        for i, name in enumerate(FACE_QUALITY):
+            values = [float(face.face_quality[i]) for face in faces]
             known[name] = [abs(value) for value in values] if name in WITHOUT_SIGN else values
         sides = boxes[:, 2:] - boxes[:, :2]
         columns = {"face_px": sides.min(axis=1) if len(sides) else np.zeros(0), "face_share": sides[:, 1] / height}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fervid.base.types import LOOKS
+from fervid.base.types import FACE_QUALITY
 from fervid.interpret.causal import LiveFace
 from fervid.live.session import Moment
 
@@ -32,11 +32,11 @@ def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:
 
 def _face_row(face: LiveFace, labels: Sequence[str]) -> dict[str, Any]:
     x0, y0, x1, y1 = (float(side) for side in face.box)
-    looks = {name: _number(value) for name, value in zip(LOOKS, face.looks, strict=True)}
+    face_quality = {name: _number(value) for name, value in zip(FACE_QUALITY, face.face_quality, strict=True)}
     return (
         {"track_id": face.track_id, "x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0}
         | {"det_score": face.det_score, "quality": face.quality}
-        | looks
+        | face_quality
         | {f"p_{label}": float(value) for label, value in zip(labels, face.raw, strict=True)}
         | {f"s_{label}": float(value) for label, value in zip(labels, face.smoothed, strict=True)}
         | {"label": face.label, "confidence": face.confidence, "margin": face.margin, "abstain": face.abstain}

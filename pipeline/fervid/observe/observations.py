@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fervid.base.types import LOOKS, FaceScores
+from fervid.base.types import FACE_QUALITY, FaceScores
 from fervid.errors import InputError
 from fervid.observe.digest import RowsDigest
 from fervid.storage.place import Place, read_bytes
@@ -147,7 +147,7 @@ def _table(rows: list[FaceScores]) -> pa.Table:
         "boxes": [d.boxes.ravel() for d in found],
         "confidence": [d.confidence for d in found],
         "quality": [scores.quality for scores in rows],
-        "looks": [scores.looks.ravel() for scores in rows],
+        "looks": [scores.face_quality.ravel() for scores in rows],
         "landmarks": [_shares_of_box(d.landmarks, d.boxes) for d in found],
         "logits": [scores.logits.ravel() for scores in rows],
         THUMBNAIL: [scores.thumbnail.tobytes() for scores in rows],
@@ -178,7 +178,7 @@ def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:
         "boxes": boxes,
         "confidence": flat("confidence"),
         "quality": flat("quality"),
-        "looks": flat("looks").reshape(n, len(LOOKS)),
+        "looks": flat("looks").reshape(n, len(FACE_QUALITY)),
         "landmarks": boxes[:, None, :2] + sides * flat("landmarks").reshape(n, 5, 2),
         "logits": flat("logits").reshape(n, -1) if n else np.zeros((0, 0), np.float32),
     }

@@ -9,7 +9,7 @@ import numpy as np
 from fervid.base.types import Detections, FaceCrops, FaceScores, Frame
 from fervid.emotion import Classifier
 from fervid.emotion.crops import crop_faces, crop_quality
-from fervid.emotion.looks import measure_looks
+from fervid.emotion.face_quality import measure_face_quality
 from fervid.observe.observations import THUMBNAIL_PX
 from fervid.observe.thumbnail import take_thumbnail
 
@@ -59,9 +59,11 @@ def measured(cut: list[FaceCrops], logits: np.ndarray) -> Iterator[FaceScores]:
     """
     crops = np.concatenate([item.crops for item in cut])
     quality = crop_quality(crops, np.concatenate([item.detections.boxes for item in cut]))
-    looks = measure_looks(crops, np.concatenate([item.detections.pose for item in cut]))
+    face_quality = measure_face_quality(crops, np.concatenate([item.detections.pose for item in cut]))
     first = 0
     for item in cut:
         own = slice(first, first + len(item.crops))
         first = own.stop
-        yield FaceScores(item.detections, logits[own].copy(), quality[own].copy(), item.thumbnail, looks[own].copy())
+        yield FaceScores(
+            item.detections, logits[own].copy(), quality[own].copy(), item.thumbnail, face_quality[own].copy()
+        )

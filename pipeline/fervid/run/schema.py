@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from fervid.base.types import LOOKS
+from fervid.base.types import FACE_QUALITY
 from fervid.run.manifest import SCHEMA_VERSION as SCHEMA_VERSION
 from fervid.run.usable import UNSURE
 
@@ -43,7 +43,7 @@ def faces_schema(labels: Sequence[str], *, has_baseline: bool = False) -> pa.Sch
             ("pts", pa.int64()),
             ("time_s", pa.float64()),
             ("track_id", pa.int32()),
-            *((name, pa.float32()) for name in ("x", "y", "w", "h", "det_score", "quality", *LOOKS)),
+            *((name, pa.float32()) for name in ("x", "y", "w", "h", "det_score", "quality", *FACE_QUALITY)),
             *((f"p_{label}", pa.float32()) for label in labels),
             *((f"s_{label}", pa.float32()) for label in labels),
             *((f"b_{label}", pa.float32()) for label in (labels if has_baseline else ())),

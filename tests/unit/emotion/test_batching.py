@@ -104,7 +104,7 @@ def test_out_of_memory_halves_the_batch_and_loses_no_face(
         np.testing.assert_allclose(classifier.predict(CROPS), expected, atol=1e-5, rtol=0)
     assert classifier.batch_size == 8
     own = [record.getMessage() for record in caplog.records if record.name.startswith("fervid")]
-    assert [message.split(":")[1].split()[2] for message in own] == ["16", "8"]
+    assert [message.split(":")[1].split()[3] for message in own] == ["16", "8"]
 
 
 def test_a_device_without_memory_for_one_face_is_one_clear_error(

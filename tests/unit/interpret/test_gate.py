@@ -7,7 +7,7 @@ import pytest
 
 from fervid.base.opencv import cv2
 from fervid.config import GateSettings
-from fervid.emotion.looks import measure_looks
+from fervid.emotion.face_quality import measure_face_quality
 from fervid.interpret.gate import gate_reasons
 from fervid.track.static import find_static
 from synthetic import face_patch
@@ -16,18 +16,18 @@ FACE = np.asarray(cv2.resize(face_patch()[15:125, 20:130], (48, 48), interpolati
 
 
 def looks(crop: np.ndarray) -> tuple[float, float, float]:
-    sharpness, light, roll, *_ = measure_looks(crop[None], np.full((1, 3), np.nan, np.float32))[0].tolist()
+    sharpness, light, roll, *_ = measure_face_quality(crop[None], np.full((1, 3), np.nan, np.float32))[0].tolist()
     return sharpness, light, roll
 
 
 def test_no_crops_have_no_looks() -> None:
-    measured = measure_looks(np.zeros((0, 48, 48), np.uint8), np.zeros((0, 3), np.float32))
+    measured = measure_face_quality(np.zeros((0, 48, 48), np.uint8), np.zeros((0, 3), np.float32))
     assert (measured.shape, measured.dtype) == ((0, 5), np.float32)
 
 
 def test_a_pose_that_is_known_is_not_measured_again() -> None:
     pose = np.array([[-12.0, 40.0, 3.0]], np.float32)
-    np.testing.assert_array_equal(measure_looks(FACE[None], pose)[:, 2:], pose)
+    np.testing.assert_array_equal(measure_face_quality(FACE[None], pose)[:, 2:], pose)
 
 
 def test_blur_lowers_sharpness_and_light_does_not() -> None:

@@ -47,10 +47,10 @@ def seen(times: np.ndarray, *, seed: int, n_people: int = 2, missed: float = 0.1
             rng.uniform(0.3, 1, n).astype(np.float32),
             *without_landmarks(n),
         )
-        looks = (rng.uniform(0.1, 1, (n, 5)) * [1, 1, 30, 60, 10]).astype(np.float32)
+        face_quality = (rng.uniform(0.1, 1, (n, 5)) * [1, 1, 30, 60, 10]).astype(np.float32)
         logits = rng.normal(0, 2, (n, 3)).astype(np.float32)
         quality = rng.uniform(0.1, 1, n).astype(np.float32)
-        frames.append(FaceScores(found, logits, quality, np.full((18, 32), 128, np.uint8), looks))
+        frames.append(FaceScores(found, logits, quality, np.full((18, 32), 128, np.uint8), face_quality))
     return frames
 
 

@@ -16,7 +16,7 @@ from alert_runs import LABELS as RUN_LABELS
 from alert_runs import face, make_run
 from fervid.alerts.find.scan import scan_run
 from fervid.alerts.language.rules import load_rules, parse_rules
-from fervid.base.types import LOOKS, Detections, FaceScores
+from fervid.base.types import FACE_QUALITY, Detections, FaceScores
 from fervid.config import Settings
 from fervid.emotion.model import FER2013, Head, ModelInfo
 from fervid.errors import ConfigError, VideoUnreadable
@@ -152,13 +152,13 @@ def scores(seconds: float, boxes: list[list[float]], logits: list[list[float]]) 
         np.ones(n, np.float32),
         *without_landmarks(n),
     )
-    looks = np.tile(np.array([0.8, 0.5, 0.0, 0.0, 0.0], np.float32), (n, 1))
+    face_quality = np.tile(np.array([0.8, 0.5, 0.0, 0.0, 0.0], np.float32), (n, 1))
     return FaceScores(
         found,
         np.array(logits, np.float32).reshape(-1, len(LABELS)),
         np.ones(n, np.float32),
         np.zeros((18, 32), np.uint8),
-        looks,
+        face_quality,
     )
 
 
@@ -225,13 +225,13 @@ def live_face(seconds_row: dict[str, Any]) -> LiveFace:
     row = seconds_row
     values = np.array([row[f"s_{label}"] for label in RUN_LABELS], np.float32)
     box = np.array([row["x"], row["y"], row["x"] + row["w"], row["y"] + row["h"]], np.float32)
-    looks = np.array([row[name] for name in LOOKS], np.float32)
+    face_quality = np.array([row[name] for name in FACE_QUALITY], np.float32)
     return LiveFace(
         row["track_id"],
         box,
         row["det_score"],
         row["quality"],
-        looks,
+        face_quality,
         values,
         values,
         row["label"],

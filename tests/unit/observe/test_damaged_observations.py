@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fervid.base.types import LOOKS, Detections, FaceScores
+from fervid.base.types import FACE_QUALITY, Detections, FaceScores
 from fervid.errors import InputError
 from fervid.observe.observations import (
     THUMBNAIL_PX,
@@ -27,8 +27,10 @@ def scores(number: int) -> FaceScores:
     found = boxes, np.full(n, 0.9, np.float32), landmarks, np.zeros((n, 3), np.float32)
     detections = Detections(number, number, number / 5, False, *found)
     thumbnail = rng.integers(0, 255, (THUMBNAIL_PX[1], THUMBNAIL_PX[0]), np.uint8)
-    looks = np.zeros((n, len(LOOKS)), np.float32)
-    return FaceScores(detections, rng.normal(size=(n, 7)).astype(np.float32), np.ones(n, np.float32), thumbnail, looks)
+    face_quality = np.zeros((n, len(FACE_QUALITY)), np.float32)
+    return FaceScores(
+        detections, rng.normal(size=(n, 7)).astype(np.float32), np.ones(n, np.float32), thumbnail, face_quality
+    )
 
 
 def test_no_bit_makes_other_rows(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_what_belongs_to_a_frame_stays_with_it() -> None:
     for index, scores in enumerate(score_faces(frames_of([0, 2, 0, 1]), RecordingClassifier(), batch_size=3)):
         assert scores.detections.pts == index * 40
         assert (scores.thumbnail == index).all()
-        np.testing.assert_allclose(scores.looks[:, 1] * 255, light[index], rtol=1e-6)
+        np.testing.assert_allclose(scores.face_quality[:, 1] * 255, light[index], rtol=1e-6)
         assert scores.logits.shape == (len(scores.quality), 2)
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from fervid.alerts.find.finder import Samples
 from fervid.alerts.language.rules import WITHOUT_SIGN
 from fervid.base.spacing import usual_spacing
-from fervid.base.types import LOOKS
+from fervid.base.types import FACE_QUALITY
 from fervid.run.handle import Run
 from fervid.run.tables import open_table, read_table
 from fervid.run.usable import usable_faces
@@ -21,7 +21,7 @@ ROWS_AT_A_TIME = 262_144
 """Bounds memory, whatever the length of the video: about 20 MB for a dozen columns."""
 
 _MADE_UP = {"track_seconds", "track_faces"}
-_STORED = {"margin", "confidence", "quality", "det_score", *LOOKS}
+_STORED = {"margin", "confidence", "quality", "det_score", *FACE_QUALITY}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from fervid.base.opencv import cv2
-from fervid.base.types import LOOKS
+from fervid.base.types import FACE_QUALITY
 
 SIDE_PX = 24
 """Side of the image in which the axis of a face is searched: a finer one costs more without gain."""
@@ -25,21 +25,22 @@ GRADIENT_OF_A_SHARP_FACE = 1.05
 _NO_SECOND_MAP = np.empty(0, np.float32)
 
 
-def measure_looks(crops: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Crops uint8 (n, S, S) and their pose float32 (n, 3), NaN where it is not known -> float32 (n, 5): the LOOKS.
+def measure_face_quality(crops: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Crops uint8 (n, S, S) and their pose float32 (n, 3), NaN where it is not known -> float32 (n, 5): the
+    FACE_QUALITY.
 
     `sharpness` 0..1 compares fine detail with contrast, so that it is independent of lighting; `light` 0..1 is the mean
     level; roll, yaw and pitch in degrees are those of the pose. Without a pose, roll is estimated from
     the mirror symmetry of the crop (positive: clockwise in the image), or NaN if that fails too.
     """
-    looks = np.empty((len(crops), len(LOOKS)), np.float32)
-    looks[:, 2:] = pose
-    for row, crop in zip(looks, crops, strict=True):
+    face_quality = np.empty((len(crops), len(FACE_QUALITY)), np.float32)
+    face_quality[:, 2:] = pose
+    for row, crop in zip(face_quality, crops, strict=True):
         mean, deviation = (values.item() for values in cv2.meanStdDev(crop))
         row[:2] = _sharpness(crop, deviation), mean / 255
         if deviation and np.isnan(row[2]):
             row[2] = _roll_degrees(crop)
-    return looks
+    return face_quality
 
 
 def _sharpness(crop: np.ndarray, deviation: float) -> float:
