@@ -4,7 +4,7 @@
 
 Blocks of `sh` or `python` after `<!-- run -->` run in order in one fresh folder. A `text` block after `<!-- output -->`
 is what the block before it prints; `<!-- output of: COMMAND -->` names the command itself. Without arguments every page
-is run, and an output that has changed is written into its page; times, ids and folders alone do not count as a change.
+is run, and an output that has changed is written into its page; `is_same` says what counts as a change.
 """
 
 from __future__ import annotations
@@ -39,6 +39,24 @@ def comparable(output: str) -> str:
     for pattern, instead in CHANGING:
         output = pattern.sub(instead, output)
     return output
+
+
+NUMBER = re.compile(r"(\d+\.\d+)(?!\d)|(\d+)(?= ?%)")
+PERCENT_TOLERANCE, DECIMAL_TOLERANCE = 2.0, 0.2
+
+
+def is_same(shown: str, given: str) -> bool:
+    """Whether two outputs agree, but for times, ids, folders, and what the last bit of another processor may change.
+
+    Percentages may differ by 2 and decimals by 0.2. Counts, which are integers, and words may not.
+    """
+    shown, given = comparable(shown), comparable(given)
+    if NUMBER.sub("#", shown) != NUMBER.sub("#", given):
+        return False
+    pairs = zip(NUMBER.finditer(shown), NUMBER.finditer(given), strict=True)
+    return all(
+        abs(float(a[0]) - float(b[0])) <= (PERCENT_TOLERANCE if a[2] else DECIMAL_TOLERANCE) + 1e-9 for a, b in pairs
+    )
 
 
 def blocks_without_mark(page: str) -> list[str]:
@@ -88,7 +106,7 @@ def main() -> None:
             folder = Path(place, "page")
             folder.mkdir()
             for shown, given in list(outputs(page, folder)):
-                if comparable(shown) != comparable(given):
+                if not is_same(shown, given):
                     page = page.replace(f"```text\n{shown}```", f"```text\n{given}```", 1)
                     print(f"{path.relative_to(ROOT)}: an output has changed")
         path.write_text(page, encoding="utf-8")
