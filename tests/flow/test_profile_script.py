@@ -71,4 +71,4 @@ def test_a_video_that_is_gone_leaves_the_sheet_without_stills(tmp_path: Path) ->
     video.unlink()
     stills, why = take_stills(run.folder, profile_run(run.folder))
     assert stills == ()
-    assert why == "No expression stands out enough for a still."
+    assert why == "No expression is strong enough for a still."

@@ -32,7 +32,7 @@ class Method:
     settings_hash: str
     observe_key: str
     recordings: tuple[str, ...] = ()
-    """Ids of the videos of one person that share a baseline, in order; empty where a video stands alone."""
+    """Ids of the videos of one person that share a baseline, in order; empty for a video on its own."""
 
     @classmethod
     def of(cls, settings: Settings, model: ModelInfo, runner: str) -> Method:

@@ -139,7 +139,7 @@ class _Queue:
 
 
 class _Results(Listener):
-    """Passes results on, and nothing of how a second pass goes on: its videos were counted in the first."""
+    """Passes results on, but no progress of a second pass: its videos were counted in the first."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

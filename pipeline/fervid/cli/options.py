@@ -111,7 +111,7 @@ def _area(text: str) -> list[int]:
     except ValueError:
         numbers = []
     if len(numbers) != 4:
-        raise ConfigError(f"--crop {text} is no area. Give x, y, width and height in pixels, as in 0,0,640,480.")
+        raise ConfigError(f"--crop {text} is not an area. Give x, y, width and height in pixels, as in 0,0,640,480.")
     return numbers
 
 

@@ -79,7 +79,7 @@ class VideoSettings(_Section):
             try:
                 datetime.fromisoformat(self.start_time)
             except ValueError:
-                raise ValueError(f"start_time {self.start_time!r} is no time: write 2026-11-20T22:00:00") from None
+                raise ValueError(f"start_time {self.start_time!r} is not a time: write 2026-11-20T22:00:00") from None
         if self.time_zone is not None:
             try:
                 parse_zone(self.time_zone)
@@ -90,7 +90,9 @@ class VideoSettings(_Section):
     @model_validator(mode="after")
     def _crop_is_an_area(self) -> VideoSettings:
         if self.crop is not None and (min(self.crop) < 0 or min(self.crop[2:]) < 1):
-            raise ValueError(f"crop {self.crop} is no area: give x, y, width and height in pixels, as in 0,0,640,480")
+            raise ValueError(
+                f"crop {self.crop} is not an area: give x, y, width and height in pixels, as in 0,0,640,480"
+            )
         return self
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ class Detector(Protocol):
     """The side of the smallest face that the method finds; images are downscaled so that no smaller one is searched."""
 
     searches_windows: bool
-    """Whether the cost of a search lies in the windows it tries, so that it pays to choose where to look; a network
+    """Whether the cost of a search depends on the windows it tries, so that restricting the region pays; a network
     that looks at the image as a whole is quick at that, and surer than in a part of it."""
 
     box_shape: float
@@ -41,7 +41,7 @@ class Detector(Protocol):
 
         A detector that finds landmarks gives them third: float32 (n, 5, 2), x and y of the left eye as seen in the
         image, the other eye, the tip of the nose, and the corners of the mouth, left and right. Faces wider than
-        `max_face_px` need not be found; a detector to which this is no help may ignore it.
+        `max_face_px` need not be found; a detector may ignore it.
         """
         ...
 

@@ -81,7 +81,7 @@ class CenterFaceDetector:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """uint8 (H, W) -> boxes float32 (n, 4), confidence float32 (n,), landmarks float32 (n, 5, 2) in pixels.
 
-        The confidence is the network's probability that a face's centre lies there. The landmarks are the eye on the
+        The confidence is the network's probability that a face's centre is there. The landmarks are the eye on the
         left of the image, the other eye, the tip of the nose and the corners of the mouth, left and right.
         """
         threshold = self.sure_confidence * (LENIENT_SHARE if effort == "lenient" else 1.0)
@@ -89,8 +89,8 @@ class CenterFaceDetector:
         right, bottom = (max(LEAST_PX - side, -side % MULTIPLE_PX) for side in (width, height))
         cv2 = self._cv2
         padded = cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_CONSTANT) if right or bottom else gray
-        # For each cell: how likely a face's centre lies in it; the logarithm of the face's height and width in cells;
-        # where in the cell the centre lies (y, x); five points (y, x) as shares of the box.
+        # For each cell: how likely a face's centre is in it; the logarithm of the face's height and width in cells;
+        # the position of the centre in the cell (y, x); five points (y, x) as shares of the box.
         heat, size, offset, points = self._answers(padded)
         rows, columns = np.nonzero(heat[..., 0] >= threshold)
         if not len(rows):
@@ -102,7 +102,7 @@ class CenterFaceDetector:
         kept = np.asarray(
             cv2.dnn.NMSBoxes(np.hstack([low, sides]).tolist(), scores.tolist(), 0.0, self._nms_threshold), np.intp
         ).reshape(-1)
-        # A face whose middle lies in what was added is none of the image's.
+        # A face centred in the padding is not part of the image.
         kept = kept[((low + sides / 2)[kept] < (width, height)).all(axis=1)]
         at = points[rows[kept], columns[kept]].reshape(-1, 5, 2)[..., ::-1]
         landmarks = at * sides[kept, None] + low[kept, None]

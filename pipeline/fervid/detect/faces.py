@@ -17,7 +17,7 @@ SAME_FACE_IOU = 0.3
 
 
 NESTED_SHARE = 0.6
-"""A box whose centre lies in a larger one, and of which more than this share does, is a part of the same face."""
+"""A box whose centre and more than this share are inside a larger one is a part of the same face."""
 
 
 Points = tuple[tuple[float, float], ...]

@@ -131,7 +131,7 @@ def _square(side: int) -> np.ndarray:
 def hidden(image: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """An image uint8 (H, W), flat where no cell of a grid over it is set; and a mask (H, W) of what still shows.
 
-    A cascade passes over what is flat almost for free, wherever it lies.
+    A cascade skips flat areas almost for free.
     """
     mask = cv2.resize(cells.view(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return cv2.copyTo(image, mask, np.full_like(image, FLAT_LEVEL)), mask

@@ -242,7 +242,7 @@ class NetworkSearch:
 
 
 def _follows(box: Box, last: Box) -> bool:
-    """Whether a box may be the next one of the same face: its centre lies in the last one, its size is near."""
+    """Whether a box may be the next one of the same face: its centre is in the last one, its size is similar."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     ratio = (box[3] - box[1]) / (last[3] - last[1])
     return last[0] < x < last[2] and last[1] < y < last[3] and 1 / SIZE_RANGE < ratio < SIZE_RANGE

@@ -55,7 +55,7 @@ def occlusion_map(crop: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -
 
 
 def place_in_words(at: tuple[float, float]) -> str:
-    """Where in a crop a point lies, by thirds: `at` are shares (down, right). Left is left in the image."""
+    """The position of a point in a crop, by thirds: `at` are shares (down, right). Left is left in the image."""
     down, right = (min(2, int(3 * share)) for share in at)
     if (down, right) == (1, 1):
         return "the middle"

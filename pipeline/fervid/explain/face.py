@@ -43,7 +43,7 @@ class Explanation:
 
     `crop` uint8 (S, S) is what the network saw, `occlusion` what covering parts of it does to the probability of
     `label` in this frame, and `smoothed` that probability smoothed over time, as in the run. `is_leading` says that the
-    run gives this face this label; `abstain` is why it should not be used, None where nothing stands against it.
+    run gives this face this label; `abstain` is why it should not be used, None if usable.
     `others` are tracks with a face of their own at the same moment.
     """
 

@@ -47,7 +47,7 @@ class FrameTiming:
         return cls(
             float(video.get("first_frame_seconds", 0.0)),
             float(video.get("frame_spacing_seconds", 0.0)),
-            # What a fast scan left out is no frame that was shown on.
+            # Frames skipped by a fast scan were not displayed longer.
             bool(video.get("holds_frames", False)) and not settings.get("fast_scan", False),
         )
 
@@ -79,14 +79,14 @@ def frame_intervals(
         at = np.flatnonzero(gaps > max(LONG_GAP * max(usual, timing.spacing_seconds), LONG_GAP_SECONDS))
         is_held = timing.holds_frames & (gaps[at] <= LONGEST_HOLD_SECONDS)
         begin[at + 1] = times[at + 1]
-        # The last frame before a pause lies somewhere between this sample and the next one that never came.
+        # The last frame before a pause is somewhere between this sample and the next one that never came.
         last = times[at] + min(hold, max(usual / 2, timing.spacing_seconds))
         finish[at] = np.where(is_held, times[at + 1], last)
     return FrameIntervals(begin, finish)
 
 
 def shown_time(times: np.ndarray, timing: FrameTiming) -> np.ndarray:
-    """The times (N,) on a clock that stands still while a frame is shown on: nothing moves meanwhile."""
+    """The times (N,) on a clock that stops while a frame stays displayed: nothing moves meanwhile."""
     gaps = np.diff(times)
     if not timing.holds_frames or not len(gaps):
         return times

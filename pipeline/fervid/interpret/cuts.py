@@ -114,7 +114,7 @@ class _Fades:
             self._lit, self._lit_row, self._flattest = image, row, FLAT_LEVELS
 
     def add_to(self, is_cut: np.ndarray) -> None:
-        """Mark the flattest frame of each fade as a cut, unless a sudden one lies within the fade."""
+        """Mark the flattest frame of each fade as a cut, unless a sudden one is within the fade."""
         for before, flattest, after in self._found:
             if not is_cut[before + 1 : after + 1].any():
                 is_cut[flattest] = True
@@ -194,7 +194,7 @@ def _nearest_before(times: np.ndarray, rows: np.ndarray, seconds: float) -> np.n
 
 
 def _follows_a_cut(is_cut: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Whether the frame that a frame's motion is measured from lies in another shot."""
+    """Whether the frame that a frame's motion is measured from is in another shot."""
     rows = np.arange(1, len(times))
     shot = np.cumsum(is_cut)
     other = np.zeros(len(times), bool)

@@ -1,7 +1,7 @@
 """Interprets the faces of one frame: tracks, confirmation, probabilities, quality gate. Shared by files and live.
 
 Files know all of a video and smooth towards both sides; live knows the past alone. All else is the same, and
-stands here. Knows no frame, no table and no source.
+is here. Knows no frame, no table and no source.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ MICROSECONDS = Fraction(1, 1_000_000)
 class Captured:
     """A frame as it came in: `seconds` on the source's timeline, `arrived` on this machine's monotonic clock.
 
-    Pictures are converted only when somebody asks, so that a dropped frame costs its decoding and no more.
+    Images are converted on demand, so that a dropped frame costs only its decoding.
     """
 
     index: int
@@ -103,7 +103,7 @@ class SourceInfo:
 
 @dataclass(slots=True)
 class Status:
-    """Where a source stands; read by the views while the capturing thread writes it."""
+    """The status of a source; read by the views while the capturing thread writes it."""
 
     text: str = "connecting"
     captured: int = 0

@@ -34,7 +34,7 @@ def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[
     manifest = manifest_content(folder)
     video = Path(manifest["video_path"])
     if not profile.peaks:
-        return (), "No expression stands out enough for a still."
+        return (), "No expression is strong enough for a still."
     if not video.is_file():
         return (), f"No stills: the video is no longer at {manifest['video_path']}."
     columns = ["time_s", "track_id", "x", "y", "w", "h"]

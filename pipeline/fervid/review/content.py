@@ -29,7 +29,7 @@ from fervid.run.tables import read_table
 from fervid.run.usable import is_usable, usable_faces
 
 USUAL_REACH_SECONDS = 0.1
-"""How far one frame alone stands for what is around it."""
+"""How long a single frame counts to either side."""
 VERSION = 1
 MOST_FACES = 300_000
 """A run with more faces is thinned to every second, third, ... sampled frame; the page shows a note."""

@@ -263,7 +263,7 @@ def _step_back() -> None:
 def _is_the_video(run: Run) -> bool:
     """Whether the file that the manifest names is still the one that was analysed, and so no other file of the account.
 
-    A run folder may come from somebody else, and its manifest name any file: only one with the id of the video, which
+    A run folder may be foreign, and its manifest may name any file: only one with the id of the video, which
     is made of its content, is sent.
     """
     path = Path(run.manifest.video_path)

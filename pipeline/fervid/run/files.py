@@ -40,7 +40,7 @@ PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
 
 ID_DIGITS = 8
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
-"""The folder of a run is called so, unless somebody renamed it."""
+"""The default name of a run folder; users may rename it."""
 
 
 def table_file(name: str) -> str:

@@ -67,7 +67,7 @@ def marked_below(folder: Path, markers: tuple[str, ...]) -> Iterator[tuple[Path,
 def names_of_own_runs(paths: Iterable[str]) -> set[str]:
     """Of paths of files, the folders of runs that still have the name that fervid gave them.
 
-    Their videos were made from a run. Where only a manifest is found, somebody else's files may lie beside it.
+    Their videos were made from a run. With only a manifest, other people's files may be beside it.
     """
     parents = (path.removesuffix(f"/{MANIFEST}") for path in paths if path.endswith(f"/{MANIFEST}"))
     return {parent for parent in parents if RUN_NAME.fullmatch(parent.rpartition("/")[2])}

@@ -58,7 +58,7 @@ def sweep(folder: Place) -> None:
 
 
 def clear(folder: Place) -> None:
-    """Remove what an analysis wrote into a run folder, and the folder unless somebody else put something there."""
+    """Remove what an analysis wrote into a run folder, and the folder unless it has other files."""
     remove_folder(folder / OBSERVATIONS)
     for name in (MANIFEST, PLOT, *(table_file(table) for table in TABLES)):
         remove_file(folder / name)

@@ -1,6 +1,6 @@
 """What a manifest looks like, checked before anything takes a value from it. Knows no file.
 
-A run folder may be damaged, or come from somebody else; whoever reads a manifest behind this check meets no value of
+A run folder may be damaged, or foreign; after this check a manifest has no value of
 another type, no number that is not finite, and no name that leads out of the folder.
 """
 

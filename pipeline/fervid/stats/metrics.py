@@ -92,7 +92,7 @@ def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The rows whose largest probability lies in `low` to `high`: mean confidence and accuracy, None for no rows."""
+    """The rows whose largest probability is within `low` to `high`: mean confidence and accuracy, None for no rows."""
 
     low: float
     high: float

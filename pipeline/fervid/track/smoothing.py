@@ -10,7 +10,7 @@ class ExponentialSmoother:
     """A sample `half_life_seconds` away counts half, one twice as far a quarter, and so on.
 
     The causal form is the exponential moving average with its start corrected. The zero-phase form weighs past and
-    future alike (a two-sided exponential kernel) and each sample by the time that it stands for, so that a step
+    future alike (a two-sided exponential kernel) and each sample by the time that it covers, so that a step
     stays in place with uneven sampling. Both are weighted means: rows of probabilities stay rows that sum to one.
     """
 

@@ -38,7 +38,9 @@ RUN_SECONDS = 6.0
 
 LIMIT_SECONDS, LEAST_SECONDS = 45.0, 1.0
 """All runs together may take so long: on a machine that got busier meanwhile the later ones see less of the video, but
-no less than the second. What stands before the first run and after the last is not in it, so that a minute is kept."""
+no less than the second. Work before the first and after the last run is not included, so that the total stays within a
+minute.
+"""
 
 EPSILON_SECONDS = 1e-3
 

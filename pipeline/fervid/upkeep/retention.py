@@ -69,7 +69,7 @@ def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
     """What is older in an output folder: runs (by when they were finished), records of failures, pages about runs, and
     copies of their tables, which go with the first run that goes.
 
-    Those on hold, or in use, are listed with the reason why they stay. Raises InputError when `out` is no folder.
+    Those on hold, or in use, are listed with the reason why they stay. Raises InputError when `out` is not a folder.
     """
     if not out.is_dir():
         raise InputError(f"{out} is not a folder. Give the folder of results with --out.")
@@ -167,7 +167,7 @@ def _of_fervid(out: Path) -> Iterator[tuple[Path, str, float]]:
 
 
 def _is_own_page(path: Path, hashes: set[str]) -> bool:
-    """Whether a file beside runs is what a command wrote: a page somebody changed is theirs."""
+    """Whether a file beside runs is what a command wrote: a page changed by a user is kept."""
     try:
         return path.name == ID_CACHE or (bool(hashes) and file_sha256(path) in hashes)
     except OSError:

@@ -86,7 +86,7 @@ class _Limits:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far the sampling of a segment has come: what a second decoding goes on from."""
+    """Progress of sampling a segment, from which a second decoding continues."""
 
     slot: int
     decided_pts: int | None = None

@@ -11,7 +11,7 @@ from fervid.video.probe import PacketPlan
 from fervid.video.sampling import SLOT_EPSILON, Sampling
 
 NO_SLOT = -(1 << 62)
-"""Before every slot: a first frame is always sampled, even one that lies before the container's start time."""
+"""Before every slot: a first frame is always sampled, even one before the container's start time."""
 
 
 def plan_segments(

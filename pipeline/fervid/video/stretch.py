@@ -115,7 +115,7 @@ def _with_plan(source: VideoSource, start_seconds: float) -> Iterator[tuple[floa
 
 
 def _packets_from_key(packets: Iterator[Any], plan: PacketPlan, info: VideoInfo, start_seconds: float) -> Iterator[Any]:
-    """Packets from the last key frame on that lies so far before the start that sorting is settled there."""
+    """Packets from the last key frame on far enough before the start for sorting to be settled."""
     target = (start_seconds + info.start_time_seconds) / info.time_base
     margin = REORDER_FRAMES * int(np.median(np.diff(plan.pts))) if len(plan.pts) > 1 else 0
     earlier = plan.closed_pts[plan.closed_pts <= float(target) - margin]

@@ -25,6 +25,6 @@ def ends_within_a_packet(path: Place) -> bool:
         for first in range(min(stride, len(tail))):
             syncs = tail[first::stride]
             if len(syncs) >= N_PACKETS and set(syncs) == {SYNC}:
-                before = 4 if stride == 192 else 0  # a time stamp stands before the sync
+                before = 4 if stride == 192 else 0  # a time stamp precedes the sync byte
                 return (len(tail) - first + before) % stride != 0
     return False

@@ -173,7 +173,7 @@ def test_the_page_of_alerts_shows_verdicts_and_precision(tmp_path: Path) -> None
     ("text", "message"),
     [
         ("{", "is not JSON"),
-        ('"x"', "is no list of verdicts"),
+        ('"x"', "is not a list of verdicts"),
         ("[3]", 'entry 1 has no "alert_id"'),
         ('[{"alert_id": "a", "verdict": "so-so"}]', "entry 1: verdict 'so-so' is unknown"),
         ('[{"alert_id": "a", "verdict": "true"}]', "alert 'a' is in none of 1 runs"),

@@ -170,7 +170,7 @@ class Notifier:
 
 
 def load_notifier(path: Path) -> Notifier:
-    """The notifier that a TOML file describes; its spool lies beside the file. Raises ConfigError."""
+    """The notifier configured by a TOML file; its spool is beside the file. Raises ConfigError."""
     try:
         described = tomllib.loads(path.read_bytes().decode("utf-8"))
         settings = NotifySettings.model_validate(described)

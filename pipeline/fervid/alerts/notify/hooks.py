@@ -42,7 +42,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class _Closable(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
-    """Keeps the connection of a request, so that somebody else can end it."""
+    """Keeps the connection of a request, so that another thread can close it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -272,7 +272,7 @@ def import_verdicts(runs: Sequence[Run], file: Path) -> tuple[int, int]:
     if isinstance(entries, dict):
         entries = entries.get("verdicts")
     if not isinstance(entries, list):
-        raise InputError(f'{file} is no list of verdicts. Expected [{{"alert_id": "...", "verdict": "false"}}].')
+        raise InputError(f'{file} is not a list of verdicts. Expected [{{"alert_id": "...", "verdict": "false"}}].')
     by_folder: dict[Path, list[Review]] = {}
     for i, entry in enumerate(entries):
         folder, review = _imported(runs, file, i, entry)
@@ -321,7 +321,7 @@ def _run_folders(place: Run | str | Path | Sequence[Run | str | Path]) -> list[P
     if isinstance(place, str | Path):
         folder = Path(place)
         if not folder.is_dir():
-            raise InputError(f"{folder} is no folder. Give a run folder, or a folder of them.")
+            raise InputError(f"{folder} is not a folder. Give a run folder, or a folder of them.")
         return list(folders_below(folder))
     return [folder for one in place for folder in _run_folders(one)]
 

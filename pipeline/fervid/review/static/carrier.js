@@ -1,4 +1,4 @@
-// Where the page takes its content from: the file that it stands in, or the server that sent it. Same answers from both.
+// Where the page takes its content from: the file that contains it, or the server that sent it. Same answers from both.
 
 import { bytesOf } from "./columns.js";
 

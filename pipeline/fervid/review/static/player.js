@@ -82,7 +82,7 @@ export class Player {
     if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
   }
 
-  /** Plays a file that somebody picked on their own disk. */
+  /** Plays a file picked from the local disk. */
   useLocalFile(file) {
     if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
     this.objectUrl = URL.createObjectURL(file);
@@ -191,7 +191,7 @@ export class Player {
 
   // Decision REV-5.
   /**
-   * Where the browser's clock stands when the run's clock is at zero. A file may begin late; browsers that keep its own
+   * The browser's clock at the zero of the run's clock. A file may begin late; browsers that keep its own
    * times then state a length that includes the start.
    */
   _start() {

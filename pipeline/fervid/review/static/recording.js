@@ -47,7 +47,7 @@ class Recording {
     return best;
   }
 
-  /** Where each track lies in the columns, and what it looks like for most of its faces; in order of start. */
+  /** The position of each track in the columns, and what it looks like for most of its faces; in order of start. */
   _tracks() {
     const tracks = [];
     for (let first = 0; first < this.track.length; ) {
@@ -83,7 +83,7 @@ class Recording {
     return reason === null || this.usableReasons.has(reason.name);
   }
 
-  /** How long a stored face stands for, to either side, in seconds. */
+  /** How long a stored face counts, to either side, in seconds. */
   get reach() {
     return Math.min(this.content.hold_s, Math.max(this.content.reach_s * (this.content.faces_of_every ?? 1), 0.05));
   }

@@ -185,7 +185,7 @@ export class RunView {
     const { content } = this.recording;
     const rows = [
       ["run", content.folder], ["video", `${content.width_px} × ${content.height_px}, ${content.codec}`],
-      ["analysed", `${content.analysed_fps.toFixed(1)} frames a second`], ["model", content.model], ["status", content.status],
+      ["analysed", `${content.analysed_fps.toFixed(1)} frames per second`], ["model", content.model], ["status", content.status],
     ];
     return h("section", { class: "panel", "aria-label": "About this run" },
       h("h2", {}, "About this run"),

@@ -11,7 +11,7 @@ const ZOOM = 2;
 const MOST_LANES = 40;
 
 export class Timeline {
-  /** `onSeek(seconds)` is called when somebody points at a moment. */
+  /** `onSeek(seconds)` is called when a moment is selected. */
   constructor(recording, { onSeek }) {
     this.recording = recording;
     this.onSeek = onSeek;
