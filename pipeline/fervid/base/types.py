@@ -71,7 +71,7 @@ class VideoInfo:
     container_time_source: str | None = None
     """`clock`, where the time stamps count from 1970, or `creation_time`."""
     first_frame_seconds: float = 0.0
-    """When the first frame is shown: a picture may begin later than the sound."""
+    """When the first frame is shown: the video may start later than the sound."""
     frame_spacing_seconds: float = 0.0
     """The usual time between two frames; 0 where there is one alone."""
     holds_frames: bool = False

@@ -42,15 +42,15 @@ def make_demo_clip(path: Path) -> Path:
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         for i in range(SECONDS * FRAME_RATE):
             seconds = i / FRAME_RATE
-            picture = ground.copy()
+            canvas = ground.copy()
             if seconds < FACE_SECONDS:
                 scale = 0.62 + 0.12 * np.sin(seconds * 0.9)
                 face = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(float)
                 face = face * (1 + 0.2 * np.sin(seconds * 1.7))
                 height, width = face.shape
                 left = round((WIDTH_PX - width) / 2 * (1 + 0.6 * np.sin(seconds * 0.7)))
-                picture[HEIGHT_PX - height :, left : left + width] = face
-            gray = np.clip(picture, 0, 255).astype(np.uint8)
+                canvas[HEIGHT_PX - height :, left : left + width] = face
+            gray = np.clip(canvas, 0, 255).astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(np.repeat(gray[..., None], 3, axis=2), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -29,7 +29,7 @@ class Followed:
 
     times: np.ndarray
     is_sound: np.ndarray
-    pictures: FrameMeasures
+    measures: FrameMeasures
     intervals: FrameIntervals
     span: tuple[float, float]
     faces: dict[str, np.ndarray]
@@ -68,8 +68,8 @@ def frames_table(video_id: str, stored: pa.Table, found: Followed, shots: np.nda
         **{name: stored[name] for name in ("frame", "pts", "time_s")},
         "n_faces": np.bincount(found.faces["row"], minlength=len(found.times)).astype(np.int32),
         "is_cut": shots,
-        "brightness": found.pictures.brightness,
-        "motion": _nullable(found.pictures.motion),
+        "brightness": found.measures.brightness,
+        "motion": _nullable(found.measures.motion),
         "status": _words(np.where(found.is_sound, "analysed", "corrupt")),
     }
     return pa.table(columns, schema=frames_schema())

@@ -31,23 +31,23 @@ from fervid.track.static import find_static
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The columns of observations: of m frames their `times` (m,) and pictures, and their faces as arrays."""
+    """The columns of observations: of m frames their `times` (m,) and measures, and their faces as arrays."""
 
     times: np.ndarray
     is_sound: np.ndarray
-    pictures: FrameMeasures
+    measures: FrameMeasures
     faces: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, observations: pa.Table, settings: Settings, thumbnails: Iterator[pa.Array] | None) -> _Seen:
         times = observations["time_s"].to_numpy()
-        pictures = measure_frames(
+        measures = measure_frames(
             _pictures(thumbnails or iter(observations["thumbnail"].chunks)),
             times,
             threshold=settings.track.cut_threshold if settings.track.find_cuts else None,
         )
         is_sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
-        return cls(times, is_sound, pictures, face_arrays(observations))
+        return cls(times, is_sound, measures, face_arrays(observations))
 
 
 def interpret(
@@ -69,7 +69,7 @@ def interpret(
     seen = _Seen.of(observations, settings, thumbnails)
     observations = observations.select(["frame", "pts", "time_s"])  # avoids a second copy for hours of video
     found = _follow(seen, settings, model, duration_seconds, timing)
-    shots = find_shots(found.pictures.is_cut, found.times, min_shot_seconds=settings.track.min_shot_seconds)
+    shots = find_shots(found.measures.is_cut, found.times, min_shot_seconds=settings.track.min_shot_seconds)
     relative = None
     if settings.baseline.scope != "off":
         own = _relative(found, model, settings, shared)
@@ -109,7 +109,7 @@ def _follow(
     seen: _Seen, settings: Settings, model: ModelInfo, duration_seconds: float, timing: FrameTiming
 ) -> Followed:
     times, faces = seen.times, seen.faces
-    track_ids, is_believed = _track(faces, shown_time(times, timing), seen.pictures.is_cut, settings)
+    track_ids, is_believed = _track(faces, shown_time(times, timing), seen.measures.is_cut, settings)
     confirmed = np.isin(track_ids, track_ids[is_believed])  # a confirmed track counts from its start
     faces = {name: values[confirmed] for name, values in faces.items()}
     _, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
@@ -129,7 +129,7 @@ def _follow(
     return Followed(
         times,
         seen.is_sound,
-        seen.pictures,
+        seen.measures,
         frame_intervals(
             times, start=start, end=end, max_hold_seconds=settings.timeline.max_hold_seconds, timing=timing
         ),

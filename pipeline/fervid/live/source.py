@@ -181,8 +181,8 @@ class Capture:
         with open_video(path, max_pixels=self._max_pixels) as (container, stream):
             step, time_base = 1 / info.average_frame_rate, info.time_base
             self._describe(container, stream, info.average_frame_rate, time_base)
-            pictures = self._decoded(segment_packets(container, stream, whole, info, plan), stream)
-            for pts, own, picture in plan.clock(info).shown(pictures):
+            images = self._decoded(segment_packets(container, stream, whole, info, plan), stream)
+            for pts, own, image in plan.clock(info).shown(images):
                 seconds = played + own
                 if begun is None:
                     begun = monotonic() - own
@@ -192,7 +192,7 @@ class Capture:
                 if self._pace == "real" and self._stopping.wait(max(0.0, due - monotonic())):
                     return None
                 arrived = due if self._pace == "real" else monotonic()
-                if not self._put(picture, pts, time_base, seconds, arrived, connection, aspect=_aspect(stream)):
+                if not self._put(image, pts, time_base, seconds, arrived, connection, aspect=_aspect(stream)):
                     return None
         return None if seconds is None else seconds + step
 
@@ -225,11 +225,11 @@ class Capture:
         with open_stream(self._address, max_pixels=self._max_pixels) as (container, stream):
             rate = float(stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE)
             self._describe(container, stream, rate, MICROSECONDS)
-            for picture in self._decoded(container.demux(stream), stream):
+            for image in self._decoded(container.demux(stream), stream):
                 arrived = self._packet_arrived
-                is_stamped = picture.pts is not None and container.format.name not in UNSTAMPED_FORMATS
-                stamp = float(picture.pts * stream.time_base) if is_stamped else None
-                if not self._arrive(picture, stamp, arrived, connection, _aspect(stream)):
+                is_stamped = image.pts is not None and container.format.name not in UNSTAMPED_FORMATS
+                stamp = float(image.pts * stream.time_base) if is_stamped else None
+                if not self._arrive(image, stamp, arrived, connection, _aspect(stream)):
                     return
 
     def _read_webcam(self, connection: int) -> None:
@@ -256,29 +256,29 @@ class Capture:
 
     # Both ------------------------------------------------------------------------------------------------------------
 
-    def _arrive(self, picture: Any, stamp: float | None, arrived: float, connection: int, aspect: float) -> bool:
+    def _arrive(self, image: Any, stamp: float | None, arrived: float, connection: int, aspect: float) -> bool:
         seconds = self._clock.seconds(stamp, arrived)
         self.status.clock_jumps = self._clock.jumps
         return self._put(
-            picture, round(seconds / MICROSECONDS), MICROSECONDS, seconds, arrived, connection, aspect=aspect
+            image, round(seconds / MICROSECONDS), MICROSECONDS, seconds, arrived, connection, aspect=aspect
         )
 
     def _put(
-        self, picture: Any, pts: int, base: Fraction, seconds: float, arrived: float, connection: int, *, aspect: float
+        self, image: Any, pts: int, base: Fraction, seconds: float, arrived: float, connection: int, *, aspect: float
     ) -> bool:
-        frame = Captured(self.status.captured, pts, base, seconds, arrived, connection, False, picture)
-        if isinstance(picture, av.VideoFrame):
-            frame.is_corrupt, frame._matrix = bool(picture.is_corrupt), self._matrix_of(picture)
+        frame = Captured(self.status.captured, pts, base, seconds, arrived, connection, False, image)
+        if isinstance(image, av.VideoFrame):
+            frame.is_corrupt, frame._matrix = bool(image.is_corrupt), self._matrix_of(image)
         is_turned = frame._matrix is not None and frame._matrix[0] == 0
         frame.pixel_aspect = 1 / aspect if is_turned else aspect
         self.status.captured += 1
         return self.slot.put(frame) and not self._stopping.is_set()
 
-    def _matrix_of(self, picture: Any) -> tuple[int, int, int, int] | None:
+    def _matrix_of(self, image: Any) -> tuple[int, int, int, int] | None:
         # Once a rotation: a frame whose side data was read keeps its frame until Python's collector comes round.
-        rotation = picture.rotation
+        rotation = image.rotation
         if rotation not in self._matrices:
-            self._matrices[rotation] = display_matrix(picture)
+            self._matrices[rotation] = display_matrix(image)
         return self._matrices[rotation]
 
     def _describe(self, container: Any, stream: Any, rate: float, time_base: Fraction) -> None:
@@ -287,8 +287,8 @@ class Capture:
         self.status.text = "live" if self._address.kind == "stream" else "playing"
 
     def _decoded(self, packets: Iterator[Any], stream: Any) -> Iterator[Any]:
-        """Pictures as they are decoded; `_packet_arrived` is when the packet came that gave the last one."""
-        stream.thread_type = "SLICE"  # threads by frame hold pictures back, one a thread
+        """Images as they are decoded; `_packet_arrived` is when the packet came that gave the last one."""
+        stream.thread_type = "SLICE"  # threads by frame hold images back, one per thread
         bad_in_a_row = 0
         while not self._stopping.is_set():
             try:
@@ -301,7 +301,7 @@ class Capture:
                 raise VideoUnreadable(f"{self._address.shown}: {_reason(problem)}.") from None
             self._packet_arrived = monotonic()
             try:
-                pictures = packet.decode()
+                images = packet.decode()
                 bad_in_a_row = 0
             except av.EOFError:
                 return
@@ -311,7 +311,7 @@ class Capture:
                 if bad_in_a_row >= MAX_BAD_PACKETS_IN_A_ROW:
                     raise VideoUnreadable(f"{self._address.shown} sends nothing that can be decoded.") from None
                 continue
-            yield from pictures
+            yield from images
 
 
 @contextmanager
@@ -326,17 +326,17 @@ def open_stream(address: Address, *, max_pixels: int) -> Iterator[tuple[Any, Any
             "camera can be reached."
         ) from None
     with container:
-        pictures = [s for s in container.streams.video if s.codec_context is not None]
-        if not pictures:
+        images = [s for s in container.streams.video if s.codec_context is not None]
+        if not images:
             raise NoVideoStream(f"{address.shown} sends no frames. Give the address of a video stream.")
-        context = pictures[0].codec_context
+        context = images[0].codec_context
         if context.width * context.height > max_pixels:
             raise VideoUnreadable(
                 f"{address.shown} sends {context.width}x{context.height} pixels, above the limit of {max_pixels:,}. "
                 "Raise it with --set video.max_pixels=N if the camera can be trusted."
             )
         context.options = {"max_pixels": str(max_pixels)}
-        yield container, pictures[0]
+        yield container, images[0]
 
 
 def _aspect(stream: Any) -> float:

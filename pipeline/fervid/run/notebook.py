@@ -30,8 +30,8 @@ def run_html(summary: dict[str, Any], plot: bytes | None = None) -> str:
         for name, value in rows.items()
         if value
     )
-    picture = ""
+    image = ""
     if plot is not None:
         data = base64.b64encode(plot).decode()
-        picture = f'<img alt="timeline of expressions" style="max-width:100%" src="data:image/png;base64,{data}">'
-    return f"<div><table>{cells}</table>{picture}</div>"
+        image = f'<img alt="timeline of expressions" style="max-width:100%" src="data:image/png;base64,{data}">'
+    return f"<div><table>{cells}</table>{image}</div>"

@@ -1,4 +1,4 @@
-"""The pictures of the training stage: learning curves, confusions, calibration. Knows nothing of how numbers arose.
+"""Plots of the training stage: learning curves, confusions, calibration. Knows nothing of how the numbers are made.
 
 Figures are drawn without pyplot, so that no window system is touched and no global state is left behind.
 """

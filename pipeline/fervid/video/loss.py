@@ -13,7 +13,7 @@ NOTICEABLE_SECONDS, NOTICEABLE_SHARE = 0.3, 0.02
 """A video stream that ends this much before its own header says was cut off."""
 
 OTHER_STREAM_SECONDS = 2.0
-"""Where the header speaks of all streams together, sound may outlast the picture by this much."""
+"""Where the header speaks of all streams together, sound may outlast the video by this much."""
 
 BELIEVABLE_SHARE = 0.01
 """A header that claims a hundred times what is there is wrong, not the file."""

@@ -56,7 +56,7 @@ def read_gray(
 
 def write_clip(
     target: Path,
-    pictures: Iterable[RgbFrame],
+    images: Iterable[RgbFrame],
     *,
     start_seconds: float,
     end_seconds: float,
@@ -71,7 +71,7 @@ def write_clip(
     """
     try:
         with written_whole(target, is_private=is_private) as partial:
-            n = _write_pictures(partial, pictures, start_seconds, end_seconds, sound_from)
+            n = _write_images(partial, images, start_seconds, end_seconds, sound_from)
             if n == 0:
                 span = f"{start_seconds:.1f} to {end_seconds:.1f} s"
                 raise WrittenShort(f"{target.name}: no frame of {span} could be read. Check the video.")
@@ -82,9 +82,9 @@ def write_clip(
     return n
 
 
-def _write_pictures(
+def _write_images(
     path: Path,
-    pictures: Iterable[RgbFrame],
+    images: Iterable[RgbFrame],
     start_seconds: float,
     end_seconds: float,
     sound_from: VideoSource | None,
@@ -93,15 +93,15 @@ def _write_pictures(
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         video: Any = None
         sound: Sound | None = None
-        for picture in pictures:
+        for image in images:
             if video is None:
-                height, width = (max(2, side - side % 2) for side in picture.rgb.shape[:2])
-                pixel_aspect = picture.pixel_aspect
+                height, width = (max(2, side - side % 2) for side in image.rgb.shape[:2])
+                pixel_aspect = image.pixel_aspect
                 video = _video_stream(out, width, height, pixel_aspect)
                 if sound_from is not None:
                     sound = Sound(out, sound_from, start_seconds, end_seconds)
-            frame = av.VideoFrame.from_ndarray(_fitted(picture, width, height, pixel_aspect), format="rgb24")
-            frame.pts = max(last + 1, round((picture.seconds - start_seconds) / CLIP_TIME_BASE))
+            frame = av.VideoFrame.from_ndarray(_fitted(image, width, height, pixel_aspect), format="rgb24")
+            frame.pts = max(last + 1, round((image.seconds - start_seconds) / CLIP_TIME_BASE))
             frame.time_base, last = CLIP_TIME_BASE, frame.pts
             out.mux(video.encode(frame))
             n += 1
@@ -122,12 +122,12 @@ def _video_stream(out: Any, width: int, height: int, pixel_aspect: Fraction) -> 
     return stream
 
 
-def _fitted(picture: RgbFrame, width: int, height: int, pixel_aspect: Fraction) -> np.ndarray:
+def _fitted(image: RgbFrame, width: int, height: int, pixel_aspect: Fraction) -> np.ndarray:
     """The frame as RGB uint8 (height, width, 3): without an odd row or column, or letterboxed."""
-    rgb = picture.rgb
-    if (rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2) == (height, width) and picture.pixel_aspect == pixel_aspect:
+    rgb = image.rgb
+    if (rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2) == (height, width) and image.pixel_aspect == pixel_aspect:
         return np.ascontiguousarray(rgb[:height, :width])
-    return letterbox(rgb, width, height, pixel_aspect=float(picture.pixel_aspect / pixel_aspect))
+    return letterbox(rgb, width, height, pixel_aspect=float(image.pixel_aspect / pixel_aspect))
 
 
 def letterbox(rgb: np.ndarray, width: int, height: int, *, pixel_aspect: float = 1.0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The scores around an alert as a picture: stacked expressions of its face over time. Shows no face."""
+"""Plots the scores around an alert: stacked expressions of its face over time. Shows no face."""
 
 from __future__ import annotations
 

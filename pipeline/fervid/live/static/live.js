@@ -1,4 +1,4 @@
-// The page of a live view: numbers of the newest picture, alerts as they are raised, two keys.
+// The page of a live view: numbers of the newest frame, alerts as they are raised, two keys.
 
 const LOOKS = { disgust: "disgusted", fear: "afraid", surprise: "surprised" };
 const MOST_ALERTS = 50;

@@ -1,5 +1,5 @@
 // The player: the video, boxes from the stored rows over it, and one clock for the page.
-// A video that the browser cannot play comes as short clips; without any video the boxes move over an empty picture.
+// A video that the browser cannot play comes as short clips; without any video the boxes move over an empty frame.
 
 import { clamp, clock, h } from "./dom.js";
 import { fit } from "./paint.js";
@@ -130,7 +130,7 @@ export class Player {
     this.message.replaceChildren(...content.filter((part) => part !== null));
   }
 
-  /** Brings the picture to the clock. */
+  /** Seeks the video to the clock. */
   _place() {
     if (this.mode === "clips") {
       const { seconds, url } = this.media.clips;

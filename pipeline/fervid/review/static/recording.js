@@ -77,7 +77,7 @@ class Recording {
     return name ? { name, words: this.content.reasons[name] } : null;
   }
 
-  /** Whether the picture of a face was good enough; being between two expressions does not count against it. */
+  /** Whether the quality of a face was good enough; being between two expressions does not count against it. */
   isUsable(face) {
     const reason = this.reason(face);
     return reason === null || this.usableReasons.has(reason.name);

@@ -163,7 +163,7 @@ export class RunView {
       rows.length ? h("h3", {}, "Face time in which the label is not used") : null,
       rows.map(([reason, share]) => meter(reasons[reason] ?? reason, share)),
       fitness.static_boxes.map((box) => h("p", { class: "quiet" },
-        `A face at ${Math.round(box.x)}, ${Math.round(box.y)} never moved from ${clock(box.start_s)} to ${clock(box.end_s)}, so it was taken for a picture.`)));
+        `A face at ${Math.round(box.x)}, ${Math.round(box.y)} never moved from ${clock(box.start_s)} to ${clock(box.end_s)}, so it was treated as a poster or photo.`)));
   }
 
   _tracks() {
