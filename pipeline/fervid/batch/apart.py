@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid.base.assets import configs_folder, models_folder
-from fervid.batch.engine import Outcome, Task
+from fervid.batch.engine import Bug, Outcome, Task
 from fervid.batch.pool import ProcessEngine
 from fervid.batch.sandbox import Sandbox
 from fervid.config.settings import BatchSettings
@@ -43,6 +43,8 @@ class Apart:
         """What a step gives back. Raises its error, or InputError when it loses its process twice."""
         for _ in range(2):
             outcome = self._outcome(Task(step, arguments, self._stall_seconds))
+            if isinstance(outcome.error, Bug):  # as it would be here: values of the run that no analysis writes
+                raise ValueError(str(outcome.error)) from outcome.error
             if outcome.error is not None:
                 raise outcome.error
             if not outcome.crash:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
@@ -54,7 +55,8 @@ def test_half_open_connections_keep_nobody_out(client: Served) -> None:
         assert client.ask("/api/runs").status == 200
         assert time.monotonic() - begun < 1
         waiting[0].settimeout(5)
-        assert waiting[0].recv(10) == b""  # the oldest was given up
+        with contextlib.suppress(ConnectionResetError):
+            assert waiting[0].recv(10) == b""  # the oldest was given up
     finally:
         for one in waiting:
             one.close()
