@@ -230,15 +230,15 @@ def noise(seconds: float) -> np.ndarray:
 
 def test_only_one_of_many_gets_a_claim_and_the_next_gets_it_after_its_release(store: str) -> None:
     from fervid.errors import OutputInUse
-    from fervid.storage.claim import Claim
+    from fervid.storage.lease import Lease
 
-    place = as_place(f"{store}/claims/run")
-    got: list[Claim] = []
+    place = as_place(f"{store}/leases/run")
+    got: list[Lease] = []
     refused: list[str] = []
 
     def try_it() -> None:
         try:
-            got.append(Claim(place))  # type: ignore[arg-type]
+            got.append(Lease(place))  # type: ignore[arg-type]
         except OutputInUse as problem:
             refused.append(str(problem))
 
@@ -253,33 +253,33 @@ def test_only_one_of_many_gets_a_claim_and_the_next_gets_it_after_its_release(st
         assert f"process {os.getpid()}" in refused[0]
         got.pop().release()
         refused.clear()
-    assert objects_below(f"{store}/claims") == {}
+    assert objects_below(f"{store}/leases") == {}
 
 
 def test_a_claim_nobody_renews_is_taken_over_by_one_of_many_and_one_that_is_renewed_is_not(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fervid.errors import OutputInUse
-    from fervid.storage import claim
+    from fervid.storage import lease
 
     place = as_place(f"{store}/leases/run")
-    held = claim.Claim(place)  # type: ignore[arg-type]
-    monkeypatch.setattr(claim, "_machine", lambda: "another machine")
+    held = lease.Lease(place)  # type: ignore[arg-type]
+    monkeypatch.setattr(lease, "_machine", lambda: "another machine")
     with pytest.raises(OutputInUse, match="in use by another run of fervid .process"):
-        claim.Claim(place)  # type: ignore[arg-type]
-    monkeypatch.setattr(claim, "LEASE_SECONDS", -1.0)
-    taken: list[claim.Claim] = []
+        lease.Lease(place)  # type: ignore[arg-type]
+    monkeypatch.setattr(lease, "LEASE_SECONDS", -1.0)
+    taken: list[lease.Lease] = []
 
     def try_it() -> None:
         with suppress(OutputInUse):
-            taken.append(claim.Claim(place))  # type: ignore[arg-type]
+            taken.append(lease.Lease(place))  # type: ignore[arg-type]
 
-    first = claim.read_claim(held.path)
+    first = lease.read_lease(held.path)
     assert first is not None
     assert first.is_stale()
     held._n_renewals += 1
-    assert claim.write_over(held.path, held._content(), first.info), "its owner renews it"
-    assert not claim.write_over(held.path, b"{}", first.info), "who saw the old one must not get the renewed one"
+    assert lease.write_over(held.path, held._content(), first.info), "its owner renews it"
+    assert not lease.write_over(held.path, b"{}", first.info), "who saw the old one must not get the renewed one"
     try_it()
     assert len(taken) == 1
     held.release()  # it is not its own any more

@@ -22,7 +22,7 @@ NAMES = {
 HOMES = {
     "what a run is": (r"rglob\(MANIFEST|glob\(.*MANIFEST|MANIFEST\)\.is_file", {"run/find.py", "run/derived.py"}),
     "the spacing of frames": (r"median\(np\.diff\((?!plan|distinct|self\.pts)", {"base/spacing.py"}),
-    "the time now as text": (r"now\(UTC\)\.isoformat\(timespec=.seconds", {"base/clock.py", "storage/claim.py"}),
+    "the time now as text": (r"now\(UTC\)\.isoformat\(timespec=.seconds", {"base/clock.py", "storage/lease.py"}),
     "a time as text": (r"// ?(3600|36_?000)\b", {"base/clock.py"}),
     "the file of a table": (r"\}\.parquet[\"']", {"run/files.py"}),
 }

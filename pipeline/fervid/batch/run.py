@@ -52,7 +52,7 @@ class Batch:
 
 
 def analyze_batch(batch: Batch, on_result: Callable[[Result], None], *, is_shown: bool = False) -> None:
-    """Analyse videos into run folders; `on_result` is told of each result as it comes.
+    """Analyse videos into run folders; `on_result` receives each result as it comes.
 
     Several videos also write `batch.parquet` and `failed.jsonl`, record failures, and lock the folder against other
     batches.

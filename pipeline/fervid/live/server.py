@@ -182,17 +182,17 @@ async def _parts(hub: Hub) -> AsyncIterator[bytes]:
 
 async def _events(hub: Hub) -> AsyncIterator[bytes]:
     """The data of the newest image, every alert, and the source's status."""
-    shown, told, n_alerts = -1, "", hub.alerts[-1][0] if hub.alerts else -1
+    shown, last_status, n_alerts = -1, "", hub.alerts[-1][0] if hub.alerts else -1
     for _, alert in list(hub.alerts)[-5:]:
         yield _event("alert", alert)
     while not hub.is_closed:
         shot = hub.newest
         if shot is not None and shot.number > shown:
-            shown, told = shot.number, hub.status
+            shown, last_status = shot.number, hub.status
             yield _event("frame", {name: value for name, value in shot.row.items() if name != "alerts"})
-        elif hub.status != told:
-            told = hub.status
-            yield _event("status", {"status": told})
+        elif hub.status != last_status:
+            last_status = hub.status
+            yield _event("status", {"status": last_status})
         elif not await hub.change(HEARTBEAT_SECONDS):
             yield b": still here\n\n"
         for number, alert in list(hub.alerts):

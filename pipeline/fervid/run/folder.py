@@ -53,8 +53,8 @@ def sweep(folder: Place) -> None:
     An object store shows nothing that is half written; what it keeps of it is found by `fervid doctor --storage`.
     """
     if is_on_disk(folder):
-        for torn in (*folder.glob(f"*{PART}*"), *folder.glob(f"{OBSERVATIONS}/*{PART}*")):
-            remove_folder(torn) if torn.is_dir() and not torn.is_symlink() else torn.unlink()
+        for incomplete in (*folder.glob(f"*{PART}*"), *folder.glob(f"{OBSERVATIONS}/*{PART}*")):
+            remove_folder(incomplete) if incomplete.is_dir() and not incomplete.is_symlink() else incomplete.unlink()
 
 
 def clear(folder: Place) -> None:

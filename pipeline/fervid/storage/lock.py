@@ -92,9 +92,9 @@ def hold(place: Place) -> Held:
     """Lock a place, on disk or in an object store. Raises OutputInUse or OutputError."""
     if is_on_disk(place):
         return Lock(place)
-    from fervid.storage.claim import Claim
+    from fervid.storage.lease import Lease
 
-    return Claim(place)
+    return Lease(place)
 
 
 @contextlib.contextmanager

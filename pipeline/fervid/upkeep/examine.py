@@ -8,17 +8,17 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from fervid.storage.claim import CLOCK
+from fervid.storage.lease import CLOCK
 from fervid.storage.place import Place
 from fervid.storage.publish import write_new, write_over
 from fervid.storage.store_errors import storage_error
 from fervid.upkeep.doctor import Finding
-from fervid.upkeep.remains import as_store, clean, survey
+from fervid.upkeep.leftovers import as_store, clean, survey
 
 if TYPE_CHECKING:
     from upath import UPath
 
-    from fervid.upkeep.remains import Survey
+    from fervid.upkeep.leftovers import Survey
 
 MOST_NAMED = 5
 """Largest number of names in one finding; the rest are counted."""
@@ -38,7 +38,7 @@ def examine_storage(place: Place, *, clean: Literal["remains", "all"] | None) ->
         yield Finding("storage", "problem", text, "Check the bucket's name, its permissions and the network.")
         return
     yield from _runs(found)
-    yield from _remains(out, found, clean)
+    yield from _leftovers(out, found, clean)
 
 
 def _access(out: UPath) -> Finding:
@@ -63,11 +63,11 @@ def _access(out: UPath) -> Finding:
 def _runs(found: Survey) -> Iterator[Finding]:
     in_use = f"; in use now: {_named(found.in_use)}" if found.in_use else ""
     yield Finding("runs", "ok", f"{found.n_complete} complete{in_use}")
-    if found.torn:
+    if found.incomplete:
         yield Finding(
             "torn",
             "warning",
-            f"{len(found.torn)} incomplete runs (missing files): {_named(found.torn)}",
+            f"{len(found.incomplete)} incomplete runs (missing files): {_named(found.incomplete)}",
             "Analyse them again.",
         )
     if found.interrupted:
@@ -80,7 +80,7 @@ def _runs(found: Survey) -> Iterator[Finding]:
         )
 
 
-def _remains(out: UPath, found: Survey, how: Literal["remains", "all"] | None) -> Iterator[Finding]:
+def _leftovers(out: UPath, found: Survey, how: Literal["remains", "all"] | None) -> Iterator[Finding]:
     kinds = Counter(remnant.kind for remnant in found.remnants)
     listed = ", ".join(f"{n} x {kind}" for kind, n in sorted(kinds.items())) or "none"
     if how is None:

@@ -1,4 +1,4 @@
-"""Names of places, publishing in one step, and claims where a store cannot replace on condition."""
+"""Names of places, publishing in one step, and leases where a store cannot replace on condition."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_what_is_published_appears_whole_or_not_at_all(tmp_path: Path, bucket: U
 
 
 def test_a_new_object_is_made_once(bucket: UPath) -> None:
-    target = bucket / "claim"
+    target = bucket / "lease"
     assert write_new(target, b"first")
     assert not write_new(target, b"second")
     assert target.read_bytes() == b"first"
@@ -113,16 +113,16 @@ def test_a_new_object_is_made_once(bucket: UPath) -> None:
 def test_a_claim_keeps_others_out_where_nothing_is_replaced_on_condition(
     bucket: UPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fervid.storage import claim
+    from fervid.storage import lease
 
-    held = claim.Claim(bucket / "run")
+    held = lease.Lease(bucket / "run")
     with pytest.raises(OutputInUse, match="in use by another run"):
-        claim.Claim(bucket / "run")
-    monkeypatch.setattr(claim, "_machine", lambda: "another machine")
+        lease.Lease(bucket / "run")
+    monkeypatch.setattr(lease, "_machine", lambda: "another machine")
     with pytest.raises(OutputInUse):
-        claim.Claim(bucket / "run")
-    monkeypatch.setattr(claim, "LEASE_SECONDS", -1.0)
-    taken = claim.Claim(bucket / "run")
+        lease.Lease(bucket / "run")
+    monkeypatch.setattr(lease, "LEASE_SECONDS", -1.0)
+    taken = lease.Lease(bucket / "run")
     held.renew()
     held.release()
     assert names_in(bucket) == [".run.lock"]
@@ -131,36 +131,36 @@ def test_a_claim_keeps_others_out_where_nothing_is_replaced_on_condition(
 
 
 def test_a_claim_whose_answer_was_lost_is_known_by_its_token(bucket: UPath, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fervid.storage import claim
+    from fervid.storage import lease
 
     def answer_is_lost(target: UPath, content: bytes) -> bool:
         """The request arrives; its client asks again, and is told that there is such an object."""
         write_new(target, content)
         return write_new(target, content)
 
-    monkeypatch.setattr(claim, "check_conditions", lambda _folder: None)
-    monkeypatch.setattr(claim, "write_new", answer_is_lost)
-    held = claim.Claim(bucket / "run")
+    monkeypatch.setattr(lease, "check_conditions", lambda _folder: None)
+    monkeypatch.setattr(lease, "write_new", answer_is_lost)
+    held = lease.Lease(bucket / "run")
     with pytest.raises(OutputInUse):
-        claim.Claim(bucket / "run")
+        lease.Lease(bucket / "run")
     held.release()
     assert names_in(bucket) == []
 
 
 def test_a_store_that_ignores_conditions_is_refused(bucket: UPath, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fervid.storage import claim
+    from fervid.storage import lease
 
     def ignores_conditions(target: UPath, content: bytes) -> bool:
         target.write_bytes(content)
         return True
 
-    monkeypatch.setattr(claim, "_checked", set())
-    monkeypatch.setattr(claim, "write_new", ignores_conditions)
+    monkeypatch.setattr(lease, "_checked", set())
+    monkeypatch.setattr(lease, "write_new", ignores_conditions)
     with pytest.raises(OutputError, match="two runs there would overwrite each other"):
-        claim.Claim(bucket / "run")
+        lease.Lease(bucket / "run")
     assert names_in(bucket) == []
-    monkeypatch.setenv(claim.UNSAFE_STORE, "1")
-    claim.Claim(bucket / "run").release()
+    monkeypatch.setenv(lease.UNSAFE_STORE, "1")
+    lease.Lease(bucket / "run").release()
 
 
 def test_errors_of_stores_are_told_from_bugs() -> None:

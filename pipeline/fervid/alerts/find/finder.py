@@ -154,15 +154,15 @@ class Finder:
         """
         self.feed(samples)
         now, named = float(samples.times[-1]), {state.bound.rule.name: state for state in self._states}
-        told = []
+        sent = []
         for state in self._states:
             if not state.raised and not state.settling.waiting:
                 continue
             others = [named[name] for name in state.bound.rule.yields_to]
             machines = [machine for other in others for machine in other.machines.values()]
             alerts = state.settling.step(now, state.raised, [other.gathering for other in others], machines)
-            told += [(state.bound, alert) for alert in alerts]
-        return told
+            sent += [(state.bound, alert) for alert in alerts]
+        return sent
 
     @property
     def judged(self) -> list[Judged]:

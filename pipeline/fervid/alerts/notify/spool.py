@@ -44,11 +44,11 @@ class Spool:
 
     def add(self, alerts: Sequence[Mapping[str, Any]]) -> int:
         """Queue alerts (with an `alert_id`), except pending and sent ones; returns how many were new."""
-        told = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
+        sent = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
         n_new = 0
         for alert in alerts:
             path = self._path(str(alert["alert_id"]))
-            if alert["alert_id"] in told or path.exists():
+            if alert["alert_id"] in sent or path.exists():
                 continue
             _write(path, json.dumps({"queued_ns": time.time_ns() + n_new, "alert": alert}, ensure_ascii=False))
             n_new += 1
@@ -56,10 +56,10 @@ class Spool:
 
     def waiting(self) -> list[Waiting]:
         """Pending alerts, oldest first."""
-        told = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
+        sent = {alert_id for entry in self._entries() for alert_id in entry["alerts"]}
         found = []
         for path in self._waiting.glob("*.json"):
-            if path.stem in told:  # sent, but the process ended before the file was removed
+            if path.stem in sent:  # sent, but the process ended before the file was removed
                 path.unlink(missing_ok=True)
                 continue
             try:

@@ -17,7 +17,7 @@ from fervid.batch.report import WAITING
 from fervid.errors import ConfigError, InputError, OutputInUse
 from fervid.run.files import MADE_AGAIN, MANIFEST, OBSERVATIONS, RUN_NAME, TABLES, table_file
 from fervid.run.manifest import manifest_content
-from fervid.storage.claim import CLOCK, LEASE_SECONDS, LOCK, modified, read_claim, store_time
+from fervid.storage.lease import CLOCK, LEASE_SECONDS, LOCK, modified, read_lease, store_time
 from fervid.storage.lock import locked
 from fervid.storage.place import Place, is_on_disk, names_in, remove_file
 from fervid.storage.publish import PART
@@ -49,7 +49,7 @@ class Survey:
     """Runs (or `batch`) locked by another process; their files are skipped."""
     interrupted: dict[str, int] = field(default_factory=dict)
     """Runs without a manifest, with their number of observed segments."""
-    torn: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
     """Runs whose manifest lists missing files."""
     remnants: list[Remnant] = field(default_factory=list)
 
@@ -67,36 +67,36 @@ def survey(out: UPath) -> Survey:
     """List everything below `out`. Raises OSError, or what the store's library raises, when it cannot be read."""
     found = Survey()
     now = store_time(out)
-    claims: dict[str, bool] = {}
+    leases: dict[str, bool] = {}
     runs: dict[str, dict[str, Any]] = defaultdict(dict)
     loose: list[tuple[str, dict[str, Any]]] = []
     for name, info in _objects(out):
         first, _, rest = name.partition("/")
         if not rest and first.startswith(".") and first.endswith(LOCK):
             owner = first.removeprefix(".").removesuffix(LOCK)
-            claim = read_claim(out / first)
-            if claim is not None:
-                claims[owner] = not claim.is_stale()
-            if claim is not None and not claims[owner]:
+            lease = read_lease(out / first)
+            if lease is not None:
+                leases[owner] = not lease.is_stale()
+            if lease is not None and not leases[owner]:
                 found.remnants.append(Remnant(out / first, "lock of a finished process", info["size"]))
         elif rest and RUN_NAME.fullmatch(first):
             runs[first][rest] = info
         elif not rest:
             loose.append((first, info))
-    found.in_use = sorted(name for name, is_held in claims.items() if is_held)
+    found.in_use = sorted(name for name, is_held in leases.items() if is_held)
     for name, info in loose:
         is_old = _is_old(modified(info), now)
         if name.startswith(CLOCK) and is_old:
             found.remnants.append(Remnant(out / name, "clock probe", info["size"]))
-        elif name.startswith(WAITING) and name.endswith(PART) and not claims.get(BATCH):
+        elif name.startswith(WAITING) and name.endswith(PART) and not leases.get(BATCH):
             found.remnants.append(Remnant(out / name, "rows of a batch that was stopped", info["size"]))
     for run, files in sorted(runs.items()):
-        if not claims.get(run):
+        if not leases.get(run):
             _judge(found, out / run, files)
     for upload in _uploads(out):
         place, begun = upload
         run = place.path.removeprefix(_base(out)).partition("/")[0]
-        if _is_old(begun.when, now) and not claims.get(run):
+        if _is_old(begun.when, now) and not leases.get(run):
             found.remnants.append(Remnant(place, "unfinished upload", upload_id=begun.upload_id))
     return found
 
@@ -130,7 +130,7 @@ def _judge(found: Survey, folder: UPath, files: dict[str, Any]) -> None:
         if _is_whole(folder, files):
             found.n_complete += 1
         else:
-            found.torn.append(folder.name)
+            found.incomplete.append(folder.name)
         return
     observed = [name for name in files if name.startswith(f"{OBSERVATIONS}/")]
     if observed:

@@ -66,7 +66,7 @@ def check_conditions(folder: UPath) -> None:
     _checked.add(bucket)
 
 
-class Claim:
+class Lease:
     """Locks `place` until released, or until the lease expires."""
 
     def __init__(self, place: UPath) -> None:
@@ -77,7 +77,7 @@ class Claim:
         try:
             check_conditions(place.parent)
             while not write_new(self.path, self._content()):
-                found = read_claim(self.path)
+                found = read_lease(self.path)
                 if found is None:
                     continue  # released between our two calls
                 if found.content.get("token") == self._owner["token"]:
@@ -100,14 +100,14 @@ class Claim:
         """Release the lock."""
         _renewals.remove(self)
         with contextlib.suppress(OSError):
-            found = read_claim(self.path)
+            found = read_lease(self.path)
             if found is not None and found.content.get("token") == self._owner["token"]:
                 remove_file(self.path)
 
     def renew(self) -> None:
         """Renew the lock."""
         with contextlib.suppress(Exception):  # the network may be back the next time
-            found = read_claim(self.path)
+            found = read_lease(self.path)
             if found is None or found.content.get("token") != self._owner["token"]:
                 _renewals.remove(self)
                 log.warning("%s: another run took over this place, because the lease expired", self.path)
@@ -125,28 +125,28 @@ class _Renewals:
     """Renews all locks of this process, from one thread that starts with the first lock."""
 
     def __init__(self) -> None:
-        self._claims: set[Claim] = set()
+        self._leases: set[Lease] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, claim: Claim) -> None:
+    def add(self, lease: Lease) -> None:
         with self._lock:
-            self._claims.add(claim)
+            self._leases.add(lease)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="claims", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
                 self._thread.start()
 
-    def remove(self, claim: Claim) -> None:
+    def remove(self, lease: Lease) -> None:
         with self._lock:
-            self._claims.discard(claim)
+            self._leases.discard(lease)
 
     def _run(self) -> None:
-        with ThreadPoolExecutor(REQUESTS_AT_A_TIME, "claims") as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME, "leases") as pool:
             while True:
                 time.sleep(LEASE_SECONDS / RENEWALS_PER_LEASE)
                 with self._lock:
-                    claims = list(self._claims)
-                list(pool.map(Claim.renew, claims))
+                    leases = list(self._leases)
+                list(pool.map(Lease.renew, leases))
 
 
 _renewals = _Renewals()
@@ -170,7 +170,7 @@ class FoundClaim:
         return f"process {self.content.get('process', '?')} on {machine}, {self.content.get('utc', 'time unknown')}"
 
 
-def read_claim(path: UPath) -> FoundClaim | None:
+def read_lease(path: UPath) -> FoundClaim | None:
     """The lock in that object; None if there is none."""
     try:
         path.fs.invalidate_cache()
