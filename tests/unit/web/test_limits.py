@@ -49,11 +49,15 @@ def half_open(port: int, n: int) -> list[socket.socket]:
 
 
 def test_half_open_connections_keep_nobody_out(client: Served) -> None:
-    waiting = half_open(client.port, 400)
-    try:
+    def seconds_of_an_answer() -> float:
         begun = time.monotonic()
         assert client.ask("/api/runs").status == 200
-        assert time.monotonic() - begun < 1
+        return time.monotonic() - begun
+
+    alone = max(seconds_of_an_answer() for _ in range(3))
+    waiting = half_open(client.port, 400)
+    try:
+        assert min(seconds_of_an_answer() for _ in range(3)) < 1 + 5 * alone  # however busy the machine is
         waiting[0].settimeout(5)
         with contextlib.suppress(ConnectionResetError):
             assert waiting[0].recv(10) == b""  # the oldest was given up
