@@ -206,7 +206,7 @@ def _make_plan(dataset: FaceDataset, recipe: Recipe, work: Path, core_hours: flo
     epochs = min(recipe.epochs, int(left // epoch_seconds))
     if epochs < 1:
         raise ConfigError(
-            f"recipe {recipe.network}: {core_hours:g} core-hours are less than one epoch takes "
+            f"recipe {recipe.network}: {core_hours:g} core-hours are less than one epoch needs "
             f"({(epoch_seconds + spent + compiling) / SECONDS_PER_HOUR:.2f} core-hours). Give more with --core-hours."
         )
     log.info("%s: %.0f CPU s per epoch, %d of %d epochs", recipe.network, epoch_seconds, epochs, recipe.epochs)
