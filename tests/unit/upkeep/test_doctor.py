@@ -22,8 +22,8 @@ def finding(name: str, out: Path) -> Finding:
 
 def test_a_quick_examination_finds_everything_well_here(tmp_path: Path) -> None:
     found = {one.check: one for one in examine(tmp_path, is_quick=True)}
-    assert list(found) == ["versions", "opencv", "haar", "codecs", "models", "analysis", "memory", "disk"]
-    assert {one.state for name, one in found.items() if name not in ("memory", "disk")} == {"ok"}
+    assert list(found) == ["versions", "opencv", "haar", "codecs", "models", "analysis", "memory", "sandbox", "disk"]
+    assert {one.state for name, one in found.items() if name not in ("memory", "sandbox", "disk")} == {"ok"}
     assert assets.DEFAULT_MODEL in found["models"].detail
     assert not list(tmp_path.iterdir())
 
