@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bad_files import mp4
-from fervid.config.settings import VideoSettings
+from fervid.config.video import VideoSettings
 from fervid.errors import InputError
 from fervid.video.loss import judge_loss
 from fervid.video.probe import probe

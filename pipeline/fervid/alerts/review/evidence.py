@@ -54,6 +54,19 @@ OUTLINE_RGB = (213, 94, 0)
 
 
 @dataclass(frozen=True, slots=True)
+class _Clip:
+    """What one alert's clip shows: from `start` to `end` seconds of `source`."""
+
+    source: VideoSource
+    start: float
+    end: float
+    blur: Blur
+    bar: str
+    """What the progress bar says; empty without one."""
+    reached: Reached
+
+
+@dataclass(frozen=True, slots=True)
 class AlertFiles:
     """The evidence of one alert: the folder, and its files by name."""
 
@@ -144,40 +157,34 @@ def write_files(
     """Decode and write the files of alerts into folders below `scratch`, which the caller publishes."""
     reached = reached or Reached()
     rolls = {rule.name: (rule.pre_roll, rule.post_roll) for rule in found.rules.rules}
+    source = VideoSource.of(found.run.manifest)
+    duration = float(found.run.manifest.video["duration_seconds"])
     written = []
     for number, record in enumerate(records, 1):
         folder = scratch / f"{record.rule}-{int(record.start_s):06d}s-{record.alert_id}"
         folder.mkdir()
         bar = f"evidence {number} of {len(records)}" if progress else ""
-        source = VideoSource.of(found.run.manifest)
-        written.append(_write_one(found.run, record, folder, source, rolls[record.rule], blur, bar, reached))
+        pre_roll, post_roll = rolls[record.rule]
+        start = max(0.0, record.start_s - pre_roll)
+        end = min(record.end_s + post_roll, start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
+        written.append(_write_one(found.run, record, folder, _Clip(source, start, end, blur, bar, reached)))
     return written
 
 
-def _write_one(
-    run: Run,
-    record: AlertRecord,
-    folder: Path,
-    source: VideoSource,
-    rolls: tuple[float, float],
-    blur: Blur,
-    bar: str,
-    reached: Reached,
-) -> AlertFiles:
-    start = max(0.0, record.start_s - rolls[0])
-    duration = float(run.manifest.video["duration_seconds"])
-    end = min(record.end_s + rolls[1], start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
+def _write_one(run: Run, record: AlertRecord, folder: Path, clip: _Clip) -> AlertFiles:
+    start, end = clip.start, clip.end
     columns = _row_columns(run.manifest.model["labels"])
     rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
-    covers = _covers(source, record, start, end, rows, blur, bar, reached)
+    covers = _covers(record, rows, clip)
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
     stills: dict[str, RgbFrame] = {}
     area = CoveredArea()
     shown = Shown(run, start, end)
 
     def covered() -> Iterator[RgbFrame]:
-        decoded = ((frame.seconds, frame) for frame in read_rgb_frames(source, start, end))
-        for frame in with_bar(decoded, f"{bar}: writing", start, end, is_shown=bool(bar), reached=reached):
+        decoded = ((frame.seconds, frame) for frame in read_rgb_frames(clip.source, start, end))
+        bar = f"{clip.bar}: writing"
+        for frame in with_bar(decoded, bar, start, end, is_shown=bool(clip.bar), reached=clip.reached):
             if covers is not None:
                 rgb = cover(frame.rgb, covers.at(frame.seconds), area)
                 frame = RgbFrame(frame.seconds, rgb, frame.pixel_aspect)
@@ -192,7 +199,7 @@ def _write_one(
         covered(),
         start_seconds=start,
         end_seconds=end,
-        sound_from=source,
+        sound_from=clip.source,
     )
     names = ["clip.mp4"]
     for name, frame in stills.items():
@@ -202,7 +209,7 @@ def _write_one(
     within = rows.filter(pc.and_(pc.greater_equal(rows["time_s"], start), pc.less(rows["time_s"], end)))
     draw_strip(within, record, run.manifest.model["labels"], folder / "strip.png", start=start, end=end)
     pa.csv.write_csv(within, folder / "faces.csv")
-    about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": blur}
+    about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": clip.blur}
     about |= {"covered_share": round(area.share, 4)} | shown.about()
     (folder / "alert.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return AlertFiles(
@@ -210,26 +217,18 @@ def _write_one(
     )
 
 
-def _covers(
-    source: VideoSource,
-    record: AlertRecord,
-    start: float,
-    end: float,
-    rows: pa.Table,
-    blur: Blur,
-    bar: str,
-    reached: Reached,
-) -> FaceCovers | None:
-    if blur == "none":
+def _covers(record: AlertRecord, rows: pa.Table, clip: _Clip) -> FaceCovers | None:
+    if clip.blur == "none":
         return None
     ids, times = rows["track_id"].to_numpy(), rows["time_s"].to_numpy()
     x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
     boxes = np.stack([x, y, x + w, y + h], axis=1)
     tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
-    covers = FaceCovers(tracks, spared=frozenset(record.track_ids) if blur == "others" else frozenset())
-    first, last = max(0.0, start - AROUND_SECONDS), end + AROUND_SECONDS
-    around = ((look[0], look) for look in read_gray(source, first, last))
-    seen = with_bar(around, f"{bar}: looking for faces", first, last, is_shown=bool(bar), reached=reached)
+    covers = FaceCovers(tracks, spared=frozenset(record.track_ids) if clip.blur == "others" else frozenset())
+    first, last = max(0.0, clip.start - AROUND_SECONDS), clip.end + AROUND_SECONDS
+    around = ((look[0], look) for look in read_gray(clip.source, first, last))
+    bar = f"{clip.bar}: looking for faces"
+    seen = with_bar(around, bar, first, last, is_shown=bool(clip.bar), reached=clip.reached)
     search_for_covers(seen, covers)
     return covers
 
