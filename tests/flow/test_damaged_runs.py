@@ -134,12 +134,12 @@ def test_verify_names_the_files_and_exits_with_3(runs: Path) -> None:
     done = run_fervid("verify", str(runs))
     assert done.returncode == 3, done.stderr
     lines = {line.split(": ")[0].rpartition("/")[2][3:]: line for line in done.stdout.splitlines()[:-1]}
-    assert f"{len(DAMAGES) + 2} runs: 3 whole" in done.stdout  # hashes of the foreign table fit
+    assert f"{len(DAMAGES) + 2} runs: 3 intact" in done.stdout  # hashes of the foreign table fit
     assert not [name for name in lines if name.startswith("good")]
     assert "faces.parquet: differs from its recorded hash" in done.stdout
     assert "alerts.json" in done.stdout
     whole = run_fervid("verify", str(next(runs.glob("00-*"))))
-    assert (whole.returncode, whole.stdout) == (0, "1 runs: 1 whole, 0 damaged\n")
+    assert (whole.returncode, whole.stdout) == (0, "1 run: 1 intact, 0 damaged\n")
 
 
 @pytest.fixture

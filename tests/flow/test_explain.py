@@ -123,6 +123,16 @@ def test_the_file_is_its_owners_alone_noted_and_goes_with_the_run(copy: fervid.R
     assert not path.exists()
 
 
+def test_a_folder_that_holds_one_run_stands_for_it(run: fervid.Run, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    for name in ("one", "two"):
+        shutil.copytree(run.folder, both / name / "run")
+    done = run_fervid("explain", str(both / "one"), "--at", "1", "-o", str(tmp_path / "map.png"))
+    assert done.returncode == 0, done.stderr
+    done = run_fervid("explain", str(both), "--at", "1")
+    assert (done.returncode, "contains 2 runs" in done.stderr) == (3, True), done.stderr
+
+
 def test_the_command_says_that_the_face_is_open(run: fervid.Run, tmp_path: Path) -> None:
     target = tmp_path / "why.png"
     done = run_fervid("explain", str(run.folder), "--at", "0.5s", "-o", str(target))

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from fervid.errors import ConfigError
+from fervid.errors import ConfigError, InputError
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or a folder that holds one run.", show_default=False)
+    ],
     at: Annotated[str, typer.Option(help="Moment in the video: 90, 12.5s or 00:01:02.5.", show_default=False)],
     track: Annotated[
         int | None, typer.Option(help="Track of the face.", show_default="the largest face of that moment")
@@ -35,11 +37,15 @@ def explain(
     from fervid.config import parse_time
     from fervid.explain.face import explain_face
     from fervid.explain.image import NOTICE, headline, strongest, write_explanation
+    from fervid.run.find import find_run_folders
     from fervid.run.handle import open_run
 
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: an explanation is a PNG file. Give a file that ends in .png.")
-    opened = open_run(run)
+    folders = find_run_folders([run])
+    if len(folders) > 1:
+        raise InputError(f"{run} contains {len(folders)} runs. Name one of them, such as {folders[0]}.")
+    opened = open_run(folders[0])
     found = explain_face(opened, parse_time(at), track_id=track, label=label)
     path = write_explanation(opened, found, out)
     if as_json:

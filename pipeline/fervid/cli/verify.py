@@ -54,7 +54,8 @@ def verify(
         n_damaged += any(fault.name not in repaired for fault in faults)
         _print(folder, faults, repaired, as_json=as_json)
     if not as_json:
-        typer.echo(f"{len(folders)} runs: {len(folders) - n_damaged} whole, {n_damaged} damaged")
+        noun = "run" if len(folders) == 1 else "runs"
+        typer.echo(f"{len(folders)} {noun}: {len(folders) - n_damaged} intact, {n_damaged} damaged")
     if n_damaged:
         raise InputError(f"{n_damaged} of {len(folders)} runs are damaged. The lines above name files and what to do.")
 
