@@ -20,7 +20,8 @@ from fervid.cli.train import train
 from fervid.emotion.keras import load_network
 from fervid.emotion.model import load_model_info, read_model_json, stored_metrics
 from fervid.emotion.networks.network import build_network
-from fervid.errors import ConfigError, ModelError, OutputError
+from fervid.errors import ConfigError, ModelError, OutputError, OutputInUse
+from fervid.storage.lock import locked
 from fervid.train.evaluate import model as evaluation_module
 from fervid.train.evaluate.model import evaluate_model
 from fervid.train.evaluate.scores import label_indices, score_truth
@@ -219,6 +220,13 @@ def command(function: Any) -> typer.Typer:
     app = typer.Typer()
     app.command()(function)
     return app
+
+
+def test_two_trainings_in_one_folder_are_refused(tmp_path: Path) -> None:
+    data, out = write_csv(DATASET, tmp_path / "fer2013.csv"), tmp_path / "run"
+    with locked(out), pytest.raises(OutputInUse, match="in use by another run"):
+        train(data=data, recipe="res-nano", out=out, allow_unofficial=True, quiet=True)
+    assert not (out / "checkpoint.npz").exists()
 
 
 def test_the_evaluate_command_prints_a_table_or_one_json_object(tiny_model: Path, tmp_path: Path) -> None:

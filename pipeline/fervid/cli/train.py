@@ -67,25 +67,27 @@ def train(
 
         votes = find_votes(ferplus, data, dataset)
     backend = load_training_backend()
+    from fervid.storage.lock import locked
     from fervid.train.export.folder import save_weights, write_model_folder
     from fervid.train.fit.loop import fit
 
-    fitted = fit(dataset, settings, folder, votes=votes, resume=resume, progress=not quiet)
-    best = fitted.history[fitted.best_epoch - 1]
-    minutes = sum(record.seconds for record in fitted.history) / 60
-    verdict = (
-        f"PublicTest accuracy {best.val_accuracy:.2%} at epoch {fitted.best_epoch} of {len(fitted.history)} "
-        f"(selected on it), {minutes:.0f} min, seed {settings.seed}"
-    )
-    title = name or f"fer2013-{settings.network}"
-    if backend != "tensorflow":
-        save_weights(fitted.model, folder)
-        typer.echo(
-            "weights and checkpoint are written; the LiteRT file, card and model.json need TensorFlow: run the same "
-            "command where it is installed; training is not repeated",
-            err=True,
+    with locked(folder):  # two trainings would replace each other's checkpoint
+        fitted = fit(dataset, settings, folder, votes=votes, resume=resume, progress=not quiet)
+        best = fitted.history[fitted.best_epoch - 1]
+        minutes = sum(record.seconds for record in fitted.history) / 60
+        verdict = (
+            f"PublicTest accuracy {best.val_accuracy:.2%} at epoch {fitted.best_epoch} of {len(fitted.history)} "
+            f"(selected on it), {minutes:.0f} min, seed {settings.seed}"
         )
-        typer.echo(f"{title}: {verdict}, not exported yet: {folder}")
-        return
-    info = write_model_folder(fitted, settings, dataset, folder, title, votes=votes)
-    typer.echo(f"{info.name}: {verdict}, temperature {info.temperature:.3f}: {info.folder}")
+        title = name or f"fer2013-{settings.network}"
+        if backend != "tensorflow":
+            save_weights(fitted.model, folder)
+            typer.echo(
+                "weights and checkpoint are written; the LiteRT file, card and model.json need TensorFlow: run the "
+                "same command where it is installed; training is not repeated",
+                err=True,
+            )
+            typer.echo(f"{title}: {verdict}, not exported yet: {folder}")
+            return
+        info = write_model_folder(fitted, settings, dataset, folder, title, votes=votes)
+        typer.echo(f"{info.name}: {verdict}, temperature {info.temperature:.3f}: {info.folder}")
