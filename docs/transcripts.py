@@ -20,7 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md")), ROOT / "docs" / "queries.md")
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]+?) -->\n)?```(?P<kind>sh|python|text)\n(?P<body>.*?)```", re.S)
-START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
+START = (
+    "import sys; from pathlib import Path; sys.argv[0] = 'fervid'; from fervid.base import assets; "
+    "assets.default_output_folder = lambda: Path('outputs'); from fervid.__main__ import main; main()"
+)
+"""`fervid` as it is when installed: results go to `outputs/` in the current folder, not to that of the checkout."""
 HOME = "file:///home/you"
 LIMIT_SECONDS = 600
 

@@ -88,7 +88,7 @@ def test_what_another_package_brings_works_on_the_nodes_as_it_does_here(
         ("1.0", ("sun", "edge"), ("--model", "sun"), "classifier 'sun' is not installed there"),
         ("1.0", ("sun", "edge"), ("--detector", "edge"), "detector 'edge' is not installed there"),
         ("2.0", ("light", "corner"), ("--model", "light"), "it has another model light"),
-        ("2.0", ("light", "corner"), ("--detector", "corner"), "detector 'corner' is another version there"),
+        ("2.0", ("light", "corner"), ("--detector", "corner"), "detector 'corner' has another version there"),
     ],
 )
 def test_a_node_without_the_package_or_with_another_version_is_one_clear_error(

@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from fervid.base.opencv import cv2
 from fervid.errors import OutputError, VideoUnreadable, WrittenShort
@@ -39,10 +40,12 @@ class RgbFrame:
 
 def read_rgb_frames(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[RgbFrame]:
     """The frames with start <= time < end, in order. Damaged packets are left out."""
+    # One converter for all frames: that of each frame starts threads of its own, hundreds before they are freed.
+    converter = VideoReformatter()
     for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
-        yield RgbFrame(
-            seconds, turned(_as_shown(frame), source.turn_degrees), _pixel_aspect(stream, frame, source.turn_degrees)
-        )
+        rgb = converter.reformat(frame, format="rgb24").to_ndarray()
+        shown = turned(_as_shown(rgb, display_matrix(frame)), source.turn_degrees)
+        yield RgbFrame(seconds, shown, _pixel_aspect(stream, frame, source.turn_degrees))
 
 
 def read_gray(
@@ -144,9 +147,7 @@ def letterbox(rgb: np.ndarray, width: int, height: int, *, pixel_aspect: float =
     return canvas
 
 
-def _as_shown(frame: Any) -> np.ndarray:
-    matrix = display_matrix(frame)
-    rgb = frame.to_ndarray(format="rgb24")
+def _as_shown(rgb: np.ndarray, matrix: Any) -> np.ndarray:
     return np.stack([as_displayed(rgb[..., i], matrix) for i in range(3)], axis=-1) if matrix is not None else rgb
 
 

@@ -94,6 +94,17 @@ def test_odd_sides_and_wide_pixels(tmp_path: Path) -> None:
     assert (n, len(stamps), found[0].shape, aspect) == (5, 5, (46, 64), Fraction(16, 11))
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc, which is not there")
+def test_reading_colour_starts_no_threads_per_frame(tmp_path: Path) -> None:
+    """A worker's memory limit counts their stacks: hundreds of them ended evidence of longer clips."""
+    path = write_video(tmp_path / "v.mp4", constant_rate(4))
+    before = len(list(Path("/proc/self/task").iterdir()))
+    most = 0
+    for _ in read_rgb_frames(VideoSource(path, MAX_PIXELS, 0.0), 0.0, 4.0):
+        most = max(most, len(list(Path("/proc/self/task").iterdir())))
+    assert most - before <= 32
+
+
 def test_without_pictures_there_is_no_clip(tmp_path: Path) -> None:
     source = write_video(tmp_path / "v.mp4", constant_rate(1), level)
     with pytest.raises(WrittenShort, match="no frame of 5.0 to 6.0 s"):
