@@ -24,10 +24,13 @@ from fervid.alerts.find.scan import RunAlerts, scan_run
 from fervid.alerts.language.rules import load_rules
 from fervid.batch.inputs import find_videos
 from fervid.errors import InputError
+from fervid.run.files import MANIFEST
 from fervid.run.io import write_table
+from fervid.run.manifest import seal, write_json
 from fervid.run.schema import faces_schema, frames_schema
 from fervid.stats.intervals import poisson_interval
 from fervid.stats.metrics import wilson_interval
+from fervid.storage.files import file_sha256
 
 FOLDERS = ("labelled", "cctv", "faces", "trailers", "codecs")
 DAY_SECONDS, FPS, N_FACES, TRACK_SECONDS = 86_400, 5, 4, 60
@@ -139,7 +142,10 @@ def make_day(template: fervid.Run, folder: Path) -> fervid.Run:
     write_table(folder / "frames.parquet", pa.table({name: rows[name] for name in schema.names}, schema=schema), {})
     manifest = json.loads((template.folder / "manifest.json").read_text())
     manifest["video"]["duration_seconds"] = float(DAY_SECONDS)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    tables = {name: folder / name for name in ("faces.parquet", "frames.parquet")}
+    manifest["outputs"] = {name: file_sha256(path) for name, path in tables.items()}
+    manifest["output_bytes"] = {name: path.stat().st_size for name, path in tables.items()}
+    write_json(folder / MANIFEST, seal(manifest))
     return fervid.open_run(folder)
 
 

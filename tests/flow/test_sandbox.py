@@ -51,7 +51,7 @@ def folders(tmp_path: Path) -> None:
 
 def test_a_worker_reaches_its_videos_and_results_and_no_more(tmp_path: Path, active: tuple[str, ...]) -> None:
     if {NO_NEW_PRIVS, LANDLOCK, SECCOMP} - set(active):
-        pytest.skip(f"this kernel holds {', '.join(active) or 'nothing'}")
+        pytest.skip(f"this kernel confines a process by {', '.join(active) or 'nothing'} only")
     found = reached(tmp_path)
     assert {name for name, problem in found.items() if not problem} == ALLOWED, found
 

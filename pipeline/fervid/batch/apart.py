@@ -1,7 +1,7 @@
 """One step about a finished run in a worker process of its own: with the caps, watchdog and sandbox of an analysis.
 
-Evidence, annotated videos and stills decode videos again that may be anybody's. The worker reads the video and writes
-where it is told; whatever becomes of it costs this run alone.
+Evidence, annotated videos and stills decode untrusted videos again. The worker reads the video and writes to the given
+folders; a crash fails this run only.
 """
 
 from __future__ import annotations

@@ -46,21 +46,21 @@ def segment_packets(container: Any, stream: Any, segment: Segment, info: VideoIn
     Repaired stamps are put into them, for which the file is read from its beginning.
     """
     if plan.repair is not None:
-        yield from _restamped(_demux(container, stream), plan.repair.stamps)
+        yield from _restamped(readable_packets(container, stream), plan.repair.stamps)
         return
     if segment.start_pts is None:
-        yield from _demux(container, stream)
+        yield from readable_packets(container, stream)
         return
     for backoff in SEEK_BACKOFF_SECONDS:
         container.seek(max(0, segment.start_pts - int(backoff / info.time_base)), stream=stream, backward=True)
-        packets = _demux(container, stream)
+        packets = readable_packets(container, stream)
         first = next((p for p in packets if p.pts is not None), None)
         if first is not None and first.pts <= segment.start_pts:
             yield first
             yield from packets
             return
     container.seek(0, stream=stream, backward=True)
-    yield from _demux(container, stream)
+    yield from readable_packets(container, stream)
 
 
 def cut_packets(container: Any, stream: Any, start_pts: int, time_base: Fraction) -> Iterator[Any] | None:
@@ -76,7 +76,7 @@ def cut_packets(container: Any, stream: Any, start_pts: int, time_base: Fraction
             container.seek(target, stream=stream, backward=True)
         except (av.FFmpegError, OverflowError):
             return None
-        packets = _demux(container, stream)
+        packets = readable_packets(container, stream)
         first = next((p for p in packets if p.is_keyframe and p.pts is not None), None)
         if first is not None and first.pts <= start_pts:
             return chain([first], packets)
@@ -92,7 +92,7 @@ def _restamped(packets: Iterator[Any], stamps: np.ndarray) -> Iterator[Any]:
         yield packet
 
 
-def _demux(container: Any, stream: Any) -> Iterator[Any]:
+def readable_packets(container: Any, stream: Any) -> Iterator[Any]:
     """Packets until the end or until the container itself is broken; what was read so far still counts."""
     packets = demuxed(container, stream)
     while True:

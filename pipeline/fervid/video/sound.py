@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
-from fervid.video.container import demuxed
+from fervid.video.packets import readable_packets
 from fervid.video.probe import open_video
 from fervid.video.stretch import VideoSource, plan_of
 
@@ -60,7 +60,7 @@ class Sound:
                 _seek(container, stream, self._start + self._source.start_time_seconds - SEEK_BACKOFF_SECONDS)
             packets = (
                 (seconds, packet)
-                for seconds, packet in self._timed(_packets(container, stream))
+                for seconds, packet in self._timed(readable_packets(container, stream))
                 if self._start <= seconds < self._end
             )
             if self._is_copied:
@@ -126,13 +126,3 @@ def _seek(container: Any, stream: Any, seconds: float) -> None:
         container.seek(max(0, int(seconds / stream.time_base)), stream=stream, backward=True)
     except (av.FFmpegError, OverflowError):
         return  # a container without seeking is read from its beginning
-
-
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    packets = demuxed(container, stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
-        yield packet

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn", reason="the web server is not installed (pip install 'fervid[web]')")
 
 from alert_runs import face, make_run
 from fervid.alerts.find.scan import scan_run, write_alerts
