@@ -16,7 +16,8 @@ from fervid.alerts.language.rules import Rule
 from fervid.alerts.notify.deliver import Command, NotifySettings, Webhook
 from fervid.alerts.review.reviews import reviews_schema
 from fervid.batch.inputs import OPTION_COLUMNS, PATH_COLUMN
-from fervid.cli import app
+from fervid.cli.table import COMMANDS as TABLE
+from fervid.cli.table import load_command
 from fervid.config import Settings, preset_names
 from fervid.emotion.networks.network import NETWORKS
 from fervid.run.handle import open_run
@@ -41,16 +42,17 @@ def test_the_readme_is_a_short_door() -> None:
 
 
 def test_every_command_is_in_the_overview_and_has_help() -> None:
-    for command in app.registered_commands:
-        assert command.callback is not None
-        assert f"`fervid {command.callback.__name__}" in COMMANDS
-        assert command.callback.__doc__
-    for group in app.registered_groups:
-        assert f"`fervid {group.name}`" in COMMANDS
-        for command in group.typer_instance.registered_commands:
-            assert command.callback is not None
-            assert f"`{group.name} {command.callback.__name__}`" in COMMANDS
-            assert command.callback.__doc__
+    for name in TABLE:
+        command = load_command(name)
+        assert command.help
+        assert f"`fervid {name}" in COMMANDS
+        for below, one in getattr(command, "commands", {}).items():
+            assert one.help
+            assert f"`{name} {below}`" in COMMANDS
+
+
+def test_the_list_of_commands_fits_a_terminal() -> None:
+    assert max(len(line) for _, line in TABLE.values()) <= 80 - 12
 
 
 def test_every_preset_and_recipe_is_named_and_loads() -> None:

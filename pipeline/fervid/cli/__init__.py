@@ -12,51 +12,20 @@ import typer
 from fervid.base.interrupt import command_of
 from fervid.base.log import start_logging
 from fervid.base.printable import one_line
-from fervid.cli.alerts import app as alerts
-from fervid.cli.analyze import analyze
-from fervid.cli.annotate import annotate
-from fervid.cli.bench import bench
-from fervid.cli.config import config
-from fervid.cli.data import data
-from fervid.cli.demo import demo
-from fervid.cli.doctor import doctor
-from fervid.cli.evaluate import evaluate
-from fervid.cli.evidence import app as evidence
-from fervid.cli.explain import explain
-from fervid.cli.export import export
-from fervid.cli.genres import app as genres
-from fervid.cli.live import live
-from fervid.cli.models import app as models
-from fervid.cli.profile import profile
-from fervid.cli.purge import purge
-from fervid.cli.query import compact, query
-from fervid.cli.report import report
-from fervid.cli.serve import serve
-from fervid.cli.targets import targets
-from fervid.cli.train import train
-from fervid.cli.tune import tune
-from fervid.cli.verify import verify
+from fervid.cli.table import LazyGroup
 from fervid.errors import ConfigError, FervidError
 from fervid.storage.place import EXTRAS, SCHEME_END, is_url
 from fervid.storage.store_errors import storage_error
 
 app = typer.Typer(
     name="fervid",
+    cls=LazyGroup,
     help="Batch video analytics for facial emotion: how faces look over time, as Parquet timelines.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
-    *(analyze, profile, report, serve, annotate, explain, live, demo, data, train, targets, tune, evaluate),
-    *(query, compact, export, config, bench, doctor, verify, purge),
-):
-    app.command()(command)
-app.add_typer(alerts, name="alerts")
-app.add_typer(genres, name="genres")
-app.add_typer(models, name="models")
-app.add_typer(evidence, name="evidence")
 
 INTERNAL_ERROR, OUTPUT_ERROR = 70, 74
 READ_STORES = ("analyze", "query", "compact", "doctor")

@@ -7,56 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fervid.cli.options import (
-    Assignments,
-    Baseline,
-    BinLength,
-    ConfigFile,
-    Crop,
-    Detector,
-    Duration,
-    End,
-    Every,
-    FastScan,
-    Fps,
-    Labels,
-    MinFacePx,
-    Model,
-    Preset,
-    Rotate,
-    SettingsMaker,
-    Start,
-    StartTime,
-    Stream,
-    TimeZone,
-)
+from fervid.cli.option_groups import with_option_groups
+from fervid.cli.options import SettingsMaker, SettingsOptions
 from fervid.errors import ConfigError
 
 if TYPE_CHECKING:
     from fervid.config.load import SourcedSettings
 
 
+@with_option_groups
 def config(
-    preset: Preset = "default",
-    config: ConfigFile = None,
-    assignments: Assignments = None,
-    fps: Fps = None,
-    every: Every = None,
-    start: Start = None,
-    end: End = None,
-    duration: Duration = None,
-    start_time: StartTime = None,
-    time_zone: TimeZone = None,
-    stream: Stream = None,
-    rotate: Rotate = None,
-    crop: Crop = None,
-    fast_scan: FastScan = None,
-    bin_length: BinLength = None,
-    detector: Detector = None,
-    min_face_px: MinFacePx = None,
-    model: Model = None,
-    labels: Labels = None,
-    baseline: Baseline = None,
+    settings: SettingsOptions,
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print TOML for --config, with meaning, unit, default and source of each.")
     ] = False,
@@ -68,27 +29,7 @@ def config(
     """
     if as_toml and as_json:
         raise ConfigError("--toml and --json exclude each other. Give one of them.")
-    given = {
-        "preset": preset,
-        "fps": fps,
-        "every": every,
-        "start": start,
-        "end": end,
-        "duration": duration,
-        "start_time": start_time,
-        "time_zone": time_zone,
-        "stream": stream,
-        "rotate": rotate,
-        "crop": crop,
-        "fast_scan": fast_scan,
-        "bin": bin_length,
-        "detector": detector,
-        "min_face_px": min_face_px,
-        "model": model,
-        "labels": labels,
-        "baseline": baseline,
-    }
-    found = SettingsMaker(given, config, tuple(assignments or ())).sourced({})
+    found = SettingsMaker(settings).sourced({})
     from fervid.config.write import as_toml as written
 
     if as_toml:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fervid.cli.alerts import alerts_of_run, describe_alerts
-from fervid.cli.analyze import describe
 from fervid.cli.options import Out, Quiet
+from fervid.cli.summary import describe
 
 
 def demo(out: Out = None, quiet: Quiet = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,6 +90,33 @@ Baseline = Annotated[
     ),
 ]
 
+
+@dataclass(frozen=True)
+class SettingsOptions:
+    """The options that make settings, as the user wrote them; None means not given."""
+
+    preset: Preset = "default"
+    config: ConfigFile = None
+    assignments: Assignments = None
+    fps: Fps = None
+    every: Every = None
+    start: Start = None
+    end: End = None
+    duration: Duration = None
+    start_time: StartTime = None
+    time_zone: TimeZone = None
+    stream: Stream = None
+    rotate: Rotate = None
+    crop: Crop = None
+    fast_scan: FastScan = None
+    bin: BinLength = None
+    detector: Detector = None
+    min_face_px: MinFacePx = None
+    model: Model = None
+    labels: Labels = None
+    baseline: Baseline = None
+
+
 ALTERNATIVES = {"end": ("duration",), "duration": ("end",), "fps": ("every",), "every": ("fps",)}
 """Options for which a video's own value overrides the one for all videos."""
 
@@ -118,13 +146,11 @@ def _area(text: str) -> list[int]:
 class SettingsMaker:
     """Settings for all videos, and for those with their own options; equal options share one settings object.
 
-    `given` holds the options `preset`, `fps`, `every`, `start`, `end`, `duration`, `start_time`, `time_zone`,
-    `stream`, `rotate`, `crop`, `fast_scan`, `bin`, `detector`, `min_face_px`, `model`, `labels` and `baseline` as the
-    user wrote them; None means not given.
+    A video's own options have the names of `given`.
     """
 
-    def __init__(self, given: dict[str, Any], config: Path | None, assignments: tuple[str, ...]) -> None:
-        self._given, self._config, self._assignments = given, config, assignments
+    def __init__(self, given: SettingsOptions) -> None:
+        self._given = given
         self._made: dict[tuple[tuple[str, str], ...], SourcedSettings] = {}
 
     def __call__(self, own: Mapping[str, str]) -> Settings:
@@ -140,13 +166,13 @@ class SettingsMaker:
         if key not in self._made:
             replaced = {other for name in own for other in ALTERNATIVES.get(name, ())}
             options: dict[str, Any] = {
-                name: None if name in replaced else value for name, value in self._given.items()
+                name: None if name in replaced else value for name, value in vars(self._given).items()
             } | dict(own)
             times = {name: options[name] and parse_time(options[name]) for name in ("start", "bin")}
             self._made[key] = load_sourced_settings(
                 preset=options["preset"],
-                file=self._config,
-                assignments=self._assignments,
+                file=self._given.config,
+                assignments=tuple(self._given.assignments or ()),
                 options={
                     "video.fps": options["fps"],
                     "video.every": options["every"],

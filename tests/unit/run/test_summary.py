@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fervid.cli.analyze import describe
+from fervid.cli.summary import describe
 from fervid.run.summary import summarise
 
 
