@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from fervid.errors import ModelError
@@ -10,6 +11,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
 
 DEFAULT_MODEL = "fer2013-res-s"
+DEFAULT_AGITATION = "surveillance"
 
 
 def in_checkout() -> bool:
@@ -49,6 +51,21 @@ def model_folder(name_or_path: str) -> Path:
     raise ModelError(
         f"model {name_or_path!r} does not exist. Use {' or '.join([*shipped, 'the path of a model folder'])}."
     )
+
+
+def agitation_file(name_or_path: str) -> Path:
+    """A model of agitation by the name of a shipped one or by its path. Raises ModelError naming what there is."""
+    shipped = configs_folder() / "motion"
+    for candidate in (shipped / f"{name_or_path}.json", Path(name_or_path)):
+        if candidate.is_file():
+            return candidate
+    names = [*sorted(path.stem for path in shipped.glob("*.json")), "a file of `fervid motion fit`"]
+    raise ModelError(f"model of agitation {name_or_path!r} does not exist. Use {' or '.join(names)}.")
+
+
+def agitation_sha256(name_or_path: str) -> str:
+    """The hash of a model of agitation. Raises ModelError where there is none."""
+    return hashlib.sha256(agitation_file(name_or_path).read_bytes()).hexdigest()
 
 
 # Decision PAC-1.

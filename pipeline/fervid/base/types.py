@@ -7,7 +7,7 @@ Times are seconds as a player shows them: presentation time less the container's
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,9 @@ from fervid.storage.place import Place
 
 FACE_QUALITY = ("sharpness", "light", "roll_degrees", "yaw_degrees", "pitch_degrees")
 """Measures of face quality and pose, in the order of the columns of `FaceScores.face_quality`."""
+
+NO_FLOW = np.zeros(0, np.float16)
+"""Of a frame whose motion is not measured."""
 
 
 def _check(name: str, array: np.ndarray, dtype: type, shape: tuple[int | None, ...]) -> None:
@@ -34,10 +37,10 @@ class _ShapeRepr:
 
     def __repr__(self) -> str:
         parts = []
-        for field in fields(self):  # type: ignore[arg-type]
-            value: Any = getattr(self, field.name)
+        for each in fields(self):  # type: ignore[arg-type]
+            value: Any = getattr(self, each.name)
             parts.append(
-                f"{field.name}={f'{value.dtype}{value.shape}' if isinstance(value, np.ndarray) else repr(value)}"
+                f"{each.name}={f'{value.dtype}{value.shape}' if isinstance(value, np.ndarray) else repr(value)}"
             )
         return f"{type(self).__name__}({', '.join(parts)})"
 
@@ -138,17 +141,20 @@ class Detections(_ShapeRepr):
 class FaceCrops(_ShapeRepr):
     """The faces of one frame cut out: crops uint8 (n, S, S) full range.
 
-    `thumbnail` uint8 (h, w) is a few pixels of the whole frame, from which the second half finds shot cuts.
+    `thumbnail` uint8 (h, w) is a few pixels of the whole frame, from which the second half finds shot cuts. `flow`
+    float16 (k,) says how the image moves; empty where that is not measured.
     """
 
     detections: Detections
     crops: np.ndarray
     thumbnail: np.ndarray
+    flow: np.ndarray = field(default_factory=lambda: NO_FLOW)
 
     def __post_init__(self) -> None:
         n = len(self.detections.boxes)
         _check("crops", self.crops, np.uint8, (n, None, None))
         _check("thumbnail", self.thumbnail, np.uint8, (None, None))
+        _check("flow", self.flow, np.float16, (None,))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -156,6 +162,7 @@ class FaceScores(_ShapeRepr):
     """The scored faces of one frame: logits float32 (n, C), quality float32 (n,) in 0..1.
 
     `face_quality` float32 (n, 5): sharpness, light, and roll, yaw and pitch in degrees (NaN where they cannot be told).
+    `thumbnail` and `flow` as in `FaceCrops`.
     """
 
     detections: Detections
@@ -163,9 +170,11 @@ class FaceScores(_ShapeRepr):
     quality: np.ndarray
     thumbnail: np.ndarray
     face_quality: np.ndarray
+    flow: np.ndarray = field(default_factory=lambda: NO_FLOW)
 
     def __post_init__(self) -> None:
         n = len(self.detections.boxes)
         _check("logits", self.logits, np.float32, (n, None))
         _check("quality", self.quality, np.float32, (n,))
         _check("face_quality", self.face_quality, np.float32, (n, 5))
+        _check("flow", self.flow, np.float16, (None,))

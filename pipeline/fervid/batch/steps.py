@@ -166,7 +166,13 @@ def observe_segment(context: Context, job: VideoJob, pickled_plan: bytes, index:
 
     with closing(observer.observe(segment, ledger)) as scored:
         target = observations_path(job.folder, segment)
-        write_observations(target, counted(scored), ledger, observe_key=job.method.observe_key)
+        write_observations(
+            target,
+            counted(scored),
+            ledger,
+            observe_key=job.method.observe_key,
+            has_flow=job.method.settings.motion.measure,
+        )
     spent = {name: seconds - before[name] for name, seconds in asdict(observer.seconds).items()}
     spent[OBSERVE] = perf_counter() - started
     return Observed(spent, segment.end_seconds - segment.start_seconds, n_faces)

@@ -243,6 +243,18 @@ class GateSettings(Section):
     max_yaw_degrees: float = Field(default=50, ge=0, le=90, description="yaw of the head; 90 is a profile")
 
 
+class MotionSettings(Section):
+    """How the image is judged to move: needs no face, but a camera that does not move."""
+
+    measure: bool = Field(
+        default=False, description="measure the optical flow, and score how agitated the motion is (`agitation`)"
+    )
+    model: str = Field(
+        default=assets.DEFAULT_AGITATION,
+        description="name of a shipped model of agitation, or path of a file that `fervid motion fit` wrote",
+    )
+
+
 class BatchSettings(Section):
     """How work is distributed over processes. Does not change results."""
 
@@ -273,6 +285,7 @@ class Settings(Section):
     baseline: BaselineSettings = BaselineSettings()
     timeline: TimelineSettings = TimelineSettings()
     gate: GateSettings = GateSettings()
+    motion: MotionSettings = MotionSettings()
     batch: BatchSettings = BatchSettings()
 
     # Decision STO-1.
@@ -281,7 +294,7 @@ class Settings(Section):
 
         Files count by content, not by path; limits, batch sizes and unused detectors do not count.
         """
-        content = self.model_dump(mode="json", include=set(sections) or None, exclude={"batch"})
+        content = self.model_dump(mode="json", include=set(sections) or None, exclude={"batch", "motion"})
         if "video" in content:
             content["video"] = self.video.results_depend_on()
         if "emotion" in content:
@@ -294,9 +307,17 @@ class Settings(Section):
             content["detect"] = self.detect.results_depend_on()
         if "track" in content:
             content["track"] = self.track.results_depend_on()
+        content |= self._motion_hashed(sections)
         if self.baseline.scope == "off":
             content.pop("baseline", None)  # its other settings have no effect then
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _motion_hashed(self, sections: tuple[str, ...]) -> dict[str, Any]:
+        """What of motion affects results: nothing where it is not measured, and observations do not know the model."""
+        if not self.motion.measure:
+            return {}
+        model = {} if sections == OBSERVE_SECTIONS else {"model_sha256": assets.agitation_sha256(self.motion.model)}
+        return {"motion": {"measure": True} | model}
 
 
 REPLACED_BY = {"video.fps": "video.every"}

@@ -7,14 +7,17 @@ needs the future: a face counts from the sample that confirms its track, and smo
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fervid.base.types import FaceScores
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo
+from fervid.interpret.agitation import FrameMotion, MotionJudge, Usual
+from fervid.interpret.agitation_model import load_agitation_model
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
+from fervid.observe.flow_values import MOST_SECONDS
 from fervid.track.static import find_static
 
 REMEMBERED_HALF_LIVES = 16
@@ -38,6 +41,25 @@ class LiveFace:
     confidence: float
     margin: float
     abstain: str | None
+
+
+class LiveMotion:
+    """Judges the motion of one source. What is usual is known from the past alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ModelError where the model of agitation cannot be loaded."""
+        self._judge, self._usual = MotionJudge(load_agitation_model(settings.motion.model)), Usual()
+        self._seconds: float | None = None
+
+    def update(self, scores: FaceScores, *, is_cut: bool = False) -> FrameMotion:
+        """The motion up to the next frame. `is_cut`: it does not continue from before."""
+        seconds = scores.detections.pts_seconds
+        found = self._judge.update(scores.flow, seconds, is_cut=is_cut)
+        lasted = 0.0 if self._seconds is None or is_cut else min(seconds - self._seconds, MOST_SECONDS)
+        self._seconds = seconds
+        agitation = np.array([found.agitation])
+        self._usual.add(agitation, np.array([lasted]))
+        return replace(found, usual=float(self._usual.rank(agitation)[0]))
 
 
 @dataclass(slots=True)

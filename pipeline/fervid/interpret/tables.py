@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.base.types import FACE_QUALITY
+from fervid.interpret.agitation import Motion
 from fervid.interpret.build import (
     FrameIntervals,
     bin_edges,
@@ -38,6 +39,8 @@ class Followed:
     smoothed: np.ndarray
     verdicts: Verdicts
     n_unconfirmed: int
+    motion: Motion | None = None
+    """Where the settings ask for it."""
 
     @property
     def face_times(self) -> np.ndarray:
@@ -72,7 +75,15 @@ def frames_table(video_id: str, stored: pa.Table, found: Followed, shots: np.nda
         "motion": _nullable(found.measures.motion),
         "status": _words(np.where(found.is_sound, "analysed", "corrupt")),
     }
-    return pa.table(columns, schema=frames_schema())
+    if (motion := found.motion) is not None:
+        columns |= {
+            "speed": _nullable(motion.speed),
+            "camera_moves": pa.array(motion.camera_moves, pa.float64(), from_pandas=True).cast(pa.bool_()),
+            "agitation": _nullable(motion.agitation),
+            "agitation_usual": _nullable(motion.usual),
+            "speed_grid": [None if np.isnan(row[0]) else row for row in motion.grid],
+        }
+    return pa.table(columns, schema=frames_schema(has_motion=motion is not None))
 
 
 def faces_table(
@@ -149,9 +160,35 @@ def timeline_table(
         **{f"mean_{label}": _nullable(means[:, i]) for i, label in enumerate(labels)},
         **{f"share_{label}": _nullable(shares[:, i]) for i, label in enumerate(labels)},
     }
-    table = pa.table(columns, schema=timeline_schema(labels))
+    if found.motion is not None:
+        columns |= _binned_motion(found, found.motion, edges)
+    table = pa.table(columns, schema=timeline_schema(labels, has_motion=found.motion is not None))
     is_gap = np.diff(edges) > 1.5 * bin_seconds  # of a timeline that is too long to be laid out in full
     return table.filter(pa.array(~is_gap)) if is_gap.any() else table
+
+
+def _binned_motion(found: Followed, motion: Motion, edges: np.ndarray) -> dict[str, pa.Array]:
+    """Of each bin the mean motion and speed, the share of time with a moving camera, and the highest agitation.
+
+    A frame counts in the bin of its time; a bin without one has nulls.
+    """
+    n_bins = len(edges) - 1
+    bins = np.clip(np.searchsorted(edges, found.times, side="right") - 1, 0, n_bins - 1)
+    weight = np.where(found.is_sound, found.intervals.seconds, 0.0)
+    means = {}
+    for name, values in (
+        ("motion", found.measures.motion),
+        ("speed", motion.speed),
+        ("camera_moves", motion.camera_moves),
+    ):
+        known = np.where(np.isnan(values), 0.0, weight)
+        sums = np.bincount(bins, np.nan_to_num(values) * known, n_bins)
+        means[name] = weighted_mean(sums[:, None], np.bincount(bins, known, n_bins))[:, 0]
+    for name, values in (("agitation", motion.agitation), ("agitation_usual", motion.usual)):
+        highest = np.full(n_bins, -np.inf)
+        np.maximum.at(highest, bins, np.nan_to_num(values, nan=-np.inf))
+        means[name] = np.where(np.isneginf(highest), np.nan, highest)
+    return {name: _nullable(values) for name, values in means.items()}
 
 
 def _words(values: Sequence[str | None] | np.ndarray) -> pa.Array:

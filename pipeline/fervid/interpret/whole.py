@@ -15,6 +15,8 @@ import pyarrow as pa
 from fervid.base.spacing import usual_spacing
 from fervid.config import Settings
 from fervid.emotion.model import ModelInfo
+from fervid.interpret.agitation import judge_motion
+from fervid.interpret.agitation_model import load_agitation_model
 from fervid.interpret.baseline import Shifts, Windows, lone_windows, people, without_baseline
 from fervid.interpret.build import (
     NOTHING_KNOWN,
@@ -25,7 +27,7 @@ from fervid.interpret.build import (
 from fervid.interpret.cuts import FrameMeasures, find_shots, measure_frames
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
 from fervid.interpret.tables import Followed, Tables, faces_table, frames_table, timeline_table, tracks_table
-from fervid.observe.observations import THUMBNAIL_PX, face_arrays
+from fervid.observe.observations import THUMBNAIL_PX, face_arrays, flow_arrays
 from fervid.track.static import find_static
 
 
@@ -37,6 +39,8 @@ class _Seen:
     is_sound: np.ndarray
     measures: FrameMeasures
     faces: dict[str, np.ndarray]
+    flows: list[np.ndarray] | None
+    """The flow statistics of each frame; None where they were not measured."""
 
     @classmethod
     def of(cls, observations: pa.Table, settings: Settings, thumbnails: Iterator[pa.Array] | None) -> _Seen:
@@ -47,7 +51,8 @@ class _Seen:
             threshold=settings.track.cut_threshold if settings.track.find_cuts else None,
         )
         is_sound = ~observations["is_corrupt"].to_numpy(zero_copy_only=False)
-        return cls(times, is_sound, measures, face_arrays(observations))
+        flows = flow_arrays(observations) if settings.motion.measure else None
+        return cls(times, is_sound, measures, face_arrays(observations), flows)
 
 
 def interpret(
@@ -126,13 +131,17 @@ def _follow(
     )
     end = min(duration_seconds, settings.video.end_seconds or np.inf)
     start = min(settings.video.start_seconds, end)
+    hold = settings.timeline.max_hold_seconds
+    intervals = frame_intervals(times, start=start, end=end, max_hold_seconds=hold, timing=timing)
+    motion = None
+    if seen.flows is not None:
+        agitation_model = load_agitation_model(settings.motion.model)
+        motion = judge_motion(seen.flows, times, seen.measures.is_cut, intervals.seconds, agitation_model)
     return Followed(
         times,
         seen.is_sound,
         seen.measures,
-        frame_intervals(
-            times, start=start, end=end, max_hold_seconds=settings.timeline.max_hold_seconds, timing=timing
-        ),
+        intervals,
         (start, end),
         faces,
         track_ids,
@@ -140,6 +149,7 @@ def _follow(
         smoothed,
         judge(faces["quality"], faces["looks"], faces["boxes"], smoothed, is_static, settings),
         int((~confirmed).sum()),
+        motion,
     )
 
 

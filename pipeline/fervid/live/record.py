@@ -155,7 +155,9 @@ class Recorder:
         )
         path = segment_file(folder, self._n_segments)
         try:
-            write_observations(path, iter(self._rows), ledger, observe_key=self._session.method.observe_key)
+            method = self._session.method
+            has_flow = method.settings.motion.measure
+            write_observations(path, iter(self._rows), ledger, observe_key=method.observe_key, has_flow=has_flow)
         except OSError as problem:
             raise OutputError(f"{path} cannot be written ({problem.strerror}). Free some space.") from None
         self._rows, self._counted = [], now

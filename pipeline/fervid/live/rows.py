@@ -14,9 +14,10 @@ from fervid.live.session import Moment
 def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:
     """Plain values: `type` "frame", its times, how the view keeps up, its faces, and the alerts that it raised.
 
-    Of a face: the columns of faces.parquet, but `s_<label>` uses causal smoothing.
+    Of a face: the columns of faces.parquet, but `s_<label>` uses causal smoothing. With `motion.measure` the
+    columns of motion of frames.parquet, but for the grid.
     """
-    return {
+    row = {
         "type": "frame",
         "frame": moment.index,
         "time_s": round(moment.seconds, 4),
@@ -28,6 +29,10 @@ def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:
         "faces": [_face_row(face, labels) for face in moment.faces],
         "alerts": [alert.to_json() for alert in moment.alerts],
     }
+    if (motion := moment.motion) is not None:
+        row |= {"speed": _number(motion.speed), "camera_moves": motion.camera_moves}
+        row |= {"agitation": _number(motion.agitation), "agitation_usual": _number(motion.usual)}
+    return row
 
 
 def _face_row(face: LiveFace, labels: Sequence[str]) -> dict[str, Any]:

@@ -25,10 +25,12 @@ from fervid.emotion import make_classifier
 from fervid.emotion.heads import select_heads
 from fervid.emotion.plugin import find_model
 from fervid.errors import ConfigError
-from fervid.interpret.causal import LiveFace, LiveTracks
+from fervid.interpret.agitation import FrameMotion
+from fervid.interpret.causal import LiveFace, LiveMotion, LiveTracks
 from fervid.live.address import Address, parse_address
 from fervid.live.alarms import LiveAlert, LiveRules
 from fervid.live.source import Capture, Captured, Pace
+from fervid.observe.flow import flow_watch
 from fervid.observe.scoring import cut_out_faces, measured
 from fervid.runtime.device import choose_runner
 
@@ -69,6 +71,8 @@ class Moment:
     alerts: tuple[LiveAlert, ...]
     rates: Rates
     scores: FaceScores
+    motion: FrameMotion | None
+    """How the image moves; None where the settings do not ask for it."""
     width_px: int
     height_px: int
     _captured: Captured
@@ -124,6 +128,7 @@ class LiveSession:
         self._frame: Frame | None = None
         self._crops = self._search()
         self._tracks = LiveTracks(settings, self.model)
+        self._motion = LiveMotion(settings) if settings.motion.measure else None
         self._rules = rules
         self._live_rules: LiveRules | None = None
         if rules is not None:  # a mismatching rule is reported before anything is opened
@@ -187,7 +192,9 @@ class LiveSession:
                 self._live_rules = LiveRules(self._rules, self.model.labels, began=local)
         scores, frame = self._score(captured)
         height, width = frame.gray.shape
-        faces = self._tracks.update(scores, is_cut=captured.connection != self._connection)
+        is_cut = captured.connection != self._connection
+        faces = self._tracks.update(scores, is_cut=is_cut)
+        motion = None if self._motion is None else self._motion.update(scores, is_cut=is_cut)
         self._connection = captured.connection
         raised: list[LiveAlert] = []
         if self._live_rules is not None and not captured.is_corrupt:
@@ -205,6 +212,7 @@ class LiveSession:
             tuple(raised),
             self.rates,
             scores,
+            motion,
             width,
             height,
             captured,
@@ -263,7 +271,8 @@ class LiveSession:
             )
 
         side_px, margin = self.model.input_side_px, emotion.crop_margin
-        return cut_out_faces(found(), side_px=side_px, margin=margin, box_shape=detector.box_shape)
+        flow = flow_watch(self._settings)
+        return cut_out_faces(found(), side_px=side_px, margin=margin, box_shape=detector.box_shape, flow=flow)
 
 
 def stream(

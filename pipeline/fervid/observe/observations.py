@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ ROWS_PER_GROUP = 512
 LEDGER_KEY, OBSERVE_KEY = b"fervid.ledger", b"fervid.observe_key"
 
 THUMBNAIL, THUMBNAIL_PX = "thumbnail", (32, 18)
+FLOW = "flow"
 ROWS_KEY, THUMBNAILS_KEY = b"fervid.rows_sha256", b"fervid.thumbnails_sha256"
 
 SCHEMA = pa.schema(
@@ -46,23 +48,30 @@ SCHEMA = pa.schema(
         (THUMBNAIL, pa.binary(THUMBNAIL_PX[0] * THUMBNAIL_PX[1])),
     ]
 )
+FLOW_FIELD = pa.field(FLOW, pa.list_(pa.float16()))
+"""The column of motion statistics, of observations that measured them; a list is empty where that was not possible."""
+WITH_FLOW = SCHEMA.append(FLOW_FIELD)
 ROWS = [name for name in SCHEMA.names if name != THUMBNAIL]
 
 
-def write_observations(path: Place, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str) -> int:
+def write_observations(
+    path: Place, scored: Iterator[FaceScores], ledger: Ledger, *, observe_key: str, has_flow: bool = False
+) -> int:
     """Write a segment's observations to `path` in one atomic step; returns the rows written.
 
-    The ledger, complete only when the last frame has passed, goes into a footer of the file.
+    The ledger, complete only when the last frame has passed, goes into a footer of the file. `has_flow` stores how the
+    image moves, too.
     """
     n_rows = 0
-    rows_digest, thumbnails_digest = RowsDigest(SCHEMA, ROWS), RowsDigest(SCHEMA, [THUMBNAIL])
+    schema, names = (WITH_FLOW, [*ROWS, FLOW]) if has_flow else (SCHEMA, ROWS)
+    rows_digest, thumbnails_digest = RowsDigest(schema, names), RowsDigest(schema, [THUMBNAIL])
     with (
         written_whole(path) as partial,
-        pq.ParquetWriter(partial, SCHEMA, compression="zstd", write_page_checksum=True) as writer,
+        pq.ParquetWriter(partial, schema, compression="zstd", write_page_checksum=True) as writer,
     ):
 
         def write(rows: list[FaceScores]) -> None:
-            table = _table(rows)
+            table = _table(rows, schema)
             rows_digest.add(table)
             thumbnails_digest.add(table)
             writer.write_table(table)
@@ -119,11 +128,13 @@ def _checked(path: Place, content: bytes, columns: list[str], key: bytes) -> tup
     """Columns of observations and what the footer says; files of earlier versions name no hash of them."""
     try:
         stored = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)  # noqa: TID251 (observations)
+        if key == ROWS_KEY and FLOW in stored.schema_arrow.names:
+            columns = [*columns, FLOW]
         rows, about = stored.read(columns, use_threads=False), dict(stored.metadata.metadata or {})
-        digest = RowsDigest(SCHEMA, columns)
+        digest = RowsDigest(WITH_FLOW, columns)
         digest.add(rows)
         others = (about[LEDGER_KEY], about[OBSERVE_KEY]) if key == ROWS_KEY else ()
-        is_as_written = rows.schema.remove_metadata() == pa.schema([SCHEMA.field(name) for name in columns])
+        is_as_written = rows.schema.remove_metadata() == pa.schema([WITH_FLOW.field(name) for name in columns])
         is_as_written &= about.get(key, digest.hexdigest(*others).encode()) == digest.hexdigest(*others).encode()
     except (OSError, ValueError, KeyError, pa.ArrowException) as problem:
         raise _not_as_written(path, str(problem)) from None
@@ -137,7 +148,7 @@ def _not_as_written(path: Place, fault: str) -> InputError:
     return InputError(f"{path} is damaged ({reason}). Analyse its video again: damaged parts are observed again.")
 
 
-def _table(rows: list[FaceScores]) -> pa.Table:
+def _table(rows: list[FaceScores], schema: pa.Schema = SCHEMA) -> pa.Table:
     found = [scores.detections for scores in rows]
     columns = {
         "frame": [d.frame_index for d in found],
@@ -151,8 +162,9 @@ def _table(rows: list[FaceScores]) -> pa.Table:
         "landmarks": [_shares_of_box(d.landmarks, d.boxes) for d in found],
         "logits": [scores.logits.ravel() for scores in rows],
         THUMBNAIL: [scores.thumbnail.tobytes() for scores in rows],
+        FLOW: [scores.flow for scores in rows],
     }
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
 def _shares_of_box(landmarks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -160,6 +172,17 @@ def _shares_of_box(landmarks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     sides = boxes[:, None, 2:] - boxes[:, None, :2]
     shares: np.ndarray = ((landmarks - boxes[:, None, :2]) / sides).astype(np.float16)
     return shares.ravel()
+
+
+def flow_arrays(table: pa.Table) -> list[np.ndarray]:
+    """The flow statistics of each frame of observations, float16 (k,), empty where they could not be measured."""
+    return [row for piece in table[FLOW].chunks for row in _lists(piece)]
+
+
+def _lists(piece: pa.ListArray) -> list[np.ndarray]:
+    """The rows of a list array as views."""
+    values = piece.values.to_numpy(zero_copy_only=False)
+    return [values[begin:end] for begin, end in pairwise(piece.offsets.to_pylist())]
 
 
 def face_arrays(table: pa.Table) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
 from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.model import ModelInfo
+from fervid.observe.flow import flow_watch
 from fervid.observe.scoring import cut_out_faces, score_faces
 from fervid.observe.stages import WAITING, StageClock
 from fervid.video.fast_scan import scan, why_not_scanned
@@ -109,7 +110,8 @@ class Observer:
         """The same up to the classifier: the crops of every sampled frame."""
         timed, margin, shape = self._clock.timed, self._settings.emotion.crop_margin, self._detector.box_shape
         found = timed(self._found(segment, ledger), "detect")
-        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin, box_shape=shape), "crop")
+        flow = flow_watch(self._settings)
+        cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin, box_shape=shape, flow=flow), "crop")
         if (area := self._settings.video.crop) is not None:
             cut = (_moved(crops, area[0], area[1]) for crops in cut)
         return ahead(cut, n_items=self._crops_ahead, name="detect")

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fervid.base.types import Detections, FaceCrops, FaceScores, Frame
+from fervid.base.types import NO_FLOW, Detections, FaceCrops, FaceScores, Frame
 from fervid.emotion import Classifier
 from fervid.emotion.crops import crop_faces, crop_quality
 from fervid.emotion.face_quality import measure_face_quality
+from fervid.observe.flow import FlowWatch
 from fervid.observe.observations import THUMBNAIL_PX
 from fervid.observe.thumbnail import take_thumbnail
 
@@ -18,9 +19,14 @@ MAX_WAITING_FRAMES = 256
 
 
 def cut_out_faces(
-    detected: Iterator[tuple[Frame, Detections, np.ndarray]], *, side_px: int, margin: float, box_shape: float
+    detected: Iterator[tuple[Frame, Detections, np.ndarray]],
+    *,
+    side_px: int,
+    margin: float,
+    box_shape: float,
+    flow: FlowWatch | None = None,
 ) -> Iterator[FaceCrops]:
-    """Each frame's faces as crops of `side_px`; the frame itself is released here."""
+    """Each frame's faces as crops of `side_px`; the frame itself is released here. `flow` measures how it moves."""
     for frame, found, small in detected:
         crops = crop_faces(
             frame.gray,
@@ -31,7 +37,8 @@ def cut_out_faces(
             box_shape=box_shape,
         )
         thumbnail = take_thumbnail(small, THUMBNAIL_PX)
-        yield FaceCrops(found, crops, thumbnail)
+        moves = NO_FLOW if flow is None or found.is_corrupt else flow.measure(small, found.pts_seconds)
+        yield FaceCrops(found, crops, thumbnail, moves)
 
 
 def score_faces(cut: Iterator[FaceCrops], classifier: Classifier, *, batch_size: int) -> Iterator[FaceScores]:
@@ -65,5 +72,10 @@ def measured(cut: list[FaceCrops], logits: np.ndarray) -> Iterator[FaceScores]:
         own = slice(first, first + len(item.crops))
         first = own.stop
         yield FaceScores(
-            item.detections, logits[own].copy(), quality[own].copy(), item.thumbnail, face_quality[own].copy()
+            item.detections,
+            logits[own].copy(),
+            quality[own].copy(),
+            item.thumbnail,
+            face_quality[own].copy(),
+            item.flow,
         )

@@ -36,7 +36,10 @@ SCHEMAS = {
     "alerts": alerts_schema(),
 }
 """What each table has in every run, whatever its model."""
-KNOWN_COLUMNS = {name: {column.name: column.type for column in schema} for name, schema in SCHEMAS.items()}
+WITH_MOTION = {"frames": frames_schema(has_motion=True), "timeline": timeline_schema(NO_LABELS, has_motion=True)}
+KNOWN_COLUMNS = {
+    name: {column.name: column.type for column in schema} for name, schema in (SCHEMAS | WITH_MOTION).items()
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,18 @@ FRAME_STATUSES = ("analysed", "corrupt")
 ABSTAIN_REASONS = ("too_small", "dark", "bright", "blurred", "turned", "tilted", "low_quality", "static", UNSURE)
 
 
-def frames_schema() -> pa.Schema:
+FRAME_MOTION = (
+    ("speed", pa.float32()),
+    ("camera_moves", pa.bool_()),
+    ("agitation", pa.float32()),
+    ("agitation_usual", pa.float32()),
+    ("speed_grid", pa.list_(pa.float32())),
+)
+TIMELINE_MOTION = ("motion", "speed", "camera_moves", "agitation", "agitation_usual")
+"""The columns of runs that measured motion."""
+
+
+def frames_schema(*, has_motion: bool = False) -> pa.Schema:
     """One row per sampled frame, faces or not."""
     return pa.schema(
         [
@@ -27,6 +38,7 @@ def frames_schema() -> pa.Schema:
             ("brightness", pa.float32()),
             ("motion", pa.float32()),
             ("status", pa.dictionary(pa.int32(), pa.string())),
+            *(FRAME_MOTION if has_motion else ()),
         ]
     )
 
@@ -69,7 +81,7 @@ def tracks_schema(labels: Sequence[str]) -> pa.Schema:
     )
 
 
-def timeline_schema(labels: Sequence[str]) -> pa.Schema:
+def timeline_schema(labels: Sequence[str], *, has_motion: bool = False) -> pa.Schema:
     """One row per time bin. Means and shares are weighted by seconds, and null without a usable face."""
     return pa.schema(
         [
@@ -83,5 +95,6 @@ def timeline_schema(labels: Sequence[str]) -> pa.Schema:
             ("n_tracks", pa.int32()),
             *((f"mean_{label}", pa.float32()) for label in labels),
             *((f"share_{label}", pa.float32()) for label in labels),
+            *((name, pa.float32()) for name in (TIMELINE_MOTION if has_motion else ())),
         ]
     )
