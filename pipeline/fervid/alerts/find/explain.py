@@ -9,17 +9,18 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from fervid.alerts.find.finder import Finder, Samples
+from fervid.alerts.find.finder import Finder, Judged, Samples
 from fervid.alerts.find.machine import BELOW, ENTERS, Alert
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between, read_frame_times, read_samples
-from fervid.alerts.find.scan import make_finder, names_of, video_name
+from fervid.alerts.find.scan import make_finder, names_of, records_of, video_name
 from fervid.alerts.language.expression import Faces, conditions, evaluate, evaluate_frames, names_in
-from fervid.alerts.language.rules import BoundRule, RuleSet, bind
+from fervid.alerts.language.rules import BoundRule, Rule, RuleSet, bind
 from fervid.alerts.language.syntax import Node, write
 from fervid.base.clock import clock
 from fervid.run.handle import Run
 from fervid.run.recorded import recorded_time
+from fervid.run.tables import open_table
 
 NEAR_SECONDS = 1.0
 """A moment is explained by the nearest analysed frame, if it is this close (or one sample away)."""
@@ -57,30 +58,103 @@ def compare(before: Sequence[AlertRecord], after: Sequence[AlertRecord]) -> Chan
     return Change(tuple(added), tuple(removed), tuple(changed), same)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a face (or with `track_id` None the whole frame) stands towards a rule at a moment.
+
+    `short` has the score against the threshold, and how long it has lasted of what is required, such as
+    "0.44 ≥ 0.40 for 0.6 of 2 s"; `lines` say the same in full, with every condition that is false.
+    """
+
+    track_id: int | None
+    short: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a rule did at a moment, and how each face stood towards it; `problem` where that cannot be said."""
+
+    rule: Rule
+    verdict: str
+    standings: tuple[Standing, ...]
+    problem: str = ""
+
+
+class Trial:
+    """A run whose samples were read once, for rules that are tried on it again and again."""
+
+    def __init__(self, run: Run, rules: RuleSet, *, recorded: datetime | None = None) -> None:
+        self.run = run
+        self.frames = read_frame_times(run)
+        self.recorded = recorded or recorded_time(run.manifest.video, video_name(run))
+        everything = max(1, open_table(run.folder, run.manifest.settings_hash, "faces").metadata.num_rows + 1)
+        names = names_of(bind(rules, run.manifest.model["labels"]))
+        self.samples = next(iter(read_samples(run, self.frames, names, rows_at_a_time=everything)), None)
+
+    def tried(self, rules: RuleSet) -> Tried:
+        """The rules over this run; they may differ from the first ones in anything but the names they use."""
+        return Tried(self, rules)
+
+
+class Tried:
+    """Rules that ran over a run: their alerts, and why they did or did not fire at any moment."""
+
+    def __init__(self, trial: Trial, rules: RuleSet) -> None:
+        self.trial, self.rules = trial, rules
+        self.bound = bind(rules, trial.run.manifest.model["labels"])
+        self.finder = make_finder(self.bound, rules, trial.frames, trial.recorded)
+        if trial.samples is not None:
+            self.finder.feed(trial.samples)
+
+    def records(self) -> tuple[AlertRecord, ...]:
+        """The alerts, in order of start."""
+        return records_of(self.trial.run, self.bound, self.finder, self.trial.frames, self.trial.recorded)
+
+    def answers(self, seconds: float) -> list[Answer] | str:
+        """An answer per rule; in words why there is none."""
+        run, frames, samples = self.trial.run, self.trial.frames, self.trial.samples
+        duration = float(run.manifest.video["duration_seconds"])
+        if seconds > duration:
+            return f"the video ends at {clock(duration)}"
+        frame = int(np.abs(frames.seconds - seconds).argmin()) if len(frames.seconds) else -1
+        near = max(NEAR_SECONDS, frames.spacing_seconds)
+        if frame < 0 or samples is None or abs(frames.seconds[frame] - seconds) > near:
+            return "no frame was analysed there"
+        reasons = _reasons(run, float(frames.seconds[frame]))
+        settled = self.finder.settled()
+        answers = []
+        for i, b in enumerate(self.bound):
+            verdict = _verdict(self.bound, self.finder, settled[i], i, seconds)
+            if b.rule.hours and self.trial.recorded is None:
+                problem = "it depends on the time of day; recording time unknown, pass --start-time"
+                answers.append(Answer(b.rule, verdict, (), problem))
+                continue
+            judged = self.finder.judged[i]
+            found = (
+                [_of_frame(b, judged, samples, frame)]
+                if b.rule.over == "group"
+                else _of_faces(b, judged, samples, frame, reasons)
+            )
+            answers.append(Answer(b.rule, verdict, tuple(found), "" if found else "no face is tracked there"))
+        return answers
+
+
 def explain(run: Run, rules: RuleSet, seconds: float, *, recorded: datetime | None = None) -> str:
     """For each rule, as text, why it did or did not fire at `seconds` of the video."""
-    bound = bind(rules, run.manifest.model["labels"])
-    recorded = recorded or recorded_time(run.manifest.video, video_name(run))
-    frames = read_frame_times(run)
     lines = [f"{video_name(run)} at {clock(seconds)}"]
-    duration = float(run.manifest.video["duration_seconds"])
-    if seconds > duration:
-        return "\n".join([*lines, f"  the video ends at {clock(duration)}"])
-    finder = make_finder(bound, rules, frames, recorded)
-    everything = max(1, run.faces.num_rows + 1)
-    pieces = list(read_samples(run, frames, names_of(bound), rows_at_a_time=everything))
-    frame = int(np.abs(frames.seconds - seconds).argmin()) if len(frames.seconds) else -1
-    near = max(NEAR_SECONDS, frames.spacing_seconds)
-    if frame < 0 or abs(frames.seconds[frame] - seconds) > near:
-        return "\n".join([*lines, "  no frame was analysed there"])
-    samples = pieces[0]
-    assert len(pieces) == 1, "one piece of all rows"
-    finder.feed(samples)
-    reasons = _reasons(run, float(frames.seconds[frame]))
-    settled = finder.settled()
-    for i, b in enumerate(bound):
-        lines.append(f"  {b.rule.name} ({b.rule.tier}): {_verdict(bound, finder, settled[i], i, seconds)}")
-        lines += [f"    {line}" for line in _why(b, i, finder, samples, frame, reasons, recorded is not None)]
+    answers = Trial(run, rules, recorded=recorded).tried(rules).answers(seconds)
+    if isinstance(answers, str):
+        return "\n".join([*lines, f"  {answers}"])
+    for answer in answers:
+        lines.append(f"  {answer.rule.name} ({answer.rule.tier}): {answer.verdict}")
+        if answer.problem:
+            lines.append(f"    {answer.problem}")
+        for standing in answer.standings:
+            first, *rest = standing.lines
+            name = "" if standing.track_id is None else f"track {standing.track_id}: "
+            indent = "    " if standing.track_id is None else "      "
+            lines += [f"    {name}{first}", *(f"{indent}{line}" for line in rest)]
     return "\n".join(lines)
 
 
@@ -108,45 +182,49 @@ def _verdict(bound: Sequence[BoundRule], finder: Finder, alerts: Sequence[Alert]
     return "did not fire"
 
 
-def _why(
-    b: BoundRule,
-    i: int,
-    finder: Finder,
-    samples: Samples,
-    frame: int,
-    reasons: dict[int, str | None],
-    has_clock: bool,
-) -> list[str]:
-    rule, judged = b.rule, finder.judged[i]
-    if rule.hours and not has_clock:
-        return ["it depends on the time of day; recording time unknown, pass --start-time"]
-    here = np.flatnonzero(samples.frame_of_face == frame)
-    if rule.over == "group":
-        score, level = judged.score[frame], judged.level[frame]
-        lines = [_against(b, float(score), int(level))]
-        counts = samples.is_usable & judged.is_in_place
-        faces = _pick(samples, np.flatnonzero(samples.frame_of_face == frame), counts)
-        lines += _parts(b, faces, over_frames=True)
-        return [*lines, *_lasting(judged.level, samples.times, frame, b)]
-    if not len(here):
-        return ["no face is tracked there"]
-    lines = []
-    for face in here.tolist():
+def _of_frame(b: BoundRule, judged: Judged, samples: Samples, frame: int) -> Standing:
+    """How the whole frame stands towards a group rule."""
+    score, level = float(judged.score[frame]), int(judged.level[frame])
+    counts = samples.is_usable & judged.is_in_place
+    faces = _pick(samples, np.flatnonzero(samples.frame_of_face == frame), counts)
+    lasted = _lasted(judged.level, samples.times, frame)
+    lines = [_against(b, score, level), *_parts(b, faces, over_frames=True), *_lasting(lasted, b)]
+    return Standing(None, _short(b, score, level, lasted), tuple(lines))
+
+
+def _of_faces(
+    b: BoundRule, judged: Judged, samples: Samples, frame: int, reasons: dict[int, str | None]
+) -> list[Standing]:
+    """How each face of a frame stands towards a rule."""
+    standings = []
+    for face in np.flatnonzero(samples.frame_of_face == frame).tolist():
         track = int(samples.track_ids[face])
-        name = f"track {track}: "
         if not samples.is_usable[face]:
-            lines.append(f"{name}not used, {reasons.get(track) or 'abstained'}")
-        elif not judged.is_in_place[face]:
-            lines.append(f"{name}outside the zones of the rule, or not long enough inside")
-        else:
-            lines.append(name + _against(b, float(judged.score[face]), int(judged.level[face])))
-            failing = _parts(b, _pick(samples, np.array([face]), samples.is_usable), over_frames=False)
-            lines += [f"  {part}" for part in failing]
-            own = np.flatnonzero(samples.track_ids == track)
-            position = int(np.searchsorted(own, face))
-            times = samples.times[samples.frame_of_face[own]]
-            lines += [f"  {line}" for line in _lasting(judged.level[own], times, position, b)]
-    return lines
+            why = f"not used, {reasons.get(track) or 'abstained'}"
+            standings.append(Standing(track, why, (why,)))
+            continue
+        if not judged.is_in_place[face]:
+            why = "outside the zones of the rule, or not long enough inside"
+            standings.append(Standing(track, why, (why,)))
+            continue
+        score, level = float(judged.score[face]), int(judged.level[face])
+        own = np.flatnonzero(samples.track_ids == track)
+        times = samples.times[samples.frame_of_face[own]]
+        lasted = _lasted(judged.level[own], times, int(np.searchsorted(own, face)))
+        failing = _parts(b, _pick(samples, np.array([face]), samples.is_usable), over_frames=False)
+        lines = (_against(b, score, level), *failing, *_lasting(lasted, b))
+        standings.append(Standing(track, _short(b, score, level, lasted), lines))
+    return standings
+
+
+def _short(b: BoundRule, score: float, level: int, lasted: float | None) -> str:
+    """The score against `enter`, and how long it has lasted of what is required."""
+    text = f"{score:.2f} {'≥' if score >= b.rule.enter else '<'} {b.rule.enter:.2f}"
+    if level == BELOW and score >= b.rule.leave:
+        return f"{text}, but outside the conditions"
+    if lasted is None:
+        return text
+    return f"{text} for {lasted:.1f} of {b.rule.for_:g} s"
 
 
 def _against(b: BoundRule, score: float, level: int) -> str:
@@ -193,16 +271,20 @@ def _pick(samples: Samples, rows: np.ndarray, counts: np.ndarray) -> Faces:
     )
 
 
-def _lasting(level: np.ndarray, times: np.ndarray, position: int, b: BoundRule) -> list[str]:
-    """How long the score stayed at `enter` around a position, if that was too short."""
+def _lasted(level: np.ndarray, times: np.ndarray, position: int) -> float | None:
+    """How long the score stayed at `enter` around a position, in seconds; None where it is below there."""
     if level[position] != ENTERS:
-        return []
+        return None
     first = last = position
     while first > 0 and level[first - 1] == ENTERS:
         first -= 1
     while last + 1 < len(level) and level[last + 1] == ENTERS:
         last += 1
-    lasted = float(times[last] - times[first])
-    if lasted >= b.rule.for_:
+    return float(times[last] - times[first])
+
+
+def _lasting(lasted: float | None, b: BoundRule) -> list[str]:
+    """That it did not last long enough, if so."""
+    if lasted is None or lasted >= b.rule.for_:
         return []
     return [f"it lasted {lasted:.1f} s, {b.rule.for_:g} s are required"]

@@ -53,11 +53,12 @@ class _Inside:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A rule's evaluation of samples: score and level of each face (of each frame in a group rule), and whether each
-    face is inside the rule's zones."""
+    """A rule's evaluation of samples: score and level of each face (of each frame in a group rule), whether all but its
+    score allows an event there, and whether each face is inside the rule's zones."""
 
     score: np.ndarray
     level: np.ndarray
+    holds: np.ndarray
     is_in_place: np.ndarray
 
 
@@ -225,7 +226,7 @@ class Finder:
         if rule.hours:
             holds = holds & self._within_hours(rule.hours, times)
         level = np.where(holds & (score >= rule.enter), ENTERS, np.where(holds & (score >= rule.leave), HOLDS, BELOW))
-        return Judged(score, level, is_in_place)
+        return Judged(score, level, holds, is_in_place)
 
     def _within_hours(self, hours: Sequence[tuple[float, float]], times: np.ndarray) -> np.ndarray:
         if self._clock is None:

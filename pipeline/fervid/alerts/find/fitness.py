@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fervid.alerts.find.samples import ROWS_AT_A_TIME, FrameTimes
-from fervid.interpret.build import FrameTiming, frame_intervals
+from fervid.interpret.build import FrameIntervals, FrameTiming, frame_intervals
 from fervid.run.handle import Run
 from fervid.run.schema import ABSTAIN_REASONS
 from fervid.run.tables import open_table
@@ -108,15 +108,20 @@ class Fitness:
         }
 
 
-def seconds_of_frames(run: Run, frames: FrameTimes) -> np.ndarray:
-    """Seconds that each analysed frame covers, float64 (F,)."""
+def intervals_of_frames(run: Run, frames: FrameTimes) -> FrameIntervals:
+    """From when to when each analysed frame (F) stands for what is seen, as in the tables of bins and tracks."""
     settings = run.manifest.settings
     duration = float(run.manifest.video["duration_seconds"])
     start = min(float(settings["video"]["start_seconds"]), duration)
     end = min(duration, settings["video"]["end_seconds"] or duration)
     hold = float(settings["timeline"]["max_hold_seconds"])
     timing = FrameTiming.of(run.manifest.video, settings["video"])
-    return frame_intervals(frames.seconds, start=start, end=end, max_hold_seconds=hold, timing=timing).seconds
+    return frame_intervals(frames.seconds, start=start, end=end, max_hold_seconds=hold, timing=timing)
+
+
+def seconds_of_frames(run: Run, frames: FrameTimes) -> np.ndarray:
+    """Seconds that each analysed frame covers, float64 (F,)."""
+    return intervals_of_frames(run, frames).seconds
 
 
 def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:

@@ -102,13 +102,21 @@ def scan_run(
     bound = bind(rules, run.manifest.model["labels"])
     recorded = recorded or recorded_time(run.manifest.video, video_name(run))
     frames = read_frame_times(run)
+    pieces = read_samples(run, frames, names_of(bound), rows_at_a_time=rows_at_a_time)
     finder = make_finder(bound, rules, frames, recorded)
-    for samples in read_samples(run, frames, names_of(bound), rows_at_a_time=rows_at_a_time):
+    for samples in pieces:
         finder.feed(samples)
-    found = [(b, alert) for b, alerts in zip(bound, finder.settled(), strict=True) for alert in alerts]
-    records = _records(run, found, frames, recorded)
     silent = tuple(b.rule.name for b in bound if b.rule.hours and recorded is None)
-    return RunAlerts(run, rules, tuple(records), judge_fitness(run, frames), recorded, silent)
+    records = records_of(run, bound, finder, frames, recorded)
+    return RunAlerts(run, rules, records, judge_fitness(run, frames), recorded, silent)
+
+
+def records_of(
+    run: Run, bound: Sequence[BoundRule], finder: Finder, frames: FrameTimes, recorded: datetime | None
+) -> tuple[AlertRecord, ...]:
+    """The alerts of a finder that was fed all samples of a run, in order of start."""
+    found = [(b, alert) for b, alerts in zip(bound, finder.settled(), strict=True) for alert in alerts]
+    return tuple(_records(run, found, frames, recorded))
 
 
 def names_of(bound: Sequence[BoundRule]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -130,6 +131,11 @@ class Rule(_Part):
         """The score below which an event ends."""
         return self.enter if self.exit_ is None else self.exit_
 
+    def at(self, enter: float) -> Rule:
+        """This rule at another threshold; `exit` keeps its proportion to `enter`."""
+        share = self.leave / self.enter if self.enter else 1.0
+        return self.model_copy(update={"enter": enter, "exit_": min(enter, round(enter * share, 4))})
+
     def joins_within(self, max_gap: float) -> float:
         """Events this close are one alert: at least the gap that one event bridges."""
         return max(self.merge_gap, self.keep_firing_for, max_gap)
@@ -168,6 +174,16 @@ class RuleSet:
     rules: tuple[Rule, ...]
     zones: tuple[Zone, ...]
     sha256: str
+
+
+def with_threshold(rules: RuleSet, name: str, enter: float) -> RuleSet:
+    """The same rules, one of them at another threshold. Raises ConfigError for an unknown rule or no finite number."""
+    if not math.isfinite(enter):
+        raise ConfigError(f"threshold {enter!r} of rule {name!r} is no number. Give one such as 0.4.")
+    if name not in {rule.name for rule in rules.rules}:
+        raise ConfigError(f"rule {name!r} does not exist (rules: {', '.join(rule.name for rule in rules.rules)}).")
+    changed = tuple(rule.at(enter) if rule.name == name else rule for rule in rules.rules)
+    return RuleSet(f"{rules.source}, {name} from {enter:g}", changed, rules.zones, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,12 +212,7 @@ def total(outcomes: Sequence[Outcome]) -> Outcome:
 def variants(rule: Rule, *, waits: Sequence[float] = ()) -> list[Rule]:
     """A rule at other thresholds, and `waits` for its `for`; `exit` keeps its proportion to `enter`."""
     enters = ENTER_GRID if 0 < rule.enter <= 1 else tuple(rule.enter * share for share in ENTER_SHARES)
-    share = rule.leave / rule.enter if rule.enter else 1.0
-    return [
-        rule.model_copy(update={"enter": enter, "exit_": round(enter * share, 4), "for_": wait})
-        for wait in (waits or (rule.for_,))
-        for enter in enters
-    ]
+    return [rule.at(enter).model_copy(update={"for_": wait}) for wait in (waits or (rule.for_,)) for enter in enters]
 
 
 def curve(runs: Sequence[Run], rule: Rule, given: RuleSet, truth: Truth) -> list[Point]:
