@@ -19,6 +19,7 @@ ABSENT = 255
 """In a column of shares: nothing was measured. Shares are stored in steps of 1/250."""
 STEPS = 250
 MILLISECONDS = 1000
+NUMBER_STEPS, NO_NUMBER = 65_534, 65_535
 
 
 # Decision REV-2.
@@ -40,6 +41,15 @@ def pack_shares(values: np.ndarray) -> dict[str, Any]:
 def pack_times(seconds: np.ndarray) -> dict[str, Any]:
     """Times in seconds (n,), rounded to milliseconds."""
     return pack(np.round(np.asarray(seconds, float) * MILLISECONDS), "u32")
+
+
+def pack_numbers(values: np.ndarray) -> dict[str, Any]:
+    """Numbers of any size (n,) in 65,534 steps between the lowest and the highest: `{low, high, column}`."""
+    numbers = np.asarray(values, float)
+    seen = np.isfinite(numbers)
+    low, high = (float(numbers[seen].min()), float(numbers[seen].max())) if seen.any() else (0.0, 0.0)
+    share = (np.where(seen, numbers, low) - low) / (high - low or 1.0)
+    return {"low": low, "high": high, "column": pack(np.where(seen, np.round(share * NUMBER_STEPS), NO_NUMBER), "u16")}
 
 
 def quantise(values: np.ndarray) -> np.ndarray:

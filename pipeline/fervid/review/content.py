@@ -14,27 +14,32 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fervid.alerts.find.fitness import REASONS, judge_fitness
+from fervid.alerts.find.fitness import REASONS, intervals_of_frames, judge_fitness
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import FrameTimes, read_frame_times
 from fervid.alerts.find.scan import video_name
 from fervid.alerts.review.reviews import read_verdicts, verdicts_of
-from fervid.base.spacing import mean_spacing, reach
+from fervid.base.spacing import mean_spacing
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
+from fervid.profile.measure import PEAKS_APART_SECONDS
 from fervid.review.columns import pack, pack_shares, pack_times
 from fervid.run.files import ALERTS_TABLE
 from fervid.run.handle import Run
-from fervid.run.tables import read_table
+from fervid.run.recorded import recorded_time
+from fervid.run.tables import open_table, read_table
 from fervid.run.usable import is_usable, usable_faces
+from fervid.stats.peaks import strongest
 
-USUAL_REACH_SECONDS = 0.1
-"""How long a single frame counts to either side."""
-VERSION = 1
+VERSION = 2
 MOST_FACES = 300_000
 """A run with more faces is thinned to every second, third, ... sampled frame; the page shows a note."""
+PEAKS_SHOWN = 5
+"""Of each label."""
 NO_FACE, NOT_USED, USABLE = 0, 1, 2
 """What a frame shows, as the page colours it."""
+PREFIXES = {"smoothed": "s_", "raw": "p_", "relative": "b_"}
+"""Of the columns of scores, by what the page calls them; `relative` is against the usual expression of the face."""
 ALERT_FIELDS = (
     "alert_id", "rule", "wording", "tier", "severity", "start_s", "end_s", "peak_s", "peak_score", "enter", "track_id",
     "track_ids", "quality", "margin", "n_events", "n_held_back", "start_clock",
@@ -47,7 +52,7 @@ def run_content(run: Run) -> dict[str, Any]:
     labels = list(manifest.model["labels"])
     video = manifest.video
     frames = read_frame_times(run)
-    faces, every = _faces(run, frames, labels)
+    faces, every = face_columns(run, frames)
     return {
         "version": VERSION,
         "name": video_name(run),
@@ -64,12 +69,13 @@ def run_content(run: Run) -> dict[str, Any]:
         "codec": f"{video.get('codec', 'unknown')} in {str(video.get('container', 'unknown')).split(',')[0]}",
         "model": manifest.model["name"],
         "analysed_fps": 1 / mean if (mean := mean_spacing(frames.seconds)) else 0.0,
-        "reach_s": reach(frames.seconds) or USUAL_REACH_SECONDS,
-        "hold_s": float(manifest.settings["timeline"]["max_hold_seconds"]),
+        "recorded": _recorded(run),
+        "kinds": kinds_of(run),
         "labels": labels,
         "colours": label_colours(labels),
         "reasons": REASONS,
         "usable_reasons": [reason for reason in REASONS if is_usable(reason)],
+        "peaks": _peaks(run, labels),
         "timeline": _timeline(run, labels),
         "frames": _frames(run, frames),
         "faces": faces,
@@ -130,21 +136,79 @@ def _frames(run: Run, frames: FrameTimes) -> dict[str, Any]:
     row = np.searchsorted(frames.numbers, table["frame"].to_numpy())
     shows[row] = NOT_USED
     shows[row[usable_faces(table["abstain"])]] = USABLE
+    stands = intervals_of_frames(run, frames)
     every = read_table(*own, "frames", ["time_s", "is_cut"])
     cuts = every["time_s"].to_numpy()[pc.fill_null(every["is_cut"], False).to_numpy(zero_copy_only=False)]
-    return {"time": pack_times(frames.seconds), "shows": pack(shows, "u8"), "cuts": pack_times(cuts)}
+    return {
+        "time": pack_times(frames.seconds),
+        "begin": pack_times(stands.begin),
+        "end": pack_times(stands.end),
+        "shows": pack(shows, "u8"),
+        "cuts": pack_times(cuts),
+    }
 
 
-def _faces(run: Run, frames: FrameTimes, labels: list[str]) -> tuple[dict[str, Any], int]:
-    """The faces in order of track and time, and of how many frames each one is on the page."""
-    scores = [f"s_{label}" for label in labels]
-    columns = ["frame", "track_id", "x", "y", "w", "h", "quality", *scores, "abstain"]
+def _peaks(run: Run, labels: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """The strongest moments of each label among faces without a reason to abstain, largest first."""
+    columns = ["time_s", "track_id", "abstain", *(f"s_{label}" for label in labels)]
     table = read_table(run.folder, run.manifest.settings_hash, "faces", columns)
-    every = max(1, -(-table.num_rows // MOST_FACES))
+    table = table.filter(pc.is_null(table["abstain"]))
+    times, tracks = table["time_s"].to_numpy(), table["track_id"].to_numpy()
+    found = {}
+    for label in labels:
+        values = table[f"s_{label}"].to_numpy()
+        chosen = strongest(times, values, most=PEAKS_SHOWN, apart_seconds=PEAKS_APART_SECONDS)
+        found[label] = [
+            {"time_s": float(times[i]), "track_id": int(tracks[i]), "value": round(float(values[i]), 3)} for i in chosen
+        ]
+    return found
+
+
+def kinds_of(run: Run) -> list[str]:
+    """Which scores of faces the run has: smoothed, raw, and relative where a baseline was measured."""
+    there = set(open_table(run.folder, run.manifest.settings_hash, "faces").schema_arrow.names)
+    return [kind for kind, prefix in PREFIXES.items() if f"{prefix}{run.manifest.model['labels'][0]}" in there]
+
+
+def _recorded(run: Run) -> dict[str, Any] | None:
+    """When the recording began, as local time and in UTC, each ISO 8601; None where nothing tells."""
+    moment = recorded_time(run.manifest.video, video_name(run))
+    if moment is None:
+        return None
+    return {"local": moment.isoformat(timespec="milliseconds"), "utc": run.manifest.video.get("recorded_utc")}
+
+
+def face_order(frame_rows: np.ndarray, tracks: np.ndarray) -> tuple[np.ndarray, int]:
+    """Which of a run's faces (N,) the page holds, by track and time (n,), and of how many frames each one is there."""
+    every = max(1, -(-len(tracks) // MOST_FACES))
+    keep = frame_rows % every == 0
+    order = np.lexsort((frame_rows[keep], tracks[keep]))
+    return np.flatnonzero(keep)[order], every
+
+
+def face_scores(run: Run, kind: str) -> dict[str, Any]:
+    """The scores of one of `kinds_of`, a column per label, for the faces of `face_columns` in their order."""
+    if kind not in kinds_of(run):
+        raise InputError(f"{run.folder.name} has no {kind} scores. It has {', '.join(kinds_of(run))}.")
+    names = [f"{PREFIXES[kind]}{label}" for label in run.manifest.model["labels"]]
+    table = read_table(run.folder, run.manifest.settings_hash, "faces", ["frame", "track_id", *names])
+    row = np.searchsorted(read_frame_times(run).numbers, table["frame"].to_numpy())
+    chosen, _ = face_order(row, table["track_id"].to_numpy())
+    return {"kind": kind, "scores": [pack_shares(table[name].to_numpy()[chosen]) for name in names]}
+
+
+def face_columns(
+    run: Run, frames: FrameTimes, between: tuple[float, float] | None = None
+) -> tuple[dict[str, Any], int]:
+    """The faces in order of track and time, and of how many frames each one is on the page.
+
+    `between` gives those of a stretch in seconds: a run that is thinned as a whole is finer there.
+    """
+    scores = [f"s_{label}" for label in run.manifest.model["labels"]]
+    columns = ["frame", "track_id", "x", "y", "w", "h", "quality", *scores, "abstain"]
+    table = read_table(run.folder, run.manifest.settings_hash, "faces", columns, between=between)
     row = np.searchsorted(frames.numbers, table["frame"].to_numpy())
-    keep = row % every == 0
-    order = np.lexsort((row[keep], table["track_id"].to_numpy()[keep]))
-    chosen = np.flatnonzero(keep)[order]
+    chosen, every = face_order(row, table["track_id"].to_numpy())
     table, row = table.take(chosen), row[chosen]
     codes = {reason: i for i, reason in enumerate(REASONS, 1)}
     words = table["abstain"].cast(pa.string()).to_pylist()

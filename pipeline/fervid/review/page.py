@@ -17,8 +17,12 @@ from typing import Any
 
 from fervid.base.version import __version__
 
-_MODULES = "alerts carrier columns dom listview main paint player recording runview timeline".split()
-STATIC = ("app.css", *(f"{name}.js" for name in _MODULES))
+_MODULES = (
+    "alerts carrier chartpanel columns curves dom labels listview main overview paint peaks player recording rows "
+    "rulepanel runview series svg takeaway timeline"
+).split()
+STYLES = ("app.css", "run.css")
+STATIC = (*STYLES, *(f"{name}.js" for name in _MODULES))
 """Every file that the page consists of, and all that a server hands out by name."""
 
 IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+\.js)";\n', re.MULTILINE)
@@ -60,7 +64,8 @@ def static_file(name: str) -> str:
 def served_page(title: str) -> str:
     """The frame that a server sends; modules and style come apart, content when the page asks for it."""
     ahead = "".join(f'<link rel="modulepreload" href="/static/{name}">\n' for name in STATIC if name.endswith(".js"))
-    head = f'<link rel="icon" href="data:,">\n<link rel="stylesheet" href="/static/app.css">\n{ahead}'
+    styles = "".join(f'<link rel="stylesheet" href="/static/{name}">\n' for name in STYLES)
+    head = f'<link rel="icon" href="data:,">\n{styles}{ahead}'
     tail = '<script type="module" src="/static/main.js"></script>'
     return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
 
@@ -70,7 +75,7 @@ def single_file(title: str, data: Mapping[str, Any], runs: Iterable[tuple[str, M
 
     A policy of its own lets it run exactly its own script and style, and play media; it cannot reach any network.
     """
-    script, style = "\n" + bundle("main.js"), "\n" + static_file("app.css")
+    script, style = "\n" + bundle("main.js"), "\n" + "".join(static_file(name) for name in STYLES)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "media-src 'self' file: blob:; base-uri 'none'; form-action 'none'"

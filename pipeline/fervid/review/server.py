@@ -30,6 +30,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from fervid.alerts.language.rules import PRESET, load_rules
 from fervid.alerts.review.reviews import write_verdict
 from fervid.errors import ConfigError, FervidError, InputError, OutputError
 from fervid.review.content import run_content
@@ -37,6 +38,8 @@ from fervid.review.index import RunIndex, UnknownRun
 from fervid.review.media import browser_plays
 from fervid.review.page import STATIC, served_page, static_file
 from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
+from fervid.review.run_routes import Handler, RunRoutes
+from fervid.review.run_rules import RuleDesk
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
@@ -61,11 +64,16 @@ def make_app(
     port: int = 0,
     blur: Blur = "all",
     cache_bytes: int = CACHE_BYTES,
+    rules: str = PRESET,
 ) -> Starlette:
-    """The application for the runs in some folders. Raises InputError for a folder without runs."""
+    """The application for the runs in some folders; `rules` are those that the page explains and tries out.
+
+    Raises InputError for a folder without runs, ConfigError for rules that cannot be read.
+    """
     find_run_folders(folders)
     roots = tuple(Path(folder) for folder in folders)
-    pages = _Pages(RunIndex(roots), *(_Maker(Previews(roots, blur=blur, cache_bytes=cache_bytes)) for _ in range(2)))
+    index = RunIndex(roots)
+    pages = _Pages(index, *(_Maker(Previews(roots, blur=blur, cache_bytes=cache_bytes)) for _ in range(2)))
     routes = [
         Route("/", pages.front),
         Route("/static/{name}", pages.static),
@@ -76,6 +84,7 @@ def make_app(
         Route("/media/{run}", pages.media),
         Route("/clips/{run}/{number:int}.mp4", pages.clip),
         Route("/thumbnails/{run}.jpg", pages.thumbnail),
+        *RunRoutes(index, RuleDesk(load_rules(rules))).routes(_answered),
     ]
     guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
     app = Starlette(routes=routes, middleware=[guard])
@@ -119,6 +128,8 @@ def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable
             return JSONResponse({"error": "This run is not served here."}, 404)
         except InputError as problem:
             return JSONResponse({"error": str(problem)}, 404)
+        except ConfigError as problem:
+            return JSONResponse({"error": str(problem)}, 400)
         except FervidError as problem:
             log.warning("%s", problem)
             return JSONResponse({"error": str(problem)}, 500)
@@ -126,6 +137,15 @@ def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable
             error = bad_values(Path(request.path_params.get("run", "the answer")), problem)
             log.warning("%s", error)
             return JSONResponse({"error": str(error)}, 404)
+
+    return handled
+
+
+def _answered(function: Handler) -> Handler:
+    """The same for a handler that stands alone."""
+
+    async def handled(request: Request) -> Response:
+        return await _answer(lambda _self, wanted: function(wanted))(None, request)
 
     return handled
 

@@ -118,6 +118,16 @@ class ServerCarrier {
     return this._get(`/api/runs/${encodeURIComponent(id)}`);
   }
 
+  /** Asks for something about a run: `what` is the end of the address, `values` go into the query. */
+  async ask(id, what, values = {}, options = {}) {
+    return this._get(`/api/runs/${encodeURIComponent(id)}/${what}?${new URLSearchParams(values)}`, options);
+  }
+
+  /** What a threshold would change in some runs. */
+  async whatIf(ids, values, options = {}) {
+    return this._get(`/api/whatif?${new URLSearchParams({ ...values, ids: ids.join(",") })}`, options);
+  }
+
   thumbnail(id) {
     return `/thumbnails/${encodeURIComponent(id)}.jpg`;
   }
@@ -133,8 +143,8 @@ class ServerCarrier {
     return content.review;
   }
 
-  async _get(address) {
-    const answer = await fetch(address);
+  async _get(address, options = {}) {
+    const answer = await fetch(address, options);
     if (answer.status === 401) throw new Error("This address has no valid token. Use the one that fervid serve printed.");
     const content = await answer.json();
     if (!answer.ok) throw new Error(content.error);

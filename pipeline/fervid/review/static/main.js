@@ -9,7 +9,9 @@ const THEME = "fervid-theme";
 const KEYS = [
   ["space", "play or pause"], ["j  k", "next, previous alert"], ["t  f  u", "verdict about the alert: true, false, unsure"],
   ["←  →", "1 s back, forward; with shift 10 s"], [",  .", "one analysed frame back, forward"], ["Home  End", "begin, end"],
-  ["+  −", "zoom the timeline"], ["b", "boxes on, off"], ["/", "search (list)"], ["?", "this help"],
+  ["+  −", "zoom the timeline"], ["PgUp  PgDn", "move the timeline"], ["[  ]", "begin, end of the selection at the cursor"],
+  ["l", "play the selection again and again"], ["Esc", "clear the selection"], ["p", "peaks per expression"], ["g", "go to a time"],
+  ["b", "boxes on, off"], ["/", "search (list)"], ["?", "this help"],
 ];
 
 class Page {
@@ -53,6 +55,7 @@ class Page {
     const back = hasList ? h("a", { class: "back", href: "#/" }, "← all videos") : null;
     const view = await RunView.open(content, this.carrier, id, { begin, backLink: back });
     view.onVerdict = () => this._updateDownload();
+    view.onMoment = (moment) => this.view === view && history.replaceState(history.state, "", moment);
     this._replace(view, view.element);
     view.redraw();
     view.focus();

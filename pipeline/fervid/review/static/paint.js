@@ -41,7 +41,7 @@ export function stackOrder(labels) {
 
 /**
  * Draws a stack column by column. `columnAt(i)` gives the shares (0..1, in the order of labels) of pixel column i, or
- * null where no usable face was seen; such stretches are hatched.
+ * null where no usable face was seen; such stretches are hatched. `only`, a set of labels, lets these stand out.
  */
 export function paintStack(context, { x, y, width, height, labels, colours, columnAt, only = null }) {
   const order = stackOrder(labels);
@@ -58,7 +58,7 @@ export function paintStack(context, { x, y, width, height, labels, colours, colu
     for (const c of order) {
       const tall = shares[c] * height;
       if (tall <= 0) continue;
-      context.globalAlpha = only !== null && only !== c ? 0.18 : labels[c] === "neutral" ? 0.55 : 1;
+      context.globalAlpha = only !== null && !only.has(c) ? 0.18 : labels[c] === "neutral" ? 0.55 : 1;
       context.fillStyle = colours[labels[c]];
       context.fillRect(x + i, bottom - tall, 1.02, tall);
       bottom -= tall;

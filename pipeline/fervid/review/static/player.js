@@ -2,6 +2,7 @@
 // A video that the browser cannot play comes as short clips; without any video the boxes move over an empty frame.
 
 import { clamp, clock, h } from "./dom.js";
+import { leader, placeLabels } from "./labels.js";
 import { fit } from "./paint.js";
 
 const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
@@ -18,6 +19,7 @@ export class Player {
     this.showBoxes = true;
     this.highlight = null;
     this.clip = -1;
+    this.loop = null;
     this.mode = "none";
     this.video = h("video", { preload: "auto", playsinline: true, "aria-label": "Video of the run" });
     this.video.muted = false;
@@ -95,8 +97,7 @@ export class Player {
     const { content } = this.recording;
     const scale = [width / content.width_px, height / content.height_px];
     const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-    const taken = [];
-    for (const found of this.recording.facesAt(this.shown)) drawFace(context, this.recording, found, { scale, width, height, unit, taken, highlight: this.highlight });
+    drawFaces(context, this.recording, this.recording.facesAt(this.shown), { scale, width, height, unit, highlight: this.highlight });
   }
 
   _useFile(address) {
@@ -214,7 +215,10 @@ export class Player {
   /** A frame came on the screen. While playing it sets the clock; a seek keeps the moment that was asked for. */
   _follow(seconds) {
     this.shown = seconds;
-    if (!this.video.paused && !this.video.seeking) this.time = clamp(seconds, 0, this.recording.duration);
+    if (!this.video.paused && !this.video.seeking) {
+      this.time = clamp(seconds, 0, this.recording.duration);
+      if (this._loops()) return;
+    }
     this.drawOverlay();
     this._tell();
   }
@@ -233,6 +237,7 @@ export class Player {
     const now = performance.now();
     this.time += ((now - this.lastTick) / 1000) * this.video.playbackRate;
     this.lastTick = now;
+    this._loops();
     if (this.time >= this.recording.duration) {
       this.time = this.recording.duration;
       this.ticking = false;
@@ -242,6 +247,13 @@ export class Player {
     this.drawOverlay();
     this._tell();
     requestAnimationFrame(() => this._tick());
+  }
+
+  /** Back to the begin of the stretch that is played again and again; true when it was at its end. */
+  _loops() {
+    if (!this.loop || this.time < this.loop[1]) return false;
+    this.seek(this.loop[0]);
+    return true;
   }
 
   _tell() {
@@ -285,14 +297,28 @@ export class Player {
   }
 }
 
-/** A box in the colour of how the face looks, with the words above it; dashed where the label should not be used. */
-function drawFace(context, recording, { track, face, box }, { scale: [sx, sy], width, height, unit, taken, highlight }) {
-  const [x, y, w, tall] = [box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy];
-  const label = recording.labels[recording.best[face]];
-  const reason = recording.reason(face);
-  const isUsable = recording.isUsable(face);
-  const colour = isUsable ? recording.colours[label] : "#bbbbbb";
-  const isMarked = highlight !== null && highlight.includes(track.id);
+/** Boxes in the colour of how faces look, dashed where the label should not be used; words beside them, never over a face. */
+function drawFaces(context, recording, faces, { scale: [sx, sy], width, height, unit, highlight }) {
+  const size = 0.8125 * unit;
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  const shown = faces.map(({ track, face, box }) => {
+    const reason = recording.reason(face);
+    const isUsable = recording.isUsable(face);
+    const label = recording.labels[recording.best[face]];
+    const words = isUsable ? `looks ${label} ${recording.confidence(face).toFixed(2)}${reason ? ", unsure" : ""}` : `not used: ${reason.words}`;
+    const texts = [`${words} · ${track.id}`, `${isUsable ? label : "not used"} · ${track.id}`, String(track.id)];
+    return {
+      box: [box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy], texts, reason, colour: isUsable ? recording.colours[label] : "#bbbbbb",
+      isMarked: highlight !== null && highlight.includes(track.id),
+      sizes: texts.map((text) => [context.measureText(text).width + size + 10, 1.6 * size]),
+    };
+  });
+  for (const one of shown) drawBox(context, one);
+  const places = placeLabels(shown, { width, height });
+  shown.forEach((one, i) => places[i] && drawLabel(context, one, places[i], size));
+}
+
+function drawBox(context, { box: [x, y, w, tall], reason, colour, isMarked }) {
   context.lineJoin = "round";
   context.setLineDash(reason ? [6, 4] : []);
   for (const [line, stroke] of [[isMarked ? 7 : 5, "rgba(0, 0, 0, .65)"], [isMarked ? 4 : 2.5, colour]]) {
@@ -303,25 +329,28 @@ function drawFace(context, recording, { track, face, box }, { scale: [sx, sy], w
     context.stroke();
   }
   context.setLineDash([]);
-  const score = recording.confidence(face).toFixed(2);
-  const words = isUsable ? `looks ${label} ${score}${reason ? ", unsure" : ""}` : `not used: ${reason.words}`;
-  const text = `${words} · ${track.id}`;
-  const size = 0.8125 * unit;
-  context.font = `600 ${size}px system-ui, sans-serif`;
-  context.textBaseline = "middle";
-  const wide = context.measureText(text).width + size + 10;
-  const left = clamp(x - 1, 0, Math.max(0, width - wide));
-  const step = y > 1.9 * size ? -1.7 * size : 1.7 * size;
-  let top = step < 0 ? y - 1.8 * size : Math.min(height - 1.7 * size, y + tall + 3);
-  const meets = (other) => left < other.left + other.wide && other.left < left + wide && Math.abs(top - other.top) < 1.6 * size;
-  for (let i = 0; i < 4 && taken.some(meets) && top + step > 0 && top + step < height - size; i++) top += step;
-  taken.push({ left, wide, top });
+}
+
+function drawLabel(context, { box: [x, y, w, tall], texts, sizes, colour }, place, size) {
+  const [wide, high] = sizes[place.form];
+  if (!place.isBeside) {
+    const [x1, y1, x2, y2] = leader({ x: place.x, y: place.y, w: wide, h: high }, { x, y, w, h: tall });
+    for (const [line, stroke] of [[3.5, "rgba(0, 0, 0, .65)"], [1.5, colour]]) {
+      context.lineWidth = line;
+      context.strokeStyle = stroke;
+      context.beginPath();
+      context.moveTo(x1, y1);
+      context.lineTo(x2, y2);
+      context.stroke();
+    }
+  }
   context.fillStyle = "rgba(12, 14, 18, .82)";
   context.beginPath();
-  context.roundRect(left, top, wide, 1.6 * size, 4);
+  context.roundRect(place.x, place.y, wide, high, 4);
   context.fill();
   context.fillStyle = colour;
-  context.fillRect(left + 5, top + 0.5 * size, 0.6 * size, 0.6 * size);
+  context.fillRect(place.x + 5, place.y + 0.5 * size, 0.6 * size, 0.6 * size);
   context.fillStyle = "#ffffff";
-  context.fillText(text, left + size + 4, top + 0.83 * size);
+  context.textBaseline = "middle";
+  context.fillText(texts[place.form], place.x + size + 4, place.y + 0.83 * size);
 }

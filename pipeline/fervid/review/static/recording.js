@@ -10,8 +10,8 @@ export const USABLE = 2;
 /** Unpacks the content of a run. */
 export async function openRecording(content) {
   const { timeline, frames, faces } = content;
-  const [starts, ends, frameTimes, cuts] = await Promise.all(
-    [timeline.start, timeline.end, frames.time, frames.cuts].map(unpackTimes),
+  const [starts, ends, frameTimes, frameBegins, frameEnds, cuts] = await Promise.all(
+    [timeline.start, timeline.end, frames.time, frames.begin, frames.end, frames.cuts].map(unpackTimes),
   );
   const [coverage, shows, frame, track, x, y, w, height, quality, abstain] = await unpackAll(
     [timeline.coverage, frames.shows, faces.frame, faces.track, faces.x, faces.y, faces.w, faces.h, faces.quality, faces.abstain],
@@ -20,7 +20,8 @@ export async function openRecording(content) {
   const scores = await unpackAll(faces.scores);
   const times = Float64Array.from(frame, (i) => frameTimes[i]);
   return new Recording(content, {
-    starts, ends, coverage, means, frameTimes, shows, cuts, times, track, x, y, w, h: height, quality, abstain, scores,
+    starts, ends, coverage, means, frameTimes, frameBegins, frameEnds, shows, cuts, times, frame, track, x, y, w, h: height, quality,
+    abstain, scores,
   });
 }
 
@@ -32,10 +33,17 @@ class Recording {
     this.labels = content.labels;
     this.colours = content.colours;
     this.reasonNames = ["", ...Object.keys(content.reasons)];
+    this.every = content.faces_of_every ?? 1;
     this.best = this._bestLabels();
     this.tracks = this._tracks();
+    this.byId = new Map(this.tracks.map((track) => [track.id, track]));
     this.lanes = pack(this.tracks);
     this.usableReasons = new Set(content.usable_reasons);
+    this.isUsableCode = Uint8Array.from(this.reasonNames, (name) => (!name || this.usableReasons.has(name) ? 1 : 0));
+  }
+
+  get lastStored() {
+    return Math.floor((this.frameTimes.length - 1) / this.every) * this.every;
   }
 
   /** The largest label of each face. */
@@ -79,33 +87,57 @@ class Recording {
 
   /** Whether the quality of a face was good enough; being between two expressions does not count against it. */
   isUsable(face) {
-    const reason = this.reason(face);
-    return reason === null || this.usableReasons.has(reason.name);
+    return this.isUsableCode[this.abstain[face]] === 1;
   }
 
-  /** How long a stored face counts, to either side, in seconds. */
-  get reach() {
-    return Math.min(this.content.hold_s, Math.max(this.content.reach_s * (this.content.faces_of_every ?? 1), 0.05));
+  /** The analysed frame that stands for a moment, as in the tables; -1 where none does. */
+  frameAt(seconds) {
+    const frame = lastNotAbove(this.frameBegins, seconds);
+    const isEnd = frame === this.frameTimes.length - 1 && seconds <= this.duration + 1e-6;
+    return frame >= 0 && (seconds < this.frameEnds[frame] || (isEnd && seconds <= this.frameEnds[frame] + 1e-6)) ? frame : -1;
   }
 
-  /** The faces at a moment, boxes carried evenly from one stored moment to the next. */
+  /** From when to when a stored face stands for what is seen. */
+  spanOf(face) {
+    const frame = this.frame[face];
+    if (this.every === 1) return [this.frameBegins[frame], this.frameEnds[frame]];
+    const [first, last] = this._nearFrames(frame);
+    return [this.frameBegins[first], this.frameEnds[last]];
+  }
+
+  /** The face of a track that a frame shows; -1 for none. */
+  faceOf(track, frame) {
+    const stored = this.every === 1 ? frame : Math.min(Math.round(frame / this.every) * this.every, this.lastStored);
+    const face = lastNotAbove(this.frame, stored, track.first, track.end);
+    return face >= 0 && this.frame[face] === stored ? face : -1;
+  }
+
+  /** The faces at a moment; a box moves evenly to the next one while frames follow each other without a gap. */
   facesAt(seconds) {
     const found = [];
+    const frame = this.frameAt(seconds);
+    if (frame < 0) return found;
     for (const track of this.tracks) {
-      if (track.start - this.reach > seconds) break;
-      if (track.stop + this.reach < seconds) continue;
-      const before = lastNotAbove(this.times, seconds, track.first, track.end);
-      const after = before < 0 ? track.first : before + 1;
-      const hasNext = after < track.end;
-      const near = before < 0 || (hasNext && this.times[after] - seconds < seconds - this.times[before]) ? after : before;
-      const gap = hasNext && before >= 0 ? this.times[after] - this.times[before] : Infinity;
-      if (gap <= 2 * this.content.hold_s && before >= 0) {
-        found.push({ track, face: near, box: this._between(before, after, (seconds - this.times[before]) / gap) });
-      } else if (Math.abs(this.times[near] - seconds) <= this.reach) {
-        found.push({ track, face: near, box: this._box(near) });
-      }
+      if (this.frame[track.first] > frame + this.every) break;
+      if (this.frame[track.end - 1] < frame - this.every) continue;
+      const face = this.faceOf(track, frame);
+      if (face < 0) continue;
+      const other = seconds >= this.times[face] ? face + 1 : face - 1;
+      const isNear = other >= track.first && other < track.end && this._follows(Math.min(face, other), Math.max(face, other));
+      found.push({ track, face, box: isNear ? this._between(face, other, (seconds - this.times[face]) / (this.times[other] - this.times[face])) : this._box(face) });
     }
     return found;
+  }
+
+  /** Whether no time lies between what two faces of a track, one after the other, stand for. */
+  _follows(before, after) {
+    return this.spanOf(after)[0] - this.spanOf(before)[1] < 2e-3;
+  }
+
+  /** First and last frame for which a stored one stands in a run that is thinned on the page. */
+  _nearFrames(frame) {
+    const half = this.every / 2;
+    return [Math.max(0, Math.ceil(frame - half)), Math.min(this.frameTimes.length - 1, Math.ceil(frame + half) - 1)];
   }
 
   _box(face) {

@@ -1,16 +1,21 @@
 // One run: player, timeline, alerts, what is seen now, how far it can be judged.
 
 import { AlertList, VERDICTS } from "./alerts.js";
-import { announce, clock, count, fill, h, isTyping, percent, span } from "./dom.js";
+import { ChartPanel, colourDot } from "./chartpanel.js";
+import { announce, clock, count, fill, h, isTyping, lastNotAbove, percent, span } from "./dom.js";
+import { PeaksDialog } from "./peaks.js";
 import { Player } from "./player.js";
 import { openRecording } from "./recording.js";
-import { Timeline } from "./timeline.js";
+import { RulePanel } from "./rulepanel.js";
+import { TakeAway } from "./takeaway.js";
 
 const ARROW_SECONDS = 1;
 const LONG_ARROW_SECONDS = 10;
 const NOW_EVERY_MS = 100;
 const SAY_EVERY_MS = 1000;
-const MOST_FACES_NOW = 3;
+const FEW_FACES = 3;
+const LINK_EVERY_MS = 500;
+const MOST_TRACKS = 200;
 const FIT = { fit: "fit for alerts", limited: "fit in part", not_fit: "not fit for alerts" };
 
 export class RunView {
@@ -25,14 +30,22 @@ export class RunView {
     this.id = id;
     const { content } = recording;
     this.player = new Player(recording, content.media ?? null, { onTime: (seconds) => this._onTime(seconds) });
-    this.timeline = new Timeline(recording, { onSeek: (seconds) => this.player.seek(seconds) });
+    this.charts = new ChartPanel(recording, {
+      fetchScores: carrier.isServed ? (kind) => carrier.ask(id, "scores", { kind }) : null,
+      onSeek: (seconds) => this.player.seek(seconds),
+      onSelect: (range) => this._onSelect(range),
+    });
+    this.timeline = this.charts.timeline;
     this.alerts = new AlertList(content.alerts, {
       onSelect: (alert, stays) => this._onAlert(alert, stays),
       save: (alert, verdict, reason) => carrier.saveVerdict(id, alert.alert_id, verdict, reason),
     });
+    this.peaks = new PeaksDialog(recording, { onSeek: (seconds) => this.player.seek(seconds) });
+    this.takeAway = new TakeAway(this);
+    this.rules = carrier.isServed ? new RulePanel(this) : null;
     this.now = h("section", { class: "panel now", "aria-label": "Faces now" });
     this.element = h("div", { class: "run" }, this._head(backLink), this._body());
-    this.timeline.setAlerts(this.alerts.shown, null);
+    this.charts.setAlerts(this.alerts.shown, null);
     this.player.seek(begin);
     this.timeline.sayMoment();
   }
@@ -42,7 +55,6 @@ export class RunView {
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target)) return false;
     const long = event.shiftKey ? LONG_ARROW_SECONDS : ARROW_SECONDS;
     const isOnButton = event.target instanceof HTMLElement && event.target.matches("button, a, summary");
-    const sample = 1 / (this.recording.content.analysed_fps || 5);
     const verdict = VERDICTS.find(([, , key]) => key === event.key);
     const actions = {
       j: () => this.alerts.go(1, this.player.time),
@@ -50,12 +62,20 @@ export class RunView {
       b: () => this.player.toggleBoxes(),
       ArrowLeft: () => this.player.step(-long),
       ArrowRight: () => this.player.step(long),
-      ",": () => this.player.step(-sample),
-      ".": () => this.player.step(sample),
+      ",": () => this._stepSample(-1),
+      ".": () => this._stepSample(1),
       Home: () => this.player.seek(0),
       End: () => this.player.seek(this.recording.duration),
       "+": () => this.timeline.zoom(2),
       "-": () => this.timeline.zoom(0.5),
+      PageUp: () => this.timeline.pan(-0.5),
+      PageDown: () => this.timeline.pan(0.5),
+      "[": () => this._selectFrom(0),
+      "]": () => this._selectFrom(1),
+      l: () => this._toggleLoop(),
+      Escape: () => this.timeline.select(null),
+      p: () => this.peaks.open(),
+      g: () => this.timeline.goTo.focus(),
     };
     if (event.key === " " && !isOnButton) this.player.toggle();
     else if (verdict) this.alerts.judge(verdict[0]);
@@ -67,19 +87,27 @@ export class RunView {
 
   /** Draws again what the theme or the size of text changed. */
   redraw() {
-    this.timeline.draw();
+    this.charts.redraw();
     this.player.drawOverlay();
     this._drawNow();
   }
 
   destroy() {
+    this.rules?.destroy();
+    this.takeAway.destroy();
     this.player.destroy();
   }
 
+  /** The address of the moment that is shown, within the page. */
+  get moment() {
+    return `#/run/${this.id}@${this.player.time.toFixed(1)}`;
+  }
+
   _onTime(seconds) {
-    this.timeline?.setTime(seconds);
+    const isStill = !this.player?.isPlaying;
+    this.charts?.setTime(seconds, isStill);
     const now = performance.now();
-    if (!this.lastNow || now - this.lastNow >= NOW_EVERY_MS || !this.player?.isPlaying) {
+    if (!this.lastNow || now - this.lastNow >= NOW_EVERY_MS || isStill) {
       this.lastNow = now;
       this._drawNow();
     }
@@ -87,11 +115,48 @@ export class RunView {
       this.lastSaid = now;
       this.timeline?.sayMoment();
     }
+    this.rules?.at(seconds);
+    clearTimeout(this.linkTimer);
+    if (this.rules !== undefined) this.linkTimer = setTimeout(() => this.onMoment?.(this.moment), LINK_EVERY_MS);
+  }
+
+  /** To the next (+1) or previous (-1) analysed frame, however uneven they lie. */
+  _stepSample(direction) {
+    const { frameTimes } = this.recording;
+    const at = lastNotAbove(frameTimes, this.player.time + (direction > 0 ? 1e-3 : -1e-3)) + (direction > 0 ? 1 : 0);
+    if (frameTimes[at] !== undefined) this.player.seek(frameTimes[at]);
+  }
+
+  _onSelect(range) {
+    if (this.player.loop) this.player.loop = range;
+    this._updateLoop();
+    this.takeAway.onSelect(range);
+  }
+
+  /** Begin (0) or end (1) of the selection to the cursor. */
+  _selectFrom(end) {
+    const { time } = this.player;
+    const [from, to] = this.timeline.selection ?? (end ? [0, time] : [time, this.recording.duration]);
+    this.timeline.select(end ? [Math.min(from, time), time] : [time, Math.max(to, time)]);
+    if (this.timeline.selection) announce(`Selected ${this.timeline.selection.map((seconds) => clock(seconds)).join(" to ")}`);
+  }
+
+  _toggleLoop() {
+    const range = this.timeline.selection;
+    if (!range) return announce("Select a stretch first: drag on the chart, or [ and ]");
+    this.player.loop = this.player.loop ? null : range;
+    if (this.player.loop && (this.player.time < range[0] || this.player.time >= range[1])) this.player.seek(range[0]);
+    announce(this.player.loop ? "The selection plays again and again" : "The loop ended");
+    this._updateLoop();
+  }
+
+  _updateLoop() {
+    this.loopButton?.setAttribute("aria-pressed", String(this.player.loop !== null));
   }
 
   _onAlert(alert, stays = false) {
     this.player.highlight = alert.track_ids;
-    this.timeline.setAlerts(this.alerts.shown, alert);
+    this.charts.setAlerts(this.alerts.shown, alert, this.rules?.change ?? null);
     if (!stays) this.player.seek(alert.start_s);
     else this.player.drawOverlay();
     this.onVerdict?.();
@@ -111,25 +176,32 @@ export class RunView {
   }
 
   _body() {
+    const copy = h("button", { type: "button", onclick: () => this._copyLink() }, "Copy link");
+    const peaks = h("button", { type: "button", "aria-keyshortcuts": "p", onclick: () => this.peaks.open() }, "Peaks");
+    this.player.controls.append(peaks, copy);
+    this.loopButton = h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": "l", onclick: () => this._toggleLoop() }, "Loop");
+    this.charts.addAction(this.loopButton);
+    this.charts.addAction(h("button", { type: "button", onclick: () => {
+      const [from, to] = this.timeline.selection;
+      this.timeline.show(from, to - from);
+    } }, "Zoom"));
+    this.charts.addAction(h("button", { type: "button", onclick: () => this.takeAway.element.scrollIntoView({ block: "nearest" }) || this.takeAway.focus() }, "Export"));
+    this.charts.addAction(h("button", { type: "button", onclick: () => this.timeline.select(null) }, "Clear"));
+    this.charts.onSubjects = () => this._drawTracks();
     return h("div", { class: "run-body" },
-      h("div", { class: "left" }, this.player.element,
-        h("section", { class: "panel", "aria-label": "Timeline" }, this._legend(), this.timeline.element)),
-      h("div", { class: "right" }, this.alerts.element, this.now),
-      h("div", { class: "wide columns" }, this._fitness(), this._tracks(), this._about()));
+      h("div", { class: "left" }, this.player.element, this.charts.element),
+      h("div", { class: "right" }, this.alerts.element, this.now, this.rules?.element ?? null),
+      h("div", { class: "wide columns" }, this.takeAway.element, this._fitness(), this._tracks(), this._about()));
   }
 
-  _legend() {
-    const { labels, colours } = this.recording;
-    const buttons = labels.map((label, i) => h("button", {
-      type: "button", class: "swatch", "aria-pressed": "false",
-      onclick: (event) => {
-        const isOn = event.currentTarget.getAttribute("aria-pressed") === "true";
-        for (const button of buttons) button.setAttribute("aria-pressed", "false");
-        event.currentTarget.setAttribute("aria-pressed", String(!isOn));
-        this.timeline.highlight(isOn ? null : i);
-      },
-    }, swatch(colours[label]), label));
-    return h("div", { class: "legend" }, h("h2", {}, "How faces look over time"), h("div", { role: "group", "aria-label": "Show one expression" }, buttons));
+  async _copyLink() {
+    const address = `${location.origin === "null" ? location.href.split("#")[0] : location.origin + location.pathname}${this.moment}`;
+    try {
+      await navigator.clipboard.writeText(address);
+      announce("Link to this moment copied");
+    } catch {
+      prompt("Link to this moment", address);
+    }
   }
 
   _drawNow() {
@@ -137,18 +209,19 @@ export class RunView {
     const { recording } = this;
     const found = recording.facesAt(this.player.shown);
     const heading = h("div", { class: "panel-head" }, h("h2", {}, "Now"), h("p", { class: "quiet" }, found.length ? count(found.length, "face") : "no face"));
-    fill(this.now, heading, found.slice(0, MOST_FACES_NOW).map(({ track, face }) => {
+    const isFew = found.length <= FEW_FACES;
+    fill(this.now, heading, found.map(({ track, face }) => {
       const reason = recording.reason(face);
       const best = recording.best[face];
-      return h("div", { class: `face${recording.isUsable(face) ? "" : " unused"}` },
-        h("p", {}, h("b", {}, recording.isUsable(face) ? `looks ${recording.labels[best]} ${recording.confidence(face).toFixed(2)}` : "not used"),
-          ` · track ${track.id}`, reason ? `, ${reason.words}` : ""),
-        h("div", { class: "bars", "aria-hidden": "true" }, recording.labels.map((label, c) => {
+      const words = h("p", {}, isFew ? null : colourDot(recording.isUsable(face) ? recording.colours[recording.labels[best]] : "#888"),
+        h("b", {}, recording.isUsable(face) ? `looks ${recording.labels[best]} ${recording.confidence(face).toFixed(2)}` : "not used"),
+        ` · track ${track.id}`, reason ? `, ${reason.words}` : "");
+      return h("div", { class: `face${recording.isUsable(face) ? "" : " unused"}` }, words, isFew ? h("div", { class: "bars", "aria-hidden": "true" }, recording.labels.map((label, c) => {
           const bar = h("span", { class: "bar" }, h("span", { class: "bar-fill" }));
           bar.firstChild.style.width = `${100 * recording.score(c, face)}%`;
           bar.firstChild.style.background = recording.colours[label];
           return h("span", { class: `bar-row${c === best ? " best" : ""}` }, h("span", {}, label), bar);
-        })));
+        })) : null);
     }));
   }
 
@@ -167,18 +240,30 @@ export class RunView {
   }
 
   _tracks() {
-    const { tracks, labels, colours } = this.recording;
-    const shown = tracks.slice(0, 200);
+    const { tracks } = this.recording;
+    this.trackRows = h("tbody");
+    this._drawTracks();
     return h("section", { class: "panel", "aria-label": "Tracks" },
       h("h2", {}, "Tracks"),
       h("p", { class: "quiet" }, "A track is one face while it stays in view; it says nothing about who it is."),
       tracks.length ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table of tracks" }, h("table", {},
-        h("thead", {}, h("tr", {}, ["track", "from", "to", "mostly looks"].map((text) => h("th", { scope: "col" }, text)))),
-        h("tbody", {}, shown.map((track) => h("tr", {},
-          h("td", {}, h("button", { type: "button", class: "link", "aria-label": `Go to track ${track.id}`, onclick: () => this.player.seek(track.start) }, String(track.id))),
-          h("td", {}, clock(track.start)), h("td", {}, clock(track.stop)),
-          h("td", {}, swatch(colours[labels[track.label]]), labels[track.label])))))) : h("p", {}, "No face was followed."),
-      tracks.length > shown.length ? h("p", { class: "quiet" }, `${tracks.length - shown.length} more are in tracks.parquet.`) : null);
+        h("thead", {}, h("tr", {}, ["track", "from", "to", "mostly looks", "curves"].map((text) => h("th", { scope: "col" }, text)))),
+        this.trackRows)) : h("p", {}, "No face was followed."),
+      tracks.length > MOST_TRACKS ? h("p", { class: "quiet" }, `${tracks.length - MOST_TRACKS} more are in tracks.parquet.`) : null);
+  }
+
+  _drawTracks() {
+    const { tracks, labels, colours } = this.recording;
+    const hadFocus = this.trackRows.contains(document.activeElement) ? document.activeElement.dataset.track : null;
+    fill(this.trackRows, tracks.slice(0, MOST_TRACKS).map((track) => h("tr", {},
+      h("td", {}, h("button", { type: "button", class: "link", "aria-label": `Go to track ${track.id}`, onclick: () => this.player.seek(track.start) }, String(track.id))),
+      h("td", {}, clock(track.start)), h("td", {}, clock(track.stop)),
+      h("td", {}, colourDot(colours[labels[track.label]]), labels[track.label]),
+      h("td", {}, h("input", {
+        type: "checkbox", "aria-label": `Curves of track ${track.id}`, checked: this.charts.isShown(track.id), "data-track": String(track.id),
+        onchange: () => this.charts.toggleTrack(track.id),
+      })))));
+    if (hadFocus) this.trackRows.querySelector(`[data-track="${hadFocus}"]`)?.focus();
   }
 
   _about() {
@@ -199,12 +284,6 @@ export class RunView {
     this.element.querySelector("h1").focus({ preventScroll: true });
     announce(`${this.recording.content.name}, ${count(this.alerts.all.length, "alert or notice")}`);
   }
-}
-
-function swatch(colour) {
-  const element = h("span", { class: "dot", "aria-hidden": "true" });
-  element.style.background = colour;
-  return element;
 }
 
 function meter(name, share) {

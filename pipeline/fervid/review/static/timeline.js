@@ -1,74 +1,110 @@
-// The timeline of a run: alerts, expressions, faces and tracks over one axis of time, with a cursor that seeks.
+// The axis of time of a run: rows of charts above each other, one cursor, a selection, zoom and pan. Knows no row's content.
+//
+// A row is `{name, height(unit), draw(context, area), words(seconds)}`: `area` is `{left, width, y, height, view, unit, x}`,
+// `words` gives lines for the card at the pointer, each `[colour or null, text]`; null for none.
 
-import { ABSENT, STEPS } from "./columns.js";
-import { clamp, clock, h, lastNotAbove, span, themeColour } from "./dom.js";
-import { fit, hatch, paintStack } from "./paint.js";
-import { NO_FACE, USABLE } from "./recording.js";
+import { clamp, clock, fill, h, span, themeColour } from "./dom.js";
+import { fit } from "./paint.js";
 
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 const LEAST_VIEW_SECONDS = 1;
 const ZOOM = 2;
-const MOST_LANES = 40;
+const DRAG_PX = 4;
+const HANDLE_PX = 6;
+const JUMP_SECONDS = 0.6;
+const DAY_MS = 86_400_000;
 
 export class Timeline {
-  /** `onSeek(seconds)` is called when a moment is selected. */
-  constructor(recording, { onSeek }) {
-    this.recording = recording;
-    this.onSeek = onSeek;
+  /** `onSeek(seconds)` when a moment is chosen, `onSelect([from, to] or null)`, `onView([from, to])` when it is zoomed. */
+  constructor(recording, { onSeek, onSelect = () => {}, onView = () => {} }) {
+    Object.assign(this, { recording, onSeek, onSelect, onView });
     this.view = [0, recording.duration];
     this.time = 0;
     this.hover = null;
-    this.only = null;
-    this.alerts = [];
-    this.current = null;
+    this.selection = null;
+    this.rows = [];
+    this.places = [];
+    this.follows = true;
+    this.wallStart = wallClockStart(recording.content.recorded);
+    this.showsWall = false;
     this.chart = h("canvas", { class: "chart", "aria-hidden": "true" });
     this.cursor = h("canvas", { class: "cursor", "aria-hidden": "true" });
+    this.card = h("div", { class: "card", "aria-hidden": "true", hidden: true });
     this.slider = h(
       "div",
       {
         class: "timeline", role: "slider", tabindex: "0", "aria-label": "Moment of the video", "aria-valuemin": "0",
         "aria-valuemax": recording.duration.toFixed(1), "aria-orientation": "horizontal",
       },
-      this.chart, this.cursor,
+      this.chart, this.cursor, this.card,
     );
     this.range = h("span", { class: "range" });
-    this.element = h("div", { class: "timeline-block" }, this._tools(), this.slider);
+    this.tools = this._tools();
+    this.element = h("div", { class: "timeline-block" }, this.tools, this.slider);
     this._listen();
     new ResizeObserver(() => this.draw()).observe(this.slider);
   }
 
-  /** Shows alerts and which of them is looked at. */
-  setAlerts(alerts, current) {
-    this.alerts = alerts;
-    this.current = current;
+  /** The rows from top to bottom; null ones are left out. */
+  setRows(rows) {
+    this.rows = rows.filter((row) => row !== null);
     this.draw();
   }
 
-  /** Moves the cursor; a view that is zoomed in follows it. */
+  /** Moves the cursor; a view that is zoomed in follows it, unless it was moved away on purpose. */
   setTime(seconds) {
+    if (Math.abs(seconds - this.time) > JUMP_SECONDS) this.follows = true;
     this.time = seconds;
     const [from, to] = this.view;
-    if (!this.isDragging && (seconds < from || seconds > to)) this._show(seconds - 0.1 * (to - from), to - from);
+    const isOutside = seconds < from || seconds > to;
+    if (!isOutside) this.follows = true;
+    else if (this.follows && !this.mode) this.show(seconds - 0.1 * (to - from), to - from);
     this.slider.setAttribute("aria-valuenow", seconds.toFixed(1));
     this._drawCursor();
   }
 
   /** Words for the moment of the cursor; slower than the cursor, so that listeners can follow. */
   sayMoment() {
-    this.slider.setAttribute("aria-valuetext", `${clock(this.time)}, ${this.recording.describe(this.time)}`);
+    this.slider.setAttribute("aria-valuetext", `${this.timeText(this.time)}, ${this.recording.describe(this.time)}`);
   }
 
-  /** Lets one label stand out; null shows all alike. */
-  highlight(label) {
-    this.only = label;
-    this.draw();
+  select(range) {
+    const [a, b] = range ?? [0, 0];
+    this.selection = b - a > 1e-3 ? [clamp(a, 0, this.recording.duration), clamp(b, 0, this.recording.duration)] : null;
+    this._drawCursor();
+    this.onSelect(this.selection);
   }
 
   zoom(factor, around = this.time) {
     const [from, to] = this.view;
     const length = clamp((to - from) / factor, LEAST_VIEW_SECONDS, this.recording.duration);
     const share = to > from ? clamp((around - from) / (to - from), 0, 1) : 0;
-    this._show(around - share * length, length);
+    this.show(around - share * length, length);
+  }
+
+  /** Moves the view by a share of its length, whatever the cursor does. */
+  pan(share) {
+    const [from, to] = this.view;
+    this.show(from + share * (to - from), to - from);
+    this.follows = this.time >= this.view[0] && this.time <= this.view[1];
+  }
+
+  show(from, wanted) {
+    const length = clamp(wanted, Math.min(LEAST_VIEW_SECONDS, this.recording.duration), this.recording.duration);
+    const start = clamp(from, 0, Math.max(0, this.recording.duration - length));
+    this.view = [start, start + length];
+    this.draw();
+    this.onView(this.view);
+  }
+
+  /** Times on the axis as on the clock of the wall, where the run knows when it was recorded. */
+  showWall(isOn) {
+    this.showsWall = isOn && this.wallStart !== null;
+    this.draw();
+  }
+
+  timeText(seconds, digits = 1) {
+    return this.showsWall ? wallText(this.wallStart, seconds, digits) : clock(seconds, digits);
   }
 
   /** Seconds at a place on the screen. */
@@ -78,80 +114,159 @@ export class Timeline {
     return clamp(this.view[0] + ((clientX - box.left - left) / width) * (this.view[1] - this.view[0]), 0, this.recording.duration);
   }
 
-  /** Place on the screen of a moment: the inverse of `secondsAt`. */
-  placeOf(seconds) {
-    const box = this.slider.getBoundingClientRect();
-    return box.left + this._x(seconds, box.width);
-  }
-
   draw() {
-    const lanes = Math.min(this.recording.lanes, MOST_LANES);
     const unit = this._unit();
-    this.rows = layout(unit, lanes);
-    this.slider.style.height = `${this.rows.height}px`;
+    const height = this._place(unit);
+    if (this.slider.style.height !== `${height}px`) this.slider.style.height = `${height}px`;
     const { context, width } = fit(this.chart);
     if (width < 2) return;
-    const area = this._area(width);
+    const { left, width: wide } = this.paint(context, width);
+    const [from, to] = this.view;
+    Object.assign(this.slider.dataset, { from, to, left, width: wide }); // for tools that measure
+    const isWhole = to - from >= this.recording.duration - 1e-6;
+    this.range.textContent = isWhole ? `whole video, ${span(this.recording.duration)}` : `${this.timeText(from)} to ${this.timeText(to)}`;
+    this._drawCursor();
+  }
+
+  /** Draws axis and rows onto any surface of a width; returns the area of the charts. */
+  paint(context, fullWidth) {
+    const unit = this._unit();
+    this._place(unit);
+    const area = this._area(fullWidth);
     context.font = `${0.75 * unit}px system-ui, sans-serif`;
     this._drawAxis(context, area, unit);
-    this._drawStack(context, area);
-    this._drawFaces(context, area);
-    this._drawLanes(context, area, unit);
-    this._drawAlerts(context, area, unit);
-    this._drawNames(context, area, unit);
-    const [from, to] = this.view;
-    const isWhole = to - from >= this.recording.duration - 1e-6;
-    Object.assign(this.slider.dataset, { from, to, left: area.left, width: area.width }); // for tools that measure
-    const shown = isWhole ? `whole video, ${span(this.recording.duration)}` : `${clock(from)} to ${clock(to)}`;
-    this.range.textContent = `${shown}; hatched where no face was usable`;
-    this._drawCursor();
+    for (const { row, y, height } of this.places) {
+      context.save();
+      context.font = `${0.75 * unit}px system-ui, sans-serif`;
+      row.draw(context, { ...area, y, height, view: this.view, unit, x: (seconds) => this._x(seconds, fullWidth) });
+      context.restore();
+      if (area.left >= 2 * unit && row.name) this._drawName(context, row.name, { y, height, unit, left: area.left });
+    }
+    return area;
+  }
+
+  /** Height of all rows in pixels. */
+  get height() {
+    return this._place(this._unit());
+  }
+
+  _place(unit) {
+    let y = 1.5 * unit;
+    this.places = this.rows.map((row) => {
+      const place = { row, y, height: row.height(unit) };
+      y += place.height + 0.5 * unit;
+      return place;
+    });
+    return y;
   }
 
   _tools() {
     const button = (text, label, action) => h("button", { type: "button", "aria-label": label, title: label, onclick: action }, text);
+    const goTo = h("input", {
+      type: "text", class: "goto", "aria-label": "Go to time, such as 1:02:03.5", placeholder: "go to time", "aria-keyshortcuts": "g", size: 9,
+      onkeydown: (event) => event.key === "Enter" && this._goTo(event.target),
+      onchange: (event) => this._goTo(event.target),
+    });
+    this.goTo = goTo;
+    const wall = this.wallStart === null ? null : h("button", {
+      type: "button", "aria-pressed": "false", onclick: (event) => {
+        this.showWall(!this.showsWall);
+        event.currentTarget.setAttribute("aria-pressed", String(this.showsWall));
+      },
+    }, "Wall clock");
     return h(
       "div", { class: "tools" },
-      this.range,
+      this.range, goTo, wall,
       h("span", { class: "group" },
+        button("‹", "Move the view back", () => this.pan(-0.5)),
         button("−", "Zoom out", () => this.zoom(1 / ZOOM)),
         button("+", "Zoom in", () => this.zoom(ZOOM)),
-        button("Fit", "Show the whole video", () => this._show(0, this.recording.duration))),
+        button("›", "Move the view on", () => this.pan(0.5)),
+        button("Fit", "Show the whole video", () => this.show(0, this.recording.duration))),
     );
+  }
+
+  _goTo(input) {
+    if (!input.value.trim()) return;
+    const seconds = secondsOf(input.value, this.wallStart, this.recording.duration);
+    input.setAttribute("aria-invalid", String(seconds === null));
+    if (seconds === null) return;
+    input.value = "";
+    this.follows = true;
+    this.onSeek(seconds);
   }
 
   _listen() {
     const slider = this.slider;
-    const seek = (event) => this.onSeek(this.secondsAt(event.clientX));
     slider.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       slider.setPointerCapture(event.pointerId);
-      this.isDragging = true;
-      seek(event);
+      const box = slider.getBoundingClientRect();
+      const isOnAxis = event.clientY - box.top < 1.5 * this._unit();
+      const isOnCursor = Math.abs(event.clientX - box.left - this._x(this.time, box.width)) <= HANDLE_PX;
+      this.mode = isOnAxis || isOnCursor ? "scrub" : "press";
+      this.pressed = event.clientX;
+      if (isOnAxis) this.onSeek(this.secondsAt(event.clientX));
     });
     slider.addEventListener("pointermove", (event) => {
       this.hover = this.secondsAt(event.clientX);
-      if (this.isDragging) seek(event);
+      if (this.mode === "press" && Math.abs(event.clientX - this.pressed) > DRAG_PX) this.mode = "select";
+      if (this.mode === "scrub") this.onSeek(this.hover);
+      else if (this.mode === "select") this._selectTo(event.clientX);
       else this._drawCursor();
+      this._showCard(event);
     });
-    for (const name of ["pointerup", "pointercancel"]) slider.addEventListener(name, () => (this.isDragging = false));
+    slider.addEventListener("pointerup", (event) => {
+      if (this.mode === "press") this.onSeek(this.secondsAt(event.clientX));
+      this.mode = null;
+    });
+    slider.addEventListener("pointercancel", () => (this.mode = null));
     slider.addEventListener("pointerleave", () => {
       this.hover = null;
+      this.card.hidden = true;
       this._drawCursor();
     });
     slider.addEventListener("focus", () => this.sayMoment());
-    slider.addEventListener("wheel", (event) => {
-      const [from, to] = this.view;
-      if (event.ctrlKey) this.zoom(event.deltaY < 0 ? 1.25 : 0.8, this.secondsAt(event.clientX));
-      else if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) this._show(from + (event.deltaX / 800) * (to - from), to - from);
-      else return;
-      event.preventDefault();
-    }, { passive: false });
+    slider.addEventListener("wheel", (event) => this._onWheel(event), { passive: false });
   }
 
-  _show(from, length) {
-    const start = clamp(from, 0, Math.max(0, this.recording.duration - length));
-    this.view = [start, start + length];
-    this.draw();
+  _selectTo(clientX) {
+    const ends = [this.secondsAt(this.pressed), this.secondsAt(clientX)];
+    this.select([Math.min(...ends), Math.max(...ends)]);
+  }
+
+  /** Ctrl zooms; sideways, or with shift, or after a click into the chart, the wheel moves the view until it ends. */
+  _onWheel(event) {
+    const [from, to] = this.view;
+    const isSideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
+    const delta = isSideways ? event.deltaX : event.deltaY;
+    if (event.ctrlKey) this.zoom(event.deltaY < 0 ? 1.25 : 0.8, this.secondsAt(event.clientX));
+    else if (isSideways || event.shiftKey || document.activeElement === this.slider) {
+      const atEnd = delta < 0 ? from <= 0 : to >= this.recording.duration - 1e-6;
+      if (atEnd) return;
+      this.pan(delta / 800);
+    } else return;
+    event.preventDefault();
+  }
+
+  _showCard(event) {
+    const box = this.slider.getBoundingClientRect();
+    const y = event.clientY - box.top;
+    const under = this.places.find((place) => y >= place.y && y < place.y + place.height)?.row;
+    const lines = this.rows.filter((row) => row.words && (row === under || row.isAlwaysTold)).map((row) => [row, row.words(this.hover)]);
+    fill(this.card,
+      h("b", {}, this.timeText(this.hover, 2)),
+      lines.filter(([, words]) => words?.length).map(([row, words]) => h("div", {}, row.name && lines.length > 1 ? h("small", {}, row.name) : null,
+        words.map(([colour, text]) => {
+          const dot = colour ? h("span", { class: "dot" }) : null;
+          if (dot) dot.style.background = colour;
+          return h("span", { class: "line" }, dot, text);
+        }))));
+    this.card.hidden = false;
+    const wide = this.card.offsetWidth;
+    const x = event.clientX - box.left;
+    this.card.style.left = `${x + 16 + wide < box.width ? x + 16 : Math.max(0, x - 16 - wide)}px`;
+    this.card.style.top = `${clamp(y + 14, 0, Math.max(0, box.height - this.card.offsetHeight))}px`;
   }
 
   /** The size of text, so that everything grows with it. */
@@ -171,224 +286,101 @@ export class Timeline {
 
   _drawAxis(context, { left, width }, unit) {
     const [from, to] = this.view;
-    const { axis, lanes } = this.rows;
+    const last = this.places[this.places.length - 1];
+    const bottom = last ? last.y + last.height : 1.5 * unit;
     const perTick = ((to - from) * 5 * unit) / width;
     const step = TICKS.find((tick) => tick >= perTick) ?? TICKS[TICKS.length - 1];
+    const offset = this.showsWall ? (this.wallStart / 1000) % step : 0;
     context.fillStyle = themeColour("--quiet");
     context.strokeStyle = themeColour("--grid");
     context.textBaseline = "top";
     context.lineWidth = 1;
-    for (let i = Math.ceil(from / step - 1e-9); i * step <= to + 1e-9; i++) {
-      const x = left + ((i * step - from) / (to - from)) * width;
+    let free = -Infinity;
+    for (let i = Math.ceil((from + offset) / step - 1e-9); i * step - offset <= to + 1e-9; i++) {
+      const seconds = i * step - offset;
+      const x = left + ((seconds - from) / (to - from)) * width;
       context.beginPath();
-      context.moveTo(Math.round(x) + 0.5, this.rows.stack.y);
-      context.lineTo(Math.round(x) + 0.5, lanes.y + lanes.height);
+      context.moveTo(Math.round(x) + 0.5, 1.3 * unit);
+      context.lineTo(Math.round(x) + 0.5, bottom);
       context.stroke();
-      const text = clock(i * step, step < 1 ? 1 : 0);
+      const text = this.timeText(seconds, step < 1 ? 1 : 0);
       const half = context.measureText(text).width / 2;
-      context.fillText(text, clamp(x - half, left, left + width - 2 * half), axis.y + 0.25 * unit);
+      const place = clamp(x - half, left, left + width - 2 * half);
+      if (place < free) continue;
+      context.fillText(text, place, 0.2 * unit);
+      free = place + 2 * half + 0.5 * unit;
     }
   }
 
-  _drawStack(context, { left, width }) {
-    const { starts, ends, coverage, means, labels, colours } = this.recording;
-    const [from, to] = this.view;
-    const { y, height } = this.rows.stack;
-    const shares = new Array(labels.length);
-    const perPixel = (to - from) / width;
-    context.fillStyle = themeColour("--chart");
-    context.fillRect(left, y, width, height);
-    paintStack(context, {
-      x: left, y, width: Math.ceil(width), height, labels, colours, only: this.only,
-      columnAt(i) {
-        const begin = from + i * perPixel;
-        let bin = lastNotAbove(starts, begin);
-        if (bin < 0) bin = 0;
-        let weight = 0;
-        shares.fill(0);
-        do {
-          const seen = coverage[bin] === ABSENT || means[0][bin] === ABSENT ? 0 : coverage[bin];
-          const inside = ends[bin] > begin && starts[bin] < begin + perPixel;
-          if (seen && inside) {
-            weight += seen;
-            for (let c = 0; c < shares.length; c++) shares[c] += (means[c][bin] / STEPS) * seen;
-          }
-          bin += 1;
-        } while (bin < starts.length && starts[bin] < begin + perPixel);
-        if (!weight) return null;
-        for (let c = 0; c < shares.length; c++) shares[c] /= weight;
-        return shares;
-      },
-    });
-  }
-
-  /** Where faces were usable, seen but not used, or not there. */
-  _drawFaces(context, { left, width }) {
-    const { frameTimes, shows, cuts, content } = this.recording;
-    const [from, to] = this.view;
-    const { y, height } = this.rows.faces;
-    const best = new Int8Array(Math.ceil(width)).fill(-1);
-    const reach = Math.min(content.hold_s, content.reach_s);
-    const first = Math.max(0, lastNotAbove(frameTimes, from - reach));
-    for (let i = first; i < frameTimes.length && frameTimes[i] - reach <= to; i++) {
-      const begin = Math.max(0, Math.floor(((frameTimes[i] - reach - from) / (to - from)) * width));
-      const end = Math.min(best.length, Math.ceil(((frameTimes[i] + reach - from) / (to - from)) * width));
-      for (let x = begin; x < end; x++) if (shows[i] > best[x]) best[x] = shows[i];
-    }
-    const usable = themeColour("--usable");
-    const unused = themeColour("--unused");
-    for (let x = 0; x < best.length; ) {
-      let end = x + 1;
-      while (end < best.length && best[end] === best[x]) end += 1;
-      if (best[x] === USABLE) {
-        context.fillStyle = usable;
-        context.fillRect(left + x, y, end - x, height);
-      } else if (best[x] > NO_FACE) {
-        hatch(context, left + x, y, end - x, height, unused);
-      } else {
-        context.fillStyle = themeColour("--grid");
-        context.fillRect(left + x, y + height / 2 - 0.5, end - x, 1);
-      }
-      x = end;
-    }
-    context.fillStyle = themeColour("--ink");
-    const perPixel = (to - from) / width;
-    if (cuts.length * perPixel < 4 * (to - from)) {
-      for (const cut of cuts) if (cut >= from && cut <= to) context.fillRect(left + (cut - from) / perPixel, y - 3, 1, height + 6);
-    }
-  }
-
-  _drawLanes(context, { left, width }, unit) {
-    const { recording } = this;
-    const [from, to] = this.view;
-    const { lanes, lane } = this.rows;
-    const tall = lane - 3;
-    const half = recording.reach;
-    const unused = themeColour("--unused");
-    for (const track of recording.tracks) {
-      if (track.start - half > to || track.stop + half < from || track.lane >= MOST_LANES) continue;
-      const y = lanes.y + track.lane * lane;
-      let drawn = -1;
-      for (let i = track.first; i < track.end; i++) {
-        const seconds = recording.times[i];
-        if (seconds + half < from) continue;
-        if (seconds - half > to) break;
-        const begin = Math.round(Math.max(drawn, left, left + ((seconds - half - from) / (to - from)) * width));
-        const end = Math.round(Math.min(left + width, left + ((seconds + half - from) / (to - from)) * width));
-        if (end <= begin && drawn >= 0) continue;
-        const label = recording.best[i];
-        const isUsable = recording.isUsable(i);
-        const share = !isUsable ? 0.25 : recording.reason(i) ? 0.5 : 1;
-        context.globalAlpha = this.only !== null && this.only !== label ? 0.2 : 1;
-        context.fillStyle = isUsable ? recording.colours[recording.labels[label]] : unused;
-        context.fillRect(begin, y + (tall * (1 - share)) / 2, Math.max(1, end - begin), tall * share);
-        drawn = end;
-      }
-      context.globalAlpha = 1;
-      this._drawTrackNumber(context, track, y, tall, left, width, unit);
-    }
-    if (recording.lanes > MOST_LANES) {
-      context.fillStyle = themeColour("--quiet");
-      context.fillText(`${recording.lanes - MOST_LANES} more lanes are not drawn`, left, lanes.y + lanes.height - 0.9 * unit);
-    }
-  }
-
-  _drawTrackNumber(context, track, y, tall, left, width, unit) {
-    const [from, to] = this.view;
-    const begin = Math.max(left, left + ((track.start - from) / (to - from)) * width);
-    const end = Math.min(left + width, left + ((track.stop - from) / (to - from)) * width);
-    const text = String(track.id);
-    context.textBaseline = "middle";
-    const wide = context.measureText(text).width + 0.5 * unit;
-    if (end - begin < wide + 4) return;
-    context.fillStyle = themeColour("--tag");
-    context.fillRect(begin + 1, y + 1, wide, tall - 2);
-    context.fillStyle = themeColour("--tag-ink");
-    context.fillText(text, begin + 1 + 0.25 * unit, y + tall / 2 + 0.5);
-  }
-
-  _drawAlerts(context, { left, width }, unit) {
-    const [from, to] = this.view;
-    const { y, height } = this.rows.alerts;
-    for (const alert of [...this.alerts].sort((a, b) => (a.tier === "alert") - (b.tier === "alert"))) {
-      if (alert.end_s < from || alert.start_s > to) continue;
-      const begin = left + ((Math.max(from, alert.start_s) - from) / (to - from)) * width;
-      const end = left + ((Math.min(to, alert.end_s) - from) / (to - from)) * width;
-      const isAlert = alert.tier === "alert";
-      const isCurrent = alert === this.current;
-      const wide = Math.max(4, end - begin);
-      context.fillStyle = themeColour(isAlert ? "--alert" : "--notice");
-      if (isCurrent) {
-        context.globalAlpha = 0.07;
-        context.fillRect(begin, y, wide, this.rows.lanes.y + this.rows.lanes.height - y);
-        context.globalAlpha = 1;
-      }
-      const tall = isAlert ? height : height * 0.5;
-      context.beginPath();
-      context.roundRect(begin, y + height - tall, wide, tall, 3);
-      context.fill();
-      if (isCurrent) {
-        context.strokeStyle = themeColour("--ink");
-        context.lineWidth = 2;
-        context.stroke();
-      }
-      const sign = { true: "✓", false: "✕", unsure: "?" }[alert.review?.verdict];
-      if (sign && isAlert && wide > 0.9 * unit) {
-        context.fillStyle = themeColour("--alert-ink");
-        context.textBaseline = "middle";
-        context.fillText(sign, begin + wide / 2 - context.measureText(sign).width / 2, y + height / 2 + 0.5);
-      }
-    }
-  }
-
-  _drawNames(context, { left }, unit) {
-    if (left < 2 * unit) return;
-    const { alerts, stack, faces, lanes, lane } = this.rows;
+  _drawName(context, name, { y, height, unit, left }) {
     context.fillStyle = themeColour("--quiet");
     context.textBaseline = "middle";
-    for (const [name, middle] of [
-      ["alerts", alerts.y + alerts.height / 2], ["expressions", stack.y + stack.height / 2],
-      ["face usable", faces.y + faces.height / 2], [this.recording.lanes > 1 ? "tracks" : "track", lanes.y + lane / 2],
-    ]) context.fillText(name, 0, middle);
+    const words = name.split(" ");
+    const lines = [];
+    for (const word of words) {
+      const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
+      if (lines.length && context.measureText(longer).width <= left - 2 * unit) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    const most = Math.max(1, Math.floor(height / unit));
+    const shown = lines.length > most ? [name] : lines;
+    shown.forEach((line, i) => context.fillText(line, 0, y + height / 2 + (i - (shown.length - 1) / 2) * unit));
   }
 
   _drawCursor() {
-    if (!this.rows) return;
-    const { context, width } = fit(this.cursor);
+    const { context, width, height } = fit(this.cursor);
     const unit = this._unit();
-    context.font = `600 ${0.75 * unit}px system-ui, sans-serif`;
-    const bottom = this.rows.lanes.y + this.rows.lanes.height;
-    if (this.hover !== null && !this.isDragging) this._drawMark(context, this.hover, width, bottom, unit, "--quiet", false);
-    this._drawMark(context, this.time, width, bottom, unit, "--ink", true);
+    if (this.selection) {
+      const [a, b] = this.selection.map((seconds) => clamp(this._x(seconds, width), this._area(width).left, width - 4));
+      context.fillStyle = themeColour("--accent");
+      context.globalAlpha = 0.16;
+      context.fillRect(a, 0, b - a, height);
+      context.globalAlpha = 1;
+      for (const x of [a, b]) context.fillRect(x - 0.5, 0, 1.5, height);
+    }
+    if (this.hover !== null && !this.mode) this._drawMark(context, this.hover, { width, height, colour: "--quiet", unit: 0 });
+    this._drawMark(context, this.time, { width, height, colour: "--ink", unit });
   }
 
-  _drawMark(context, seconds, width, bottom, unit, colour, isCursor) {
+  /** A line at a moment; the cursor has a handle on the axis. */
+  _drawMark(context, seconds, { width, height, colour, unit }) {
     if (seconds < this.view[0] - 1e-6 || seconds > this.view[1] + 1e-6) return;
-    const x = this._x(seconds, width);
+    const x = Math.round(this._x(seconds, width));
     context.fillStyle = themeColour(colour);
-    context.globalAlpha = isCursor ? 1 : 0.6;
-    context.fillRect(Math.round(x) - (isCursor ? 1 : 0), 0, isCursor ? 2 : 1, bottom);
+    context.globalAlpha = unit ? 1 : 0.6;
+    context.fillRect(x - (unit ? 1 : 0), unit ? 1.1 * unit : 0, unit ? 2 : 1, height);
     context.globalAlpha = 1;
-    const text = clock(seconds);
-    const wide = context.measureText(text).width + 0.7 * unit;
-    const at = clamp(x - wide / 2, 0, width - wide);
-    const { y } = this.rows.axis;
+    if (!unit) return;
     context.beginPath();
-    context.roundRect(at, y + 0.05 * unit, wide, 1.2 * unit, 4);
+    context.moveTo(x - 0.4 * unit, 0.95 * unit);
+    context.lineTo(x + 0.4 * unit, 0.95 * unit);
+    context.lineTo(x, 1.5 * unit);
+    context.closePath();
     context.fill();
-    context.fillStyle = themeColour("--paper");
-    context.textBaseline = "middle";
-    context.fillText(text, at + 0.35 * unit, y + 0.7 * unit);
   }
 }
 
-/** Where the rows lie, in pixels, for a size of text. */
-function layout(unit, lanes) {
-  const lane = Math.max(10, 1.1 * unit);
-  const alerts = { y: 2, height: 1.1 * unit };
-  const stack = { y: alerts.y + alerts.height + 0.4 * unit, height: 6.5 * unit };
-  const faces = { y: stack.y + stack.height + 0.5 * unit, height: 0.6 * unit };
-  const tracks = { y: faces.y + faces.height + 0.6 * unit, height: Math.max(1, lanes) * lane };
-  const axis = { y: tracks.y + tracks.height, height: 1.4 * unit };
-  return { alerts, stack, faces, lanes: tracks, lane, axis, height: axis.y + axis.height };
+/** Milliseconds of the local clock at which the video begins, as if it were UTC; null where nobody knows. */
+function wallClockStart(recorded) {
+  if (!recorded?.local) return null;
+  const moment = Date.parse(`${recorded.local.slice(0, 19)}Z`);
+  return Number.isFinite(moment) ? moment : null;
+}
+
+function wallText(start, seconds, digits) {
+  const moment = start + Math.round(seconds * 1000);
+  const within = ((moment % DAY_MS) + DAY_MS) % DAY_MS;
+  const text = clock(within / 1000, digits);
+  return within >= 3_600_000 ? text.padStart(8 + (digits ? digits + 1 : 0), "0") : `00:${text}`;
+}
+
+/** Seconds of "90", "1:30", "1:02:03.5", or a time of day where the run knows its clock; null for anything else. */
+export function secondsOf(text, wallStart, duration) {
+  const match = /^\s*(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)\s*s?\s*$/.exec(text);
+  if (!match) return null;
+  const seconds = Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3]);
+  if (seconds <= duration) return seconds;
+  if (wallStart === null || match[1] === undefined) return null;
+  const later = (((seconds * 1000 - (wallStart % DAY_MS)) % DAY_MS) + DAY_MS) % DAY_MS / 1000;
+  return later <= duration ? later : null;
 }

@@ -1,0 +1,142 @@
+"""Rules on a run as the page asks for them: its scores, why at a moment, what another threshold would change.
+
+All answers come from the functions behind `fervid alerts`, `--explain` and `--diff`. Runs are read once and
+kept, as far as memory allows. Writes no file.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from fervid.alerts.find.explain import Trial, Tried, compare
+from fervid.alerts.find.records import AlertRecord
+from fervid.alerts.language.rule_text import rules_text
+from fervid.alerts.language.rules import RuleSet, with_threshold
+from fervid.review.columns import pack, pack_numbers
+from fervid.review.content import face_order
+from fervid.run.bad_values import BAD_VALUES
+from fervid.run.files import ALERTS_JSON
+from fervid.run.handle import Run
+
+MOST_FACES_KEPT = 2_000_000
+"""Of all runs whose samples are kept in memory: about 100 bytes each."""
+
+
+class RuleDesk:
+    """Runs rules over runs for whoever looks at them. For several threads at once."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+        self._kept: OrderedDict[tuple[str, str], Tried] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def scores(self, run: Run) -> dict[str, Any]:
+        """The rules, and for each its score of every face of the page (of every frame, over = group).
+
+        `stands` is 0 where the rule may not judge, 1 where a condition of it is false, 2 where the score decides.
+
+        Raises ConfigError for rules that do not fit the labels of the run.
+        """
+        tried = self._tried(run)
+        samples = tried.trial.samples
+        shown = []
+        for i, b in enumerate(tried.bound):
+            rule = b.rule
+            about: dict[str, Any] = {
+                "name": rule.name, "wording": rule.wording, "tier": rule.tier, "over": rule.over, "score": rule.score,
+                "where": rule.where, "enter": rule.enter, "exit": rule.leave, "for_s": rule.for_,
+            }  # fmt: skip
+            if samples is not None:
+                judged = tried.finder.judged[i]
+                every = np.arange(len(judged.score))
+                own = every if rule.over == "group" else face_order(samples.frame_of_face, samples.track_ids)[0]
+                about["scores"] = pack_numbers(judged.score[own])
+                counts = every >= 0 if rule.over == "group" else samples.is_usable & judged.is_in_place
+                about["stands"] = pack(counts[own].astype(np.uint8) + (counts & judged.holds)[own], "u8")
+            shown.append(about)
+        return {"source": self.rules.source, "rules": shown, "is_stored": self._is_stored(run)}
+
+    def why(self, run: Run, seconds: float, rule: str | None = None, enter: float | None = None) -> dict[str, Any]:
+        """What each rule did at a moment, with one of them at another threshold if wanted."""
+        answers = self._at(run, rule, enter).answers(seconds)
+        if isinstance(answers, str):
+            return {"problem": answers, "rules": []}
+        return {
+            "problem": None,
+            "rules": [
+                {
+                    "name": one.rule.name,
+                    "tier": one.rule.tier,
+                    "verdict": one.verdict,
+                    "problem": one.problem,
+                    "faces": [
+                        {"track": face.track_id, "short": face.short, "lines": list(face.lines)}
+                        for face in one.standings
+                    ],
+                }
+                for one in answers
+            ],
+        }
+
+    def what_if(self, run: Run, rule: str, enter: float) -> dict[str, Any]:
+        """The alerts that a rule at another threshold would add and remove in a run. Raises ConfigError."""
+        before = self._tried(run).records()
+        after = self._at(run, rule, enter).records()
+        change = compare(before, after)
+        return {
+            "before": _counts(before, rule),
+            "after": _counts(after, rule),
+            "added": [_brief(record) for record in change.added],
+            "removed": [_brief(record) for record in change.removed],
+            "changed": len(change.changed),
+        }
+
+    def text(self, rule: str, enter: float) -> str:
+        """The rules with one of them at another threshold, as a file for `--rules`. Raises ConfigError."""
+        changed = with_threshold(self.rules, rule, enter)
+        comment = f"{self.rules.source}, with rule {rule} from {enter:g}. Made on the review page."
+        return rules_text(changed.rules, changed.zones, comment=comment)
+
+    def _at(self, run: Run, rule: str | None, enter: float | None) -> Tried:
+        if rule is None or enter is None:
+            return self._tried(run)
+        return self._tried(run).trial.tried(with_threshold(self.rules, rule, enter))
+
+    def _tried(self, run: Run) -> Tried:
+        """The unchanged rules over a run; its samples are kept until there are too many."""
+        key = str(run.folder), f"{run.manifest.settings_hash} {run.manifest.finished_utc}"
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        tried = Trial(run, self.rules).tried(self.rules)
+        with self._lock:
+            self._kept[key] = tried
+            while len(self._kept) > 1 and sum(map(_n_faces, self._kept.values())) > MOST_FACES_KEPT:
+                self._kept.popitem(last=False)
+        return tried
+
+    def _is_stored(self, run: Run) -> bool | None:
+        """Whether the run's stored alerts were found with these rules; None without stored alerts."""
+        try:
+            return bool(json.loads((run.folder / ALERTS_JSON).read_text())["rules_sha256"] == self.rules.sha256)
+        except (OSError, *BAD_VALUES):
+            return None
+
+
+def _n_faces(tried: Tried) -> int:
+    return 1 if tried.trial.samples is None else len(tried.trial.samples.track_ids)
+
+
+def _counts(records: tuple[AlertRecord, ...], rule: str) -> dict[str, int]:
+    return {"all": len(records), "rule": sum(record.rule == rule for record in records)}
+
+
+def _brief(record: AlertRecord) -> dict[str, Any]:
+    names = ("alert_id", "rule", "wording", "tier", "start_s", "end_s", "peak_s", "peak_score")
+    return {name: getattr(record, name) for name in names}
