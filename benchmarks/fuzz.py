@@ -1,12 +1,17 @@
-"""Mutated containers, with the worker as the target: does any of them hang, break the parent, or meet a bug?
+"""Mutated containers, with the worker as the target: does any hang, break the parent, meet a bug, or need much memory?
 
-    python benchmarks/fuzz.py [--inputs 2000] [--seed 1] [--keep FOLDER]
+    python benchmarks/fuzz.py [--inputs 3000] [--seed 1] [--keep FOLDER]
 
 Seeds are clips of a second in pairs of container and codec, some with clocks that need repair. A mutation flips bytes,
 overwrites numbers with extreme ones, cuts,
 repeats, moves or drops stretches, or joins the head of one file to the tail of another. Inputs go in batches through
 `fervid analyze`. A worker may die of one (that is what it is for): it must cost that input alone. Exits with 1 when a
-batch does not end with one result for each input, prints a traceback, hangs, or reports an error of fervid's own.
+batch does not end with one result for each input, prints a traceback, hangs, reports an error of fervid's own, or when
+a worker has more memory than `batch.memory_mib` allows.
+
+The peak memory of an input is that of its worker: the kernel's high-water mark, read while the worker has the input
+open (Linux). A worker takes several inputs, so the mark of a later one is its own only where it is higher, and one that
+is open for less than LOOK_SECONDS may be missed; the highest of all processes misses none.
 """
 
 # Decision BAT-9.
@@ -24,9 +29,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,11 +44,15 @@ SECONDS_PER_INPUT, LEAST_SECONDS = 5.0, 120.0
 
 EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF)
 HEAD_BYTES = 4096
+LOOK_SECONDS = 0.005
+CAP_MIB = 4096
+"""The default of `batch.memory_mib`."""
+SHOWN = 5
 
 
 def make_seeds() -> dict[str, bytes]:
     """Sound clips by container, small, so that most of a file is structure."""
-    from bad_sources import clip, remuxed
+    from bad_sources import clip, dav, remuxed
     from numbered_clips import numbered_clip
 
     small = {"size": (64, 48), "seconds": 1, "rate": 10}
@@ -65,8 +75,64 @@ def make_seeds() -> dict[str, bytes]:
         "mpg": numbered_clip("mpg", range(20), b_frames=2),
         "joined.ts": numbered_clip("ts", range(10)) * 2,
         "long.mkv": numbered_clip("mkv", range(10), times=[1e8 * i for i in range(10)]),
+        "late.flv": clip("x.flv", **small, first_seconds=2e6),
         "hevc.mp4": clip(codec="libx265", **small),
+        "hevc.ts": clip("x.ts", codec="libx265", **small),
+        "mpeg2.mpg": numbered_clip("mpg", range(20), codec="mpeg2video", b_frames=2),
+        "dav": dav(clip("x.h264", **small)),
     }
+
+
+class Memory:
+    """The peak memory of each input in MiB, read from `/proc` every LOOK_SECONDS while a batch runs."""
+
+    def __init__(self) -> None:
+        self.peaks_mib: dict[str, float] = {}
+        self._marks: dict[int, float] = {}
+        self._inputs: dict[int, str] = {}
+        self._is_over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, pid: int, inputs: Path) -> None:
+        """Begin with the descendants of a process, for inputs in a folder."""
+        self._is_over.clear()
+        self._marks, self._inputs = {}, {}
+        self._thread = threading.Thread(target=self._look, args=(pid, f"{inputs}/"), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End with this batch."""
+        self._is_over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _look(self, pid: int, prefix: str) -> None:
+        while not self._is_over.wait(LOOK_SECONDS):
+            for worker in _descendants(pid):
+                # What a process has open and has used can vanish between the two.
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    self._read(worker, prefix)
+
+    def _read(self, worker: int, prefix: str) -> None:
+        place = Path(f"/proc/{worker}")
+        for link in (place / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                if (target := os.readlink(link)).startswith(prefix):
+                    self._inputs[worker] = target.removeprefix(prefix)
+        status = (place / "status").read_text()
+        mark, now = (int(status.split(f"{name}:")[1].split()[0]) / 1024 for name in ("VmHWM", "VmRSS"))
+        if (name := self._inputs.get(worker)) is not None:
+            peak = mark if mark > self._marks.get(worker, 0.0) else now
+            self.peaks_mib[name] = max(peak, self.peaks_mib.get(name, 0.0))
+        self._marks[worker] = mark
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                yield child
+                yield from _descendants(child)
 
 
 def mutate(rng: random.Random, content: bytes, others: Sequence[bytes]) -> bytes:
@@ -130,7 +196,9 @@ MUTATIONS: tuple[Callable[[random.Random, bytearray, Sequence[bytes]], None], ..
 )
 
 
-def fuzz(n_inputs: int, *, seed: int, folder: Path, keep: Path | None = None) -> tuple[Counter[str], list[str]]:
+def fuzz(
+    n_inputs: int, *, seed: int, folder: Path, memory: Memory, keep: Path | None = None
+) -> tuple[Counter[str], list[str]]:
     """Statuses of all inputs, and what is wrong. Inputs of a batch that went wrong are kept, if a folder is given."""
     seeds = make_seeds()
     statuses: Counter[str] = Counter()
@@ -144,17 +212,18 @@ def fuzz(n_inputs: int, *, seed: int, folder: Path, keep: Path | None = None) ->
             name = rng.choice(list(seeds))
             content = mutate(rng, seeds[name], list(seeds.values())) + number.to_bytes(4, "big")
             (inputs / f"{number:06d}.{name}").write_bytes(content)
-        wrong = _run_batch(sorted(inputs.iterdir()), out, statuses)
+        wrong = _run_batch(sorted(inputs.iterdir()), out, statuses, memory)
         if wrong and keep is not None:
             shutil.copytree(inputs, keep, dirs_exist_ok=True)
         faults += [f"batch from {first}: {fault}" for fault in wrong]
-        print(f"{numbers.stop} inputs: {dict(statuses)}", flush=True)
+        highest = max(memory.peaks_mib.values(), default=0.0)
+        print(f"{numbers.stop} inputs: {dict(statuses)}; highest {highest:.0f} MiB", flush=True)
         shutil.rmtree(inputs)
         shutil.rmtree(out, ignore_errors=True)
     return statuses, faults
 
 
-def _run_batch(paths: list[Path], out: Path, statuses: Counter[str]) -> list[str]:
+def _run_batch(paths: list[Path], out: Path, statuses: Counter[str], memory: Memory) -> list[str]:
     import pyarrow.parquet as pq
 
     from runner import START
@@ -163,14 +232,21 @@ def _run_batch(paths: list[Path], out: Path, statuses: Counter[str]) -> list[str
     command += ["--device", "cpu", "--workers", "2", "--set", "batch.stall_seconds=20"]
     limit = max(LEAST_SECONDS, SECONDS_PER_INPUT * len(paths))
     environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return [f"no end after {limit:.0f} s"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as batch:
+        memory.watch(batch.pid, paths[0].parent)
+        try:
+            _, stderr = batch.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            batch.kill()
+            return [f"no end after {limit:.0f} s"]
+        finally:
+            memory.stop()
     faults = []
-    if done.returncode not in (0, 3):
-        return [f"exit code {done.returncode}: {done.stderr[-500:]}"]
-    if "Traceback" in done.stderr:
+    if batch.returncode not in (0, 3):
+        return [f"exit code {batch.returncode}: {stderr[-500:]}"]
+    if "Traceback" in stderr:
         faults.append("a traceback was printed")
     rows = pq.read_table(out / "batch.parquet").to_pylist()
     if len(rows) != len(paths):
@@ -194,17 +270,23 @@ def _how(reason: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--inputs", type=int, default=2000)
+    parser.add_argument("--inputs", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="where inputs of batches that went wrong are put")
     arguments = parser.parse_args()
-    begun = time.perf_counter()
+    begun, memory = time.perf_counter(), Memory()
     with tempfile.TemporaryDirectory() as folder:
-        _, faults = fuzz(arguments.inputs, seed=arguments.seed, folder=Path(folder), keep=arguments.keep)
+        place = Path(folder).resolve()
+        _, faults = fuzz(arguments.inputs, seed=arguments.seed, folder=place, memory=memory, keep=arguments.keep)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
         f"{arguments.inputs} inputs in {time.perf_counter() - begun:.0f} s, {usage.ru_utime + usage.ru_stime:.0f} CPU s"
     )
+    ranked = sorted(memory.peaks_mib.items(), key=lambda item: -item[1])
+    print(f"memory of {len(ranked)} inputs: " + ", ".join(f"{mib:.0f} MiB {name}" for name, mib in ranked[:SHOWN]))
+    highest = usage.ru_maxrss / 1024
+    print(f"no process of any batch had more than {highest:.0f} MiB; the cap of a worker is {CAP_MIB} MiB")
+    faults += [f"a process had {highest:.0f} MiB"] if highest > CAP_MIB else []
     print("\n".join(faults) if faults else "no hang, no crash of the parent, no error of fervid's own")
     sys.exit(bool(faults))
 

@@ -110,6 +110,25 @@ def remuxed(name: str, source: bytes, *, shift_seconds: float = 0.0, **options: 
     return made.getvalue()
 
 
+def dav(source: bytes, *, rate: int = 10) -> bytes:
+    """The H.264 packets of an Annex B stream in the container of Dahua recorders, dated 2024-10-01 10:00:01.
+
+    A packet: `DHAV`, kind, three numbers, its index, length, packed date, milliseconds, extensions, content, `dhav`.
+    """
+    made = bytearray()
+    shape = bytes((0x81, 0, 2, rate))  # H.264, frames per second
+    with av.open(BytesIO(source), format="h264") as given:
+        for number, packet in enumerate(packet for packet in given.demux(video=0) if packet.size):
+            seconds, left = divmod(number, rate)
+            date = ((((24 << 4 | 10) << 5 | 1) << 5 | 10) << 6) << 6 | (1 + seconds)
+            content = bytes(packet)
+            length = 24 + len(shape) + len(content) + 8
+            kind = 0xFD if packet.is_keyframe else 0xFC
+            head = b"DHAV" + struct.pack("<BBBBIIIHBB", kind, 0, 0, 0, number, length, date, left * 1000 // rate, 4, 0)
+            made += head + shape + content + b"dhav" + struct.pack("<I", length)
+    return bytes(made)
+
+
 def sound(name: str, *, with_cover: bool = False) -> bytes:
     """A second of a tone; with a picture on its cover."""
     made = BytesIO()
