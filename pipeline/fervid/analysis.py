@@ -8,6 +8,7 @@ from time import perf_counter
 from fervid.base import assets
 from fervid.base.clock import utc_now
 from fervid.batch.discover import Handling
+from fervid.batch.ids import SMALL_BYTES, Ids, result_of
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.run import Batch, analyze_one
 from fervid.batch.whole import analyze_here
@@ -17,9 +18,9 @@ from fervid.run.files import PLOT
 from fervid.run.folder import check_not_on_hold
 from fervid.run.handle import Run, RunFolders, open_run
 from fervid.run.manifest import done_before
-from fervid.run.moved import followed
+from fervid.run.moved import followed, supersede
 from fervid.runtime.device import choose_runner
-from fervid.storage.files import check_regular_file, content_id
+from fervid.storage.files import check_regular_file
 from fervid.storage.lock import locked
 from fervid.storage.place import Place, as_place
 
@@ -51,14 +52,19 @@ def analyze(
         batch = Batch([path], out, settings, workers=workers, device=device, handling=handling)
         return analyze_one(batch, is_shown=progress)
 
-    check_regular_file(path)
+    status = check_regular_file(path)
     model = find_model(settings.emotion.model)
     method = Method.of(settings, model, choose_runner(device))
-    video_id = content_id(path)
-    job = VideoJob(path, video_id, RunFolders(out).of(path, video_id), method, resume and not overwrite, plot)
+    ids = Ids(out, least_bytes=SMALL_BYTES)
+    video_id, folder, replaces = result_of(path, status, ids, RunFolders(out))
+    ids.close()
+    job = VideoJob(path, video_id, folder, method, resume and not overwrite, plot, replaces=replaces)
     done = None if overwrite else done_before(job.folder, job.video_id, method, wanted=[PLOT] if plot else [])
     if done is not None:
-        followed(job.folder, done, path, given=settings.video.start_time, zone=settings.video.time_zone)
+        stated = settings.video
+        followed(folder, done, path, given=stated.start_time, zone=stated.time_zone, is_held=ids.is_held)
+        for earlier in replaces:
+            supersede(earlier, path, video_id)
         return replace(open_run(job.folder), was_there=True)
 
     check_not_on_hold(job.folder)

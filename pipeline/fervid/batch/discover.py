@@ -10,21 +10,27 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from fervid.batch.failures import forget, recall
-from fervid.batch.ids import Ids
+from fervid.batch.ids import Ids, result_of
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.result import GROWING, REJECTED, SAME, Result
 from fervid.errors import InputError
 from fervid.run.files import PLOT
 from fervid.run.handle import RunFolders
 from fervid.run.manifest import done_before, recordings_in
-from fervid.run.moved import followed
+from fervid.run.moved import followed, supersede
 from fervid.run.summary import summarise
 from fervid.storage.files import FileStatus, check_regular_file, file_status
 from fervid.storage.place import Place
 
 LOOK_AGAIN_SECONDS = 0.2
+FIRST_BYTES = 256 << 20
+"""Files of this size in all are read at once; reading the others begins while the first are analysed."""
+READ_AHEAD = 8
+"""So many of the next files are read in other threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,10 @@ class _Growing:
 class Discovery:
     """The work of a batch: existing `results`, and jobs, longest first.
 
-    Longest means largest: the duration is known only after opening. Files modified within the last `settle_seconds`
-    are deferred until they have not changed for that long; those that keep changing are skipped.
+    Longest means largest: the duration is known only after opening. Files are read as a whole for their ids: those not
+    known from earlier runs and beyond the first FIRST_BYTES in the background, when their turn comes nearer. Files
+    modified within the last `settle_seconds` are deferred until they have not changed for that long; those that keep
+    changing are skipped.
     """
 
     def __init__(
@@ -69,31 +77,45 @@ class Discovery:
         self._people = people
         self.jobs: deque[VideoJob] = deque()
         self.n_bytes = 0
+        self._unread: deque[tuple[Place, FileStatus]] = deque()
         self._growing: list[_Growing] = []
         self._folders = RunFolders(out)
         self._method_of, self._handling, self._ids = method_of, handling, ids
         self._by_inode: dict[tuple[int, int], Place] = {}
         self._by_id: dict[str, Place] = {}
 
-    def look_at(self, videos: Iterable[Place]) -> None:
-        """Check every file once, in the given order."""
+    def look_at(self, videos: Iterable[Place], *, first_bytes: float = FIRST_BYTES) -> None:
+        """Check every file once, in the given order, and read those of `first_bytes` in all."""
         files = [file for path in videos if (file := self._regular(path)) is not None]
-        if len(files) > 1:
-            self._ids.read_ahead(files)
-        found = [(status.n_bytes, job) for path, status in files if (job := self._job(path, status)) is not None]
+        now: list[tuple[Place, FileStatus]] = []
+        later: list[tuple[Place, FileStatus]] = []
+        n_bytes = 0
+        for path, status in files:
+            n_bytes += 0 if (is_known := self._ids.is_known(path, status)) else status.n_bytes
+            (now if is_known or n_bytes <= first_bytes or len(files) == 1 else later).append((path, status))
+        self._ids.read_ahead(now)
+        found = [(status.n_bytes, job) for path, status in now if (job := self._job(path, status)) is not None]
         found.sort(key=lambda item: -item[0])
         self.jobs.extend(job for _, job in found)
-        self.n_bytes = sum(size for size, _ in found)
+        self._unread.extend(sorted(later, key=lambda file: -file[1].n_bytes))
+        self.n_bytes = sum(size for size, _ in found) + sum(status.n_bytes for _, status in later)
 
     @property
     def is_exhausted(self) -> bool:
         """Whether all jobs were returned."""
-        return not self.jobs and not self._growing
+        return not self.jobs and not self._unread and not self._growing
 
     def take(self) -> VideoJob | None:
-        """The next job; None if there is none, or none has settled yet."""
+        """The next job; None if there is none, or none was read or has settled yet."""
+        self._ids.read_ahead(islice(self._unread, READ_AHEAD))
         if self.jobs:
             return self.jobs.popleft()
+        while self._unread:
+            if not self._ids.is_read(*self._unread[0]):
+                time.sleep(LOOK_AGAIN_SECONDS / 10)
+                return None
+            if (job := self._job(*self._unread.popleft())) is not None:
+                return job
         for file in list(self._growing):
             if time.monotonic() - file.since < self._handling.settle_seconds:
                 continue
@@ -131,29 +153,30 @@ class Discovery:
     def _job(self, path: Place, status: FileStatus) -> VideoJob | None:
         """The job for a file, unless its result already exists."""
         try:
-            video_id = self._ids.id_of(path, status)
+            content = self._ids.id_of(path, status)
+            video_id, folder, replaces = result_of(path, status, self._ids, self._folders)
         except OSError as problem:
             error = InputError(f"{path} cannot be read ({problem.strerror}). Check its disk.")
             self.on_result(Result(path, REJECTED, reason=str(error), error=error))
             return None
-        if (first := self._by_id.setdefault(video_id, path)) != path:
+        self._ids.save(is_last=False)
+        if (first := self._by_id.setdefault(content, path)) != path:
             self.on_result(
                 Result(path, SAME, reason=f"{path} has the same content as {first}, which is analysed once.")
             )
             return None
-        how = self._handling
-        folder, method = self._folders.of(path, video_id), self._method_of(path)
+        how, method = self._handling, self._method_of(path)
         is_of_person = path in self._people
         plot = how.plot and not is_of_person  # the second pass draws it
-        job = VideoJob(path, video_id, folder, method, how.resume and not how.overwrite, plot)
+        resume = how.resume and not how.overwrite
+        job = VideoJob(path, video_id, folder, method, resume, plot, replaces=replaces)
         if not how.overwrite:
             if is_of_person:  # whatever other recordings it was finished with: that is the second pass's concern
                 method = method.of_person(recordings_in(folder))
             wanted = (PLOT,) if plot else ()
             done = done_before(folder, video_id, method, wanted=wanted, is_read=how.verify)
             if done is not None:
-                stated = method.settings.video
-                done = followed(folder, done, path, given=stated.start_time, zone=stated.time_zone)
+                done = self._up_to_date(job, done)
                 summary = summarise(done, folder, was_there=True, others=(PLOT,) if how.plot else ())
                 result = Result(path, done["status"], summary, was_there=True)
                 if is_of_person:
@@ -166,6 +189,15 @@ class Discovery:
                 return None
         forget(job)
         return job
+
+    def _up_to_date(self, job: VideoJob, done: dict[str, Any]) -> dict[str, Any]:
+        """The manifest of a finished run, which follows its video; runs of what that replaced are marked."""
+        stated = job.method.settings.video
+        for earlier in job.replaces:
+            supersede(earlier, job.path, job.video_id)
+        return followed(
+            job.folder, done, job.path, given=stated.start_time, zone=stated.time_zone, is_held=self._ids.is_held
+        )
 
 
 def _state(path: Place) -> tuple[int, int]:

@@ -82,6 +82,8 @@ class VideoJob:
     """The baseline of a person over several recordings: what is subtracted from the scores, for each head."""
     is_second_pass: bool = False
     """Whether the video was analysed by itself a moment ago."""
+    replaces: tuple[Place, ...] = ()
+    """Runs of other videos that were at this path before."""
 
 
 @dataclass(frozen=True, slots=True)

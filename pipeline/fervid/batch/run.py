@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from fervid.base.assets import configs_folder, models_folder
 from fervid.batch.discover import Discovery, Handling
 from fervid.batch.engine import CANNOT_WRITE, Engine, Outcome, Task
 from fervid.batch.failures import remember
-from fervid.batch.ids import Ids
+from fervid.batch.ids import SMALL_BYTES, Ids
 from fervid.batch.job import Cluster, Method, VideoJob
 from fervid.batch.people import PeopleOfBatch, check_people
 from fervid.batch.report import BatchReport
@@ -82,9 +83,9 @@ def analyze_batch(batch: Batch, on_result: Callable[[Result], None], *, is_shown
 def plan_batch(batch: Batch) -> Discovery:
     """The work to do, without doing it. Raises ConfigError or ModelError."""
     check_people(batch.people, batch.own_settings, batch.settings)
-    ids = Ids(batch.out, is_kept=False)
+    ids = Ids(batch.out, least_bytes=None)
     discovery = Discovery(batch.out, _Methods(batch).of, batch.handling, ids, batch.people)
-    discovery.look_at(batch.videos)
+    discovery.look_at(batch.videos, first_bytes=math.inf)
     return discovery
 
 
@@ -101,7 +102,7 @@ def analyze_one(batch: Batch, *, is_shown: bool) -> Run:
 def _analyze(
     batch: Batch, methods: _Methods, on_result: Callable[[Result], None], report: BatchReport | None, *, is_shown: bool
 ) -> None:
-    ids = Ids(batch.out, is_kept=report is not None)
+    ids = Ids(batch.out, least_bytes=0 if report is not None else SMALL_BYTES)
     # A file named explicitly is always retried.
     handling = batch.handling if report is not None else replace(batch.handling, retry_failed=True)
     discovery = Discovery(batch.out, methods.of, handling, ids, batch.people)
@@ -122,6 +123,7 @@ def _analyze(
                 report.close()
                 _run_alone(engine, Task("tabulate", (report.rows, list(methods.default.model.labels))))
     finally:
+        ids.close()
         reporter.close()
 
 

@@ -41,6 +41,7 @@ from fervid.run.files import PLOT, table_file
 from fervid.run.folder import clear, observations_path, prepare, sweep
 from fervid.run.io import Written, write_table
 from fervid.run.manifest import RunManifest, manifest_content, video_record
+from fervid.run.moved import supersede
 from fervid.run.recorded import recorded_entry
 from fervid.run.schema import SCHEMA_VERSION
 from fervid.run.summary import OBSERVE, results_in_numbers, summarise
@@ -235,8 +236,15 @@ def finish_video(context: Context, job: VideoJob, pickled_plan: bytes, n_reused:
         results=results_in_numbers(tables.timeline, tables.faces, tables.tracks, labels),
         recordings=method.recordings,
     )
-    manifest.write(folder)
+    _publish(manifest, job)
     return summarise(asdict(manifest), folder, was_there=False, others=(PLOT,) if job.plot else ())
+
+
+def _publish(manifest: RunManifest, job: VideoJob) -> None:
+    """Write the manifest, which makes the run complete, and mark the runs of videos that this one replaced."""
+    manifest.write(job.folder)
+    for earlier in job.replaces:
+        supersede(earlier, job.path, job.video_id)
 
 
 def _recorded(job: VideoJob, info: VideoInfo) -> tuple[dict[str, str | None], tuple[str, ...]]:

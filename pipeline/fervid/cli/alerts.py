@@ -16,8 +16,8 @@ from fervid.base.printable import one_line
 from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
-from fervid.cli.options import Runs
-from fervid.cli.several import Refusals
+from fervid.cli.options import Runs, Superseded
+from fervid.cli.several import Refusals, runs_in
 from fervid.storage.place import Place, is_on_disk
 from fervid.storage.publish import write_whole
 
@@ -85,6 +85,7 @@ def find(
         Path | None, typer.Option("--notify", help="Send new alerts to the webhook or command of this TOML file.")
     ] = None,
     fail_on_alert: Annotated[bool, typer.Option("--fail-on-alert", help="Exit with 4 if there is an alert.")] = False,
+    superseded: Superseded = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run.")] = False,
 ) -> None:
     """Find events for review in finished runs: anger-like expressions that last, explained, never a verdict.
@@ -96,12 +97,11 @@ def find(
     from fervid.alerts.language.rules import load_rules
     from fervid.config import parse_time
     from fervid.errors import ConfigError
-    from fervid.run.find import find_run_folders
     from fervid.run.writing import writing
 
     rule_set = load_rules(rules)
     notifier = open_notifier(tell)
-    folders = find_run_folders(runs)
+    folders = runs_in(runs, with_superseded=superseded)
     recorded = parse_start_time(start_time) if start_time is not None else None
     if recorded is not None and len(folders) > 1:
         raise ConfigError(f"--start-time is of one video, but {len(folders)} runs were given. Name one run.")

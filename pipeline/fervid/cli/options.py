@@ -34,6 +34,9 @@ def _models(incomplete: str) -> list[str]:
 
 
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders, or folders of them.", show_default=False)]
+Superseded = Annotated[
+    bool, typer.Option("--superseded", help="Include runs whose videos were replaced by others since.")
+]
 Preset = Annotated[
     str,
     typer.Option("--preset", help="Named settings: default, fast, cctv, trailer.", autocompletion=_presets),

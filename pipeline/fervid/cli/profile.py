@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fervid.base.printable import one_line
-from fervid.cli.options import Runs
-from fervid.cli.several import Refusals
+from fervid.cli.options import Runs, Superseded
+from fervid.cli.several import Refusals, runs_in
 
 if TYPE_CHECKING:
     from fervid.batch.apart import Apart
@@ -34,6 +34,7 @@ def profile(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for the comparison of several runs. [their folder]")
     ] = None,
+    superseded: Superseded = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run.")] = False,
 ) -> None:
     """Profile finished runs: how faces look over each video, similar videos, and the genre tags it supports.
@@ -44,10 +45,10 @@ def profile(
     from fervid.profile.folder import profile_runs, rank_runs, write_comparison, write_sheet
     from fervid.profile.genre import load_genres
     from fervid.profile.measure import profile_run
-    from fervid.run.find import find_run_folders, shared_folder
+    from fervid.run.find import shared_folder
 
     weights = load_genres(genres)
-    folders = find_run_folders(runs)
+    folders = runs_in(runs, with_superseded=superseded)
     refusals = Refusals(len(folders))
     profiled = profile_runs(folders, weights, guarded=refusals.noted)
     written: list[Path] = []

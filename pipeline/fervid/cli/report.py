@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fervid.cli.options import Runs
-from fervid.cli.several import Refusals
+from fervid.cli.options import Runs, Superseded
+from fervid.cli.several import Refusals, runs_in
 
 
 def report(
@@ -17,6 +17,7 @@ def report(
         Path | None,
         typer.Option("-o", "--out", help="Folder for report.html. [the run's, or the common folder of runs]"),
     ] = None,
+    superseded: Superseded = False,
 ) -> None:
     """Write report.html: one file to review runs offline in any browser: timeline, boxes, tracks, alerts, verdicts.
 
@@ -24,10 +25,10 @@ def report(
     Example: fervid report outputs
     """
     from fervid.review.report import write_reports
-    from fervid.run.find import find_run_folders
 
-    refusals = Refusals(len(find_run_folders(runs)))
-    pages = write_reports(runs, out=out, guarded=refusals.noted)
+    folders = runs_in(runs, with_superseded=superseded)
+    refusals = Refusals(len(folders))
+    pages = write_reports(folders, out=out, guarded=refusals.noted)
     print(pages[0], flush=True)
     if len(pages) > 1:
         typer.echo(f"{len(pages) - 1} pages of single runs are in their folders", err=True)

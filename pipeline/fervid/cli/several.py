@@ -16,6 +16,33 @@ if TYPE_CHECKING:
     from fervid.run.handle import Run
 
 
+def runs_in(named: Sequence[str | Path], *, with_superseded: bool) -> list[Path]:
+    """The runs at or below the given paths; superseded ones only if wanted, or given themselves.
+
+    Says how many are left out. Raises InputError for a path without runs, or when all are superseded.
+    """
+    from fervid.run.find import find_run_folders
+    from fervid.run.moved import current_runs
+
+    folders = find_run_folders(named)
+    if with_superseded:
+        return folders
+    current, superseded = current_runs(folders, map(Path, named))
+    say_left_out(len(superseded), len(current))
+    return current
+
+
+def say_left_out(n_superseded: int, n_current: int) -> None:
+    """Print how many runs are left out as superseded. Raises InputError when nothing else is there."""
+    if not n_superseded:
+        return
+    counted = f"{n_superseded} superseded {'run' if n_superseded == 1 else 'runs'}"
+    reason = "the video at that path was replaced by another one since"
+    if not n_current:
+        raise InputError(f"{counted} and no other: {reason}. Add --superseded to include them.")
+    print(f"fervid: {counted} left out: {reason} (--superseded includes them)", file=sys.stderr)
+
+
 class Refusals:
     """Prints the error of each unusable run immediately, and makes the command fail at its end."""
 

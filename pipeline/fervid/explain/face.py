@@ -27,7 +27,7 @@ from fervid.observe.observer import cropped
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
 from fervid.runtime.device import RUNNERS
-from fervid.storage.files import content_id
+from fervid.storage.files import is_content
 from fervid.video.moment import frame_at
 from fervid.video.writer import check_is_there
 
@@ -146,7 +146,7 @@ def _model_of(run: Run) -> ModelInfo:
 
 def _check_video(run: Run, video: Path) -> None:
     check_is_there(video)
-    if content_id(video) != run.manifest.video_id:
+    if not is_content(video, run.manifest.video_id):
         raise VideoUnreadable(f"{video} is not the video that was analysed. Put that one back, or analyse this one.")
 
 

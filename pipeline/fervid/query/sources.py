@@ -15,6 +15,7 @@ from fervid.errors import InputError
 from fervid.run.files import COMPACTED, MANIFEST, table_file
 from fervid.run.find import Guard, marked_below
 from fervid.run.manifest import manifest_content
+from fervid.run.moved import current_runs
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.run.tables import check_table, open_table
 from fervid.storage.copies import Copies
@@ -113,6 +114,15 @@ def find_sources(names: Iterable[str | Path]) -> Sources:
     return Sources(tuple(sorted(runs)), tuple(sorted(compacted)), tuple(copies))
 
 
+def current_sources(sources: Sources, names: Iterable[str | Path]) -> tuple[Sources, int]:
+    """The same without superseded runs, except those that `names` names themselves, and how many those are."""
+    places = {str(as_place(name)) for name in names}
+    named = [run for run in sources.runs if sources.place(run) in places]
+    named += [place for name in places if is_on_disk(place := as_place(name))]
+    current, superseded = current_runs(sources.runs, named)
+    return replace(sources, runs=tuple(current)), len(superseded)
+
+
 def sound_sources(sources: Sources, tables: Iterable[str], guarded: Guard) -> Sources:
     """The same without the runs that cannot be read, or whose `tables` are not what their columns say.
 
@@ -187,6 +197,7 @@ def videos_schema() -> pa.Schema:
             ("dominant", pa.string()),
             ("peak_anger", pa.float64()),
             *((name, pa.string()) for name in ("model", "settings_hash", "runner", "finished_utc", "warnings")),
+            ("superseded_by", pa.string()),
         ]
     )
 
@@ -219,4 +230,5 @@ def _video_row(run: Path, content: dict[str, Any], place: str) -> dict[str, Any]
         "runner": content["runner"],
         "finished_utc": content["finished_utc"],
         "warnings": json.dumps(list(content["warnings"]), ensure_ascii=False),
+        "superseded_by": content.get("superseded_by") or None,
     }

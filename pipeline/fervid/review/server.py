@@ -43,7 +43,7 @@ from fervid.review.run_rules import RuleDesk
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
-from fervid.storage.files import content_id
+from fervid.storage.files import is_content
 from fervid.web.guard import Guard, allowed_names, is_loopback
 from fervid.web.limits import BODY_SECONDS, http_config
 
@@ -294,15 +294,16 @@ def _is_the_video(run: Run) -> bool:
     if not stat.S_ISREG(found.st_mode) or found.st_size != run.manifest.video_bytes:
         return False
     try:
-        return _id_of(path, found.st_size, found.st_mtime_ns, found.st_ino) == run.manifest.video_id
+        stamp = found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+        return _is_content(path, run.manifest.video_id, stamp)
     except OSError:
         return False
 
 
 @lru_cache(maxsize=4096)
-def _id_of(path: Path, _n_bytes: int, _modified_ns: int, _inode: int) -> str:
-    """The id of a file's content, read again when the file changed."""
-    return content_id(path)
+def _is_content(path: Path, video_id: str, _stamp: tuple[int, ...]) -> bool:
+    """Whether a file has the content with an id, read again when the file changed."""
+    return is_content(path, video_id)
 
 
 def _json(content: Any) -> Response:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from fervid.base.printable import printable
 from fervid.errors import InputError
 from fervid.run.derived import noted_hashes
 from fervid.run.files import ID_DIGITS, MADE_LATER, MANIFEST, PLOT
@@ -115,7 +118,12 @@ class RunFolders:
 
     def __init__(self, out: Place) -> None:
         self._out = out
-        self._by_id = {name[-ID_DIGITS:]: name for name in names_in(out) if not name.startswith(".")}
+        names = [name for name in names_in(out) if not name.startswith(".")]
+        self._by_id = {name[-ID_DIGITS:]: name for name in names}
+        self._by_stem: dict[str, list[str]] = {}
+        for name in names:
+            self._by_stem.setdefault(_stem(name), []).append(name)
+        self._videos: dict[str, list[tuple[str, str, str]]] = {}
 
     def of(self, path: Place, video_id: str) -> Place:
         """The folder of a video: the one that holds its result, under whatever name, or the one to be made."""
@@ -128,3 +136,46 @@ class RunFolders:
         except InputError:
             return folder
         return self._out / other if held == video_id else folder
+
+    def held_in(self, folder: Place) -> str:
+        """The id of the video whose result a run folder holds; empty where there is none."""
+        try:
+            return str(manifest_content(folder)["video_id"])
+        except InputError:
+            return ""
+
+    def is_begun_after(self, folder: Place, seconds: float) -> bool:
+        """Whether a finished run was begun later than at `seconds` since 1970."""
+        try:
+            return datetime.fromisoformat(manifest_content(folder)["started_utc"]).timestamp() > seconds
+        except (InputError, KeyError, ValueError):
+            return False
+
+    def replaced(self, path: Place, video_id: str, former_id: str | None) -> tuple[Place, ...]:
+        """The runs whose video was at `path` when they were made, where another one is now.
+
+        They are looked for among those named like the file, and by the id that it had before, if known. Runs that are
+        marked as superseded are none of them.
+        """
+        stem = _stem(run_folder_name(path, video_id))
+        found = list(self._held_by(stem))
+        if former_id is not None and (name := self._by_id.get(former_id[:ID_DIGITS])) is not None:
+            found += self._held_by(_stem(name))
+        now = printable(path.absolute())
+        return tuple(dict.fromkeys(self._out / name for name, at, held in found if at == now and held != video_id))
+
+    def _held_by(self, stem: str) -> list[tuple[str, str, str]]:
+        """Of the runs whose names begin alike: the folder's name, where its video is, and the video's id."""
+        names = self._by_stem.get(stem, [])
+        if stem not in self._videos:
+            self._videos[stem] = []
+            for name in names:
+                with suppress(InputError):
+                    content = manifest_content(self._out / name)
+                    if not content.get("superseded_by"):
+                        self._videos[stem].append((name, str(content["video_path"]), str(content["video_id"])))
+        return self._videos[stem]
+
+
+def _stem(name: str) -> str:
+    return name[: -ID_DIGITS - 1]

@@ -26,7 +26,7 @@ SCHEMA_VERSION = 1
 """Of the files of a run. A later version reads earlier ones."""
 
 SEAL = "sha256"
-OF_EARLIER_VERSIONS = KNOWN - {"output_bytes", "observations"}
+OF_EARLIER_VERSIONS = KNOWN - {"output_bytes", "observations", "superseded_by"}
 """What a manifest without a hash of its own may hold."""
 LIBRARIES = (
     "fervid",
@@ -75,6 +75,8 @@ class RunManifest:
     """Key figures of the tables; see `summary.results_in_numbers`."""
     recordings: tuple[str, ...] = ()
     """Ids of one person's videos that share a baseline, this one among them; empty for a video alone."""
+    superseded_by: str = ""
+    """The id of the video that is at `video_path` now, where that was replaced after the analysis."""
     schema_version: int = SCHEMA_VERSION
     versions: dict[str, str] = field(default_factory=lambda: library_versions())
 

@@ -139,6 +139,7 @@ CHECKS: dict[str, Check] = {
     "results.shares": _maybe(_values(_is_number)),
     "results.dominant": _maybe(_is_text),
     "results.peak_anger": _maybe(_has_value),
+    "superseded_by": _is_text,
     "versions": _values(_is_text),
 }
 REQUIRED_PARTS = frozenset(("video.duration_seconds", "model.name", "model.labels"))

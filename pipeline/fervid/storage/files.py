@@ -6,21 +6,26 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from typing import Any
 
 from fervid.errors import VideoNotFound, VideoUnreadable
 from fervid.storage.place import Place, is_on_disk, open_for_reading
 
 CHUNK_BYTES = 1 << 20
+ID_LENGTH, SAMPLED_ID_LENGTH = 32, 16
+"""Hexadecimal digits of a content id, and of the ids of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """The status of a file. `device` and `inode` are 0 in object stores, which have none."""
+    """The status of a file. `device`, `inode` and `changed_ns` are 0 in object stores, which have none."""
 
     n_bytes: int
     modified_ns: int
     device: int = 0
     inode: int = 0
+    changed_ns: int = 0
+    """When the file or its status was last changed: also set where a program sets back `modified_ns`."""
 
     @property
     def modified_seconds(self) -> float:
@@ -52,17 +57,34 @@ def check_regular_file(path: Place) -> FileStatus:
         raise VideoUnreadable(f"{path} is empty (0 bytes). Give a complete video file.")
     if is_on_disk(path) and not os.access(path, os.R_OK):
         raise VideoUnreadable(f"{path} cannot be read (permission denied). Check its permissions.")
-    return FileStatus(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
+    return _status(found)
 
 
 def file_status(path: Place) -> FileStatus:
     """The status of a file or object, whatever it is. Raises OSError."""
-    found = path.stat()
-    return FileStatus(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
+    return _status(path.stat())
 
 
+def _status(found: Any) -> FileStatus:
+    changed_ns = found.st_ctime_ns if isinstance(found, os.stat_result) else 0
+    return FileStatus(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino, changed_ns)
+
+
+# Decision BAT-10.
 def content_id(path: Place) -> str:
-    """16 hexadecimal digits from a file's size and its first, middle and last MiB: the same for a renamed copy."""
+    """The first ID_LENGTH hexadecimal digits of a file's SHA-256: the same for a renamed copy, for no other file."""
+    return file_sha256(path)[:ID_LENGTH]
+
+
+def is_content(path: Place, video_id: str) -> bool:
+    """Whether a file has the content with an id of this or of an earlier version. Raises OSError."""
+    return (sampled_id if len(video_id) == SAMPLED_ID_LENGTH else content_id)(path) == video_id
+
+
+def sampled_id(path: Place) -> str:
+    """The content id of earlier versions: SAMPLED_ID_LENGTH digits from a file's size and its first, middle and last
+    MiB. Files of the same sampled id may differ.
+    """
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=8)
     with open_for_reading(path, is_all_wanted=False, n_bytes=size) as file:

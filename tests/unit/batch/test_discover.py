@@ -30,7 +30,7 @@ def method() -> Method:
 def discover(folder: Path, method: Method, **handling: object) -> Discovery:
     """Look at the files of a folder, in order of name."""
     out = folder.parent / "out"
-    found = Discovery(out, lambda _: method, Handling(plot=False, **handling), Ids(out, is_kept=False))  # type: ignore[arg-type]
+    found = Discovery(out, lambda _: method, Handling(plot=False, **handling), Ids(out))  # type: ignore[arg-type]
     found.look_at(sorted(folder.iterdir()))
     return found
 
@@ -158,3 +158,17 @@ def test_a_file_that_goes_away_while_it_settles_is_left_out(
     (folder / "a.mp4").unlink()
     assert take_all(found) == []
     assert found.results[0].status == GROWING
+
+
+def test_files_read_in_their_turn_are_the_jobs_of_files_read_at_once(tmp_path: Path, method: Method) -> None:
+    contents = {f"v{i:02d}": f"{i // 2}".encode() * (50 + i // 2) for i in range(40)}  # each content twice
+    folder = videos(tmp_path, **contents)
+    at_once = discover(folder, method)
+    out = tmp_path / "out"
+    in_turn = Discovery(out, lambda _: method, Handling(plot=False), Ids(out))
+    in_turn.look_at(sorted(folder.iterdir()), first_bytes=0)
+    assert not in_turn.jobs
+    assert in_turn.n_bytes == sum(map(len, contents.values()))
+    assert [job.path for job in take_all(in_turn)] == [job.path for job in take_all(at_once)]
+    assert sorted(result.reason for result in in_turn.results) == sorted(result.reason for result in at_once.results)
+    assert len(at_once.results) == 20
