@@ -3,8 +3,8 @@
 Copies the run of the demo 20 times, and 300 times with one thing of it damaged: values of the manifest (sealed again,
 as somebody would who means harm), bytes of manifest, tables and alert list, tables of other columns, empty and missing
 files. Every folder command has to do all good runs, exit with 3 and raise nothing; the server has to answer every
-request of every run with 200 or in words. Then clients open connections, begin a request and never end it, while the
-page is asked for.
+request of every run with 200 or in words. Before that clients open connections to `fervid serve` and `fervid live`,
+begin a request and never end it, while the page is asked for (`--damaged 0`: that alone).
 
     python benchmarks/hostile_runs.py [--damaged 300] [--good 20] [--half-open 2000]
 """
@@ -12,15 +12,21 @@ page is asked for.
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
+import os
+import re
 import resource
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +38,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 from bit_flips import a_run, command  # noqa: E402
 from fervid.storage.files import file_sha256  # noqa: E402
 from manifests import change_manifest  # noqa: E402
+from runner import START  # noqa: E402
 from served import serving  # noqa: E402
 
 VALUES = (None, -1, "", "x" * 10_000, [], {}, [[]], float("nan"), float("inf"), 1e300, True, "\0", "../..", {"a": {}})
@@ -122,25 +129,57 @@ def answers(runs: Path) -> None:
     print(f"serve: {len(found['runs'])} runs listed, {n_named} named as unreadable, answers {dict(statuses)}")
 
 
-def half_open(runs: Path, n: int) -> None:
-    """Ask for the list while so many connections wait; print the slowest of five answers."""
+def half_open(name: str, command: list[str], n: int, *, wait_seconds: float = 0.0) -> None:
+    """Ask a server for a page of its own while so many connections wait; print the slowest of five answers.
+
+    The server is a process of its own, as for its users, and prints its address. `wait_seconds` is until it is at work.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, n + 1000)), hard))
-    with serving(runs) as client:
-        client.ask("/api/runs")
-        waiting = []
-        for _ in range(n):
-            one = socket.create_connection(("127.0.0.1", client.port), timeout=10)
-            one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
-            waiting.append(one)
-        seconds = []
-        for _ in range(5):
-            begun = time.perf_counter()
-            assert client.ask("/static/review.js").status in (200, 404)
-            seconds.append(time.perf_counter() - begun)
-        for one in waiting:
-            one.close()
-    print(f"{n} half-open connections: slowest of five answers {max(seconds):.3f} s")
+    with tempfile.TemporaryFile("w+") as said:
+        server = subprocess.Popen([sys.executable, "-c", START, *command], stdout=said, stderr=said)
+        try:
+            port, token = _address(server, said)
+            time.sleep(wait_seconds)
+            used = _cpu_seconds(server.pid)
+            waiting = []
+            for _ in range(n):
+                one = socket.create_connection(("127.0.0.1", port), timeout=10)
+                one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+                waiting.append(one)
+            seconds = []
+            for _ in range(5):
+                begun = time.perf_counter()
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                connection.request("GET", f"/?token={token}")
+                assert connection.getresponse().status == 200
+                connection.close()
+                seconds.append(time.perf_counter() - begun)
+            used = _cpu_seconds(server.pid) - used
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(60)
+    for one in waiting:
+        one.close()
+    print(
+        f"{name}: {n} half-open connections: slowest of five answers {max(seconds):.3f} s, CPU {used:.2f} s", flush=True
+    )
+
+
+def _address(server: subprocess.Popen[bytes], said: IO[str]) -> tuple[int, str]:
+    """The port and the token that a server printed."""
+    while True:
+        said.seek(0)
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)/\?token=([\w-]+)", said.read()):
+            return int(found[1]), found[2]
+        assert server.poll() is None
+        time.sleep(0.05)
+
+
+def _cpu_seconds(process_id: int) -> float:
+    """CPU seconds of a process and all its threads."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -155,6 +194,11 @@ def main() -> None:
         made, runs = a_run(place / "demo"), place / "runs"
         shutil.rmtree(made / "observations")
         (place / "out").mkdir()
+        half_open("serve", ["serve", str(place / "demo"), "--port", "0"], chosen.half_open)
+        live = ["live", str(place / "demo" / "demo.mp4"), "--loop", "--view", "browser", "-q"]
+        half_open("live", live, chosen.half_open, wait_seconds=10.0)
+        if not chosen.damaged:
+            return
         for number in range(chosen.good):
             shutil.copytree(made, runs / f"good-{number:04d}-{made.name[-8:]}")
         for number in range(chosen.damaged):
@@ -162,7 +206,6 @@ def main() -> None:
             damage(run, number, rng)
         folder_commands(runs, place / "out", chosen.good)
         answers(runs)
-        half_open(place / "demo", chosen.half_open)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,373 @@
+"""Every command that writes, killed, on a full disk, or beside another one: is anything lost or mixed?
+
+    python benchmarks/interruptions.py kill [--points 200] [--first 0] [--seed 20] [--only NAME...]
+    python benchmarks/interruptions.py full [--points 60] ...      (as root: mounts a small file system)
+    python benchmarks/interruptions.py two [--points 60] ...
+
+Works on the drawn clip of the demo and its run, with alerts, a verdict, notes of the user and two copies of that run.
+Each point begins with a copy of the same folder:
+
+    kill   a process of the command, the first or one of its descendants, gets SIGKILL at a random moment
+    full   the disk has room for a random part of what the command writes
+    two    two commands begin together, one a random time after the other
+
+Then the same command runs again (after `full` with room, after `two` not at all), and every file is compared with those
+of an unbroken run: byte by byte, but for times of running; verdicts by what they say. A verdict that was confirmed has
+to be there at once. Nothing may be left over, `verify` has to find every run whole, and whatever refuses does it in one
+line. A point is the same whichever call it is part of. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import duckdb
+import pyarrow.parquet
+
+import fervid.__main__
+from fervid.alerts.review.reviews import read_history
+from fervid.run.files import DERIVED, MANIFEST
+from fervid.upkeep.verify import verify_run
+from kill_resume import family
+
+for imported in ("matplotlib.figure", "fervid.analysis", "fervid.batch.run"):
+    importlib.import_module(imported)
+PRELOADED = cv2, duckdb, pyarrow.parquet
+VOLATILE = frozenset((MANIFEST, DERIVED, "purge.jsonl", "reviews.parquet", "batch.parquet", "batch.json"))
+"""Files with times of running in them."""
+DONE, REFUSED, BUG, NO_ROOM = 0, 3, 70, 74
+ROOMY_BYTES = 1 << 28
+PAGE_BYTES = 4096
+PARENT_SHARE = 0.7
+SAME_PAIR_POINTS = 3
+PAIRS = (
+    ("analyze", "analyze and alerts"),
+    ("analyze", "alerts"),
+    ("analyze", "evidence"),
+    ("analyze", "review"),
+    ("analyze", "annotate"),
+    ("analyze", "profile"),
+    ("analyze", "export"),
+    ("analyze", "report"),
+    ("analyze", "compact"),
+    ("analyze", "purge"),
+    ("analyze and alerts", "analyze and alerts"),
+    ("evidence", "evidence"),
+    ("evidence", "alerts"),
+    ("evidence", "purge"),
+    ("review", "review"),
+    ("review", "purge"),
+    ("compact", "compact"),
+    ("profile", "review"),
+    ("annotate", "purge"),
+    ("alerts", "review"),
+)
+"""Commands that meet. Those that read all runs meet those that write one: else they may see some before, some after."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where the commands work: the clip, the results, and one of the runs."""
+
+    root: Path
+
+    @property
+    def out(self) -> Path:
+        return self.root / "out"
+
+    @property
+    def runs(self) -> list[Path]:
+        return sorted(path.parent for path in self.out.glob(f"*/{MANIFEST}"))
+
+    @property
+    def run(self) -> Path:
+        return next(path for path in sorted(self.out.glob("demo-*")))
+
+
+def commands(folder: Folder) -> dict[str, tuple[str, ...]]:
+    """The arguments of each command that writes, by its name here."""
+    out, run, alert = str(folder.out), str(folder.run), (folder.root / "alert").read_text()
+    clip = str(folder.root / "demo.mp4")
+    anew = ("analyze", clip, "-o", out, "-q", "--workers", "2", "--set", "video.segment_seconds=4")
+    return {
+        "analyze": (*anew, "--fps", "3"),
+        "analyze and alerts": (*anew, "--set", "timeline.bin_seconds=2", "--alerts"),
+        "alerts": ("alerts", out, "--rules", "distress"),
+        "evidence": ("alerts", run, "--evidence"),
+        "review": ("alerts", "review", run, "--alert", alert, "--verdict", "false", "--reason", "second"),
+        "report": ("report", out),
+        "annotate": ("annotate", run, "--start", "5", "--end", "7", "-q"),
+        "profile": ("profile", run),
+        "profiles": ("profile", out),
+        "export": ("export", run, *itertools.chain(*(("--format", name) for name in ("csv", "vtt", "eaf", "otio")))),
+        "compact": ("compact", out),
+        "purge": ("purge", out, "--older-than", "0d"),
+        "repair": ("verify", out, "--repair"),
+    }
+
+
+FORKED = multiprocessing.get_context("fork")
+
+
+class Command:
+    """A command as a process of its own, forked where the libraries are there: no moment of its life is importing."""
+
+    def __init__(self, arguments: tuple[str, ...]) -> None:
+        self._said = [os.memfd_create(name) for name in ("stdout", "stderr")]
+        self.process = FORKED.Process(target=self._run, args=(arguments,))
+        self.process.start()
+
+    def _run(self, arguments: tuple[str, ...]) -> None:
+        for number, file in enumerate(self._said, 1):
+            os.dup2(file, number)
+        sys.argv = ["fervid", *arguments]
+        sys.modules["__main__"] = fervid.__main__  # what workers import first
+        fervid.__main__.main()
+
+    def is_over_after(self, seconds: float) -> bool:
+        self.process.join(seconds)
+        return self.process.exitcode is not None
+
+    def end(self) -> tuple[int, str, str]:
+        """The exit code, stdout and stderr."""
+        self.process.join()
+        texts = [os.pread(file, 1 << 20, 0).decode() for file in self._said]
+        for file in self._said:
+            os.close(file)
+        return self.process.exitcode or 0, texts[0], texts[1]
+
+
+def run(arguments: tuple[str, ...]) -> tuple[int, str, str]:
+    """The exit code, stdout and stderr of a command."""
+    return Command(arguments).end()
+
+
+def contents(folder: Folder) -> dict[str, str]:
+    """What is in the folder: a hash of each file, names of empty folders, and what the verdicts say."""
+    found = {}
+    for path in sorted(folder.out.rglob("*")):
+        name = path.relative_to(folder.out).as_posix()
+        if path.is_dir():
+            found |= {} if any(path.iterdir()) else {name: "empty"}
+        elif path.name == "reviews.parquet":
+            found[name] = str(sorted({review.reason for review in read_history(path.parent)}))
+        elif path.suffix != ".lock":
+            found[name] = "" if path.name in VOLATILE else hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
+    return [name for name in sorted(found.keys() | expected.keys()) if found.get(name) != expected.get(name)]
+
+
+def damage(folder: Folder) -> list[str]:
+    """What `verify` says of the runs."""
+    return [f"{run.name}: {problem}" for run in folder.runs for problem in verify_run(run)]
+
+
+def is_in_words(said: str) -> bool:
+    return "Traceback" not in said and "internal error" not in said
+
+
+def make_base(folder: Folder) -> None:
+    """The folder that every point begins with."""
+    folder.root.mkdir()
+    for arguments in (("demo", "-o", str(folder.out), "-q"),):
+        assert run(arguments)[0] == DONE
+    (folder.out / "demo.mp4").rename(folder.root / "demo.mp4")
+    (alert,) = json.loads((folder.run / "alerts.json").read_text())["alerts"]
+    (folder.root / "alert").write_text(alert["alert_id"])
+    clip = str(folder.root / "demo.mp4")
+    shutil.rmtree(folder.out)
+    for arguments in (
+        ("analyze", clip, "-o", str(folder.out), "-q", "--alerts", "--set", "video.segment_seconds=4"),
+        ("alerts", "review", str(folder.out), "--alert", alert["alert_id"], "--verdict", "true", "--reason", "first"),
+    ):
+        code, _, said = run(arguments)
+        assert code == DONE, said
+    (folder.run / "case-notes.txt").write_text("mine")
+    for name in ("copy-a", "copy-b"):
+        shutil.copytree(folder.run, folder.out / folder.run.name.replace("demo", name))
+
+
+def fresh(base: Path, folder: Folder, name: str) -> None:
+    """A copy of the base in the place where every command works."""
+    for path in folder.root.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.copytree(base, folder.root, dirs_exist_ok=True)
+    if name == "repair":  # so that there is something to make again
+        (folder.run / "tracks.parquet").write_bytes(b"")
+        (folder.run / "timeline.parquet").unlink()
+
+
+class Known:
+    """What folders hold after commands that nothing disturbs, and how long those take; each is measured once."""
+
+    def __init__(self, base: Path, folder: Folder) -> None:
+        self._base, self._folder = base, folder
+        self._found: dict[tuple[str, ...], tuple[dict[str, str], float]] = {}
+
+    def contents(self, *names: str) -> dict[str, str]:
+        return self._after(names)[0]
+
+    def seconds(self, name: str) -> float:
+        return self._after((name,))[1]
+
+    def _after(self, names: tuple[str, ...]) -> tuple[dict[str, str], float]:
+        if names not in self._found:
+            here = contents(self._folder)
+            with tempfile.TemporaryDirectory() as aside:
+                shutil.copytree(self._folder.root, aside, dirs_exist_ok=True)
+                fresh(self._base, self._folder, names[0])
+                for name in names:
+                    begun = time.monotonic()
+                    code, _, said = run(commands(self._folder)[name])
+                    if code != DONE and name == names[0]:
+                        sys.exit(f"{name}: exit {code}: {said}")
+                self._found[names] = contents(self._folder), time.monotonic() - begun
+                fresh(Path(aside), self._folder, "")
+            assert contents(self._folder) == here
+        return self._found[names]
+
+
+def lost(folder: Folder, *, n_confirmed: int) -> list[str]:
+    """What is lost of the verdicts that were confirmed, and of the user's own."""
+    reasons = [review.reason for review in read_history(folder.run)]
+    is_kept = reasons.count("first") == 1 and reasons.count("second") >= n_confirmed
+    notes = (folder.run / "case-notes.txt").read_text()
+    return [*([] if is_kept else [f"verdicts: {reasons}"]), *([] if notes == "mine" else [f"notes: {notes!r}"])]
+
+
+def again(folder: Folder, name: str, expected: dict[str, str]) -> list[str]:
+    """The same command once more: what is wrong after it."""
+    code, _, said = run(commands(folder)[name])
+    wrong = [] if code == DONE else [f"exit {code}: {said}"]
+    return wrong + differences(contents(folder), expected) + damage(folder)
+
+
+def kill(folder: Folder, base: Path, name: str, rng: random.Random, known: Known) -> list[str]:
+    """Kill the command at a random moment, and run it again."""
+    length, expected = known.seconds(name), known.contents(name)
+    victim = 0
+    while not victim:  # it may end before its time
+        fresh(base, folder, name)
+        command = Command(commands(folder)[name])
+        if not command.is_over_after(rng.uniform(0, length)):
+            parent = int(command.process.pid or 0)
+            victim = parent if rng.random() < PARENT_SHARE else rng.choice(family(parent))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        code, said, errors = command.end()
+    wrong = lost(folder, n_confirmed=int(name == "review" and bool(said)))
+    if code >= 0 and not is_in_words(errors):
+        wrong.append(errors)
+    return wrong + again(folder, name, expected)
+
+
+def full(folder: Folder, base: Path, name: str, rng: random.Random, known: Known) -> list[str]:
+    """Run the command where part of what it writes finds no room, then with room."""
+    expected = known.contents(name)
+    fresh(base, folder, name)
+    room = rng.choice((0, PAGE_BYTES, 2 * PAGE_BYTES, rng.randrange(1 << 16), rng.randrange(1 << 19)))
+    resize(folder.root, used_bytes(folder.root) + room)
+    code, _, errors = run(commands(folder)[name])
+    wrong = lost(folder, n_confirmed=int(name == "review" and code == DONE))
+    if code not in (DONE, REFUSED, NO_ROOM) or not is_in_words(errors):
+        wrong.append(f"exit {code}: {errors}")
+    wrong += damage(folder) if name != "repair" else []
+    resize(folder.root, ROOMY_BYTES)
+    return [f"({room} bytes free, exit {code}) {line}" for line in wrong + again(folder, name, expected)]
+
+
+@contextlib.contextmanager
+def small_disk(root: Path) -> Iterator[None]:
+    """A file system of its own at a folder."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOMY_BYTES}", "tmpfs", str(root)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
+def used_bytes(root: Path) -> int:
+    found = os.statvfs(root)
+    return (found.f_blocks - found.f_bfree) * found.f_frsize
+
+
+def resize(root: Path, n_bytes: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={n_bytes}", str(root)], check=True)
+
+
+def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, known: Known) -> list[str]:
+    """Run two commands at once; the folder must be as if one had come after the other, or had been refused."""
+    fresh(base, folder, names[0])
+    first = Command(commands(folder)[names[0]])
+    first.is_over_after(rng.uniform(0, known.seconds(names[0])))
+    ends = [command.end() for command in (first, Command(commands(folder)[names[1]]))]
+    n_kept = sum(end[0] == DONE and name == "review" for end, name in zip(ends, names, strict=True))
+    wrong = lost(folder, n_confirmed=n_kept)
+    for (code, _, said), name in zip(ends, names, strict=True):
+        if code in (1, BUG) or code < 0 or not is_in_words(said):
+            wrong.append(f"{name}: exit {code}: {said}")
+    orders: list[tuple[str, ...]] = [names, names[::-1]]
+    if any(code != DONE for code, _, _ in ends):
+        orders += [names[:1], names[1:]]
+    found = contents(folder)
+    apart = [differences(found, known.contents(*order)) for order in orders]
+    if all(apart):
+        wrong.append(f"mixed, exits {[code for code, _, _ in ends]}: {min(apart, key=len)}")
+    return wrong + damage(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("how", choices=("kill", "full", "two"))
+    parser.add_argument("--points", type=int, default=60)
+    parser.add_argument("--first", type=int, default=0, help="number of the first point, to go on from an earlier call")
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--only", nargs="+", help="these commands alone")
+    chosen = parser.parse_args()
+    counts: Counter[str] = Counter()
+    n_wrong = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder, base = Folder(Path(name) / "work"), Path(name) / "base"
+        make_base(folder)
+        shutil.copytree(folder.root, base)
+        known = Known(base, folder)
+        names = [one for one in commands(folder) if not chosen.only or one in chosen.only]
+        with small_disk(folder.root) if chosen.how == "full" else contextlib.nullcontext():
+            for point in range(chosen.first, chosen.first + chosen.points):
+                rng = random.Random(f"{chosen.seed} {chosen.how} {point}")
+                if chosen.how == "two":
+                    pair = PAIRS[point // SAME_PAIR_POINTS % len(PAIRS)]
+                    what, wrong = " beside ".join(pair), two(folder, base, pair, rng, known)
+                else:
+                    what = names[point % len(names)]
+                    wrong = (kill if chosen.how == "kill" else full)(folder, base, what, rng, known)
+                counts[what] += 1
+                n_wrong += bool(wrong)
+                print(f"{point}: {what}: {'; '.join(wrong) or 'nothing lost'}", flush=True)
+    print(f"{chosen.how}: {chosen.points} points, {n_wrong} wrong; {dict(counts)}")
+
+
+if __name__ == "__main__":
+    main()
