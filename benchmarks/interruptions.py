@@ -105,20 +105,20 @@ class Folder:
 
 def commands(folder: Folder) -> dict[str, tuple[str, ...]]:
     """The arguments of each command that writes, by its name here."""
-    out, run, alert = str(folder.out), str(folder.run), (folder.root / "alert").read_text()
+    out, one, alert = str(folder.out), str(folder.run), (folder.root / "alert").read_text()
     clip = str(folder.root / "demo.mp4")
-    anew = ("analyze", clip, "-o", out, "-q", "--workers", "2", "--set", "video.segment_seconds=4")
+    anew: tuple[str, ...] = ("analyze", clip, "-o", out, "-q", "--workers", "2", "--set", "video.segment_seconds=4")
     return {
         "analyze": (*anew, "--fps", "3"),
         "analyze and alerts": (*anew, "--set", "timeline.bin_seconds=2", "--alerts"),
         "alerts": ("alerts", out, "--rules", "distress"),
-        "evidence": ("alerts", run, "--evidence"),
-        "review": ("alerts", "review", run, "--alert", alert, "--verdict", "false", "--reason", "second"),
+        "evidence": ("alerts", one, "--evidence"),
+        "review": ("alerts", "review", one, "--alert", alert, "--verdict", "false", "--reason", "second"),
         "report": ("report", out),
-        "annotate": ("annotate", run, "--start", "5", "--end", "7", "-q"),
-        "profile": ("profile", run),
+        "annotate": ("annotate", one, "--start", "5", "--end", "7", "-q"),
+        "profile": ("profile", one),
         "profiles": ("profile", out),
-        "export": ("export", run, *itertools.chain(*(("--format", name) for name in ("csv", "vtt", "eaf", "otio")))),
+        "export": ("export", one, *itertools.chain(*(("--format", name) for name in ("csv", "vtt", "eaf", "otio")))),
         "compact": ("compact", out),
         "purge": ("purge", out, "--older-than", "0d"),
         "repair": ("verify", out, "--repair"),
@@ -163,7 +163,7 @@ def run(arguments: tuple[str, ...]) -> tuple[int, str, str]:
 
 def contents(folder: Folder) -> dict[str, str]:
     """What is in the folder: a hash of each file, names of empty folders, and what the verdicts say."""
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted(folder.out.rglob("*")):
         name = path.relative_to(folder.out).as_posix()
         if path.is_dir():
