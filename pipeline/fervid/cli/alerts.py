@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
+from fervid.alerts.find.clock import parse_start_time
+from fervid.alerts.find.explain import compare
+from fervid.alerts.find.explain import explain as explain_run
+from fervid.alerts.find.records import AlertRecord
+from fervid.alerts.find.scan import RunAlerts, scan_run, write_alerts
+from fervid.alerts.language.rules import RuleSet, load_rules
+from fervid.alerts.review.report import write_report
 from fervid.base.printable import one_line
-from fervid.cli.alert_notify import notify, open_notifier, print_deliveries
+from fervid.batch.apart import Apart
+from fervid.cli.alert_notify import notify as notify_command
+from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
+from fervid.cli.found_alerts import ALERTS_FOUND, count, describe_alerts
+from fervid.cli.option_groups import with_option_groups
 from fervid.cli.options import Runs, Superseded
 from fervid.cli.several import Refusals, runs_in
-from fervid.storage.place import Place, is_on_disk
-from fervid.storage.publish import write_whole
+from fervid.config import parse_time
+from fervid.errors import ConfigError
+from fervid.run.find import shared_folder
+from fervid.run.handle import Run
+from fervid.run.writing import writing
 
-if TYPE_CHECKING:
-    from fervid.alerts.find.records import AlertRecord
-    from fervid.alerts.find.scan import RunAlerts
-    from fervid.alerts.language.rules import RuleSet
-    from fervid.batch.apart import Apart
-    from fervid.run.handle import Run
-
-ALERTS_FOUND = 4
 DEFAULT_COMMAND = "find"
 
 
@@ -58,30 +66,77 @@ def alerts() -> None:
     """
 
 
+@dataclass(frozen=True)
+class _Looking:
+    """Questions that are answered from the tables; nothing is written."""
+
+    explain: Annotated[
+        str | None, typer.Option(help="Explain for each rule why it did or did not fire at this time; writes nothing.")
+    ] = None
+    diff: Annotated[
+        str | None,
+        typer.Option(help="Show the alerts that --rules adds and removes compared with these rules; writes nothing."),
+    ] = None
+
+    def answer(self, runs: Iterable[Run], rules: RuleSet, recorded: datetime | None, refusals: Refusals) -> None:
+        """Print the answer for each run."""
+        other = load_rules(self.diff) if self.diff is not None else rules
+        for run in runs:
+            with refusals.noted(run.folder):
+                if self.explain is not None:
+                    print(explain_run(run, rules, parse_time(self.explain), recorded=recorded), flush=True)
+                    continue
+                before = scan_run(run, other, recorded=recorded)
+                print(_describe_change(before, scan_run(run, rules, recorded=recorded)), flush=True)
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """What is written beside the tables of alerts."""
+
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Write a clip, stills and scores for each alert, and evidence.zip.")
+    ] = False
+    blur: Annotated[
+        Literal["all", "others", "none"],
+        typer.Option(help="Faces to cover in evidence: all, all but the alert's own, or none (logged)."),
+    ] = "all"
+    report: Annotated[bool, typer.Option(help="Write alerts.html.")] = True
+
+    def write(
+        self, runs: Sequence[Run], rules: RuleSet, recorded: datetime | None, refusals: Refusals
+    ) -> Iterator[RunAlerts]:
+        """Find and write the alerts of each run; they are given as they are found."""
+        with _decoding(runs) if self.evidence else nullcontext() as apart:
+            for run in runs:
+                with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
+                    found = scan_run(run, rules, recorded=recorded)
+                    write_alerts(found)
+                    yield found
+                    if self.evidence:
+                        from fervid.alerts.review.evidence import write_evidence
+
+                        write_evidence(found, blur=self.blur, progress=sys.stderr.isatty(), apart=apart)
+
+    def write_page(self, results: Sequence[RunAlerts]) -> None:
+        """One page on all runs."""
+        if self.report and results:
+            page = write_report(results, shared_folder([found.run.folder for found in results]))
+            print(f"report: {page}", file=sys.stderr)
+
+
 @app.command()
+@with_option_groups
 def find(
     runs: Runs,
+    looking: _Looking,
+    files: _Writing,
     rules: Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")] = "anger",
     start_time: Annotated[
         str | None,
         typer.Option(help="Start time of the recording, as in 2026-11-20T22:00:00. [from the file name]"),
     ] = None,
-    explain: Annotated[
-        str | None, typer.Option(help="Explain for each rule why it did or did not fire at this time; writes nothing.")
-    ] = None,
-    diff: Annotated[
-        str | None,
-        typer.Option(help="Show the alerts that --rules adds and removes compared with these rules; writes nothing."),
-    ] = None,
-    evidence: Annotated[
-        bool, typer.Option("--evidence", help="Write a clip, stills and scores for each alert, and evidence.zip.")
-    ] = False,
-    blur: Annotated[
-        Literal["all", "others", "none"],
-        typer.Option(help="Faces to cover in evidence: all, all but the alert's own, or none (logged)."),
-    ] = "all",
-    report: Annotated[bool, typer.Option(help="Write alerts.html.")] = True,
-    tell: Annotated[
+    notify: Annotated[
         Path | None, typer.Option("--notify", help="Send new alerts to the webhook or command of this TOML file.")
     ] = None,
     fail_on_alert: Annotated[bool, typer.Option("--fail-on-alert", help="Exit with 4 if there is an alert.")] = False,
@@ -92,52 +147,22 @@ def find(
 
     No video is decoded, so rules can be tried on old footage instantly. Example: fervid alerts outputs --rules my.toml
     """
-    from fervid.alerts.find.clock import parse_start_time
-    from fervid.alerts.find.scan import scan_run, write_alerts
-    from fervid.alerts.language.rules import load_rules
-    from fervid.config import parse_time
-    from fervid.errors import ConfigError
-    from fervid.run.writing import writing
-
-    rule_set = load_rules(rules)
-    notifier = open_notifier(tell)
+    rule_set, notifier = load_rules(rules), open_notifier(notify)
     folders = runs_in(runs, with_superseded=superseded)
     recorded = parse_start_time(start_time) if start_time is not None else None
     if recorded is not None and len(folders) > 1:
         raise ConfigError(f"--start-time is of one video, but {len(folders)} runs were given. Name one run.")
     refusals = Refusals(len(folders))
-    if explain is not None or diff is not None:
-        from fervid.alerts.find.explain import explain as explain_run
-
-        other = load_rules(diff) if diff is not None else rule_set
-        for run in refusals.opened(folders):
-            with refusals.noted(run.folder):
-                if explain is not None:
-                    print(explain_run(run, rule_set, parse_time(explain), recorded=recorded), flush=True)
-                    continue
-                before = scan_run(run, other, recorded=recorded)
-                print(_describe_change(before, scan_run(run, rule_set, recorded=recorded)), flush=True)
+    opened = refusals.opened(folders)
+    if looking != _Looking():
+        looking.answer(opened, rule_set, recorded, refusals)
         refusals.check()
         return
     results = []
-    opened = refusals.opened(folders)
-    with _decoding(opened) if evidence else nullcontext() as apart:
-        for run in opened:
-            with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
-                found = scan_run(run, rule_set, recorded=recorded)
-                write_alerts(found)
-                results.append(found)
-                print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
-                if evidence:
-                    from fervid.alerts.review.evidence import write_evidence
-
-                    write_evidence(found, blur=blur, progress=sys.stderr.isatty(), apart=apart)
-    if report and results:
-        from fervid.alerts.review.report import write_report
-        from fervid.run.find import shared_folder
-
-        page = write_report(results, shared_folder([found.run.folder for found in results]))
-        print(f"report: {page}", file=sys.stderr)
+    for found in files.write(opened, rule_set, recorded, refusals):
+        results.append(found)
+        print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
+    files.write_page(results)
     if not as_json and len(results) > 1:
         print(_total(results), file=sys.stderr)
     if notifier is not None:
@@ -149,54 +174,10 @@ def find(
 
 def _decoding(runs: Sequence[Run]) -> Apart:
     """A worker process that may read the videos of runs and write into their folders."""
-    from fervid.batch.apart import Apart
-
     return Apart([Path(run.manifest.video_path) for run in runs], [run.folder for run in runs])
 
 
-def alerts_of_run(folder: Place, rules: RuleSet, *, is_held: bool) -> RunAlerts:
-    """Scan a run of a batch, write its alerts and their page beside its tables.
-
-    `is_held` says that the batch has the lock of the run, as it has until the plot is drawn.
-    """
-    from fervid.alerts.find.scan import scan_run, write_alerts
-    from fervid.alerts.review.report import write_report
-    from fervid.run.files import DERIVED
-    from fervid.run.handle import open_run
-    from fervid.run.writing import writing
-
-    run = open_run(folder)
-    with writing(run.folder, run.manifest.settings_hash, is_held=is_held or not is_on_disk(folder)):
-        found = scan_run(run, rules)
-        written = [*write_alerts(found), write_report([found], run.folder, is_held=True)]
-    if not is_on_disk(folder):
-        for file in (*written, run.folder / DERIVED):
-            write_whole(folder / file.name, file.read_bytes())
-    return found
-
-
-def describe_alerts(found: RunAlerts) -> str:
-    """The alerts of a run as text, always with a statement on how suitable the video is."""
-    from fervid.alerts.find.records import readable
-
-    counts = f"{_count(len(found.of_tier('alert')), 'alert')}, {_count(len(found.of_tier('notice')), 'notice')}"
-    lines = [f"{one_line(found.video)}: {counts}; {found.fitness.text()}"]
-    if found.records:
-        lines.append(readable(found.records))
-    lines += [
-        f"  rule {name} was not evaluated: it depends on the time of day; recording time unknown, pass --start-time"
-        for name in found.silent_rules
-    ]
-    lines += [
-        f"  masked: a face at {box.x:.0f},{box.y:.0f} of {box.w:.0f} x {box.h:.0f} px never moves (a poster?)"
-        for box in found.fitness.static_boxes
-    ]
-    return "\n".join(lines)
-
-
 def _describe_change(before: RunAlerts, after: RunAlerts) -> str:
-    from fervid.alerts.find.explain import compare
-
     change = compare(before.records, after.records)
     lines = [
         f"{one_line(after.video)}: {before.rules.source} -> {after.rules.source}: {len(change.added)} added, "
@@ -213,18 +194,15 @@ def _line(record: AlertRecord) -> str:
     return f"{record.tier} {record.rule}: {record.text()}"
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
 def _total(results: list[RunAlerts]) -> str:
     n_alerts = sum(len(found.of_tier("alert")) for found in results)
     n_notices = sum(len(found.of_tier("notice")) for found in results)
     not_fit = sum(found.fitness.verdict == "not_fit" for found in results)
     return (
-        f"{len(results)} runs: {_count(n_alerts, 'alert')}, {_count(n_notices, 'notice')}; {not_fit} not fit for alerts"
+        f"{len(results)} runs: {count(n_alerts, 'alert')}, {count(n_notices, 'notice')}; {not_fit} not fit for alerts"
     )
 
 
-for command in (review, evaluate, tune, notify):
+for command in (review, evaluate, tune):
     app.command()(command)
+app.command("notify")(notify_command)

@@ -17,7 +17,7 @@ from fervid.batch.job import Cluster
 from fervid.batch.preview import print_plan
 from fervid.batch.run import Batch, analyze_batch
 from fervid.cli.alert_notify import open_notifier, print_deliveries
-from fervid.cli.alerts import ALERTS_FOUND
+from fervid.cli.found_alerts import ALERTS_FOUND
 from fervid.cli.option_groups import with_option_groups
 from fervid.cli.options import OutPlace, Quiet, SettingsMaker, SettingsOptions
 from fervid.cli.outcome import Outcome

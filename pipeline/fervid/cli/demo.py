@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fervid.cli.alerts import alerts_of_run, describe_alerts
+from fervid.cli.found_alerts import alerts_of_run, describe_alerts
 from fervid.cli.options import Out, Quiet
 from fervid.cli.summary import describe
 

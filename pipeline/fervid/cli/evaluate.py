@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fervid.base import assets
+from fervid.cli.option_groups import with_option_groups
 
 if TYPE_CHECKING:
     from fervid.train.evaluate.compare import Comparison
     from fervid.train.evaluate.model import Evaluation
 
 
+@dataclass(frozen=True)
+class _Measuring:
+    """What is measured."""
+
+    split: Annotated[
+        Literal["Training", "PublicTest", "PrivateTest"],
+        typer.Option(
+            help="Split to classify. A reading of PrivateTest measures all heads and views, and is logged in "
+            "the model folder."
+        ),
+    ] = "PublicTest"
+    tta: Annotated[
+        Literal["none", "flip", "ten-crop"],
+        typer.Option(help="Views of each face whose logits are averaged."),
+    ] = "none"
+    errors: Annotated[
+        bool,
+        typer.Option(
+            "--errors",
+            help="Also draw the 25 most confident errors and what in each face made them: shows faces of the data set.",
+        ),
+    ] = False
+    latency: Annotated[bool, typer.Option("--latency", help="Also measure the CPU time per face.")] = False
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "cpu"
+
+    def folder_name(self, models: list[Path]) -> str:
+        """The name of the folder of results."""
+        return "-vs-".join(one.name for one in models) + f"-{self.split}" + (f"-{self.tta}" * (self.tta != "none"))
+
+
+@with_option_groups
 def evaluate(
     data: Annotated[Path, typer.Option(help="FER-2013: the CSV file, or the folder with it or with train/ and test/.")],
+    measuring: _Measuring,
     models: Annotated[
         list[str] | None,
         typer.Argument(
@@ -25,30 +59,10 @@ def evaluate(
             show_default=assets.DEFAULT_MODEL,
         ),
     ] = None,
-    split: Annotated[
-        Literal["Training", "PublicTest", "PrivateTest"],
-        typer.Option(
-            help="Split to classify. A reading of PrivateTest measures all heads and views, and is logged in "
-            "the model folder."
-        ),
-    ] = "PublicTest",
-    tta: Annotated[
-        Literal["none", "flip", "ten-crop"],
-        typer.Option(help="Views of each face whose logits are averaged."),
-    ] = "none",
     ferplus: Annotated[
         Path | None,
         typer.Option(help="FER+ votes (fer2013new.csv) for the evaluation.", show_default="next to the data"),
     ] = None,
-    errors: Annotated[
-        bool,
-        typer.Option(
-            "--errors",
-            help="Also draw the 25 most confident errors and what in each face made them: shows faces of the data set.",
-        ),
-    ] = False,
-    latency: Annotated[bool, typer.Option("--latency", help="Also measure the CPU time per face.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "cpu",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -68,25 +82,21 @@ def evaluate(
     Several models are compared on the same faces with McNemar's exact test.
     Example: fervid evaluate fer2013-res-s outputs/training/mine --data fer2013.csv
     """
-    folders = [assets.model_folder(model) for model in models or [assets.DEFAULT_MODEL]]
     from fervid.train.data.agreement import find_votes
     from fervid.train.data.fer2013 import load_fer2013
     from fervid.train.evaluate.compare import compare_models
     from fervid.train.evaluate.model import evaluate_model
 
+    folders = [assets.model_folder(model) for model in models or [assets.DEFAULT_MODEL]]
     dataset = load_fer2013(data, require_official=not allow_unofficial)
-    votes = find_votes(ferplus, data, dataset)
-    name = "-vs-".join(folder.name for folder in folders) + f"-{split}" + (f"-{tta}" if tta != "none" else "")
-    results = out or assets.default_output_folder() / "evaluation" / name
+    results = out or assets.default_output_folder() / "evaluation" / measuring.folder_name(folders)
+    chosen = vars(measuring) | {"votes": find_votes(ferplus, data, dataset)}
+    split = chosen.pop("split")
     found: Evaluation | Comparison
     if len(folders) == 1:
-        found = evaluate_model(
-            folders[0], dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency, device=device
-        )
+        found = evaluate_model(folders[0], dataset, split, results, **chosen)
     else:
-        found = compare_models(
-            folders, dataset, split, results, tta=tta, votes=votes, errors=errors, latency=latency, device=device
-        )
+        found = compare_models(folders, dataset, split, results, **chosen)
     if as_json:
         typer.echo(json.dumps(found.to_json()))
     else:

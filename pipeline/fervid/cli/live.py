@@ -4,26 +4,130 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fervid.alerts.language.rules import PRESET, RuleSet, load_rules
+from fervid.base.clock import clock
+from fervid.base.interrupt import print_when_stopped
+from fervid.cli.option_groups import with_option_groups
 from fervid.cli.options import Assignments, ConfigFile, Preset
+from fervid.config import Settings, load_settings, parse_time
+from fervid.emotion.plugin import find_model
+from fervid.errors import DependencyMissing
+from fervid.live.address import name_of
+from fervid.live.alarms import do_rules_fit
+from fervid.live.picture import LivePainter
+from fervid.live.record import Recorder, finish_left_over
+from fervid.live.screens import BrowserScreen, WindowScreen
+from fervid.live.session import LiveSession
+from fervid.live.view import Ending, Stills, run_live
+from fervid.live.window import Window, why_no_window
 
 if TYPE_CHECKING:
-    from fervid.live.session import LiveSession
-    from fervid.live.view import Ending, Screen
+    from fervid.live.view import Screen
 
 
+@dataclass(frozen=True)
+class _Source:
+    """How the source is read."""
+
+    fps: Annotated[
+        float | None, typer.Option(min=0, help="Maximum analysed frames per second; 0: as many as possible. [0]")
+    ] = None
+    pace: Annotated[
+        Literal["real", "unpaced"], typer.Option(help="Files: at their own pace, or every frame, however long.")
+    ] = "real"
+    loop: Annotated[bool, typer.Option("--loop", help="Loop a file.")] = False
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a source that is not available yet.")] = False
+    preset: Preset = "default"
+    config: ConfigFile = None
+    assignments: Assignments = None
+    model: Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.")] = None
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto"
+
+    def settings(self) -> Settings:
+        """The settings; as many frames as possible where no rate is given."""
+        found = load_settings(
+            preset=self.preset,
+            file=self.config,
+            assignments=self.assignments or (),
+            options={"video.fps": self.fps, "emotion.model": self.model},
+        )
+        if self.fps is None and found.video.every is None:
+            return found.model_copy(update={"video": found.video.model_copy(update={"fps": 0.0})})
+        return found
+
+    def session(self, source: str, settings: Settings, rules: RuleSet | None) -> LiveSession:
+        """The source, opened when the session is entered."""
+        return LiveSession(
+            source,
+            settings=settings,
+            device=self.device,
+            pace=self.pace,
+            loops=self.loop,
+            waits_for_source=self.wait,
+            rules=rules,
+        )
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is shown, and where."""
+
+    view: Annotated[
+        Literal["auto", "window", "browser", "both", "none"],
+        typer.Option(help="Where to show it; auto: a window if there is a desktop, else the browser."),
+    ] = "auto"
+    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces to cover in the live view.")] = "none"
+    bars: Annotated[bool, typer.Option(help="Show the probabilities beside each face.")] = True
+    host: Annotated[str, typer.Option(help="Address of the browser view.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the browser view; 0: a free one.")] = 0
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Allow access from other machines with --host.")
+    ] = False
+    stills: Annotated[Path | None, typer.Option(help="Folder for stills saved with the key s.")] = None
+    still_blur: Annotated[Literal["all", "none"], typer.Option(help="Faces to cover in stills; none is logged.")] = (
+        "all"
+    )
+
+    def screens(self, stack: ExitStack, session: LiveSession, *, is_jsonl: bool) -> list[Screen]:
+        """The window, the page or both, closed with `stack`. Raises DependencyMissing: no desktop for a window."""
+        if self.view == "none" or (self.view == "auto" and is_jsonl):
+            return []
+        screens: list[Screen] = []
+        reason = why_no_window() if self.view != "browser" else None
+        if self.view in ("window", "both") and reason is not None:
+            raise DependencyMissing(f"no window can be opened: {reason}. Use --view browser, or --view none.")
+        if self.view != "browser" and reason is None:
+            screens.append(WindowScreen(stack.enter_context(Window(f"fervid live: {session.address.shown}"))))
+        if self.view in ("browser", "both") or (self.view == "auto" and reason is not None):
+            from fervid.live.server import LiveServer
+
+            server = LiveServer(
+                session.model.labels,
+                title=name_of(session.address),
+                host=self.host,
+                port=self.port,
+                is_remote_allowed=self.allow_remote,
+                may_save=self.stills is not None,
+            )
+            stack.enter_context(server)
+            screens.append(BrowserScreen(server))
+            print(f"open {server.url}", file=sys.stderr, flush=True)
+        return screens
+
+
+@with_option_groups
 def live(
     source: Annotated[
         str, typer.Argument(help="Webcam (0, 1, ...), rtsp:// or http:// address, or file.", show_default=False)
     ],
-    view: Annotated[
-        Literal["auto", "window", "browser", "both", "none"],
-        typer.Option(help="Where to show it; auto: a window if there is a desktop, else the browser."),
-    ] = "auto",
+    reading: _Source,
+    shown: _Shown,
     record: Annotated[
         Path | None, typer.Option(help="Record tables like those of `fervid analyze` in this folder. No images.")
     ] = None,
@@ -34,68 +138,22 @@ def live(
         str | None,
         typer.Option(help="Alert rules: anger, distress, template, a TOML file, or none. [anger, if its labels exist]"),
     ] = None,
-    stills: Annotated[Path | None, typer.Option(help="Folder for stills saved with the key s.")] = None,
-    still_blur: Annotated[
-        Literal["all", "none"], typer.Option(help="Faces to cover in stills; none is logged.")
-    ] = "all",
-    blur: Annotated[Literal["all", "none"], typer.Option(help="Faces to cover in the live view.")] = "none",
-    bars: Annotated[bool, typer.Option(help="Show the probabilities beside each face.")] = True,
-    fps: Annotated[
-        float | None, typer.Option(min=0, help="Maximum analysed frames per second; 0: as many as possible. [0]")
-    ] = None,
-    pace: Annotated[
-        Literal["real", "unpaced"], typer.Option(help="Files: at their own pace, or every frame, however long.")
-    ] = "real",
-    loop: Annotated[bool, typer.Option("--loop", help="Loop a file.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for a source that is not available yet.")] = False,
     stop_after: Annotated[
         str | None, typer.Option("--stop-after", "--duration", help="Stop after this time, such as 90 or 00:10:00.")
     ] = None,
-    preset: Preset = "default",
-    config: ConfigFile = None,
-    assignments: Assignments = None,
-    model: Annotated[str | None, typer.Option(help="Shipped model or path of a model folder.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or gpu:N.")] = "auto",
-    host: Annotated[str, typer.Option(help="Address of the browser view.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the browser view; 0: a free one.")] = 0,
-    allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Allow access from other machines with --host.")
-    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No summary at the end.")] = False,
 ) -> None:
     """Watch a webcam, a stream or a file: boxes, labels and alerts on the newest frame. Keys: q quits, s saves a still.
 
     Nothing is stored without --record or --stills. Example: fervid live 0
     """
-    from fervid.alerts.language.rules import PRESET, load_rules
-    from fervid.base.interrupt import print_when_stopped
-    from fervid.config import load_settings, parse_time
-    from fervid.emotion.plugin import find_model
-    from fervid.live.alarms import do_rules_fit
-    from fervid.live.picture import LivePainter
-    from fervid.live.record import Recorder, finish_left_over
-    from fervid.live.session import LiveSession
-    from fervid.live.view import Ending, Stills, run_live
-
-    settings = load_settings(
-        preset=preset, file=config, assignments=assignments or (), options={"video.fps": fps, "emotion.model": model}
-    )
-    if fps is None and settings.video.every is None:
-        settings = settings.model_copy(update={"video": settings.video.model_copy(update={"fps": 0.0})})
-    rule_set = None if rules == "none" else load_rules(rules or PRESET)
-    if rules is None and rule_set is not None and not do_rules_fit(rule_set, find_model(settings.emotion.model).labels):
-        print(f"no alerts: the labels of {settings.emotion.model} are not those of the rules {PRESET}", file=sys.stderr)
-        rule_set = None
+    settings = reading.settings()
+    session = reading.session(source, settings, _rules(rules, settings))
     longest = parse_time(stop_after) if stop_after is not None else None
     print_when_stopped("")  # the summary has the reason
     code: str | int | None = 0
-    session = LiveSession(
-        source, settings=settings, device=device, pace=pace, loops=loop, waits_for_source=wait, rules=rule_set
-    )
     with ExitStack() as stack:
-        screens = _open_screens(
-            stack, session, view, jsonl=jsonl, host=host, port=port, allow_remote=allow_remote, may_save=bool(stills)
-        )
+        screens = shown.screens(stack, session, is_jsonl=jsonl)
         recorder = None
         if record is not None:
             for run in finish_left_over(record, session.method):
@@ -106,11 +164,11 @@ def live(
         try:
             run_live(
                 session,
-                LivePainter(session.model.labels, bars=bars, blur=blur),
+                LivePainter(session.model.labels, bars=shown.bars, blur=shown.blur),
                 screens,
                 recorder=recorder,
                 rows=sys.stdout if jsonl else None,
-                stills=Stills(stills, still_blur) if stills is not None else None,
+                stills=Stills(shown.stills, shown.still_blur) if shown.stills is not None else None,
                 longest_seconds=longest,
                 ending=ending,
             )
@@ -126,10 +184,19 @@ def live(
         raise SystemExit(code)
 
 
+def _rules(name: str | None, settings: Settings) -> RuleSet | None:
+    """The rules of that name; those of the preset if the model has their labels, which is said if not."""
+    if name == "none":
+        return None
+    rules = load_rules(name or PRESET)
+    if name is None and not do_rules_fit(rules, find_model(settings.emotion.model).labels):
+        print(f"no alerts: the labels of {settings.emotion.model} are not those of the rules {PRESET}", file=sys.stderr)
+        return None
+    return rules
+
+
 def describe(ending: Ending, folders: list[Path], stills: list[str]) -> str:
     """The summary of a finished live view."""
-    from fervid.base.clock import clock
-
     rates = ending.rates
     lines = [
         f"{clock(ending.seconds)} of the source: {rates.analysed} of {rates.captured} frames analysed, "
@@ -144,44 +211,3 @@ def describe(ending: Ending, folders: list[Path], stills: list[str]) -> str:
         kept = "the recording is complete" if folders else "nothing was recorded"
         lines.append(f"  stopped       by a signal; {kept}")
     return "\n".join(lines)
-
-
-def _open_screens(
-    stack: ExitStack,
-    session: LiveSession,
-    view: str,
-    *,
-    jsonl: bool,
-    host: str,
-    port: int,
-    allow_remote: bool,
-    may_save: bool,
-) -> list[Screen]:
-    from fervid.errors import DependencyMissing
-    from fervid.live.address import name_of
-    from fervid.live.screens import BrowserScreen, WindowScreen
-    from fervid.live.window import Window, why_no_window
-
-    if view == "none" or (view == "auto" and jsonl):
-        return []
-    screens: list[Screen] = []
-    reason = why_no_window() if view != "browser" else None
-    if view in ("window", "both") and reason is not None:
-        raise DependencyMissing(f"no window can be opened: {reason}. Use --view browser, or --view none.")
-    if view != "browser" and reason is None:
-        screens.append(WindowScreen(stack.enter_context(Window(f"fervid live: {session.address.shown}"))))
-    if view in ("browser", "both") or (view == "auto" and reason is not None):
-        from fervid.live.server import LiveServer
-
-        server = LiveServer(
-            session.model.labels,
-            title=name_of(session.address),
-            host=host,
-            port=port,
-            is_remote_allowed=allow_remote,
-            may_save=may_save,
-        )
-        stack.enter_context(server)
-        screens.append(BrowserScreen(server))
-        print(f"open {server.url}", file=sys.stderr, flush=True)
-    return screens

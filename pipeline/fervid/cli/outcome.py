@@ -12,7 +12,7 @@ from fervid.base.clock import clock
 from fervid.base.interrupt import STARTED
 from fervid.base.printable import one_line
 from fervid.batch.result import GROWING, SAME, Result, verdict
-from fervid.cli.alerts import alerts_of_run, describe_alerts
+from fervid.cli.found_alerts import alerts_of_run, describe_alerts
 from fervid.cli.summary import describe, describe_briefly
 from fervid.cli.terminal import Rows, is_terminal
 from fervid.errors import InputError
