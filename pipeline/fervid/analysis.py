@@ -7,7 +7,7 @@ from time import perf_counter
 
 from fervid.base import assets
 from fervid.base.clock import utc_now
-from fervid.batch.discover import Handling
+from fervid.batch.discover import Handling, up_to_date
 from fervid.batch.ids import SMALL_BYTES, Ids, result_of
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.run import Batch, analyze_one
@@ -18,7 +18,6 @@ from fervid.run.files import PLOT
 from fervid.run.folder import check_not_on_hold
 from fervid.run.handle import Run, RunFolders, open_run
 from fervid.run.manifest import done_before
-from fervid.run.moved import followed, supersede
 from fervid.runtime.device import choose_runner
 from fervid.storage.files import check_regular_file
 from fervid.storage.lock import locked
@@ -61,10 +60,7 @@ def analyze(
     job = VideoJob(path, video_id, folder, method, resume and not overwrite, plot, replaces=replaces)
     done = None if overwrite else done_before(job.folder, job.video_id, method, wanted=[PLOT] if plot else [])
     if done is not None:
-        stated = settings.video
-        followed(folder, done, path, given=stated.start_time, zone=stated.time_zone, is_held=ids.is_held)
-        for earlier in replaces:
-            supersede(earlier, path, video_id)
+        up_to_date(job, done, ids)
         return replace(open_run(job.folder), was_there=True)
 
     check_not_on_hold(job.folder)

@@ -17,14 +17,15 @@ from fervid.batch.failures import forget, recall
 from fervid.batch.ids import Ids, result_of
 from fervid.batch.job import Method, VideoJob
 from fervid.batch.result import GROWING, REJECTED, SAME, Result
-from fervid.errors import InputError
+from fervid.errors import FervidError, InputError
 from fervid.run.files import PLOT
 from fervid.run.handle import RunFolders
 from fervid.run.manifest import done_before, recordings_in
 from fervid.run.moved import followed, supersede
 from fervid.run.summary import summarise
+from fervid.run.writing import writing
 from fervid.storage.files import FileStatus, check_regular_file, file_status
-from fervid.storage.place import Place
+from fervid.storage.place import Place, is_on_disk
 
 LOOK_AGAIN_SECONDS = 0.2
 FIRST_BYTES = 256 << 20
@@ -176,7 +177,7 @@ class Discovery:
             wanted = (PLOT,) if plot else ()
             done = done_before(folder, video_id, method, wanted=wanted, is_read=how.verify)
             if done is not None:
-                done = self._up_to_date(job, done)
+                done = up_to_date(job, done, self._ids)
                 summary = summarise(done, folder, was_there=True, others=(PLOT,) if how.plot else ())
                 result = Result(path, done["status"], summary, was_there=True)
                 if is_of_person:
@@ -190,14 +191,22 @@ class Discovery:
         forget(job)
         return job
 
-    def _up_to_date(self, job: VideoJob, done: dict[str, Any]) -> dict[str, Any]:
-        """The manifest of a finished run, which follows its video; runs of what that replaced are marked."""
-        stated = job.method.settings.video
-        for earlier in job.replaces:
-            supersede(earlier, job.path, job.video_id)
-        return followed(
-            job.folder, done, job.path, given=stated.start_time, zone=stated.time_zone, is_held=self._ids.is_held
-        )
+
+def up_to_date(job: VideoJob, done: dict[str, Any], ids: Ids) -> dict[str, Any]:
+    """The manifest of a finished run after it followed its video; runs of what that replaced are marked.
+
+    A start time that is stated now is in the plot too.
+    """
+    stated, before = job.method.settings.video, done["video"]
+    for earlier in job.replaces:
+        supersede(earlier, job.path, job.video_id)
+    done = followed(job.folder, done, job.path, given=stated.start_time, zone=stated.time_zone, is_held=ids.is_held)
+    if done["video"] != before and job.plot and is_on_disk(job.folder):
+        from fervid.batch.steps import draw_video
+
+        with suppress(FervidError), writing(job.folder, job.method.settings_hash):
+            draw_video(job)
+    return done
 
 
 def _state(path: Place) -> tuple[int, int]:

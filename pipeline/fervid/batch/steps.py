@@ -42,7 +42,7 @@ from fervid.run.folder import clear, observations_path, prepare, sweep
 from fervid.run.io import Written, write_table
 from fervid.run.manifest import RunManifest, manifest_content, video_record
 from fervid.run.moved import supersede
-from fervid.run.recorded import recorded_entry
+from fervid.run.recorded import recorded_entry, recorded_time
 from fervid.run.schema import SCHEMA_VERSION
 from fervid.run.summary import OBSERVE, results_in_numbers, summarise
 from fervid.run.tables import read_table
@@ -260,7 +260,9 @@ def draw_video(job: VideoJob) -> None:
     from fervid.charts.timeline import plot_timeline
 
     timeline = read_table(job.folder, job.method.settings_hash, "timeline")
-    sha256 = plot_timeline(timeline, job.method.model.labels, job.folder / PLOT, title=printable(job.path.name))
+    recorded = recorded_time(manifest_content(job.folder)["video"], job.path.name)
+    labels, title = job.method.model.labels, printable(job.path.name)
+    sha256 = plot_timeline(timeline, labels, job.folder / PLOT, title=title, recorded=recorded)
     note_hashes(job.folder, {PLOT: sha256})
 
 

@@ -7,6 +7,7 @@ as much as drawing a minute.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +17,19 @@ from fervid.storage.files import file_sha256
 from fervid.storage.place import Place
 from fervid.storage.publish import written_whole
 
+LONGEST_BY_SECONDS = 86_400.0
+"""Of recordings longer than this the axis shows days, and no seconds."""
 MAX_COLUMNS = 1000
 """Columns of a plot, about as many as the axes have pixels: 11 inches at 110 dpi, less legend and margins."""
 
 
-def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Place, *, title: str) -> str:
-    """Draw a timeline table to a PNG; the SHA-256 of the file. Bins without a usable face stay empty."""
+def plot_timeline(
+    timeline: pa.Table, labels: tuple[str, ...], path: Place, *, title: str, recorded: datetime | None = None
+) -> str:
+    """Draw a timeline table to a PNG; the SHA-256 of the file. Bins without a usable face stay empty.
+
+    `recorded` is when the recording began: the axis shows the time of day too.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -60,13 +68,32 @@ def plot_timeline(timeline: pa.Table, labels: tuple[str, ...], path: Place, *, t
     faces.stairs(count, columns.edges, fill=True, color="#333333", linewidth=0)
     faces.set_ylim(0, max(1.0, float(count.max(initial=0)) * 1.1))
     faces.set_ylabel("faces")
-    faces.set_xlabel("time in seconds")
-    faces.set_xlim(float(columns.edges[0]), float(columns.edges[-1]))
+    begin, end = float(columns.edges[0]), float(columns.edges[-1])
+    faces.set_xlim(begin, end)
+    if recorded is None:
+        faces.set_xlabel("time in seconds")
+    else:
+        is_long = end - begin > LONGEST_BY_SECONDS
+        faces.xaxis.set_major_formatter(lambda x, _: f"{x:g}\n{_time_of_day(recorded, x, is_long=is_long)}")
+        faces.set_xlabel(f"time in seconds, and by the clock ({_day(recorded)})")
     for axes in (emotions, faces):
         axes.spines[["top", "right"]].set_visible(False)
     with written_whole(path) as partial:
         figure.savefig(partial, format="png")
         return file_sha256(partial)
+
+
+def _time_of_day(recorded: datetime, seconds: float, *, is_long: bool) -> str:
+    """The time of day some seconds after the start, with the day in a long recording."""
+    try:
+        return f"{recorded + timedelta(seconds=seconds):{'%m-%d %H:%M' if is_long else '%H:%M:%S'}}"
+    except OverflowError:  # a damaged clock
+        return ""
+
+
+def _day(recorded: datetime) -> str:
+    zone = recorded.strftime("%z")
+    return f"{recorded:%Y-%m-%d}" + (f", UTC{zone[:3]}:{zone[3:5]}" if zone else ", local time")
 
 
 @dataclass(frozen=True, slots=True)

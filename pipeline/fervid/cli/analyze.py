@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +12,7 @@ import typer
 
 from fervid.alerts.language.rules import load_rules
 from fervid.base import assets
+from fervid.base.printable import one_line
 from fervid.batch.discover import Handling
 from fervid.batch.inputs import find_videos
 from fervid.batch.job import Cluster
@@ -130,8 +132,8 @@ def analyze(
     settings = make({})
     found = find_videos(videos)
     if given.start_time is not None and len(found.videos) > 1:
-        raise ConfigError(
-            f"--start-time is of one video, but {len(found.videos)} were given. Use a list with a column start_time."
+        _check_one_start(
+            given.start_time, [path.name for path in found.videos if "start_time" not in found.options.get(path, ())]
         )
     batch = Batch(
         found.videos,
@@ -160,3 +162,17 @@ def analyze(
         raise typer.Exit(SOME_INPUTS_FAILED)
     if alerting.fail_on_alert and outcome.n_alerts:
         raise typer.Exit(ALERTS_FOUND)
+
+
+def _check_one_start(start_time: str, names: Sequence[str]) -> None:
+    """Says that several videos are taken to begin at the same time. Raises ConfigError if a name states another."""
+    from fervid.run.recorded import is_contradicted, start_time_in_name
+
+    advice = "For recordings that follow each other use a list with a column start_time."
+    others = [name for name in names if is_contradicted(start_time, start_time_in_name(name))]
+    if others:
+        raise ConfigError(
+            f"--start-time {start_time} is not what the names of {len(others)} of {len(names)} videos say, such as "
+            f"{one_line(others[0])}. {advice}"
+        )
+    print(f"fervid: {len(names)} videos are taken to begin at {start_time}, all of them. {advice}", file=sys.stderr)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from fervid.errors import InputError, OutputError
 from fervid.query.session import EMPTY
-from fervid.query.sources import TABLES, Sources, videos_table
+from fervid.query.sources import BEGAN, TABLES, Sources, videos_table
 from fervid.run.files import COMPACTED, VIDEOS_TABLE, table_file
 from fervid.run.manifest import write_json
 from fervid.storage.lock import wait_for_lock
@@ -25,7 +25,7 @@ from fervid.storage.publish import PART, sync, written_whole
 
 COMPACTED_VERSION = 1
 ROWS_PER_GROUP = 131_072
-OWN_COLUMNS = (pa.field("run", pa.string()), pa.field("video", pa.string()))
+OWN_COLUMNS = (pa.field("run", pa.string()), pa.field("video", pa.string()), *BEGAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,14 @@ def _with_run(sources: Sources, run: Path, name: str, schema: pa.Schema) -> pa.T
         table = sources.open(run, name).read(use_threads=False)
     except (OSError, pa.ArrowException, ValueError) as problem:
         raise InputError(f"{run / name}.parquet cannot be read ({problem}). Analyse its video again.") from None
+    own = {"run": run.name, "video": sources.video_name(run)}
+    own |= {field.name: moment for field, moment in zip(BEGAN, sources.began(run), strict=True)}
     columns = []
     for column in schema:
         if column.name in table.column_names:
             columns.append(table[column.name].cast(column.type))
         else:
-            value = {"run": run.name, "video": sources.video_name(run)}.get(column.name)
+            value = own.get(column.name)
             columns.append(pa.repeat(pa.scalar(value, column.type), len(table)))
     return pa.table(columns, schema=schema)
 

@@ -12,12 +12,15 @@ from typing import Any
 import pyarrow as pa
 
 from fervid.errors import ConfigError, InputError, missing
-from fervid.query.sources import SCHEMAS, Sources, videos_schema, videos_table
+from fervid.query.sources import BEGAN, SCHEMAS, Sources, videos_schema, videos_table
 
 EMPTY = SCHEMAS | {"videos": videos_schema()}
 """The schema of a view when no run has its table."""
 OWN_NAME = frozenset({"alerts", "videos"})
 """Tables that already have a column `video`."""
+TIMES = {"frames": "time_s", "faces": "time_s", "tracks": "start_s", "timeline": "start_s", "alerts": "start_s"}
+"""The column of each table whose time of day the columns `clock` and `clock_utc` are."""
+CLOCKS = ("clock", "clock_utc")
 MEMORY_LIMIT = "2GB"
 HINTS_OF_NO_USE = re.compile(r' ?Did you mean "(pg_|duckdb_|sqlite_|_)[^"]*"\?')
 """DuckDB suggests its internal tables for a mistyped view name."""
@@ -26,8 +29,9 @@ HINTS_OF_NO_USE = re.compile(r' ?Did you mean "(pg_|duckdb_|sqlite_|_)[^"]*"\?')
 def run_query(sql: str, sources: Sources) -> pa.Table:
     """The result of one SELECT over the views frames, faces, tracks, timeline, alerts and videos.
 
-    Every view has the columns `run` (folder) and `video` (file name). Raises ConfigError for SQL that is wrong or not a
-    SELECT, InputError for tables that cannot be read, DependencyMissing without DuckDB.
+    Every view has the columns `run` (folder) and `video` (file name). All but `videos` have `clock` and `clock_utc`:
+    when the row was recorded, if known. Raises ConfigError for SQL that is wrong or not a SELECT, InputError for tables
+    that cannot be read, DependencyMissing without DuckDB.
     """
     try:
         import duckdb
@@ -72,7 +76,9 @@ def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
             listed = {"filename": paths, "run": [run.name for _, run in files]}
             if name not in OWN_NAME:
                 listed["video"] = [sources.video_name(run) for _, run in files]
-            db.register("_listed", pa.table(listed))
+            begun = zip(*(sources.began(run) for _, run in files), strict=True)
+            own = {field.name: pa.array(values, field.type) for field, values in zip(BEGAN, begun, strict=True)}
+            db.register("_listed", pa.table({**listed, **own}))
             db.execute(f"CREATE TABLE _{name}_runs AS SELECT * FROM _listed")
             db.unregister("_listed")
             rows = f"read_parquet({_sql_list(map(_literal, paths))}, union_by_name=true, filename=true)"
@@ -91,8 +97,19 @@ def _make_views(db: Any, sql: str, sources: Sources) -> list[str]:
                     schema = schema.insert(0, pa.field(column, pa.string()))
             db.register(f"_no_{name}", schema.empty_table())
             parts.append(f"SELECT * FROM _no_{name}")
-        db.execute(f"CREATE VIEW {name} AS " + " UNION ALL BY NAME ".join(parts))
+        rows = " UNION ALL BY NAME ".join(parts)
+        db.execute(f"CREATE VIEW {name} AS " + (_with_clock(rows, TIMES[name]) if name in TIMES else rows))
     return allowed
+
+
+def _with_clock(rows: str, time: str) -> str:
+    """Rows with the time of day and the time in UTC of their column `time`, both as TIMESTAMP, instead of `BEGAN`."""
+    # Tables that earlier versions compacted do not have the columns.
+    unknown = ", ".join(f"CAST(NULL AS TIMESTAMP) AS {field.name}" for field in BEGAN)
+    since = f"to_microseconds(TRY_CAST(round({time} * 1e6) AS BIGINT))"
+    own = ", ".join(f"{field.name} + {since} AS {name}" for field, name in zip(BEGAN, CLOCKS, strict=True))
+    names = ", ".join(field.name for field in BEGAN)
+    return f"SELECT * EXCLUDE ({names}), {own} FROM ({rows} UNION ALL BY NAME SELECT {unknown} WHERE false)"
 
 
 # Decision QUE-1.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fervid.run.files import COMPACTED, MANIFEST, table_file
 from fervid.run.find import Guard, marked_below
 from fervid.run.manifest import manifest_content
 from fervid.run.moved import current_runs
+from fervid.run.recorded import recorded_time
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.run.tables import check_table, open_table
 from fervid.storage.copies import Copies
@@ -26,6 +28,8 @@ KINDS = (MANIFEST, COMPACTED)
 LABEL_PREFIXES = ("p_", "s_", "b_", "mean_", "share_")
 TABLES = ("frames", "faces", "tracks", "timeline", "alerts")
 VIEWS = (*TABLES, "videos")
+BEGAN = (pa.field("began", pa.timestamp("us")), pa.field("began_utc", pa.timestamp("us")))
+"""When the recording of a row's run began: in compacted tables, from which the clock of the row is computed."""
 
 
 NO_LABELS: Sequence[str] = ()
@@ -91,6 +95,14 @@ class Sources:
         if run not in self._manifests:
             self._manifests[run] = manifest_content(run)
         return self._manifests[run]
+
+    def began(self, run: Path) -> tuple[datetime | None, datetime | None]:
+        """When the recording of a run began, as local time and in UTC, both without a zone; None where unknown."""
+        moment = recorded_time(self.manifest(run)["video"], self.video_name(run))
+        if moment is None:
+            return None, None
+        utc = None if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+        return moment.replace(tzinfo=None), utc
 
     def video_name(self, run: Path) -> str:
         """The file name of a run's video."""

@@ -99,8 +99,24 @@ SOURCES = {
     "clock": "container's clock",
     "creation_time": "creation_time",
 }
+CLOSE = timedelta(minutes=1)
+"""Clocks of cameras agree to this."""
 WIDEST_ZONE = timedelta(hours=15)
 """A local time and one in UTC of the same moment are no further apart."""
+
+
+def is_contradicted(given: str, other: datetime | None) -> bool:
+    """Whether a time that is known otherwise is not a given one, by a minute or more.
+
+    A given time with a zone and one without are compared by the clock: both are local times of the place, as far as is
+    known.
+    """
+    if other is None:
+        return False
+    stated = datetime.fromisoformat(given)
+    if stated.tzinfo is None or other.tzinfo is None:
+        stated, other = stated.replace(tzinfo=None), other.replace(tzinfo=None)
+    return abs(stated - other) >= CLOSE
 
 
 def recorded_entry(

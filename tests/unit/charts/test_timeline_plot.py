@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,30 @@ def test_a_week_is_drawn_with_and_without_faces(tmp_path: Path, coverage: float)
     table = timeline(n_bins, happy=np.full(n_bins, 0.5), coverage=np.full(n_bins, coverage))
     assert len(plot_timeline(table, LABELS, tmp_path / "timeline.png", title="camera.mp4")) == 64
     assert (tmp_path / "timeline.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("n_bins", "expected"), [(60, ["22:00:00", "22:00:30"]), (3 * 86_400, ["11-20 22:00", "11-23 19:26"])]
+)
+def test_the_axis_shows_the_time_of_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_bins: int, expected: list[str]
+) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *given, **k: (drawn.append(figure), save(figure, *given, **k))
+    )
+    table = timeline(n_bins, happy=np.full(n_bins, 0.5), coverage=np.ones(n_bins))
+    zone = timezone(timedelta(hours=1))
+    for recorded in (None, datetime(2026, 11, 20, 22), datetime(2026, 11, 20, 22, tzinfo=zone)):
+        plot_timeline(table, LABELS, tmp_path / "timeline.png", title="camera.mp4", recorded=recorded)
+    plain, local, zoned = (figure.axes[1] for figure in drawn)
+    assert plain.get_xlabel() == "time in seconds"
+    assert local.get_xlabel() == "time in seconds, and by the clock (2026-11-20, local time)"
+    assert zoned.get_xlabel() == "time in seconds, and by the clock (2026-11-20, UTC+01:00)"
+    labels = [label.get_text().partition("\n")[2] for label in local.get_xticklabels()]
+    assert set(expected) <= set(labels)
+    assert labels == [label.get_text().partition("\n")[2] for label in zoned.get_xticklabels()]
+    assert not any("\n" in label.get_text() for label in plain.get_xticklabels())

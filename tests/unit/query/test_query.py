@@ -176,3 +176,49 @@ def test_results_are_written_for_people_sheets_and_programs() -> None:
     assert json.loads(render(table, "json"))[0] == {"video": "=SUM(A1)", "n": 1, "x": 0.123456, "l": [1, 2]}
     assert pq.read_table(pa.BufferReader(render(table, "parquet"))).equals(table)
     assert json.loads(render(pa.table({"x": [float("nan")]}), "json")) == [{"x": None}]
+
+
+@pytest.fixture(scope="module")
+def cameras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two cameras whose recordings began a second apart, one with a time zone, and a video of unknown time."""
+    folder = tmp_path_factory.mktemp("cameras")
+    whole_run(folder / "front-1", "/footage/front_20261120_220000.mp4", angry=0.1, alerts=1)
+    whole_run(folder / "rear-2", "/footage/rear_20261120_220001Z.mp4", angry=0.9, alerts=1)
+    whole_run(folder / "other-3", "/footage/other.mp4", angry=0.5)
+    return folder
+
+
+CAMERAS = """
+SELECT strftime(date_trunc('second', a.clock), '%X') AS moment, a.video AS one, a.start_s AS one_s, b.video AS other,
+b.start_s AS other_s FROM timeline a
+JOIN timeline b ON date_trunc('second', a.clock) = date_trunc('second', b.clock) AND a.run < b.run ORDER BY moment
+"""
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_two_cameras_are_laid_beside_each_other_by_the_clock(
+    cameras: Path, tmp_path: Path, *, is_compacted: bool
+) -> None:
+    place = compact_runs(find_sources([cameras]), tmp_path / "copy").folder if is_compacted else cameras
+    (both,) = ask(CAMERAS, place)  # each has two bins of a second: one second is in both
+    front, rear = "front_20261120_220000.mp4", "rear_20261120_220001Z.mp4"
+    assert both == {"moment": "22:00:01", "one": front, "one_s": 1.0, "other": rear, "other_s": 0.0}
+    for view, time in (("frames", "time_s"), ("faces", "time_s"), ("tracks", "start_s"), ("alerts", "start_s")):
+        rows = ask(
+            f"SELECT run, {time} AS t, epoch(clock) AS c, epoch(clock_utc) AS u FROM {view} ORDER BY run, t", place
+        )
+        began = {"front-1": 1_795_212_000, "rear-2": 1_795_212_001}
+        for row in rows:
+            expected = began[row["run"]] + row["t"] if row["run"] in began else None  # type: ignore[index,operator]
+            assert row["c"] == (None if expected is None else pytest.approx(expected, abs=1e-5))
+            assert row["u"] == (row["c"] if row["run"] == "rear-2" else None)
+        assert len({row["run"] for row in rows}) >= 2
+    assert "began" not in ask("SELECT * FROM timeline LIMIT 1", place)[0]
+
+
+def test_tables_compacted_by_an_earlier_version_have_no_clock(cameras: Path, tmp_path: Path) -> None:
+    folder = compact_runs(find_sources([cameras]), tmp_path / "copy").folder
+    for name in ("timeline", "faces"):
+        path = folder / f"{name}.parquet"
+        pq.write_table(pq.read_table(path).drop_columns(["began", "began_utc"]), path)
+    assert ask("SELECT count(*) AS n, count(clock) AS known FROM timeline", folder) == [{"n": 6, "known": 0}]

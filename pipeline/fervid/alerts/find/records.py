@@ -19,6 +19,7 @@ from fervid.base.clock import clock
 from fervid.run.handle import Run
 
 NEEDS_REVIEW = "needs review"
+TO_THE_SECOND = len("2026-11-20T22:00:00")
 DETAILS = ("frame", "label", "confidence", "margin", "quality", "x", "y", "w", "h")
 """Columns of the face at the peak that are stored with an alert."""
 
@@ -157,14 +158,18 @@ def readable(records: Sequence[AlertRecord]) -> str:
     """Records as aligned lines; empty without any."""
     if not records:
         return ""
-    rows = [("tier", "rule", "start", "end", "lasts", "score", "what")]
+    has_clock = any(record.start_clock for record in records)
+    by_clock = ("at",) if has_clock else ()
+    rows: list[tuple[str, ...]] = [("tier", "rule", *by_clock, "start", "end", "lasts", "score", "what")]
     for record in records:
         who = f"track {record.track_id}" if record.track_id is not None else f"{len(record.track_ids)} faces"
+        by_clock = ((record.start_clock or "")[:TO_THE_SECOND].replace("T", " "),) if has_clock else ()
         held = f", {record.n_held_back} more in cooldown" if record.n_held_back else ""
         rows.append(
             (
                 f"{record.tier}/{record.severity}",
                 record.rule,
+                *by_clock,
                 clock(record.start_s),
                 clock(record.end_s),
                 f"{record.duration_s:.1f} s",
