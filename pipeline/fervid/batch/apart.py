@@ -6,7 +6,7 @@ folders; a crash fails this run only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,13 @@ class Apart:
     def __exit__(self, *_: object) -> None:
         self._engine.close()
 
-    def run(self, step: str, *arguments: Any, video: Path) -> Any:
-        """What a step gives back. Raises its error, or InputError when it loses its process twice."""
+    def run(self, step: str, *arguments: Any, video: Path, reached: Callable[[float], None] | None = None) -> Any:
+        """What a step gives back. Raises its error, or InputError when it loses its process twice.
+
+        `reached` hears how far the step has come, in seconds of video.
+        """
         for _ in range(2):
-            outcome = self._outcome(Task(step, arguments, self._stall_seconds))
+            outcome = self._outcome(Task(step, arguments, self._stall_seconds), reached)
             if isinstance(outcome.error, Bug):  # as it would be here: values of the run that no analysis writes
                 raise ValueError(str(outcome.error)) from outcome.error
             if outcome.error is not None:
@@ -51,9 +54,11 @@ class Apart:
                 return outcome.value
         raise InputError(f"{video}: decoding it failed twice: {outcome.crash}. Repair or convert the file.")
 
-    def _outcome(self, task: Task) -> Outcome:
+    def _outcome(self, task: Task, reached: Callable[[float], None] | None) -> Outcome:
         self._engine.submit(task)
         while True:
             for event in self._engine.wait():
                 if isinstance(event, Outcome):
                     return event
+                if reached is not None:
+                    reached(event.seconds)

@@ -100,6 +100,24 @@ def _stills(context: Context, folder: Path, profile: Any, blur: Any) -> Any:  # 
     return take_stills(folder, profile, blur=blur)
 
 
+def _cut(context: Context, what: str, *arguments: Any) -> str | None:
+    from fervid.alerts.review.stretch import cut_clip, cut_still
+    from fervid.video.bar import Reached
+
+    reached = Reached()
+    context.heartbeat.follow(reached.reading)
+    if what == "clip":
+        return cut_clip(*arguments, reached=reached)
+    cut_still(*arguments, reached=reached)
+    return None
+
+
+def _explain(context: Context, run: Run, seconds: float, track: int | None, label: str | None) -> Any:  # noqa: ARG001
+    from fervid.explain.face import explain_face
+
+    return explain_face(run, seconds, track_id=track, label=label)
+
+
 STEPS: dict[str, Callable[..., Any]] = {
     "measure": _measure,
     "begin": _begin,
@@ -113,5 +131,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "annotate": _annotate,
     "evidence": _evidence,
     "stills": _stills,
+    "cut": _cut,
+    "explain": _explain,
 }
 """Each takes the context of its worker and the arguments of its task."""

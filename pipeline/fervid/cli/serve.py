@@ -24,6 +24,7 @@ def serve(
         Literal["all", "none"],
         typer.Option(help="Faces to cover in previews and thumbnails; none is logged."),
     ] = "all",
+    rules: Annotated[str, typer.Option(help="Rules to explain and try out: a preset, or a TOML file.")] = "anger",
     cache_mb: Annotated[int, typer.Option(min=1, help="Cache limit of previews in megabytes.")] = 2000,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
@@ -49,7 +50,7 @@ def serve(
     listener = open_socket(host, port)
     taken = listener.getsockname()[1]
     folders = runs or [default_output_folder()]
-    app = make_app(folders, token=token, host=host, port=taken, blur=blur, cache_bytes=cache_mb * MEGABYTE)
+    app = make_app(folders, token=token, host=host, port=taken, blur=blur, cache_bytes=cache_mb * MEGABYTE, rules=rules)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{taken}/?token={token}"
     print(address, flush=True)

@@ -21,7 +21,7 @@ def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> No
     """
     entry = {
         "time_utc": utc_now(),
-        "user": _user(),
+        "user": user_name(),
         "what": what,
         "blur": blur,
         **details,
@@ -34,7 +34,8 @@ def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> No
         ) from None
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The account of this process, for logs."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -40,6 +40,7 @@ from fervid.review.page import STATIC, served_page, static_file
 from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
 from fervid.review.run_routes import Handler, RunRoutes
 from fervid.review.run_rules import RuleDesk
+from fervid.review.takeaway import TakeAway
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
@@ -72,8 +73,9 @@ def make_app(
     """
     find_run_folders(folders)
     roots = tuple(Path(folder) for folder in folders)
-    index = RunIndex(roots)
-    pages = _Pages(index, *(_Maker(Previews(roots, blur=blur, cache_bytes=cache_bytes)) for _ in range(2)))
+    index, rule_set = RunIndex(roots), load_rules(rules)
+    takeaway = TakeAway(rule_set, blur=blur)
+    pages = _Pages(index, takeaway, *(_Maker(Previews(roots, blur=blur, cache_bytes=cache_bytes)) for _ in range(2)))
     routes = [
         Route("/", pages.front),
         Route("/static/{name}", pages.static),
@@ -84,7 +86,7 @@ def make_app(
         Route("/media/{run}", pages.media),
         Route("/clips/{run}/{number:int}.mp4", pages.clip),
         Route("/thumbnails/{run}.jpg", pages.thumbnail),
-        *RunRoutes(index, RuleDesk(load_rules(rules))).routes(_answered),
+        *RunRoutes(index, RuleDesk(rule_set), takeaway, pages.with_video).routes(_answered),
     ]
     guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
     app = Starlette(routes=routes, middleware=[guard])
@@ -176,14 +178,15 @@ class _Maker:
 class _Pages:
     """The request handlers. Reading tables or videos runs in threads; thumbnails and clips do not block each other."""
 
-    def __init__(self, index: RunIndex, clips: _Maker, frames: _Maker) -> None:
-        self._index, self._clips, self._pictures = index, clips, frames
+    def __init__(self, index: RunIndex, takeaway: TakeAway, clips: _Maker, frames: _Maker) -> None:
+        self._index, self._takeaway, self._clips, self._pictures = index, takeaway, clips, frames
         self._one_verdict = anyio.Lock()
 
     def stop(self) -> None:
         """Give up what is being made."""
         for maker in (self._clips, self._pictures):
             maker.previews.stop()
+        self._takeaway.stop()
 
     @_answer
     async def front(self, _request: Request) -> Response:
@@ -240,23 +243,23 @@ class _Pages:
     @_answer
     async def media(self, request: Request) -> Response:
         """The video itself, in ranges as the browser asks for them."""
-        run = await to_thread.run_sync(self._with_video, request.path_params["run"])
+        run = await to_thread.run_sync(self.with_video, request.path_params["run"])
         containers = str(run.manifest.video.get("container", "")).split(",")
         kind = "video/webm" if "webm" in containers or "matroska" in containers else "video/mp4"
         return FileResponse(run.manifest.video_path, media_type=kind)
 
     @_answer
     async def clip(self, request: Request) -> Response:
-        run = await to_thread.run_sync(self._with_video, request.path_params["run"])
+        run = await to_thread.run_sync(self.with_video, request.path_params["run"])
         number = request.path_params["number"]
         return await self._clips.make(request, lambda: self._clips.previews.clip(run, number), "video/mp4")
 
     @_answer
     async def thumbnail(self, request: Request) -> Response:
-        run = await to_thread.run_sync(self._with_video, request.path_params["run"])
+        run = await to_thread.run_sync(self.with_video, request.path_params["run"])
         return await self._pictures.make(request, lambda: self._pictures.previews.thumbnail(run), "image/jpeg")
 
-    def _with_video(self, name: str) -> Run:
+    def with_video(self, name: str) -> Run:
         """A run whose video is there. Raises UnknownRun or InputError."""
         run = self._index.run(name)
         if not _is_the_video(run):

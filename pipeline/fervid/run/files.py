@@ -23,6 +23,8 @@ REVIEWS_TABLE = "reviews.parquet"
 EVIDENCE, BUNDLE = "evidence", "evidence.zip"
 ANNOTATED = "annotated.mp4"
 EXPORTS = "exports"
+TAKEN, TAKEN_LOG = "taken", "taken.jsonl"
+"""Files that were taken from the review page, and who took what and when."""
 REPORT = "report.html"
 PROFILE, PROFILE_PAGE, PROFILE_PLOT = "profile.json", "profile.html", "profile.png"
 

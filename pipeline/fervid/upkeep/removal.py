@@ -16,11 +16,12 @@ from fervid.privacy.audit import AUDIT_LOG
 from fervid.review.preview import FOLDER as PREVIEWS
 from fervid.review.preview import MARKER as PREVIEWS_MARKER
 from fervid.run.derived import remove_derived
-from fervid.run.files import HOLD, MANIFEST, OBSERVATIONS, PLOT, RECORDING, REVIEWS_TABLE, TABLES, table_file
+from fervid.run.files import HOLD, MANIFEST, OBSERVATIONS, PLOT, RECORDING, REVIEWS_TABLE, TABLES, TAKEN_LOG, table_file
 from fervid.storage.publish import PART
 
 OWN_NAMES = frozenset((PLOT, HOLD, RECORDING, *map(table_file, TABLES)))
-PEOPLES = re.compile(rf"{re.escape(REVIEWS_TABLE)}|reviews\.damaged-[0-9T]+\.parquet|{re.escape(AUDIT_LOG)}")
+LOGS = rf"{re.escape(AUDIT_LOG)}|{re.escape(TAKEN_LOG)}"
+PEOPLES = re.compile(rf"{re.escape(REVIEWS_TABLE)}|reviews\.damaged-[0-9T]+\.parquet|{LOGS}")
 SEGMENT = re.compile(r"[0-9]{5,}\.parquet")
 UNFINISHED = re.compile(rf"\..+{re.escape(PART)}")
 

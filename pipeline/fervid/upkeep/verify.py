@@ -12,7 +12,7 @@ from fervid.alerts.review.reviews import check_history
 from fervid.errors import InputError
 from fervid.privacy.audit import AUDIT_LOG
 from fervid.run.derived import all_noted
-from fervid.run.files import DERIVED, HOLD, MANIFEST, OBSERVATIONS, REVIEWS_TABLE
+from fervid.run.files import DERIVED, HOLD, MANIFEST, OBSERVATIONS, REVIEWS_TABLE, TAKEN_LOG
 from fervid.run.manifest import manifest_content
 from fervid.storage.files import file_sha256
 
@@ -64,7 +64,7 @@ def _records(folder: Path) -> Iterator[Fault]:
         check_history(folder)
     except InputError as problem:
         yield Fault(REVIEWS_TABLE, "verdicts", str(problem))
-    for name in (HOLD, AUDIT_LOG, DERIVED):
+    for name in (HOLD, AUDIT_LOG, TAKEN_LOG, DERIVED):
         if (folder / name).exists() and not _is_json(folder / name):
             yield Fault(name, "record", "it has a line that is not a JSON object")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ pytest.importorskip("starlette", reason="the review server needs fervid[web]")
 
 import fervid
 from fervid.alerts.find.scan import scan_run, write_alerts
-from fervid.alerts.language.rules import parse_rules
+from fervid.alerts.language.rules import load_rules, parse_rules
 from fervid.alerts.review.reviews import read_verdicts
 from fervid.base.opencv import cv2
 from fervid.errors import ConfigError, InputError, OutputError
@@ -308,8 +310,73 @@ def test_a_taken_port_and_a_folder_without_runs_are_said_clearly(tmp_path: Path)
         make_app([tmp_path], token=TOKEN)
 
 
-def test_a_damaged_run_is_listed_as_such_and_costs_no_other(client: Served, runs: Path) -> None:
+def test_a_damaged_run_is_listed_as_such_and_costs_no_other(client: Served) -> None:
     (next(runs.glob("old*")) / "manifest.json").write_text("{")
     content = client.ask("/api/runs").json()
     assert [one["name"] for one in content["runs"]] == [HOSTILE]
     assert [(one["name"][:3], one["status"]) for one in content["failures"]] == [("old", "unreadable")]
+
+
+def test_rules_are_explained_and_tried_by_the_functions_of_the_commands(client: Served) -> None:
+    name = client.ask("/api/runs").json()["runs"][0]["id"]
+    shown = client.ask(f"/api/runs/{name}/rules").json()
+    assert [rule["name"] for rule in shown["rules"]] == [rule.name for rule in load_rules("anger").rules]
+    assert shown["is_stored"] is False
+    why = client.ask(f"/api/runs/{name}/why?at=0.5").json()
+    assert [rule["verdict"] for rule in why["rules"]]
+    assert client.ask(f"/api/runs/{name}/why?at=900").json()["problem"].startswith("the video ends at")
+    found = client.ask(f"/api/runs/{name}/whatif?rule=anger&enter=0.0").json()
+    again = client.ask(f"/api/whatif?rule=anger&enter=0.0&ids={name},unknown").json()
+    assert again == {name: found}
+    text = client.ask("/rules.toml?rule=anger&enter=0.4").content.decode()
+    assert parse_rules(tomllib.loads(text), source="saved").rules[0].enter == 0.4
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("whatif?rule=nobody&enter=0.4", 400),
+        ("whatif?rule=anger&enter=nan", 404),
+        ("whatif?enter=0.4", 400),
+        ("why?at=soon", 404),
+        ("scores?kind=relative", 404),
+        ("faces?from=0", 404),
+    ],
+)
+def test_questions_that_make_no_sense_are_refused_in_words(client: Served, path: str, status: int) -> None:
+    name = client.ask("/api/runs").json()["runs"][0]["id"]
+    answer = client.ask(f"/api/runs/{name}/{path}")
+    assert (answer.status, bool(answer.json()["error"])) == (status, True)
+
+
+def test_scores_of_another_kind_have_the_order_of_the_page(client: Served) -> None:
+    name = client.ask("/api/runs").json()["runs"][0]["id"]
+    content = client.ask(f"/api/runs/{name}").json()
+    assert content["kinds"] == ["smoothed", "raw"]
+    smoothed = client.ask(f"/api/runs/{name}/scores?kind=smoothed").json()["scores"]
+    assert smoothed == content["faces"]["scores"]
+    raw = client.ask(f"/api/runs/{name}/scores?kind=raw").json()["scores"]
+    assert [column["n"] for column in raw] == [column["n"] for column in smoothed]
+    assert raw != smoothed
+    part = client.ask(f"/api/runs/{name}/faces?from=0&to=0.5").json()
+    assert 0 < part["faces"]["frame"]["n"] < content["faces"]["frame"]["n"]
+
+
+def test_what_is_taken_is_kept_and_noted_and_no_name_leads_elsewhere(client: Served) -> None:
+    name = client.ask("/api/runs").json()["runs"][0]["id"]
+    assert client.ask(f"/api/runs/{name}/take?what=table&from=0&to=1").status == 405
+    assert client.ask(f"/api/runs/{name}/take?what=all&from=0&to=1", "POST", {"origin": client.origin}).status == 400
+    late = client.ask(f"/api/runs/{name}/take?what=clip&from=90&to=91", "POST", {"origin": client.origin})
+    assert (late.status, "no stretch" in late.json()["error"]) == (404, True)
+    begun = client.ask(f"/api/runs/{name}/take?what=table&from=0&to=1&by=AB", "POST", {"origin": client.origin})
+    deadline = time.monotonic() + 30
+    while (state := client.ask(f"/api/jobs/{begun.json()['job']}").json())["state"] not in ("done", "failed"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    taken = client.ask(f"/taken/{name}/{state['file']}")
+    assert taken.headers["content-type"].startswith("text/csv")
+    assert len(taken.content.splitlines()) > 2
+    listed = client.ask(f"/api/runs/{name}/taken").json()["taken"]
+    assert [(one["by"], one["what"], one["is_there"]) for one in listed] == [("AB", "table", True)]
+    for foreign in ("..%2Fmanifest.json", "manifest.json", "x.mp4"):
+        assert client.ask(f"/taken/{name}/{foreign}").status == 404

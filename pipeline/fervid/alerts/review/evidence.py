@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,14 +23,13 @@ from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between
 from fervid.alerts.find.scan import RunAlerts, remove_evidence
 from fervid.alerts.review.bundle import make_bundle
+from fervid.alerts.review.stretch import AROUND_SECONDS, Blur, Stretch, covered_frames, covers_of, save_still
 from fervid.alerts.review.strip import draw_strip
 from fervid.base.opencv import cv2
 from fervid.base.version import __version__
 from fervid.errors import OutputError, WrittenShort
 from fervid.privacy.audit import note_open_faces
-from fervid.privacy.covers import FaceCovers
-from fervid.privacy.mosaic import CoveredArea, cover
-from fervid.privacy.search import search_for_covers
+from fervid.privacy.mosaic import CoveredArea
 from fervid.run.derived import note_hashes, publish_derived
 from fervid.run.elsewhere import Elsewhere
 from fervid.run.files import BUNDLE, EVIDENCE
@@ -39,31 +38,13 @@ from fervid.run.shown import Shown
 from fervid.storage.files import file_sha256
 from fervid.storage.place import remove_folder
 from fervid.storage.publish import PART, sync
-from fervid.video.bar import Reached, with_bar
+from fervid.video.bar import Reached
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import RgbFrame, check_is_there, read_gray, read_rgb_frames, write_clip
-
-Blur = Literal["all", "others", "none"]
+from fervid.video.writer import RgbFrame, check_is_there, write_clip
 
 LONGEST_CLIP_SECONDS = 120.0
 """A clip of a longer alert shows its start."""
-AROUND_SECONDS = 1.0
-"""Faces this long before and after a clip also count for covering its first and last frames."""
-JPEG_QUALITY = 90
 OUTLINE_RGB = (213, 94, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Clip:
-    """What one alert's clip shows: from `start` to `end` seconds of `source`."""
-
-    source: VideoSource
-    start: float
-    end: float
-    blur: Blur
-    bar: str
-    """What the progress bar says; empty without one."""
-    reached: Reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +90,7 @@ def write_evidence(
     try:
         # `mkdtemp` makes private folders.
         with tempfile.TemporaryDirectory(prefix=f".{EVIDENCE}-", suffix=PART, dir=run.folder) as scratch:
-            if apart is None:
-                written = write_files(found, records, Path(scratch), blur, progress)
-            else:
-                written = apart.run("evidence", found, records, Path(scratch), blur, progress, video=video)
-            contents = {f"{files.folder.name}/{name}": files.folder / name for files in written for name in files.names}
-            archive, _ = make_bundle(contents, _about(found, video, records, blur))
+            written, archive = make_evidence(found, records, Path(scratch), blur=blur, progress=progress, apart=apart)
             remove_evidence(run.folder)
             published = [_publish(run, files, is_private=blur != "all") for files in written]
             publish_derived(run.folder, {BUNDLE: archive}, is_private=blur != "all")
@@ -124,6 +100,27 @@ def write_evidence(
     if short := [files.shortfall for files in published if files.shortfall]:
         raise WrittenShort(short[0] if len(short) == 1 else f"{len(short)} clips are incomplete. {short[0]}")
     return published
+
+
+def make_evidence(
+    found: RunAlerts,
+    records: Sequence[AlertRecord],
+    scratch: Path,
+    *,
+    blur: Blur,
+    apart: Elsewhere | None,
+    progress: bool = False,
+    reached: Callable[[float], None] | None = None,
+) -> tuple[list[AlertFiles], bytes]:
+    """The files of alerts, below `scratch`, and all of them as a bundle. `reached` hears the seconds of video."""
+    video = Path(found.run.manifest.video_path)
+    if apart is None:
+        written = write_files(found, records, scratch, blur, progress)
+    else:
+        written = apart.run("evidence", found, records, scratch, blur, progress, video=video, reached=reached)
+    contents = {f"{files.folder.name}/{name}": files.folder / name for files in written for name in files.names}
+    archive, _ = make_bundle(contents, _about(found, video, records, blur))
+    return written, archive
 
 
 def _publish(run: Run, files: AlertFiles, *, is_private: bool) -> AlertFiles:
@@ -167,27 +164,22 @@ def write_files(
         pre_roll, post_roll = rolls[record.rule]
         start = max(0.0, record.start_s - pre_roll)
         end = min(record.end_s + post_roll, start + LONGEST_CLIP_SECONDS, max(duration, record.end_s))
-        written.append(_write_one(found.run, record, folder, _Clip(source, start, end, blur, bar, reached)))
+        written.append(_write_one(found.run, record, folder, Stretch(source, start, end, blur, bar, reached)))
     return written
 
 
-def _write_one(run: Run, record: AlertRecord, folder: Path, clip: _Clip) -> AlertFiles:
+def _write_one(run: Run, record: AlertRecord, folder: Path, clip: Stretch) -> AlertFiles:
     start, end = clip.start, clip.end
     columns = _row_columns(run.manifest.model["labels"])
     rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
-    covers = _covers(record, rows, clip)
+    covers = covers_of(rows, clip, frozenset(record.track_ids))
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
     stills: dict[str, RgbFrame] = {}
     area = CoveredArea()
     shown = Shown(run, start, end)
 
     def covered() -> Iterator[RgbFrame]:
-        decoded = ((frame.seconds, frame) for frame in read_rgb_frames(clip.source, start, end))
-        bar = f"{clip.bar}: writing"
-        for frame in with_bar(decoded, bar, start, end, is_shown=bool(clip.bar), reached=clip.reached):
-            if covers is not None:
-                rgb = cover(frame.rgb, covers.at(frame.seconds), area)
-                frame = RgbFrame(frame.seconds, rgb, frame.pixel_aspect)
+        for frame in covered_frames(clip, covers, area):
             for name, moment in wanted.items():
                 if name not in stills or abs(frame.seconds - moment) < abs(stills[name].seconds - moment):
                     stills[name] = frame
@@ -217,34 +209,13 @@ def _write_one(run: Run, record: AlertRecord, folder: Path, clip: _Clip) -> Aler
     )
 
 
-def _covers(record: AlertRecord, rows: pa.Table, clip: _Clip) -> FaceCovers | None:
-    if clip.blur == "none":
-        return None
-    ids, times = rows["track_id"].to_numpy(), rows["time_s"].to_numpy()
-    x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
-    boxes = np.stack([x, y, x + w, y + h], axis=1)
-    tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
-    covers = FaceCovers(tracks, spared=frozenset(record.track_ids) if clip.blur == "others" else frozenset())
-    first, last = max(0.0, clip.start - AROUND_SECONDS), clip.end + AROUND_SECONDS
-    around = ((look[0], look) for look in read_gray(clip.source, first, last))
-    bar = f"{clip.bar}: looking for faces"
-    seen = with_bar(around, bar, first, last, is_shown=bool(clip.bar), reached=clip.reached)
-    search_for_covers(seen, covers)
-    return covers
-
-
 def _write_still(path: Path, frame: RgbFrame, box: tuple[float, ...] | None) -> None:
     rgb = frame.rgb.copy()
     if box is not None:
         x0, y0, x1, y1 = (round(side) for side in box)
         thickness = max(1, round(min(rgb.shape[:2]) / 200))
         cv2.rectangle(rgb, (x0, y0), (x1, y1), OUTLINE_RGB, thickness)
-    if frame.pixel_aspect != 1:
-        rgb = cv2.resize(rgb, (max(1, round(rgb.shape[1] * float(frame.pixel_aspect))), rgb.shape[0]))
-    encoded, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not encoded:
-        raise OutputError(f"{path} cannot be made from a frame of {rgb.shape[1]}x{rgb.shape[0]}.")
-    path.write_bytes(data.tobytes())
+    save_still(path, RgbFrame(frame.seconds, rgb, frame.pixel_aspect))
 
 
 def _box_at(rows: pa.Table, record: AlertRecord, seconds: float) -> tuple[float, ...] | None:

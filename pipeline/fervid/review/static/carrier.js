@@ -123,6 +123,15 @@ class ServerCarrier {
     return this._get(`/api/runs/${encodeURIComponent(id)}/${what}?${new URLSearchParams(values)}`, options);
   }
 
+  /** Begins something about a run that the server makes; `job` tells how far it is. */
+  async begin(id, what, values) {
+    return this._get(`/api/runs/${encodeURIComponent(id)}/${what}?${new URLSearchParams(values)}`, { method: "POST" });
+  }
+
+  async job(name) {
+    return this._get(`/api/jobs/${encodeURIComponent(name)}`);
+  }
+
   /** What a threshold would change in some runs. */
   async whatIf(ids, values, options = {}) {
     return this._get(`/api/whatif?${new URLSearchParams({ ...values, ids: ids.join(",") })}`, options);

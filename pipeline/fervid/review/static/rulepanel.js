@@ -5,7 +5,7 @@ import { ScoreRow } from "./curves.js";
 import { announce, clock, count, fill, h } from "./dom.js";
 import { unpackNumbers } from "./series.js";
 
-const ASK_EVERY_MS = 300;
+const WHY_EVERY_MS = 300;
 const RUNS_AT_ONCE = 10;
 const STEP = 0.01;
 
@@ -33,7 +33,7 @@ export class RulePanel {
   at(seconds) {
     this.wanted = seconds;
     if (!this.rules || this.timer || this.isGone) return;
-    this.timer = setTimeout(() => this._ask(), ASK_EVERY_MS);
+    this.timer = setTimeout(() => this._ask(), WHY_EVERY_MS);
   }
 
   async _load() {
@@ -139,7 +139,7 @@ export class RulePanel {
     }
     this.asked = null;
     this.at(this.wanted ?? 0);
-    if (!this.timer && this.rules) this.timer = setTimeout(() => this._ask(), ASK_EVERY_MS);
+    if (!this.timer && this.rules) this.timer = setTimeout(() => this._ask(), WHY_EVERY_MS);
   }
 
   _showChange(found) {

@@ -45,6 +45,8 @@ export class RunView {
     this.rules = carrier.isServed ? new RulePanel(this) : null;
     this.now = h("section", { class: "panel now", "aria-label": "Faces now" });
     this.element = h("div", { class: "run" }, this._head(backLink), this._body());
+    // After a click with the pointer the space bar plays again; with the keyboard a button keeps the focus.
+    this.element.addEventListener("click", (event) => event.detail > 0 && event.target.closest(".controls button, .charts button")?.blur());
     this.charts.setAlerts(this.alerts.shown, null);
     this.player.seek(begin);
     this.timeline.sayMoment();
@@ -157,6 +159,7 @@ export class RunView {
   _onAlert(alert, stays = false) {
     this.player.highlight = alert.track_ids;
     this.charts.setAlerts(this.alerts.shown, alert, this.rules?.change ?? null);
+    this.takeAway.draw();
     if (!stays) this.player.seek(alert.start_s);
     else this.player.drawOverlay();
     this.onVerdict?.();

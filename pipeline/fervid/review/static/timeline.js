@@ -12,6 +12,7 @@ const ZOOM = 2;
 const DRAG_PX = 4;
 const HANDLE_PX = 6;
 const JUMP_SECONDS = 0.6;
+const MOST_TOLD = 3;
 const DAY_MS = 86_400_000;
 
 export class Timeline {
@@ -253,10 +254,11 @@ export class Timeline {
     const box = this.slider.getBoundingClientRect();
     const y = event.clientY - box.top;
     const under = this.places.find((place) => y >= place.y && y < place.y + place.height)?.row;
-    const lines = this.rows.filter((row) => row.words && (row === under || row.isAlwaysTold)).map((row) => [row, row.words(this.hover)]);
+    const isMany = this.rows.filter((row) => row.isAlwaysTold).length > MOST_TOLD;
+    const lines = this.rows.filter((row) => row.words && (row === under || (row.isAlwaysTold && !isMany))).map((row) => [row, row.words(this.hover)]);
     fill(this.card,
       h("b", {}, this.timeText(this.hover, 2)),
-      lines.filter(([, words]) => words?.length).map(([row, words]) => h("div", {}, row.name && lines.length > 1 ? h("small", {}, row.name) : null,
+      lines.filter(([, words]) => words?.length).map(([row, words]) => h("div", {}, row.name && (lines.length > 1 || isMany) ? h("small", {}, row.name) : null,
         words.map(([colour, text]) => {
           const dot = colour ? h("span", { class: "dot" }) : null;
           if (dot) dot.style.background = colour;

@@ -1,0 +1,132 @@
+"""A stretch of a run's video as a clip or a still with covered faces: for evidence, and for what is taken from a page.
+
+Knows no alert and no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from fervid.alerts.find.samples import read_faces_between
+from fervid.base.opencv import cv2
+from fervid.errors import OutputError, WrittenShort
+from fervid.privacy.covers import FaceCovers
+from fervid.privacy.mosaic import CoveredArea, cover
+from fervid.privacy.search import search_for_covers
+from fervid.run.handle import Run
+from fervid.run.shown import Shown
+from fervid.video.bar import Reached, with_bar
+from fervid.video.stretch import VideoSource
+from fervid.video.writer import RgbFrame, read_gray, read_rgb_frames, write_clip
+
+Blur = Literal["all", "others", "none"]
+
+AROUND_SECONDS = 1.0
+"""Faces this long before and after a stretch also count for covering its first and last frames."""
+STILL_SECONDS = 2.0
+"""A still is the first frame that can be decoded within this time after the wanted moment."""
+JPEG_QUALITY = 90
+BOX_COLUMNS = ("time_s", "track_id", "x", "y", "w", "h")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From `start` to `end` seconds of `source`."""
+
+    source: VideoSource
+    start: float
+    end: float
+    blur: Blur
+    bar: str = ""
+    """What the progress bar says; empty without one."""
+    reached: Reached = field(default_factory=Reached)
+
+
+def covers_of(rows: pa.Table, stretch: Stretch, spared: frozenset[int] = frozenset()) -> FaceCovers | None:
+    """What to cover in a stretch: the tracks of `rows` (with BOX_COLUMNS), and what a search of its own finds.
+
+    `spared` tracks stay open with blur "others". None where nothing is covered.
+    """
+    if stretch.blur == "none":
+        return None
+    ids, times = rows["track_id"].to_numpy(), rows["time_s"].to_numpy()
+    x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
+    boxes = np.stack([x, y, x + w, y + h], axis=1)
+    tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
+    covers = FaceCovers(tracks, spared=spared if stretch.blur == "others" else frozenset())
+    first, last = max(0.0, stretch.start - AROUND_SECONDS), stretch.end + AROUND_SECONDS
+    around = ((look[0], look) for look in read_gray(stretch.source, first, last))
+    bar = f"{stretch.bar}: looking for faces"
+    seen = with_bar(around, bar, first, last, is_shown=bool(stretch.bar), reached=stretch.reached)
+    search_for_covers(seen, covers)
+    return covers
+
+
+def covered_frames(stretch: Stretch, covers: FaceCovers | None, area: CoveredArea) -> Iterator[RgbFrame]:
+    """The frames of a stretch with their faces covered; `area` adds up how much of them that is."""
+    decoded = ((frame.seconds, frame) for frame in read_rgb_frames(stretch.source, stretch.start, stretch.end))
+    bar = f"{stretch.bar}: writing"
+    shown = bool(stretch.bar)
+    for frame in with_bar(decoded, bar, stretch.start, stretch.end, is_shown=shown, reached=stretch.reached):
+        if covers is None:
+            yield frame
+        else:
+            yield RgbFrame(frame.seconds, cover(frame.rgb, covers.at(frame.seconds), area), frame.pixel_aspect)
+
+
+def cut_clip(run: Run, target: Path, start: float, end: float, blur: Blur, *, reached: Reached | None = None) -> str:
+    """Write a stretch of a run's video as an MP4 with its sound; returns what it lacks, in words.
+
+    Raises WrittenShort without any frame, OutputError on a write error, VideoUnreadable when the video has gone.
+    """
+    stretch = Stretch(VideoSource.of(run.manifest), start, end, blur, reached=reached or Reached())
+    covers = covers_of(_rows(run, stretch), stretch)
+    shown = Shown(run, start, end)
+
+    def frames() -> Iterator[RgbFrame]:
+        for frame in covered_frames(stretch, covers, CoveredArea()):
+            shown.seconds.append(frame.seconds)
+            yield frame
+
+    write_clip(
+        target,
+        frames(),
+        start_seconds=start,
+        end_seconds=end,
+        sound_from=stretch.source,
+        is_private=blur != "all",
+    )
+    return shown.shortfall(target.name)
+
+
+def cut_still(run: Run, target: Path, seconds: float, blur: Blur, *, reached: Reached | None = None) -> None:
+    """Write the frame at a moment as a JPEG. Raises WrittenShort without one, OutputError, VideoUnreadable."""
+    stretch = Stretch(
+        VideoSource.of(run.manifest), seconds, seconds + STILL_SECONDS, blur, reached=reached or Reached()
+    )
+    covers = covers_of(_rows(run, stretch), stretch)
+    frame = next(covered_frames(stretch, covers, CoveredArea()), None)
+    if frame is None:
+        raise WrittenShort(f"{target.name}: no frame could be decoded at {seconds:.1f} s. Check the video.")
+    save_still(target, frame)
+
+
+def save_still(path: Path, frame: RgbFrame) -> None:
+    """Write a frame as a JPEG with square pixels. Raises OutputError."""
+    rgb = frame.rgb
+    if frame.pixel_aspect != 1:
+        rgb = cv2.resize(rgb, (max(1, round(rgb.shape[1] * float(frame.pixel_aspect))), rgb.shape[0]))
+    encoded, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not encoded:
+        raise OutputError(f"{path} cannot be made from a frame of {rgb.shape[1]}x{rgb.shape[0]}.")
+    path.write_bytes(data.tobytes())
+
+
+def _rows(run: Run, stretch: Stretch) -> pa.Table:
+    return read_faces_between(run, stretch.start - AROUND_SECONDS, stretch.end + AROUND_SECONDS, list(BOX_COLUMNS))
