@@ -22,6 +22,7 @@ from fervid.alerts.language.rules import load_rules
 from fervid.alerts.review.bundle import verify_bundle
 from fervid.review.cards import run_id
 from fervid.run.files import TAKEN_LOG
+from runner import run_fervid
 from served import Served, serving
 
 pytestmark = pytest.mark.slow
@@ -295,3 +296,22 @@ def test_nothing_runs_off_the_side(visit: Callable[..., Visit], served: Served, 
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     body = opened.page.locator(".run-body").bounding_box()
     assert body["width"] > 0.9 * width
+
+
+def test_a_report_with_clips_plays_on_a_machine_without_the_video(
+    visit: Callable[..., Visit], served: Served, tmp_path: Path
+) -> None:
+    far = tmp_path / "a" / "b" / "c" / "d" / "e" / "f" / "g"
+    made = run_fervid("report", str(folder_of(served, "style-angry")), "--with-clips", "-o", str(tmp_path / "page"))
+    assert made.returncode == 0, made.stderr
+    far.mkdir(parents=True)
+    page_file = shutil.move(tmp_path / "page" / "report.html", far / "mailed.html")
+    opened = visit(f"file://{page_file}")
+    opened.until("document.querySelector('video').currentSrc.startsWith('blob:')")
+    opened.wait_for_picture()
+    opened.click_time(2.0)
+    opened.wait_for_picture()
+    opened.page.keyboard.press("Space")
+    opened.until("document.querySelector('video').currentTime > 2.5")
+    assert opened.cursor() == pytest.approx(opened.time(), abs=0.3)
+    assert all(address.startswith(("file:", "data:", "blob:")) for address in opened.addresses)

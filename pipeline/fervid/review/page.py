@@ -70,8 +70,15 @@ def served_page(title: str) -> str:
     return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
 
 
-def single_file(title: str, data: Mapping[str, Any], runs: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+def single_file(
+    title: str,
+    data: Mapping[str, Any],
+    runs: Iterable[tuple[str, Mapping[str, Any]]],
+    files: Mapping[str, str] | None = None,
+) -> str:
     """A self-contained page that may not load anything: `data` is the list, `runs` are ids and contents of runs.
+
+    `files` are base64 by the ids of their elements.
 
     A policy of its own lets it run exactly its own script and style, and play media; it cannot reach any network.
     """
@@ -82,6 +89,7 @@ def single_file(title: str, data: Mapping[str, Any], runs: Iterable[tuple[str, M
     )
     head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{style}</style>'
     parts = [_embed("fervid-data", data), *(_embed(f"run-{name}", content) for name, content in runs)]
+    parts += [f'<script type="text/plain" id="{escape(name)}">{text}</script>' for name, text in (files or {}).items()]
     tail = "\n".join([*parts, f'<script type="module">{script}</script>'])
     return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
 

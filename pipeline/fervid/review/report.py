@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from fervid.review.cards import failures_below, make_card, make_strip
 from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import single_file
+from fervid.review.report_clips import Clip, ClipFolder
 from fervid.run.derived import publish_derived
 from fervid.run.files import REPORT
 from fervid.run.find import Guard, find_run_folders, shared_folder, unguarded
@@ -30,11 +31,21 @@ LARGEST_FILE_BYTES = 16_000_000
 """Of the contents of runs in one page: a browser opens it within a second."""
 
 
-def write_reports(named: Sequence[str | Path], *, out: Path | None = None, guarded: Guard = unguarded) -> list[Path]:
+Cutting = Callable[[Sequence[Run]], dict[Path, list[Clip]]]
+"""Cuts clips out of the videos of runs, by the folders of the runs."""
+
+
+def write_reports(
+    named: Sequence[str | Path],
+    *,
+    out: Path | None = None,
+    guarded: Guard = unguarded,
+    cutting: Cutting | None = None,
+) -> list[Path]:
     """Write `report.html` for runs: into the run folder, or into the folder that several runs share (or `out`).
 
-    Returns the pages, the one to open first. Raises InputError for a folder without runs, OutputError for one that
-    cannot be written.
+    With `cutting` it plays clips of the alerts wherever it is opened. Returns the pages, the one to open first.
+    Raises InputError for a folder without runs, OutputError for one that cannot be written.
     """
     folders = find_run_folders(named)
     runs: list[Run] = []
@@ -48,18 +59,25 @@ def write_reports(named: Sequence[str | Path], *, out: Path | None = None, guard
             contents[run.folder], cards[run.folder] = content, card
     if not runs:
         raise InputError(f"none of {len(folders)} runs can be shown. Run `fervid verify` on them.")
-    folder = out or shared_folder([run.folder for run in runs])
-    failures = failures_below(folder) if len(runs) > 1 else []
-    title = printable(folder.resolve().name or "runs") if len(runs) > 1 else _name(runs[0])
+    source = shared_folder([run.folder for run in runs])
+    folder = out or source
+    failures = failures_below(source) if len(runs) > 1 else []
+    title = printable(source.resolve().name or "runs") if len(runs) > 1 else _name(runs[0])
+    clips = ClipFolder(folder, {} if cutting is None else cutting(runs))
     is_one_file = sum(len(json.dumps(content)) for content in contents.values()) <= LARGEST_FILE_BYTES
     pages = []
     if not is_one_file and len(runs) > 1:
         for run in runs:
-            page = make_page([run], {run.folder: contents[run.folder]}, cards, run.folder, _name(run), [])
+            own = ClipFolder(run.folder, clips.of(run))
+            page = make_page([run], {run.folder: contents[run.folder]}, cards, run.folder, _name(run), [], own)
+            own.write()
             pages.append(_write(run.folder / REPORT, page, run))
     shown = contents if is_one_file or len(runs) == 1 else {}
-    own = next((run for run in runs if run.folder == folder), None)
-    return [_write(folder / REPORT, make_page(runs, shown, cards, folder, title, failures), own), *pages]
+    if shown:
+        clips.write()
+    holder = next((run for run in runs if run.folder == folder), None)
+    page = make_page(runs, shown, cards, folder, title, failures, clips)
+    return [_write(folder / REPORT, page, holder), *pages]
 
 
 def make_page(
@@ -69,6 +87,7 @@ def make_page(
     folder: Path,
     title: str,
     failures: list[dict[str, str]],
+    clips: ClipFolder,
 ) -> str:
     """The page of runs, for a file in `folder`. Runs without content are linked to as pages of their own."""
     cards, embedded = [], []
@@ -77,7 +96,7 @@ def make_page(
         card = dict(known[run.folder])
         labels.update(dict.fromkeys(card["labels"]))
         if run.folder in contents:
-            embedded.append((card["id"], contents[run.folder] | {"media": _media(run, folder)}))
+            embedded.append((card["id"], contents[run.folder] | {"media": _media(run, folder, clips)}))
         else:
             card["href"] = relative_address(run.folder / REPORT, folder)
         cards.append(card)
@@ -88,7 +107,7 @@ def make_page(
         "failures": failures,
         "colours": label_colours(list(labels)),
     }
-    return single_file(f"{title} - fervid", data, embedded)
+    return single_file(f"{title} - fervid", data, embedded, clips.elements() if embedded else {})
 
 
 def _card(run: Run) -> dict[str, Any]:
@@ -97,10 +116,11 @@ def _card(run: Run) -> dict[str, Any]:
     return card | {"strip": strip, "fitness": card["fitness"] or strip.get("fitness")}
 
 
-def _media(run: Run, folder: Path) -> dict[str, Any]:
+def _media(run: Run, folder: Path, clips: ClipFolder) -> dict[str, Any]:
     is_live = run.manifest.video.get("is_live", False)
     address = None if is_live else relative_address(Path(run.manifest.video_path), folder)
-    return {"file": address, "plays": browser_plays(run.manifest.video), "clips": None}
+    plays = browser_plays(run.manifest.video)
+    return {"file": address, "plays": plays, "clips": None, "stretches": clips.media(run)}
 
 
 def _name(run: Run) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -80,8 +81,19 @@ def covered_frames(stretch: Stretch, covers: FaceCovers | None, area: CoveredAre
             yield RgbFrame(frame.seconds, cover(frame.rgb, covers.at(frame.seconds), area), frame.pixel_aspect)
 
 
-def cut_clip(run: Run, target: Path, start: float, end: float, blur: Blur, *, reached: Reached | None = None) -> str:
+def cut_clip(
+    run: Run,
+    target: Path,
+    start: float,
+    end: float,
+    blur: Blur,
+    height_px: int | None = None,
+    *,
+    reached: Reached | None = None,
+) -> str:
     """Write a stretch of a run's video as an MP4 with its sound; returns what it lacks, in words.
+
+    `height_px` shrinks larger frames to that height, with square pixels.
 
     Raises WrittenShort without any frame, OutputError on a write error, VideoUnreadable when the video has gone.
     """
@@ -92,7 +104,7 @@ def cut_clip(run: Run, target: Path, start: float, end: float, blur: Blur, *, re
     def frames() -> Iterator[RgbFrame]:
         for frame in covered_frames(stretch, covers, CoveredArea()):
             shown.seconds.append(frame.seconds)
-            yield frame
+            yield frame if height_px is None else _shrunk(frame, height_px)
 
     write_clip(
         target,
@@ -126,6 +138,13 @@ def save_still(path: Path, frame: RgbFrame) -> None:
     if not encoded:
         raise OutputError(f"{path} cannot be made from a frame of {rgb.shape[1]}x{rgb.shape[0]}.")
     path.write_bytes(data.tobytes())
+
+
+def _shrunk(frame: RgbFrame, height_px: int) -> RgbFrame:
+    height, width = frame.rgb.shape[:2]
+    share = min(1.0, height_px / height)
+    size = (max(2, round(width * float(frame.pixel_aspect) * share)), max(2, round(height * share)))
+    return RgbFrame(frame.seconds, np.asarray(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)), Fraction(1))
 
 
 def _rows(run: Run, stretch: Stretch) -> pa.Table:

@@ -1,6 +1,7 @@
 // The player: the video, boxes from the stored rows over it, and one clock for the page.
 // A video that the browser cannot play comes as short clips; without any video the boxes move over an empty frame.
 
+import { bytesOf } from "./columns.js";
 import { clamp, clock, h } from "./dom.js";
 import { leader, placeLabels } from "./labels.js";
 import { fit } from "./paint.js";
@@ -33,11 +34,17 @@ export class Player {
     this._listen();
     if (media?.file && media.plays !== false) this._useFile(media.file);
     else if (media?.clips) this._useClips();
+    else if (media?.stretches?.length) this._useStretches();
     else this._useNothing();
   }
 
   get isPlaying() {
-    return this.mode === "none" ? this.ticking : !this.video.paused;
+    return this.hasNoPicture ? this.ticking : !this.video.paused;
+  }
+
+  /** Whether the clock of the page runs by itself: without a video, or between the clips of a page that has some. */
+  get hasNoPicture() {
+    return this.mode === "none" || (this.mode === "stretches" && this.piece < 0);
   }
 
   /** Goes to a moment. */
@@ -58,7 +65,7 @@ export class Player {
 
   play() {
     if (this.time >= this.recording.duration - END_MARGIN_SECONDS) this.seek(0);
-    if (this.mode === "none") {
+    if (this.hasNoPicture) {
       this.ticking = true;
       this.lastTick = performance.now();
       requestAnimationFrame(() => this._tick());
@@ -114,6 +121,37 @@ export class Player {
     this._place();
   }
 
+  /** Clips that the page has within it or beside it: of the alerts only. */
+  _useStretches() {
+    this.mode = "stretches";
+    this.piece = -1;
+    this.video.removeAttribute("src");
+    this._place();
+  }
+
+  _placeStretch() {
+    const { stretches } = this.media;
+    const wanted = stretches.findIndex((one) => one.start <= this.time + 1e-3 && this.time < one.end);
+    if (wanted >= 0 && wanted !== this.piece) {
+      const plays = this.isPlaying;
+      [this.piece, this.offset, this.ticking] = [wanted, stretches[wanted].start, false];
+      this.wantsPlay = plays;
+      this._say(null);
+      this.video.src = (stretches[wanted].address ??= addressOf(stretches[wanted]));
+      return true;
+    }
+    if (wanted >= 0) return false;
+    this.piece = -1;
+    if (this.video.getAttribute("src")) {
+      this.video.removeAttribute("src");
+      this.video.load();
+    }
+    this.shown = this.time;
+    const next = stretches.find((one) => one.start > this.time) ?? stretches[0];
+    this._say("This page has clips of the alerts only. ", h("button", { type: "button", onclick: () => this.seek(next.start) }, `Clip at ${clock(next.start)}`));
+    return false;
+  }
+
   _useNothing(words = null) {
     this.mode = "none";
     this.video.removeAttribute("src");
@@ -126,7 +164,7 @@ export class Player {
   }
 
   _say(...content) {
-    this.stage.classList.toggle("empty", this.mode === "none");
+    this.stage.classList.toggle("empty", this.hasNoPicture);
     this.message.hidden = content[0] === null;
     this.message.replaceChildren(...content.filter((part) => part !== null));
   }
@@ -145,7 +183,8 @@ export class Player {
         return; // placed once it is known how long the clip is
       }
     }
-    if (this.mode === "none") this.shown = this.time;
+    if (this.mode === "stretches" && this._placeStretch()) return;
+    if (this.hasNoPicture) this.shown = this.time;
     else if (this.video.readyState > 0) {
       const wanted = Math.max(0, this.time - this.offset);
       if (Math.abs(this.video.currentTime - wanted) > 1e-3) this.video.currentTime = wanted;
@@ -169,6 +208,11 @@ export class Player {
       this.drawOverlay();
     });
     video.addEventListener("ended", () => {
+      if (this.mode === "stretches") {
+        this.seek(this.media.stretches[this.piece].end);
+        this.play();
+        return;
+      }
       const next = this.mode === "clips" ? (this.clip + 1) * this.media.clips.seconds : Infinity;
       if (next < this.recording.duration) this.seek(next);
       else this.wantsPlay = false;
@@ -227,6 +271,7 @@ export class Player {
     if (!this.video.getAttribute("src")) return;
     const { codec } = this.recording.content;
     if (this.mode === "file" && this.media?.clips) this._useClips();
+    else if (this.mode === "file" && this.media?.stretches?.length) this._useStretches();
     else if (this.mode === "clips") this._useNothing("No preview of these seconds could be made; the terminal of fervid serve says why.");
     else if (this.media?.file) this._useNothing(`The video (${codec}) is not where this page looks for it, or this browser cannot play it. Pick the file, or use fervid serve, which makes previews:`);
     else this._useNothing(`This browser cannot play the file. fervid serve makes previews of every video:`);
@@ -238,6 +283,7 @@ export class Player {
     this.time += ((now - this.lastTick) / 1000) * this.video.playbackRate;
     this.lastTick = now;
     this._loops();
+    if (this.mode === "stretches" && this._placeStretch()) return;
     if (this.time >= this.recording.duration) {
       this.time = this.recording.duration;
       this.ticking = false;
@@ -295,6 +341,12 @@ export class Player {
   _updateButton() {
     this.button.textContent = this.isPlaying ? "❚❚ Pause" : "▶ Play";
   }
+}
+
+/** The address of a clip that is within the page, or beside it. */
+function addressOf({ element, url }) {
+  if (url) return url;
+  return URL.createObjectURL(new Blob([bytesOf(document.getElementById(element).textContent)], { type: "video/mp4" }));
 }
 
 /** Boxes in the colour of how faces look, dashed where the label should not be used; words beside them, never over a face. */
