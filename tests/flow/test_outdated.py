@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import fervid
-from fervid.review.preview import MARKER, Previews
+from fervid.review.preview import Previews
+from fervid.review.preview_cache import MARKER
 from fervid.run.files import DERIVED
 from runner import run_fervid
 from synthetic import constant_rate, write_video

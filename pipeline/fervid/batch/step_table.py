@@ -118,6 +118,18 @@ def _explain(context: Context, run: Run, seconds: float, track: int | None, labe
     return explain_face(run, seconds, track_id=track, label=label)
 
 
+def _preview_clip(context: Context, run: Run, target: Path, start: float, end: float, blur: Any) -> None:
+    from fervid.review.preview_frames import make_clip
+
+    make_clip(run, target, start, end, blur=blur, reached=context.heartbeat.reach)
+
+
+def _preview_still(context: Context, run: Run, seconds: float, blur: Any) -> bytes:
+    from fervid.review.preview_frames import make_still
+
+    return make_still(run, seconds, blur=blur, reached=context.heartbeat.reach)
+
+
 STEPS: dict[str, Callable[..., Any]] = {
     "measure": _measure,
     "begin": _begin,
@@ -133,5 +145,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "stills": _stills,
     "cut": _cut,
     "explain": _explain,
+    "preview_clip": _preview_clip,
+    "preview_still": _preview_still,
 }
 """Each takes the context of its worker and the arguments of its task."""

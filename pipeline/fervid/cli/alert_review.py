@@ -32,7 +32,14 @@ def review(
 
     Example: fervid alerts review outputs --alert 9f3c51d0a2b4 --verdict false --reason "laughing"
     """
-    from fervid.alerts.review.reviews import import_verdicts, precision_by_rule_and_camera, read_verdicts, write_verdict
+    from fervid.alerts.review.opinions import agreements, describe_agreements
+    from fervid.alerts.review.reviews import (
+        import_verdicts,
+        precision_by_rule_and_camera,
+        read_history,
+        read_verdicts,
+        write_verdict,
+    )
     from fervid.errors import ConfigError
     from fervid.run.find import find_run_folders
 
@@ -48,11 +55,16 @@ def review(
         typer.echo(f"{n_new} verdicts imported, {n_known} already known", err=True)
     reviews = read_verdicts(found)
     table = precision_by_rule_and_camera(reviews)
+    agreed = agreements(one for run in found for one in read_history(run.folder))
     if as_json:
-        content = {"precision": [row.to_json() for row in table], "verdicts": [one.to_json() for one in reviews]}
+        content = {
+            "precision": [row.to_json() for row in table],
+            "agreement": [one.to_json() for one in agreed],
+            "verdicts": [one.to_json() for one in reviews],
+        }
         print(json.dumps(content, ensure_ascii=False))
     else:
-        print(describe_reviews(reviews, table))
+        print("\n".join([describe_reviews(reviews, table), *describe_agreements(agreed)]))
     refusals.check()
 
 

@@ -1,4 +1,4 @@
-"""A run as a row of the list: a few numbers, its alerts to review, and its timeline as a strip.
+"""A run as a row of the list: a few numbers, its alerts to review, and its timeline as a strip; and its alerts as rows.
 
 Reads small files only, so that hundreds of runs are listed at once; the strip is loaded separately, when its row is in
 view.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fervid.alerts.review.reviews import Review
 from fervid.base.printable import printable
 from fervid.review.columns import plain_bytes, quantise
-from fervid.run.files import ALERTS_JSON, FAILED_LIST, REVIEWS_TABLE
+from fervid.review.queue import opinions_of, queue_rows, records_of
+from fervid.run.files import ALERTS_JSON, FAILED_LIST
 from fervid.run.intact import check_file
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import check_settings, read_table
@@ -54,6 +57,34 @@ def make_card(folder: Path) -> dict[str, Any]:
         "fitness": None if found is None else _short_fitness(found.get("fitness") or {}),
         "finished_utc": manifest["finished_utc"],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The alerts of a run for the queue over all runs, and the verdicts of those that several people judged."""
+
+    rows: tuple[dict[str, Any], ...] = ()
+    shared: tuple[Review, ...] = ()
+
+
+def make_queue(folder: Path) -> Queue:
+    """The alerts of a run; none where no rule was run. Raises InputError when the folder is not a complete run."""
+    manifest = manifest_content(folder)
+    found = _stored_alerts(folder, manifest)
+    if found is None:
+        return Queue()
+    records = records_of(found, folder)
+    opinions = opinions_of(records, folder)
+    video = manifest["video"]
+    own = {
+        "run": run_id(folder),
+        "video": printable(Path(manifest["video_path"]).name),
+        "has_video": not video.get("is_live", False),
+        "fitness": _short_fitness(found.get("fitness") or {})["verdict"],
+    }
+    rows = queue_rows(records, opinions, (float(video["width_px"]), float(video["height_px"])))
+    shared = tuple(review for given in opinions.values() if len(given) > 1 for review in given)
+    return Queue(tuple(row | own for row in rows), shared)
 
 
 def make_strip(folder: Path) -> dict[str, Any]:
@@ -145,9 +176,11 @@ def _stored_alerts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any] | N
 
 def _marks(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
     """Counts by tier, which alerts have a verdict, and [start, end, is an alert] of each."""
-    marks = [[round(a["start_s"], 2), round(a["end_s"], 2), a["tier"] == "alert"] for a in found["alerts"]]
-    ids = [alert["alert_id"] for alert in found["alerts"] if alert["tier"] == "alert"]
-    reviewed = _reviewed(folder, ids)
+    records = records_of(found, folder)
+    marks = [[round(one.start_s, 2), round(one.end_s, 2), one.tier == "alert"] for one in records]
+    ids = [one.alert_id for one in records if one.tier == "alert"]
+    judged = opinions_of(records, folder)
+    reviewed = [alert_id for alert_id in ids if alert_id in judged]
     return {
         "alerts": len(ids),
         "notices": len(marks) - len(ids),
@@ -156,15 +189,6 @@ def _marks(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
         "reviewed_ids": reviewed,
         "marks": marks,
     }
-
-
-def _reviewed(folder: Path, ids: list[str]) -> list[str]:
-    if not ids or not (folder / REVIEWS_TABLE).is_file():
-        return []
-    from fervid.alerts.review.reviews import read_verdicts
-
-    known = {review.alert_id for review in read_verdicts(folder)}
-    return [alert_id for alert_id in ids if alert_id in known]
 
 
 def _short_fitness(fitness: dict[str, Any]) -> dict[str, str]:

@@ -6,7 +6,6 @@ authoritative.
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
@@ -18,12 +17,12 @@ from fervid.alerts.find.fitness import REASONS, intervals_of_frames, judge_fitne
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import FrameTimes, read_frame_times
 from fervid.alerts.find.scan import video_name
-from fervid.alerts.review.reviews import read_verdicts, verdicts_of
 from fervid.base.spacing import mean_spacing
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
 from fervid.profile.measure import PEAKS_APART_SECONDS
 from fervid.review.columns import pack, pack_shares, pack_times
+from fervid.review.queue import opinions_of, queue_rows
 from fervid.run.files import ALERTS_TABLE
 from fervid.run.handle import Run
 from fervid.run.recorded import recorded_time
@@ -40,10 +39,6 @@ NO_FACE, NOT_USED, USABLE = 0, 1, 2
 """What a frame shows, as the page colours it."""
 PREFIXES = {"smoothed": "s_", "raw": "p_", "relative": "b_"}
 """Of the columns of scores, by what the page calls them; `relative` is against the usual expression of the face."""
-ALERT_FIELDS = (
-    "alert_id", "rule", "wording", "tier", "severity", "start_s", "end_s", "peak_s", "peak_score", "enter", "track_id",
-    "track_ids", "quality", "margin", "n_events", "n_held_back", "start_clock",
-)  # fmt: skip
 
 
 def run_content(run: Run) -> dict[str, Any]:
@@ -86,18 +81,13 @@ def run_content(run: Run) -> dict[str, Any]:
 
 
 def read_alerts(run: Run) -> list[dict[str, Any]] | None:
-    """The stored alerts of a run with the newest verdict about each; None where no rule was run yet."""
+    """The stored alerts of a run with the verdicts about each; None where no rule was run yet."""
     records = read_records(run)
     if records is None:
         return None
-    verdicts = verdicts_of(records, read_verdicts(run))
-    shown = []
-    for record in records:
-        values = record.to_json()
-        review = verdicts.get(record.alert_id)
-        said = None if review is None else {"verdict": review.verdict, "reason": review.reason, "by": review.reviewer}
-        shown.append({name: _known(values[name]) for name in ALERT_FIELDS} | {"review": said})
-    return shown
+    video = run.manifest.video
+    size = float(video["width_px"]), float(video["height_px"])
+    return queue_rows(records, opinions_of(records, run.folder), size)
 
 
 def read_records(run: Run) -> list[AlertRecord] | None:
@@ -110,11 +100,6 @@ def read_records(run: Run) -> list[AlertRecord] | None:
         return [AlertRecord(**(row | {"track_ids": tuple(row["track_ids"] or ())})) for row in rows]
     except (TypeError, KeyError) as problem:
         raise InputError(f"{path} is not a table of alerts ({problem}). Run `fervid alerts` again.") from None
-
-
-def _known(value: Any) -> Any:
-    """None for a number that an older run did not store."""
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _timeline(run: Run, labels: list[str]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fervid.alerts.review.opinions import agreements
+from fervid.alerts.review.reviews import Review
 from fervid.base.printable import printable
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
-from fervid.review.cards import failures_below, make_card, make_strip, run_id
+from fervid.review.cards import Queue, failures_below, make_card, make_queue, make_strip, run_id
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.files import ALERTS_JSON, MANIFEST, REVIEWS_TABLE
 from fervid.run.find import folders_below
@@ -28,11 +30,11 @@ class RunIndex:
         self._folders: dict[str, Path] = {}
         self._cards: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._strips: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
+        self._queues: dict[str, tuple[tuple[int, ...], Queue]] = {}
 
     def listing(self) -> dict[str, Any]:
         """All runs and what the last batch could not analyse, ready for JSON."""
-        folders = [folder for root in self._roots for folder in folders_below(root)]
-        self._folders = {run_id(folder): folder for folder in folders}
+        self._look()
         cards, failures = [], [one for root in self._roots for one in failures_below(root)]
         for name, folder in self._folders.items():
             try:
@@ -44,6 +46,32 @@ class RunIndex:
         title = self._roots[0].resolve().name if len(self._roots) == 1 else f"{len(self._roots)} folders"
         colours = label_colours(list(labels))
         return {"title": title, "runs": cards, "failures": failures, "colours": colours}
+
+    def alerts(self) -> dict[str, Any]:
+        """The alerts of all runs with everybody's verdicts, and how far each two people agree, ready for JSON.
+
+        Runs that cannot be read are left out: the list names them.
+        """
+        self._look()
+        rows: list[dict[str, Any]] = []
+        shared: list[Review] = []
+        for name, folder in self._folders.items():
+            try:
+                queue = self._queue(name, folder)
+            except (InputError, OSError, *BAD_VALUES):
+                continue
+            rows += queue.rows
+            shared += queue.shared
+        return {"alerts": rows, "agreement": [one.to_json() for one in agreements(shared)]}
+
+    def stamps(self) -> dict[str, tuple[int, ...]]:
+        """By the name of each run when what is shown of it last changed."""
+        self._look()
+        return {name: _stamp(folder) for name, folder in self._folders.items()}
+
+    def _look(self) -> None:
+        folders = [folder for root in self._roots for folder in folders_below(root)]
+        self._folders = {run_id(folder): folder for folder in folders}
 
     def strips(self, names: list[str]) -> dict[str, dict[str, Any]]:
         """The strips of some runs; unknown and damaged ones are skipped."""
@@ -72,6 +100,14 @@ class RunIndex:
         if name not in self._folders:
             raise UnknownRun(name)
         return self._folders[name]
+
+    def _queue(self, name: str, folder: Path) -> Queue:
+        stamp = _stamp(folder)
+        if self._queues.get(name, (None,))[0] != stamp:
+            queue = make_queue(folder)
+            _sendable({"alerts": queue.rows})
+            self._queues[name] = stamp, queue
+        return self._queues[name][1]
 
     def _card(self, name: str, folder: Path) -> dict[str, Any]:
         stamp = _stamp(folder)

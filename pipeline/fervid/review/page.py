@@ -18,10 +18,10 @@ from typing import Any
 from fervid.base.version import __version__
 
 _MODULES = (
-    "alerts carrier chartpanel columns curves dom labels listview main overview paint peaks player recording rows "
-    "rulepanel runview series svg takeaway timeline"
+    "address alerts carrier chartpanel columns curves dom glance labels listview main overview paint peaks people "
+    "pictures player queue queuefilters recording rows rulepanel runview series sieve svg takeaway timeline"
 ).split()
-STYLES = ("app.css", "run.css")
+STYLES = ("app.css", "run.css", "queue.css")
 STATIC = (*STYLES, *(f"{name}.js" for name in _MODULES))
 """Every file that the page consists of, and all that a server hands out by name."""
 
@@ -41,11 +41,12 @@ _FRAME = """<!DOCTYPE html>
 <a class="skip" href="#view">Skip to the content</a>
 <div class="top" role="banner">
 <a class="brand" href="#/"><svg viewBox="0 0 24 24" aria-hidden="true"><rect width="24" height="24" rx="6" fill="#14171f" stroke="#545b6b" stroke-width=".5"/><path d="M4 16c2 0 2-7 4.5-7s2.5 5 5 5 2.5-7 6.5-7" fill="none" stroke="#F0E442" stroke-width="2.2" stroke-linecap="round"/><circle cx="13.5" cy="14" r="2" fill="#D55E00"/></svg>fervid</a>
+<nav id="pages" aria-label="Pages"></nav>
 <p class="note">How faces look over time. A label is not what a person feels; an alert is a moment that needs review.</p>
 <div id="tools"></div>
 </div>
 <main id="view" tabindex="-1"><p class="quiet">Loading …</p></main>
-<footer>Made by fervid {version}. Nothing on this page leaves this machine.</footer>
+<footer>A label is not what a person feels; an alert is a moment that needs review. Made by fervid {version}. Nothing on this page leaves this machine.</footer>
 <div id="announcer" class="hidden" role="status" aria-live="polite"></div>
 <noscript>This page needs JavaScript, which it brings along itself.</noscript>
 {tail}

@@ -11,10 +11,8 @@ import logging
 import os
 import socket
 import stat
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -27,20 +25,25 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fervid.alerts.language.rules import PRESET, load_rules
-from fervid.alerts.review.reviews import write_verdict
+from fervid.alerts.review.reviews import account_name
 from fervid.errors import ConfigError, FervidError, InputError, OutputError
 from fervid.review.content import run_content
+from fervid.review.events import Events
 from fervid.review.index import RunIndex, UnknownRun
 from fervid.review.media import browser_plays
 from fervid.review.page import STATIC, served_page, static_file
-from fervid.review.preview import CACHE_BYTES, CLIP_SECONDS, Blur, Previews
+from fervid.review.pictures import READY, WAITING, Pictures, Still, step_back
+from fervid.review.preview import CLIP_SECONDS, Previews, Workshop
+from fervid.review.preview_cache import CACHE_BYTES, PreviewCache
+from fervid.review.preview_frames import Blur
 from fervid.review.run_routes import Handler, RunRoutes
 from fervid.review.run_rules import RuleDesk
 from fervid.review.takeaway import TakeAway
+from fervid.review.verdicts import read_said, store_said
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
@@ -48,10 +51,9 @@ from fervid.storage.files import is_content
 from fervid.web.guard import Guard, allowed_names, is_loopback
 from fervid.web.limits import BODY_SECONDS, http_config
 
-LARGEST_BODY_BYTES = 16_384
-LOW_PRIORITY = 5
+LARGEST_BODY_BYTES, LARGEST_BULK_BYTES = 16_384, 1_048_576
 CLIENT_CLOSED_REQUEST = 499
-MOST_STRIPS = 1000
+MOST_STRIPS, MOST_STILLS = 1000, 200
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 log = logging.getLogger(__name__)
@@ -66,26 +68,34 @@ def make_app(
     blur: Blur = "all",
     cache_bytes: int = CACHE_BYTES,
     rules: str = PRESET,
+    workshops: Sequence[Workshop | None] = (None, None, None),
 ) -> Starlette:
     """The application for the runs in some folders; `rules` are those that the page explains and tries out.
 
-    Raises InputError for a folder without runs, ConfigError for rules that cannot be read.
+    `workshops` give the worker processes that decode for clips and for stills; None decodes in this process. Raises
+    InputError for a folder without runs, ConfigError for rules that cannot be read.
     """
     find_run_folders(folders)
     roots = tuple(Path(folder) for folder in folders)
     index, rule_set = RunIndex(roots), load_rules(rules)
     takeaway = TakeAway(rule_set, blur=blur)
-    pages = _Pages(index, takeaway, *(_Maker(Previews(roots, blur=blur, cache_bytes=cache_bytes)) for _ in range(2)))
+    cache = PreviewCache(roots, cache_bytes)
+    clips, *stills = (Previews(roots, blur=blur, cache=cache, workshop=workshop) for workshop in workshops)
+    pages = _Pages(index, takeaway, _Maker(clips), stills)
     routes = [
         Route("/", pages.front),
         Route("/static/{name}", pages.static),
         Route("/api/runs", pages.runs),
         Route("/api/strips", pages.strips),
+        Route("/api/alerts", pages.alerts),
+        Route("/api/pictures", pages.states),
+        Route("/api/events", pages.changes),
         Route("/api/runs/{run}", pages.run),
         Route("/api/runs/{run}/verdicts", pages.verdict, methods=["POST"]),
+        Route("/api/verdicts", pages.verdicts, methods=["POST"]),
         Route("/media/{run}", pages.media),
         Route("/clips/{run}/{number:int}.mp4", pages.clip),
-        Route("/thumbnails/{run}.jpg", pages.thumbnail),
+        Route("/stills/{name}.jpg", pages.still),
         *RunRoutes(index, RuleDesk(rule_set), takeaway, pages.with_video).routes(_answered),
     ]
     guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
@@ -110,14 +120,21 @@ def http_server(app: Starlette) -> uvicorn.Server:
 
 
 class _Server(uvicorn.Server):
-    """On stop, it cancels the preview in progress."""
+    """On stop, it cancels previews in progress and ends the streams of events, which would never end."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called with the signal."""
-        app = self.config.app
-        if isinstance(app, Starlette):
-            app.state.stop()
+        self._stop()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called when no new connection is taken any more."""
+        self._stop()
+        await super().shutdown(sockets)
+
+    def _stop(self) -> None:
+        if isinstance(self.config.app, Starlette):
+            self.config.app.state.stop()
 
 
 def _answer(function: Callable[[Any, Request], Awaitable[Response]]) -> Callable[[Any, Request], Awaitable[Response]]:
@@ -158,7 +175,7 @@ class _Maker:
     def __init__(self, previews: Previews) -> None:
         self.previews = previews
         self._turn = anyio.Lock()
-        self._thread = ThreadPoolExecutor(1, initializer=_step_back)
+        self._thread = ThreadPoolExecutor(1, initializer=step_back)
 
     async def make(self, request: Request, function: Callable[[], Path], media_type: str) -> Response:
         """The file that `function` makes; nothing is made for a page that was left meanwhile."""
@@ -178,15 +195,18 @@ class _Maker:
 class _Pages:
     """The request handlers. Reading tables or videos runs in threads; thumbnails and clips do not block each other."""
 
-    def __init__(self, index: RunIndex, takeaway: TakeAway, clips: _Maker, frames: _Maker) -> None:
-        self._index, self._takeaway, self._clips, self._pictures = index, takeaway, clips, frames
+    def __init__(self, index: RunIndex, takeaway: TakeAway, clips: _Maker, stills: Sequence[Previews]) -> None:
+        self._index, self._takeaway, self._clips = index, takeaway, clips
+        self._pictures = Pictures(stills, self.with_video, index.folder)
+        self._events = Events(index.stamps)
         self._one_verdict = anyio.Lock()
 
     def stop(self) -> None:
         """Give up what is being made."""
-        for maker in (self._clips, self._pictures):
-            maker.previews.stop()
+        self._clips.previews.stop()
+        self._pictures.stop()
         self._takeaway.stop()
+        self._events.is_stopped = True
 
     @_answer
     async def front(self, _request: Request) -> Response:
@@ -201,12 +221,25 @@ class _Pages:
 
     @_answer
     async def runs(self, _request: Request) -> Response:
-        return _json(await to_thread.run_sync(self._index.listing))
+        await self._events.begin()
+        return _json(await to_thread.run_sync(self._index.listing) | {"account": account_name()})
+
+    @_answer
+    async def alerts(self, _request: Request) -> Response:
+        return _json(await to_thread.run_sync(self._index.alerts) | {"account": account_name()})
+
+    @_answer
+    async def states(self, request: Request) -> Response:
+        """Which stills are ready; the others are made meanwhile."""
+        return _json(await to_thread.run_sync(self._pictures.ask, _names(request, MOST_STILLS)))
+
+    @_answer
+    async def changes(self, _request: Request) -> Response:
+        return StreamingResponse(self._events.stream(), media_type="text/event-stream")
 
     @_answer
     async def strips(self, request: Request) -> Response:
-        names = [name for name in request.query_params.get("ids", "").split(",") if name][:MOST_STRIPS]
-        return _json(await to_thread.run_sync(self._index.strips, names))
+        return _json(await to_thread.run_sync(self._index.strips, _names(request, MOST_STRIPS)))
 
     @_answer
     async def run(self, request: Request) -> Response:
@@ -214,6 +247,20 @@ class _Pages:
 
     @_answer
     async def verdict(self, request: Request) -> Response:
+        name = request.path_params["run"]
+        await to_thread.run_sync(self._index.run, name)  # raises for a run that is not served
+        answers = await self._store(request, LARGEST_BODY_BYTES, name)
+        if isinstance(answers, Response):
+            return answers
+        return JSONResponse(answers[0], 400 if "error" in answers[0] else 409 if "conflict" in answers[0] else 200)
+
+    @_answer
+    async def verdicts(self, request: Request) -> Response:
+        answers = await self._store(request, LARGEST_BULK_BYTES, None)
+        return answers if isinstance(answers, Response) else _json({"verdicts": answers})
+
+    async def _store(self, request: Request, most_bytes: int, run: str | None) -> Response | list[dict[str, Any]]:
+        """Store the verdicts of a request, all about `run` or each about its own; what became of them, or a refusal."""
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return JSONResponse({"error": "A verdict is sent as application/json."}, 415)
         body = b""
@@ -221,24 +268,18 @@ class _Pages:
             async with asyncio.timeout(BODY_SECONDS):
                 async for chunk in request.stream():
                     body += chunk
-                    if len(body) > LARGEST_BODY_BYTES:
+                    if len(body) > most_bytes:
                         return JSONResponse({"error": "That is too long for a verdict."}, 413)
         except TimeoutError:
             return JSONResponse({"error": "The verdict did not arrive in time."}, 408)
         try:
-            said = json.loads(body)
-            alert, verdict, reason = str(said["alert_id"]), said["verdict"], str(said.get("reason") or "")
-            f"{alert}{reason}{verdict}".encode()  # a lone surrogate cannot be stored
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            said = read_said(body, run)
+        except ValueError:
             return JSONResponse({"error": "Expected alert_id, verdict and reason."}, 400)
-        run = await to_thread.run_sync(self._index.run, request.path_params["run"])
         async with self._one_verdict:
-            try:
-                kept = await to_thread.run_sync(lambda: write_verdict(run, alert, verdict, reason))
-            except InputError as problem:
-                return JSONResponse({"error": str(problem)}, 400)
-        review = {"verdict": kept.verdict, "reason": kept.reason, "by": kept.reviewer}
-        return _json({"review": None if kept.verdict is None else review})
+            answers = await to_thread.run_sync(store_said, said, self._index.run)
+        self._events.look_soon()
+        return answers
 
     @_answer
     async def media(self, request: Request) -> Response:
@@ -255,9 +296,15 @@ class _Pages:
         return await self._clips.make(request, lambda: self._clips.previews.clip(run, number), "video/mp4")
 
     @_answer
-    async def thumbnail(self, request: Request) -> Response:
-        run = await to_thread.run_sync(self.with_video, request.path_params["run"])
-        return await self._pictures.make(request, lambda: self._pictures.previews.thumbnail(run), "image/jpeg")
+    async def still(self, request: Request) -> Response:
+        """A still if it is there, else at once the word that it is being made."""
+        name = request.path_params["name"]
+        state = (await to_thread.run_sync(self._pictures.ask, [name]))[name]
+        still = Still.named(name)
+        path = None if still is None or state != READY else self._pictures.file(still)
+        if path is None:
+            return JSONResponse({"state": state}, 202 if state == WAITING else 404)
+        return FileResponse(path, media_type="image/jpeg")
 
     def with_video(self, name: str) -> Run:
         """A run whose video is there. Raises UnknownRun or InputError."""
@@ -274,13 +321,7 @@ class _Pages:
             "plays": browser_plays(run.manifest.video),
             "clips": {"url": f"/clips/{name}/", "seconds": CLIP_SECONDS} if is_there else None,
         }
-        return run_content(run) | {"media": media}
-
-
-def _step_back() -> None:
-    """Lower the priority of this thread, where the system has one for each."""
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
+        return run_content(run) | {"media": media, "account": account_name()}
 
 
 def _is_the_video(run: Run) -> bool:
@@ -307,6 +348,11 @@ def _is_the_video(run: Run) -> bool:
 def _is_content(path: Path, video_id: str, _stamp: tuple[int, ...]) -> bool:
     """Whether a file has the content with an id, read again when the file changed."""
     return is_content(path, video_id)
+
+
+def _names(request: Request, most: int) -> list[str]:
+    """The names after `ids` in an address."""
+    return [name for name in request.query_params.get("ids", "").split(",") if name][:most]
 
 
 def _json(content: Any) -> Response:

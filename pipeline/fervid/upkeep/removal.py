@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from fervid.privacy.audit import AUDIT_LOG
-from fervid.review.preview import FOLDER as PREVIEWS
-from fervid.review.preview import MARKER as PREVIEWS_MARKER
+from fervid.review.preview_cache import FOLDER as PREVIEWS
+from fervid.review.preview_cache import MARKER as PREVIEWS_MARKER
 from fervid.run.derived import remove_derived
 from fervid.run.files import HOLD, MANIFEST, OBSERVATIONS, PLOT, RECORDING, REVIEWS_TABLE, TABLES, TAKEN_LOG, table_file
 from fervid.storage.publish import PART

@@ -105,7 +105,9 @@ def test_alerts_carry_the_newest_verdict_and_the_list_counts_it(run: Run) -> Non
     write_verdict(run, alert["alert_id"], "true")
     write_verdict(run, alert["alert_id"], "false", "laughing", reviewer="AB")
     alert = next(one for one in run_content(run)["alerts"] if one["tier"] == "alert")
-    assert alert["review"] == {"verdict": "false", "reason": "laughing", "by": "AB"}
+    assert alert["review"] == alert["reviews"][1]
+    assert (alert["review"]["verdict"], alert["review"]["reason"], alert["review"]["by"]) == ("false", "laughing", "AB")
+    assert [one["verdict"] for one in alert["reviews"]] == ["true", "false"]
     card = make_card(run.folder)
     assert (card["alerts"]["alerts"], card["alerts"]["reviewed"]) == (1, 1)
     assert card["fitness"]["verdict"] == "fit"

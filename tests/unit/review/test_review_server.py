@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import time
@@ -19,16 +20,17 @@ pytest.importorskip("starlette", reason="the review server needs fervid[web]")
 import fervid
 from fervid.alerts.find.scan import scan_run, write_alerts
 from fervid.alerts.language.rules import load_rules, parse_rules
-from fervid.alerts.review.reviews import read_verdicts
+from fervid.alerts.review.reviews import read_history, read_verdicts
 from fervid.base.opencv import cv2
 from fervid.errors import ConfigError, InputError, OutputError
 from fervid.privacy.audit import AUDIT_LOG
+from fervid.review.cards import run_id
 from fervid.review.preview import CLIP_SECONDS, Previews
 from fervid.review.server import make_app, open_socket
 from fervid.run.handle import Run
 from fervid.web.guard import Guard, allowed_names, is_loopback, make_token
 from manifests import change_manifest
-from served import TOKEN, Served, serving
+from served import TOKEN, Answer, Served, serving
 from synthetic import constant_rate, write_video
 
 HOSTILE = '"><img src=x onerror=alert(1)>&#x27;.mp4'
@@ -76,7 +78,17 @@ def detail(patch: np.ndarray) -> np.ndarray:
 
 
 def test_nothing_is_answered_without_the_token(client: Served) -> None:
-    for path in ("/", "/static/main.js", "/api/runs", "/api/runs/x", "/media/x", "/clips/x/0.mp4", "/thumbnails/x.jpg"):
+    for path in (
+        "/",
+        "/static/main.js",
+        "/api/runs",
+        "/api/runs/x",
+        "/media/x",
+        "/clips/x/0.mp4",
+        "/stills/ab.jpg",
+        "/api/alerts",
+        "/api/events",
+    ):
         answer = client.ask(path, headers={"cookie": ""})
         assert (answer.status, "set-cookie" in answer.headers) == (401, False), path
     for wrong in ("wrong", "%ff%00", TOKEN[:-1], ""):
@@ -145,7 +157,7 @@ def test_every_answer_forbids_other_origins_sniffing_and_storing(client: Served)
         "/media/%2fetc%2fpasswd",
         "//etc/passwd",
         "/clips/..%2f..%2fx/0.mp4",
-        "/thumbnails/..%2fx.jpg",
+        "/stills/..%2fx.jpg",
         "/media/",
         "/api/runs/..%2f..",
         "/docs",
@@ -173,7 +185,7 @@ def test_reading_changes_nothing_and_writing_needs_the_own_page(client: Served, 
     assert card(client, HOSTILE)["alerts"]["reviewed"] == 1
     alert = client.ask(f"/api/runs/{found['id']}").json()["alerts"][0]
     assert alert["review"]["reason"] == "smiling"
-    assert client.post(address, said | {"verdict": None}).json() == {"review": None}
+    assert client.post(address, said | {"verdict": None}).json()["review"] is None
     assert read_verdicts(runs) == []
 
 
@@ -234,10 +246,27 @@ def test_what_no_browser_plays_comes_as_clips_with_covered_faces(client: Served,
     assert np.corrcoef(detail(first[face]), detail(frames[0][1][face]))[0, 1] < 0.35
 
 
-def test_pictures_of_a_run_are_kept(client: Served, runs: Path) -> None:
-    answer = client.ask(f"/thumbnails/{card(client, '.ts')['id']}.jpg")
+def wait_for_still(client: Served, name: str) -> Answer:
+    deadline = time.monotonic() + 60
+    while client.ask(f"/api/pictures?ids={name}").json()[name] == "waiting":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return client.ask(f"/stills/{name}.jpg")
+
+
+def test_a_still_holds_no_connection_and_is_kept(client: Served, runs: Path) -> None:
+    name = card(client, ".ts")["id"]
+    asked = time.monotonic()
+    first = client.ask(f"/stills/{name}.jpg")
+    assert (first.status, first.json(), time.monotonic() - asked < 0.5) == (202, {"state": "waiting"}, True)
+    answer = wait_for_still(client, name)
     assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
     assert (next(runs.glob("old*")) / "previews" / "thumbnail.jpg").read_bytes() == answer.content
+    moment = wait_for_still(client, f"{name}@800")
+    assert (moment.status, moment.content != answer.content) == (200, True)
+    states = client.ask(f"/api/pictures?ids={name},{name}@800,{name}@99999999,{'0' * 16},..%2fx").json()
+    assert list(states.values()) == ["ready", "ready", "waiting", "none", "none"]
+    assert wait_for_still(client, f"{name}@99999999").status == 404
 
 
 def test_open_faces_are_noted_and_kept_apart(runs: Path) -> None:
@@ -380,3 +409,67 @@ def test_what_is_taken_is_kept_and_noted_and_no_name_leads_elsewhere(client: Ser
     assert [(one["by"], one["what"], one["is_there"]) for one in listed] == [("AB", "table", True)]
     for foreign in ("..%2Fmanifest.json", "manifest.json", "x.mp4"):
         assert client.ask(f"/taken/{name}/{foreign}").status == 404
+
+
+def test_the_queue_has_the_alerts_of_all_runs_with_their_verdicts(client: Served) -> None:
+    found = client.ask("/api/alerts").json()
+    assert [(one["video"], one["rule"], one["camera"], one["review"]) for one in found["alerts"]] == [
+        (HOSTILE, "any", "cam", None),
+        ("old.ts", "any", "cam", None),
+    ]
+    assert found["agreement"] == []
+    left, top, width, height = found["alerts"][0]["box"]
+    assert 0 < left < left + width < 1
+    assert 0 < top < top + height < 1
+    sent = [{"run": one["run"], "alert_id": one["alert_id"], "verdict": "true"} for one in found["alerts"]]
+    unknown = {"run": "0" * 16, "alert_id": "x", "verdict": "true"}
+    answers = client.post("/api/verdicts", {"by": " Ann\n B. ", "verdicts": [*sent, unknown]}).json()["verdicts"]
+    assert [one.get("error") or one["review"]["by"] for one in answers] == ["Ann B.", "Ann B.", answers[2]["error"]]
+    assert answers[2]["error"] == "This run is not served here."
+    judged = client.ask("/api/alerts").json()["alerts"]
+    assert [one["review"]["verdict"] for one in judged] == ["true", "true"]
+
+
+def test_a_newer_verdict_of_somebody_else_is_shown_before_it_is_contradicted(client: Served, runs: Path) -> None:
+    found = card(client, ".ts")
+    address, alert = f"/api/runs/{found['id']}/verdicts", found["alerts"]["ids"][0]
+    said = {"alert_id": alert, "seen": []}
+    assert client.post(address, said | {"verdict": "true", "by": "Ann"}).json()["review"]["by"] == "Ann"
+    assert client.post(address, said | {"verdict": "true", "by": "Cid"}).status == 200  # alike: nothing to show
+    refused = client.post(address, said | {"verdict": "false", "by": "Ben"})
+    assert (refused.status, refused.json()["conflict"]["by"]) == (409, "Cid")
+    assert [one.reviewer for one in read_history(runs / found["folder"])] == ["Ann", "Cid"]
+    seen = [[one["by"], one["at"]] for one in refused.json()["reviews"]]
+    kept = client.post(address, said | {"verdict": "false", "by": "Ben", "seen": seen}).json()
+    assert [(one["by"], one["verdict"]) for one in kept["reviews"]] == [
+        *(("Ann", "true"), ("Cid", "true"), ("Ben", "false"))
+    ]
+    agreed = {(one["first"], one["second"]): one for one in client.ask("/api/alerts").json()["agreement"]}
+    assert (agreed["Ann", "Ben"]["n_both"], agreed["Ann", "Ben"]["n_same"]) == (1, 0)
+    back = client.post(address, said | {"verdict": None, "by": "Ben"}).json()
+    assert back["review"]["by"] == "Cid"  # taking back one's own verdict leaves those of others
+
+
+def test_pages_hear_of_new_runs_and_verdicts(client: Served, runs: Path) -> None:
+    client.ask("/api/runs")
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    connection.request("GET", "/api/events", headers=client.cookie)
+    stream = connection.getresponse()
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    found = card(client, ".ts")
+    said = {"alert_id": found["alerts"]["ids"][0], "verdict": "true"}
+    client.post(f"/api/runs/{found['id']}/verdicts", said)
+    assert next_event(stream) == {"runs": [found["id"]], "left": []}
+    shutil.copytree(next(runs.glob("old*")), runs / "later")
+    assert next_event(stream)["runs"] == [run_id(runs / "later")]
+    shutil.rmtree(runs / "later")
+    assert next_event(stream) == {"runs": [], "left": [run_id(runs / "later")]}
+    connection.close()
+
+
+def next_event(stream: http.client.HTTPResponse) -> dict[str, Any]:
+    """The content of the next event `changed`."""
+    while (line := stream.readline().decode()) != "event: changed\n":
+        assert line
+    content: dict[str, Any] = json.loads(stream.readline().decode().removeprefix("data: "))
+    return content

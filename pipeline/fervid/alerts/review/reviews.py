@@ -2,6 +2,7 @@
 
     write_verdict(run_or_folder, alert_id, "false", "laughing", reviewer="AB")
     read_verdicts(run_or_folder)            the newest verdict of every alert
+    standing_verdicts(history)              the verdicts of every reviewer about each alert
     verdicts_of(alerts, reviews)            which of them belong to alerts of a later search
     precision_by_rule_and_camera(reviews)   how many alerts were confirmed
 
@@ -16,7 +17,7 @@ import json
 import logging
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,7 +55,10 @@ _FROM_ALERT = ("alert_id", "video_id", "video", "camera", "rule", "tier", "start
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One verdict about one alert, with the data to recognise the alert later. None revokes earlier verdicts."""
+    """One verdict about one alert, with the data to recognise the alert later.
+
+    None takes back the reviewer's own verdict; from somebody who gave none it revokes those of all.
+    """
 
     alert_id: str
     video_id: str
@@ -130,30 +134,52 @@ def write_verdict(
     Safe for several writers at once, and the file is always complete. `reviewer` defaults to the account's
     name. Raises InputError for an unknown alert or verdict, OutputError when the run folder cannot be written.
     """
+    folder, review = new_review(place, alert_id, verdict, reason, reviewer=reviewer, time_utc=time_utc)
+    append_reviews(folder, [review])
+    return review
+
+
+def new_review(
+    place: Run | str | Path | Sequence[Run | str | Path],
+    alert_id: str,
+    verdict: Verdict | None,
+    reason: str = "",
+    *,
+    reviewer: str | None = None,
+    time_utc: str | None = None,
+) -> tuple[Path, Review]:
+    """A verdict that is not stored yet, and the run folder it belongs to. Raises InputError as `write_verdict`."""
     if verdict is not None and verdict not in VERDICTS:
         raise InputError(f"verdict {verdict!r} is unknown. Use {', '.join(VERDICTS)}.")
     if len(reason) > LONGEST_REASON:
         raise InputError(f"a reason of {len(reason)} characters is too long. Write at most {LONGEST_REASON}.")
     folder, alert = _find_alert(place, alert_id)
-    review = Review(
+    return folder, Review(
         **{name: alert[name] for name in _FROM_ALERT},
         verdict=verdict,
         reason=" ".join(reason.split()),
-        reviewer=reviewer or _account(),
+        reviewer=reviewer or account_name(),
         time_utc=time_utc or utc_now(),
     )
-    append_reviews(folder, [review])
-    return review
+
+
+def _anyway(_review: Review, _before: Sequence[Review]) -> bool:
+    return True
 
 
 # Decision ALE-8.
-def append_reviews(folder: Path, reviews: Sequence[Review]) -> int:
-    """Add verdicts to a run folder, except those already in it; returns how many were new."""
+def append_reviews(
+    folder: Path, reviews: Sequence[Review], *, is_wanted: Callable[[Review, Sequence[Review]], bool] = _anyway
+) -> int:
+    """Add verdicts to a run folder, except those already in it; returns how many were new.
+
+    `is_wanted` is asked about each, with those stored before, while nobody else can write.
+    """
     lock = wait_for_lock(folder / REVIEWS_TABLE)
     try:
         before = _history_or_set_aside(folder)
         known = set(before)
-        new = [review for review in reviews if review not in known]
+        new = [review for review in reviews if review not in known and is_wanted(review, before)]
         if new:
             rows = [asdict(review) for review in (*before, *new)]
             about = {"schema_version": SCHEMA_VERSION, ROWS_SHA256: _rows_sha256(rows)}
@@ -219,11 +245,21 @@ def _rows_sha256(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def read_verdicts(place: Run | str | Path | Sequence[Run | str | Path]) -> list[Review]:
     """The newest verdict about every alert of a run, of several, or of all below a folder; without revoked ones."""
-    newest: dict[tuple[str, str], Review] = {}
-    for folder in _run_folders(place):
-        for review in read_history(folder):
-            newest[review.video_id, review.alert_id] = review
-    return [review for review in newest.values() if review.verdict is not None]
+    histories = (review for folder in _run_folders(place) for review in read_history(folder))
+    return [reviews[-1] for reviews in standing_verdicts(histories).values()]
+
+
+def standing_verdicts(history: Iterable[Review]) -> dict[tuple[str, str], list[Review]]:
+    """By (video_id, alert_id) the newest verdict of each reviewer, the newest of all last; without revoked ones."""
+    standing: dict[tuple[str, str], dict[str, Review]] = {}
+    for review in history:
+        given = standing.setdefault((review.video_id, review.alert_id), {})
+        own = given.pop(review.reviewer, None)
+        if review.verdict is not None:
+            given[review.reviewer] = review
+        elif own is None:
+            given.clear()
+    return {key: list(given.values()) for key, given in standing.items() if given}
 
 
 def verdicts_of(alerts: Iterable[AlertRecord], reviews: Iterable[Review]) -> dict[str, Review]:
@@ -294,7 +330,7 @@ def _imported(runs: Sequence[Run], file: Path, position: int, entry: Any) -> tup
         **{name: alert[name] for name in _FROM_ALERT},
         verdict=verdict,
         reason=" ".join(texts["reason"].split()),
-        reviewer=texts["reviewer"] or _account(),
+        reviewer=texts["reviewer"] or account_name(),
         time_utc=texts["time_utc"] or utc_now(),
     )
 
@@ -337,7 +373,8 @@ def _shared_span(alert: AlertRecord, review: Review) -> float:
     return shared / shorter if shorter > 0 else 1.0
 
 
-def _account() -> str:
+def account_name() -> str:
+    """The name of the account that runs this program."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,6 +1,7 @@
 // The alerts of a run as a list to work through, and a verdict about each.
 
 import { announce, clock, count, fill, h, span } from "./dom.js";
+import { verdictWords } from "./people.js";
 
 export const VERDICTS = [
   ["true", "True", "t"],
@@ -63,6 +64,16 @@ export class AlertList {
     }
     this.draw();
     this.onSelect(alert, true);
+  }
+
+  /** Takes the verdicts of others that came meanwhile: alerts of this run as the queue has them. */
+  take(alerts) {
+    const fresh = new Map(alerts.map((alert) => [alert.alert_id, alert]));
+    for (const alert of this.all) {
+      const { review, reviews } = fresh.get(alert.alert_id) ?? alert;
+      Object.assign(alert, { review, reviews });
+    }
+    this.draw();
   }
 
   draw() {
@@ -134,7 +145,6 @@ export function sentence(alert) {
 }
 
 function said(alert) {
-  const { review } = alert;
-  if (!review) return "needs review";
-  return `${{ true: "✓ true", false: "✕ false", unsure: "? unsure" }[review.verdict]}${review.by ? `, ${review.by}` : ""}`;
+  if (!alert.review) return "needs review";
+  return (alert.reviews?.length ? alert.reviews : [alert.review]).map(verdictWords).join(" · ");
 }

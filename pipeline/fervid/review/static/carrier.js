@@ -1,6 +1,7 @@
 // Where the page takes its content from: the file that contains it, or the server that sent it. Same answers from both.
 
 import { bytesOf } from "./columns.js";
+import { conflictWords, ownName } from "./people.js";
 
 const KEPT = "fervid-verdicts";
 
@@ -41,26 +42,43 @@ class FileCarrier {
     const content = JSON.parse(element.textContent);
     for (const alert of content.alerts ?? []) {
       const kept = this.verdicts[alert.alert_id];
-      if (kept) alert.review = kept.verdict === null ? null : kept;
+      if (kept) alert.review = kept.verdict === null ? null : { ...kept, by: "you", at: kept.time_utc };
     }
     return content;
   }
 
-  thumbnail() {
-    return null;
+  /** The alerts of the runs that this page contains. */
+  async alerts() {
+    const alerts = [];
+    for (const card of this.data.runs) {
+      const content = await this.run(card.id);
+      const own = { run: card.id, video: card.name, camera: card.camera ?? "", has_video: false, fitness: content?.fitness.verdict ?? "" };
+      for (const alert of content?.alerts ?? []) alerts.push({ ...alert, ...own, reviews: alert.review ? [alert.review] : [] });
+    }
+    return { alerts, agreement: [], account: null };
   }
 
   /** Keeps a verdict in this browser; `download` makes it a file. */
-  async saveVerdict(_run, alertId, verdict, reason) {
+  async saveVerdict(_run, alert, verdict, reason) {
     const time = new Date().toISOString().replace(/\.\d+Z$/, "+00:00");
-    this.verdicts[alertId] = { alert_id: alertId, verdict, reason, time_utc: time };
+    this.verdicts[alert.alert_id] = { alert_id: alert.alert_id, verdict, reason, time_utc: time };
     try {
       localStorage.setItem(`${KEPT}:${this.data.report_id}`, JSON.stringify(this.verdicts));
     } catch {
       // A browser may forbid storage for files; the verdicts then live until the page is closed.
     }
-    return verdict === null ? null : { verdict, reason, by: "you" };
+    return verdict === null ? null : { verdict, reason, by: "you", at: time };
   }
+
+  async saveVerdicts(wanted) {
+    return Promise.all(wanted.map(async ({ run, alert_id: id, verdict, reason }) => {
+      const review = await this.saveVerdict(run, { alert_id: id }, verdict, reason);
+      return { review, reviews: review ? [review] : [] };
+    }));
+  }
+
+  /** Nothing changes on a page from disk. */
+  listen() {}
 
   get count() {
     return Object.keys(this.verdicts).length;
@@ -137,19 +155,53 @@ class ServerCarrier {
     return this._get(`/api/whatif?${new URLSearchParams({ ...values, ids: ids.join(",") })}`, options);
   }
 
-  thumbnail(id) {
-    return `/thumbnails/${encodeURIComponent(id)}.jpg`;
+  async alerts() {
+    return this._get("/api/alerts");
   }
 
-  async saveVerdict(run, alertId, verdict, reason) {
-    const answer = await fetch(`/api/runs/${encodeURIComponent(run)}/verdicts`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ alert_id: alertId, verdict, reason }),
-    });
-    const content = await answer.json();
-    if (!answer.ok) throw new Error(content.error);
+  /** Which stills are ready; the others are made meanwhile. */
+  async pictureStates(names) {
+    return this._get(`/api/pictures?ids=${names.map(encodeURIComponent).join(",")}`);
+  }
+
+  pictureAddress(name) {
+    return `/stills/${encodeURIComponent(name)}.jpg`;
+  }
+
+  /** Stores a verdict unless a newer one of somebody else contradicts it: then it throws, and shows that one. */
+  async saveVerdict(run, alert, verdict, reason) {
+    const seen = (alert.reviews ?? []).map((review) => [review.by, review.at]);
+    const body = { alert_id: alert.alert_id, verdict, reason, by: ownName(), seen };
+    const [answer, content] = await this._post(`/api/runs/${encodeURIComponent(run)}/verdicts`, body);
+    if (content.reviews) Object.assign(alert, { reviews: content.reviews, review: content.review });
+    if (!answer.ok) throw new Error(content.conflict ? conflictWords(content.conflict) : content.error);
+    this.onSaved?.();
     return content.review;
+  }
+
+  /** Stores verdicts about alerts of any runs; what became of each, in their order. */
+  async saveVerdicts(wanted) {
+    const [answer, content] = await this._post("/api/verdicts", { by: ownName(), verdicts: wanted });
+    if (!answer.ok) throw new Error(content.error);
+    return content.verdicts;
+  }
+
+  /** Calls `onChange({runs, left})` when runs or verdicts came; only while the page is in view, as connections are few. */
+  listen(onChange) {
+    let source = null;
+    const follow = () => {
+      source?.close();
+      source = document.hidden ? null : new EventSource("/api/events");
+      source?.addEventListener("changed", (event) => onChange(JSON.parse(event.data)));
+    };
+    document.addEventListener("visibilitychange", follow);
+    addEventListener("pagehide", () => source?.close());
+    follow();
+  }
+
+  async _post(address, body) {
+    const answer = await fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    return [answer, await answer.json()];
   }
 
   async _get(address, options = {}) {

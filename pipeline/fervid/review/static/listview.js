@@ -1,7 +1,8 @@
 // The runs of a folder: what waits for a look, a strip of each, search, filters, and what could not be analysed.
 
+import { addressOf } from "./address.js";
 import { readStrip } from "./carrier.js";
-import { announce, count, fill, h, percent, span } from "./dom.js";
+import { announce, count, fill, h, isTyping, percent, span } from "./dom.js";
 import { paintStrip } from "./paint.js";
 
 const SHORT_FIT = { fit: "fit", limited: "in part", not_fit: "not fit" };
@@ -24,22 +25,24 @@ const COLUMNS = [
 ];
 
 export class ListView {
-  constructor(list, carrier, colours) {
-    this.list = list;
-    this.carrier = carrier;
-    this.colours = colours;
+  /** `keeper` keeps the address, `shelf` the pictures, `options` are those of the address. */
+  constructor(list, carrier, colours, { keeper, shelf, options }) {
+    Object.assign(this, { list, carrier, colours, keeper, shelf });
     this.strips = new Map();
-    this.query = "";
-    this.filter = "all";
-    this.sorted = list.runs.some((card) => toReview(card)) ? "review" : "name";
-    this.direction = COLUMNS.find(([name]) => name === this.sorted)[3];
+    this.query = options.get("q") ?? "";
+    this.filter = FILTERS.some(([name]) => name === options.get("show")) ? options.get("show") : "all";
+    this.current = options.get("focus");
+    this.usual = list.runs.some((card) => toReview(card)) ? "review" : "name";
+    const [sorted, turned] = (options.get("sort") ?? "").split("-");
+    this.sorted = COLUMNS.some(([name, , value]) => name === sorted && value) ? sorted : this.usual;
+    this.direction = usualDirection(this.sorted) * (turned === "turned" ? -1 : 1);
     this.rows = new Map();
     this.body = h("tbody");
     this.found = h("p", { class: "quiet", role: "status" });
     this.filters = h("div", { class: "filters", role: "group", "aria-label": "Filter" });
     this.headings = h("tr");
     this.search = h("input", {
-      type: "search", placeholder: "Search names and folders", "aria-label": "Search names and folders", "aria-keyshortcuts": "/",
+      type: "search", placeholder: "Search names and folders", "aria-label": "Search names and folders", "aria-keyshortcuts": "/", value: this.query,
       oninput: (event) => {
         this.query = event.target.value;
         this.draw();
@@ -48,18 +51,64 @@ export class ListView {
     this.watcher = new IntersectionObserver((entries) => this._onView(entries), { rootMargin: "200px" });
     this.end = h("p", { class: "quiet", hidden: true }, "more below …");
     new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this._more(), { rootMargin: "800px" }).observe(this.end);
-    this.element = h("div", { class: "list" }, this._overview(),
+    this.body.addEventListener("focusin", (event) => this._onFocus(event));
+    this.overview = h("div", {});
+    this.failures = h("div", {});
+    this.element = h("div", { class: "list" }, this.overview,
       h("div", { class: "list-tools" }, this.search, this.filters, this.found),
       h("div", { class: "panel table-panel", tabindex: "0", role: "group", "aria-label": "Table of videos" },
         h("table", { class: "runs" }, h("thead", {}, this.headings), this.body), this.end),
-      this._failures());
+      this.failures);
     this.draw();
   }
 
   onKey(event) {
-    if (event.key !== "/" || event.target === this.search) return false;
-    this.search.focus();
+    if (isTyping(event.target) || event.ctrlKey || event.altKey || event.metaKey) return false;
+    if (event.key === "/") this.search.focus();
+    else if (event.key === "j" || event.key === "k") this._go(event.key === "j" ? 1 : -1);
+    else return false;
     return true;
+  }
+
+  /** To the next (+1) or previous (-1) video; the focus goes along. */
+  _go(direction) {
+    const links = [...this.body.querySelectorAll("td.name a")];
+    const at = links.findIndex((link) => link.dataset.run === this.current);
+    const link = links[Math.min(links.length - 1, Math.max(0, at + direction))];
+    link?.focus({ preventScroll: true });
+    link?.scrollIntoView({ block: "nearest" });
+  }
+
+  _onFocus(event) {
+    const link = event.target.closest?.("a[data-run]");
+    if (!link) return;
+    this.current = link.dataset.run;
+    this._write();
+  }
+
+  _write() {
+    const usual = this.sorted === this.usual && this.direction === usualDirection(this.sorted);
+    const sort = usual ? "" : `${this.sorted}${this.direction === usualDirection(this.sorted) ? "" : "-turned"}`;
+    this.keeper.write(addressOf("list", { q: this.query, show: this.filter === "all" ? "" : this.filter, sort, focus: this.current }));
+  }
+
+  /** Takes the list anew, when runs or verdicts came. */
+  refresh(list) {
+    const known = new Set(this.list.runs.map((card) => card.id));
+    const fresh = list.runs.filter((card) => !known.has(card.id)).length;
+    const before = new Map(this.list.runs.map((card) => [card.id, card]));
+    for (const card of list.runs) {
+      const { cells: _cells, ...old } = before.get(card.id) ?? {};
+      card.fitness ??= old.fitness;
+      if (JSON.stringify({ ...card, fitness: null }) !== JSON.stringify({ ...old, fitness: null })) this.rows.delete(card.id);
+      else card.cells = before.get(card.id).cells;
+    }
+    this.list = list;
+    this.colours = list.colours;
+    const focused = this.body.contains(document.activeElement) ? document.activeElement.dataset.run : null;
+    this.draw();
+    if (focused) this.body.querySelector(`a[data-run="${focused}"]`)?.focus({ preventScroll: true });
+    if (fresh) announce(`${count(fresh, "new video")}`);
   }
 
   draw() {
@@ -78,9 +127,15 @@ export class ListView {
       scope: "col", class: name, "aria-sort": name === this.sorted ? (this.direction > 0 ? "ascending" : "descending") : null,
     }, sorts ? h("button", { type: "button", class: "sort", onclick: () => this._sort(name) }, text,
       h("span", { "aria-hidden": "true" }, name === this.sorted ? (this.direction > 0 ? " ▲" : " ▼") : "")) : text)));
-    this.waiting = shown.slice(ROWS_AT_ONCE);
-    fill(this.body, shown.slice(0, ROWS_AT_ONCE).map((card) => this._row(card)));
+    const place = shown.findIndex((card) => card.id === this.current);
+    const n = Math.max(ROWS_AT_ONCE, place + 1, Math.min(shown.length, this.body.children.length));
+    this.waiting = shown.slice(n);
+    fill(this.body, shown.slice(0, n).map((card) => this._row(card)));
     this.end.hidden = !this.waiting.length;
+    if (!shown.length) fill(this.body, h("tr", {}, h("td", { colspan: COLUMNS.length, class: "plain" }, this._nothing())));
+    fill(this.overview, this._overview());
+    fill(this.failures, this._failures());
+    this._write();
     this.found.textContent = shown.length === this.list.runs.length ? count(shown.length, "video") : `${shown.length} of ${count(this.list.runs.length, "video")}`;
   }
 
@@ -89,7 +144,22 @@ export class ListView {
   }
 
   focus() {
+    const link = this.current && this.body.querySelector(`a[data-run="${CSS.escape(this.current)}"]`);
+    if (link) {
+      link.focus({ preventScroll: true });
+      if (!this.keeper.place) link.scrollIntoView({ block: "center" });
+    }
     announce(count(this.list.runs.length, "video"));
+  }
+
+  _nothing() {
+    if (!this.list.runs.length) return "No video was analysed here yet.";
+    return ["Nothing matches. ", h("button", { type: "button", onclick: () => {
+      this.query = this.search.value = "";
+      this.filter = "all";
+      this.draw();
+      this.search.focus();
+    } }, "Clear search and filters")];
   }
 
   destroy() {
@@ -106,7 +176,7 @@ export class ListView {
     if (name === this.sorted) this.direction *= -1;
     else {
       this.sorted = name;
-      this.direction = COLUMNS.find(([column]) => column === name)[3];
+      this.direction = usualDirection(name);
     }
     this.draw();
   }
@@ -118,12 +188,11 @@ export class ListView {
     canvas.dataset.run = card.id;
     this.watcher.observe(canvas);
     const address = card.href ?? `#/run/${card.id}`;
-    const picture = card.has_video ? this.carrier.thumbnail(card.id) : null;
-    const image = picture ? h("img", { class: "thumbnail", alt: "", loading: "lazy", src: picture, onerror: (event) => event.target.classList.add("missing") }) : null;
+    const image = card.has_video && this.carrier.isServed ? this.shelf.hang(h("img", { class: "thumbnail", alt: "" }), card.id) : null;
     const look = card.dominant ? `, mostly looks ${card.dominant}` : ", no usable face";
     const fitness = h("td", { class: "fitness" });
     const row = h("tr", {},
-      h("td", { class: "name" }, h("a", { href: address }, image, h("span", {}, h("b", {}, card.name), h("small", { title: card.folder }, [card.camera, card.folder.slice(-ID_DIGITS)].filter(Boolean).join(" · "))))),
+      h("td", { class: "name" }, h("a", { href: address, "data-run": card.id }, image, h("span", {}, h("b", {}, card.name), h("small", { title: card.folder }, [card.camera, card.folder.slice(-ID_DIGITS)].filter(Boolean).join(" · "))))),
       h("td", { class: "figure" }, span(card.duration_s)),
       h("td", { class: "strip" }, canvas, h("span", { class: "hidden" }, `${percent(card.coverage)} with a usable face${look}`)),
       h("td", { class: "figure" }, percent(card.coverage)),
@@ -194,6 +263,10 @@ export class ListView {
       h("thead", {}, h("tr", {}, ["video", "status", "reason"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, failures.map((failure) => h("tr", {}, h("td", {}, failure.name), h("td", {}, failure.status), h("td", {}, failure.reason))))));
   }
+}
+
+function usualDirection(column) {
+  return COLUMNS.find(([name]) => name === column)[3];
 }
 
 function toReview(card) {

@@ -1,13 +1,21 @@
 // The page: which view is shown, theme, keys, help.
 
+import { AddressKeeper, readAddress } from "./address.js";
 import { openCarrier } from "./carrier.js";
 import { announce, fill, h, isTyping } from "./dom.js";
 import { ListView } from "./listview.js";
+import { NameKeeper } from "./people.js";
+import { PictureShelf } from "./pictures.js";
+import { QueueView } from "./queue.js";
 import { RunView } from "./runview.js";
 
 const THEME = "fervid-theme";
+const BACK = { list: "← all videos", alerts: "← all alerts" };
+const PAGES = [["list", "#/", "Videos"], ["alerts", "#/alerts", "Alerts"]];
 const KEYS = [
+  ["a", "alerts of all videos"], ["v", "all videos"],
   ["space", "play or pause"], ["j  k", "next, previous alert"], ["t  f  u", "verdict about the alert: true, false, unsure"],
+  ["z", "undo the last verdict (alerts)"], ["x", "select (alerts); Ctrl A all"], ["0", "the 10 strongest (alerts)"], ["s  g", "order by score, group repeats (alerts)"],
   ["←  →", "1 s back, forward; with shift 10 s"], [",  .", "one analysed frame back, forward"], ["Home  End", "begin, end"],
   ["+  −", "zoom the timeline"], ["PgUp  PgDn", "move the timeline"], ["[  ]", "begin, end of the selection at the cursor"],
   ["l", "play the selection again and again"], ["Esc", "clear the selection"], ["p", "peaks per expression"], ["g", "go to a time"],
@@ -19,31 +27,58 @@ class Page {
     this.carrier = openCarrier();
     this.place = document.getElementById("view");
     this.view = null;
+    this.names = new NameKeeper();
+    this.keeper = new AddressKeeper();
     this._hideToken();
     this._theme(stored(THEME));
     this._header();
-    addEventListener("hashchange", () => this.show());
+    addEventListener("hashchange", (event) => {
+      const left = new URL(event.oldURL).hash;
+      const { view } = readAddress(left);
+      if (BACK[view]) this.back = [left, BACK[view]];
+      this.keeper.drop();
+      this.show();
+    });
     addEventListener("keydown", (event) => this._onKey(event));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.view?.redraw());
+    this.carrier.onSaved = () => this.names.askOnce();
+    this.carrier.listen((change) => this._refresh(change));
   }
 
   async show() {
-    const wanted = /^#\/run\/([0-9a-f]+)(?:@([\d.]+))?$/.exec(location.hash);
+    const wanted = readAddress();
+    const hash = location.hash;
+    this.place.setAttribute("aria-busy", "true");
     try {
       const single = await this.carrier.onlyRun();
-      const id = wanted?.[1] ?? single;
-      if (id) await this._showRun(id, Number(wanted?.[2] ?? 0), single === null);
-      else await this._showList();
+      const id = wanted.id ?? single;
+      if (single === null) this._drawPages(wanted.view);
+      if (id) await this._showRun(id, wanted.at, single === null);
+      else if (wanted.view === "alerts") await this._showAlerts(wanted.options);
+      else await this._showList(wanted.options);
     } catch (problem) {
-      this._replace(null, h("section", { class: "panel" }, h("h1", { tabindex: "-1" }, "This cannot be shown"), h("p", {}, String(problem.message ?? problem))));
+      if (hash === location.hash) this._replace(null, h("section", { class: "panel" }, h("h1", { tabindex: "-1" }, "This cannot be shown"), h("p", {}, String(problem.message ?? problem))));
     }
+    this.place.removeAttribute("aria-busy");
     document.body.dataset.ready = "true";
   }
 
-  async _showList() {
+  async _showList(options) {
     const list = await this.carrier.list();
+    if (readAddress().view !== "list") return;
     document.title = `${list.title} – fervid`;
-    const view = new ListView(list, this.carrier, list.colours);
+    this.names.know(list.account);
+    const view = new ListView(list, this.carrier, list.colours, { keeper: this.keeper, shelf: this._shelf(), options });
+    this._replace(view, view.element);
+    view.focus();
+  }
+
+  async _showAlerts(options) {
+    const list = await this.carrier.alerts();
+    if (readAddress().view !== "alerts") return;
+    document.title = "Alerts – fervid";
+    this.names.know(list.account);
+    const view = new QueueView(list, { carrier: this.carrier, keeper: this.keeper, names: this.names, shelf: this._shelf(), options });
     this._replace(view, view.element);
     view.focus();
   }
@@ -51,8 +86,12 @@ class Page {
   async _showRun(id, begin, hasList) {
     const content = await this.carrier.run(id);
     if (!content) throw new Error("This run is not on the page.");
+    const wanted = readAddress();
+    if (hasList && wanted.id !== id) return; // somebody went on meanwhile
     document.title = `${content.name} – fervid`;
-    const back = hasList ? h("a", { class: "back", href: "#/" }, "← all videos") : null;
+    this.names.know(content.account);
+    const [address, words] = this.back ?? ["#/", "← all videos"];
+    const back = hasList ? h("a", { class: "back", href: address }, words) : null;
     const view = await RunView.open(content, this.carrier, id, { begin, backLink: back });
     view.onVerdict = () => this._updateDownload();
     view.onMoment = (moment) => this.view === view && history.replaceState(history.state, "", moment);
@@ -61,18 +100,55 @@ class Page {
     view.focus();
   }
 
+  /** Something came from elsewhere: the view of now takes it without losing its place. */
+  async _refresh(change) {
+    const { view } = this;
+    if (view instanceof ListView) {
+      const list = await this.carrier.list();
+      if (view === this.view) view.refresh(list);
+    } else if (view instanceof QueueView) {
+      await view.saving;
+      const list = await this.carrier.alerts();
+      if (view === this.view) view.refresh(list);
+    } else if (view instanceof RunView && change.runs.includes(view.id)) {
+      const { alerts } = await this.carrier.alerts();
+      if (view === this.view) view.alerts.take(alerts.filter((alert) => alert.run === view.id));
+    }
+  }
+
+  _shelf() {
+    this.shelf?.destroy();
+    const { carrier } = this;
+    this.shelf = new PictureShelf({ states: (names) => carrier.pictureStates(names), address: (name) => carrier.pictureAddress(name) });
+    return this.shelf;
+  }
+
+  _drawPages(current) {
+    fill(document.getElementById("pages"), PAGES.map(([name, address, words]) => h("a", { href: address, "aria-current": name === current ? "page" : null }, words)));
+  }
+
   _replace(view, element) {
     this.view?.destroy();
     this.view = view;
     fill(this.place, element);
-    scrollTo(0, 0);
+    scrollTo(0, this.keeper.place);
     this._updateDownload();
   }
 
   _onKey(event) {
     if (event.key === "?" && !isTyping(event.target)) this.help.showModal();
-    else if (this.help.open || !this.view?.onKey(event)) return;
+    else if (this.help.open || !(this.view?.onKey(event) || this._goTo(event))) return;
     event.preventDefault();
+  }
+
+  /** The keys that lead to another page. */
+  _goTo(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target) || !document.getElementById("pages").children.length) return false;
+    const page = { a: "#/alerts", v: "#/" }[event.key];
+    if (!page) return false;
+    this.keeper.flush();
+    location.hash = page;
+    return true;
   }
 
   _header() {
@@ -81,9 +157,10 @@ class Page {
     this.help = h("dialog", { "aria-labelledby": "help-title" }, h("h2", { id: "help-title" }, "Keys"),
       h("dl", { class: "keys" }, KEYS.map(([keys, what]) => [h("dt", {}, keys.split("  ").map((key) => h("kbd", {}, key))), h("dd", {}, what)])),
       h("form", { method: "dialog" }, h("button", { class: "primary" }, "Close")));
-    document.getElementById("tools").append(this.downloadButton, this.themeButton,
+    document.getElementById("tools").append(this.downloadButton, this.names.button, this.themeButton,
       h("button", { type: "button", onclick: () => this.help.showModal(), "aria-keyshortcuts": "?" }, "Keys"));
     document.body.append(this.help);
+    this.place.before(this.names.form);
     this._nameTheme();
   }
 
@@ -118,7 +195,7 @@ class Page {
 
   /** The token has done its work once the cookie is set; it has no place in the history or on a screenshot. */
   _hideToken() {
-    if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+    if (location.search) history.replaceState(history.state, "", location.pathname + location.hash);
   }
 }
 

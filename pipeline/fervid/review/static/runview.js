@@ -38,7 +38,7 @@ export class RunView {
     this.timeline = this.charts.timeline;
     this.alerts = new AlertList(content.alerts, {
       onSelect: (alert, stays) => this._onAlert(alert, stays),
-      save: (alert, verdict, reason) => carrier.saveVerdict(id, alert.alert_id, verdict, reason),
+      save: (alert, verdict, reason) => carrier.saveVerdict(id, alert, verdict, reason),
     });
     this.peaks = new PeaksDialog(recording, { onSeek: (seconds) => this.player.seek(seconds) });
     this.takeAway = new TakeAway(this);
