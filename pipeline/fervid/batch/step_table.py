@@ -119,13 +119,13 @@ def _explain(context: Context, run: Run, seconds: float, track: int | None, labe
 
 
 def _preview_clip(context: Context, run: Run, target: Path, start: float, end: float, blur: Any) -> None:
-    from fervid.review.preview_frames import make_clip
+    from fervid.alerts.review.preview_frames import make_clip
 
     make_clip(run, target, start, end, blur=blur, reached=context.heartbeat.reach)
 
 
 def _preview_still(context: Context, run: Run, seconds: float, blur: Any) -> bytes:
-    from fervid.review.preview_frames import make_still
+    from fervid.alerts.review.preview_frames import make_still
 
     return make_still(run, seconds, blur=blur, reached=context.heartbeat.reach)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fervid.alerts.review.preview_frames import Blur, make_clip, make_still
 from fervid.errors import InputError, OutputError
 from fervid.privacy.audit import note_open_faces
 from fervid.review.preview_cache import CACHE_BYTES, FOLDER, PreviewCache
-from fervid.review.preview_frames import Blur, make_clip, make_still
 from fervid.run.derived import note_derived, publish_derived
 from fervid.run.elsewhere import Elsewhere
 from fervid.run.handle import Run

@@ -29,6 +29,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from fervid.alerts.language.rules import PRESET, load_rules
+from fervid.alerts.review.preview_frames import Blur
 from fervid.alerts.review.reviews import account_name
 from fervid.errors import ConfigError, FervidError, InputError, OutputError
 from fervid.review.content import run_content
@@ -39,7 +40,6 @@ from fervid.review.page import STATIC, served_page, static_file
 from fervid.review.pictures import READY, WAITING, Pictures, Still, step_back
 from fervid.review.preview import CLIP_SECONDS, Previews, Workshop
 from fervid.review.preview_cache import CACHE_BYTES, PreviewCache
-from fervid.review.preview_frames import Blur
 from fervid.review.run_routes import Handler, RunRoutes
 from fervid.review.run_rules import RuleDesk
 from fervid.review.takeaway import TakeAway

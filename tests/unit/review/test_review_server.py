@@ -339,7 +339,7 @@ def test_a_taken_port_and_a_folder_without_runs_are_said_clearly(tmp_path: Path)
         make_app([tmp_path], token=TOKEN)
 
 
-def test_a_damaged_run_is_listed_as_such_and_costs_no_other(client: Served) -> None:
+def test_a_damaged_run_is_listed_as_such_and_costs_no_other(client: Served, runs: Path) -> None:
     (next(runs.glob("old*")) / "manifest.json").write_text("{")
     content = client.ask("/api/runs").json()
     assert [one["name"] for one in content["runs"]] == [HOSTILE]

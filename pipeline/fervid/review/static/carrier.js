@@ -155,6 +155,11 @@ class ServerCarrier {
     return this._get(`/api/whatif?${new URLSearchParams({ ...values, ids: ids.join(",") })}`, options);
   }
 
+  /** The name that this browser gives its verdicts and what it takes away; null until one was chosen. */
+  get name() {
+    return ownName();
+  }
+
   async alerts() {
     return this._get("/api/alerts");
   }
