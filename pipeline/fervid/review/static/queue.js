@@ -79,7 +79,7 @@ export class QueueView {
   refresh(list) {
     const known = new Map(this.list.alerts.map((alert) => [keyOf(alert), alert]));
     const fresh = list.alerts.filter((alert) => !known.has(keyOf(alert))).length;
-    this.list = { ...list, alerts: list.alerts.map((alert) => Object.assign(known.get(keyOf(alert)) ?? {}, alert)) };
+    this.list = { ...list, alerts: list.alerts.map((alert) => merged(known.get(keyOf(alert)), alert)) };
     for (const alert of this.list.alerts) if (alert.review && this.items.has(keyOf(alert))) this.kept.add(keyOf(alert));
     const hadFocus = this.body.contains(document.activeElement);
     this.draw();
@@ -187,6 +187,7 @@ export class QueueView {
       alert.reviews = verdict === null ? others : [...others, { verdict, reason, by: this.names.name, at: time }];
       alert.review = alert.reviews.at(-1) ?? null;
       alert.problem = null;
+      alert.nOnTheWay = (alert.nOnTheWay ?? 0) + 1;
       this.kept.add(keyOf(alert));
       return { run: alert.run, alert_id: alert.alert_id, verdict, reason, seen: seen.map((review) => [review.by, review.at]) };
     });
@@ -205,6 +206,8 @@ export class QueueView {
   _answered(wanted, sent, answers) {
     const refused = [];
     wanted.forEach(({ alert }, i) => {
+      alert.nOnTheWay -= 1;
+      if (alert.nOnTheWay) return; // a later verdict about it is on its way
       const { review, reviews, conflict, error } = answers[i];
       if (reviews) Object.assign(alert, { review, reviews });
       else if (error) {
@@ -377,6 +380,11 @@ export class QueueView {
 
 function isOpen(row) {
   return row.alerts.some((alert) => !alert.review);
+}
+
+/** An alert with what the server has of it now, unless a verdict about it is on its way. */
+function merged(known, fresh) {
+  return known?.nOnTheWay ? known : Object.assign(known ?? {}, fresh);
 }
 
 function isText(target) {
