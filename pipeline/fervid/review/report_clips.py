@@ -68,8 +68,8 @@ def stretches_of(run: Run) -> list[tuple[float, float]]:
     for start, end, peak_s in sorted(spans):
         first, last = max(0.0, start - AROUND_SECONDS), min(duration, end + AROUND_SECONDS)
         if last - first > LONGEST_SECONDS:
-            first = max(0.0, min(peak_s - LONGEST_SECONDS / 2, last - LONGEST_SECONDS))
-            last = min(duration, first + LONGEST_SECONDS)
+            first = min(max(first, peak_s - LONGEST_SECONDS / 2), last - LONGEST_SECONDS)
+            last = first + LONGEST_SECONDS
         if found and first <= found[-1][1] and last - found[-1][0] <= LONGEST_SECONDS:
             found[-1] = found[-1][0], max(last, found[-1][1])
         else:
