@@ -5,7 +5,8 @@
 CLIPS is as for `benchmarks/battery.py`. Each clip is judged by itself, by the `anger` rules as they ship. Its scores
 come from an analysis of the person's clips joined to one video in random order, or of twelve clips of one expression
 with three others (`benchmarks/baseline.py`): without a baseline, and with `--baseline track` and `video`.
-RUNS_FOLDER holds runs that show no anger: every alert there is false.
+RUNS_FOLDER holds runs that show no anger: every alert there is false. With --readout every person's clips are read out
+over time by a read-out that was fitted without that person, and RUNS_FOLDER holds runs made with `--readout on`.
 
 With --choose, forms of `anger-lasting` are tried. For each person the one that finds most angry clips of the others,
 with at most MOST_FALSE_PER_HOUR false alerts an hour in their clips and in RUNS_FOLDER, is measured on that person.
@@ -25,6 +26,7 @@ import pyarrow as pa
 
 import fervid
 from baseline import ORDERS, analysed, make
+from battery import left_out_models
 from battery_faces import Clip, clips_of_people, load_clips
 from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.scan import find_runs, scan_run
@@ -32,11 +34,13 @@ from fervid.alerts.language.rules import RuleSet, bind, load_rules
 from fervid.base import assets
 from fervid.base.spacing import usual_spacing
 from fervid.config import Settings
+from fervid.emotion import make_classifier
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.run.handle import Run
 from fervid.run.usable import usable_faces
 from fervid.stats.intervals import poisson_interval
 from fervid.stats.metrics import wilson_interval
+from fervid.train.data.fer2013 import load_fer2013
 
 RULE = "anger-lasting"
 SCOPES = ("off", "track", "video")
@@ -55,6 +59,16 @@ FORMS = {
     ),
     "lead": (LEAD, SEEN, (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)),
     "relative lead": (RELATIVE, SEEN, (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)),
+    "readout share": (
+        "readout_angry / max(1 - readout_surprise, 0.5)",
+        f"readout_angry >= max(readout_happy, readout_neutral, readout_sad) and {SEEN}",
+        (0.26, 0.29, 0.32, 0.35, 0.4, 0.45, 0.5),
+    ),
+    "readout lead": (
+        "readout_angry - max(readout_happy, readout_neutral, readout_sad)",
+        SEEN,
+        (0.0, 0.05, 0.1, 0.15, 0.2, 0.25),
+    ),
     "larger lead": (f"max({LEAD}, {RELATIVE})", SEEN, (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)),
 }
 KINDS = {"joined": ORDERS, "mostly one": 1}
@@ -93,18 +107,28 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", metavar="RUNS_FOLDER")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "fervid-battery")
     parser.add_argument("--choose", action="store_true", help=f"try forms of {RULE}")
+    parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=list(FORMS), help="which to try")
+    parser.add_argument("--scopes", nargs="+", default=list(SCOPES), choices=SCOPES, help="baselines")
+    parser.add_argument("--readout", action="store_true", help="fit a read-out without each person, and apply it")
+    parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
     arguments = parser.parse_args()
     settings = fervid.load_settings(environment={})
     model = load_model_info(assets.model_folder(settings.emotion.model))
-    people = clips_of_people(load_clips(arguments.clips, settings, arguments.cache))
+    all_clips = load_clips(arguments.clips, settings, arguments.cache)
+    people = clips_of_people(all_clips)
+    models = dict.fromkeys(people, model)
+    if arguments.readout:
+        settings = settings.model_copy(update={"readout": settings.readout.model_copy(update={"use": "on"})})
+        faces = load_fer2013(arguments.data).split("PublicTest")
+        models, _ = left_out_models(all_clips, settings, model, make_classifier("litert", model), faces)
     pieces = {
         (scope, kind): [
             piece
             for person, clips in people.items()
             for joined in make(clips)[kind]
-            for piece in cut(person, joined, with_scope(settings, scope), model)
+            for piece in cut(person, joined, with_scope(settings, scope), models[person])
         ]
-        for scope in SCOPES
+        for scope in arguments.scopes
         for kind in KINDS
     }
     runs = find_runs(arguments.runs) if arguments.runs else []
@@ -117,7 +141,7 @@ def main() -> None:
     if runs:
         print(f"{len(runs)} runs: {in_words(count_runs(runs, rules), 1)}")
     if arguments.choose:
-        choose(pieces, list(people), runs, rules, model)
+        choose(pieces, list(people), runs, rules, model, arguments.forms)
 
 
 def with_scope(settings: Settings, scope: str) -> Settings:
@@ -153,6 +177,7 @@ def columns_of(faces: pa.Table, labels: Sequence[str]) -> dict[str, np.ndarray]:
     columns = {label: faces[f"s_{label}"].to_numpy() for label in labels}
     there = set(faces.column_names)
     columns |= {f"relative_{label}": faces[f"{'b' if f'b_{label}' in there else 's'}_{label}"].to_numpy() for label in labels}  # fmt: skip # noqa: E501
+    columns |= {f"readout_{label}": faces[f"r_{label}"].to_numpy() if f"r_{label}" in there else columns[f"relative_{label}"] for label in labels}  # fmt: skip # noqa: E501
     columns |= {name: faces[name].to_numpy() for name in ("quality", "margin")}
     return columns | {"face_px": np.minimum(faces["w"].to_numpy(), faces["h"].to_numpy())}
 
@@ -191,7 +216,12 @@ def in_words(counted: Count, repeats: int) -> str:
 
 
 def choose(
-    pieces: dict[tuple[str, str], list[Piece]], people: list[str], runs: Sequence[Run], rules: RuleSet, model: ModelInfo
+    pieces: dict[tuple[str, str], list[Piece]],
+    people: list[str],
+    runs: Sequence[Run],
+    rules: RuleSet,
+    model: ModelInfo,
+    forms: Sequence[str],
 ) -> None:
     tried = [
         (
@@ -199,11 +229,12 @@ def choose(
             {"score": score, "where": where, "enter": enter, "for_": wait, "exit_": min(enter, max(0.0, enter - 0.1))},
         )
         for form, (score, where, enters) in FORMS.items()
+        if form in forms
         for enter, wait in itertools.product(enters, WAITS)
     ]
     sets = [with_rule(rules, values) for _, values in tried]
     elsewhere = [count_runs(runs, one) if runs else Count(0, 0, 0, 0.0) for one in sets]
-    for scope in SCOPES:
+    for scope in dict.fromkeys(scope for scope, _ in pieces):
         counts = [
             {person: [count(of(pieces[scope, kind], person), one, model) for kind in KINDS] for person in people}
             for one in sets
@@ -233,6 +264,8 @@ def best(persons: Sequence[str], counts: list[dict[str, list[Count]]], elsewhere
 
     rates = [max(rate(i, at, repeats) for at, repeats in enumerate(KINDS.values())) for i in range(len(counts))]
     fine = [i for i, false in enumerate(rates) if false <= MOST_FALSE_PER_HOUR]
+    if not fine:
+        return min(range(len(rates)), key=lambda i: rates[i])
     return max(fine, key=lambda i: sum(counts[i][person][0].found for person in persons))
 
 

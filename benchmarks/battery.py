@@ -7,7 +7,9 @@ MODEL is a shipped model's name or a folder; without one each preset's own is me
 set. The folders hold clips, or photographs, and `labels.csv` (columns file, emotion, and for clips confidence; the sure
 ones are asked for). Faces are found by fervid's own detector with the preset's settings, once, and kept in --cache, as
 are the answers of the package `fer` (its defaults). A clip's answer is the emotion with the largest share of the face
-time. Whatever is fitted to these clips is fitted again without the person who is asked about.
+time. Whatever is fitted to these clips is fitted again without the person who is asked about: with
+`--readouts on` the read-out. Lines that begin with "baseline" have the person's clips, unlabelled, as baseline;
+those that begin with "read out" take each photograph for a video of one frame.
 
 The first row is the reference. Another ships when its mean is higher and no part falls below the lower end of the
 reference's 95 % Wilson interval for that part. PublicTest only: PrivateTest is never read here.
@@ -18,7 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +30,29 @@ import fervid
 from battery_faces import Clip, Still, load_clips, load_stills
 from battery_peer import peer_on_clips, peer_on_stills
 from fervid.base import assets
+from fervid.batch.labelled import labelled_recordings
 from fervid.config import Settings
 from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.crops import crop_quality
 from fervid.emotion.face_quality import measure_face_quality
 from fervid.emotion.heads import label_probabilities
 from fervid.emotion.model import ModelInfo, load_model_info
-from fervid.interpret.whole import interpret
+from fervid.interpret.baseline import Windows, shared_shifts
+from fervid.interpret.readout import read_out
+from fervid.interpret.tables import Tables
+from fervid.interpret.whole import interpret, windows_of_person
 from fervid.observe.observations import face_arrays
 from fervid.run.summary import results_in_numbers
-from fervid.stats.metrics import balanced_accuracy, confusion_matrix, expected_calibration_error, wilson_interval
+from fervid.run.usable import usable_faces
+from fervid.stats.metrics import (
+    balanced_accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    mcnemar_p,
+    wilson_interval,
+)
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset, load_fer2013
+from fervid.train.fit.readout import FITTED_TO, ReadoutFitter
 
 ANGRY = "angry"
 # Decision SCO-6.
@@ -53,8 +67,12 @@ class Row:
     parts: dict[str, float]
     n: dict[str, int]
     more: dict[str, float | None]
+    emotions: dict[str, str] = field(default_factory=dict)
+    """The label of each clip."""
     answers: dict[str, str | None] = field(default_factory=dict)
     """To each clip."""
+    by_baseline: dict[str, str | None] = field(default_factory=dict)
+    """The same with the person's clips, unlabelled, as baseline."""
 
     @property
     def mean(self) -> float | None:
@@ -73,13 +91,16 @@ def main() -> None:
         clips = load_clips(arguments.clips, settings, cache)
         stills = load_stills(arguments.stills, settings, EMOTIONS, cache)
         for model in arguments.models or [settings.emotion.model]:
-            name = preset if not arguments.models else f"{Path(model).name}, {preset}"
-            rows.append(measure(name, model, settings, faces, stills, clips))
+            for use in arguments.readouts:
+                name = preset if not arguments.models else f"{Path(model).name}, {preset}"
+                chosen = settings.model_copy(update={"readout": settings.readout.model_copy(update={"use": use})})
+                rows.append(measure(f"{name}, read out" if use == "on" else name, model, chosen, faces, stills, clips))
     if arguments.fer_python:
         stills = load_stills(arguments.stills, settings, EMOTIONS, cache)
         rows.append(peer_row(arguments, clips, stills, cache))
     print(table(rows))
     print("\n" + "\n".join(verdict(rows[0], row) for row in rows[1:] if row.mean is not None))
+    print("\n".join(paired(rows[0], row) for row in rows[1:]))
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) | {"mean": row.mean} for row in rows], indent=1) + "\n")
 
@@ -92,6 +113,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--stills", type=Path, required=True)
     parser.add_argument("--presets", nargs="+", default=["default"])
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings on top of each preset")
+    parser.add_argument("--readouts", nargs="+", default=["off"], choices=["off", "on"], help="a row for each")
     parser.add_argument("--fer-python", type=Path, help="Python of a virtual environment that holds `fer`")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "fervid-battery")
     parser.add_argument("--json", type=Path, help="where to write all numbers, with the answer to each clip")
@@ -124,14 +146,26 @@ def measure(
     n |= {"stills": len(stills), "stills balanced": len(stills)}
     more |= of_stills
 
+    scored = [replace(clip, observations=scored_again(clip, classifier, info, emotion.crop_margin)) for clip in clips]
+    models = {clip.person: info for clip in clips}
+    if settings.readout.use != "off":
+        models, of_faces = left_out_models(scored, settings, info, classifier, faces)
+        more |= of_faces
+        read = [read_out_alone(classifier.predict(crop[None]), models[""], settings)[0] for crop in crops]
+        said = dict(zip((s.file for s in found), (info.labels[int(one.argmax())] for one in read), strict=True))
+        of_stills = stills_in_numbers(stills, [said.get(still.file) for still in stills])
+        more |= {f"read out: {name}": value for name, value in of_stills.items() if name != "stills found"}
     answers, covered, known, hits = [], [], [], []
-    for clip in clips:
-        observations = scored_again(clip, classifier, info, emotion.crop_margin)
-        tables = interpret(observations, settings, info, video_id=clip.file, duration_seconds=clip.duration_seconds)
+    for clip in scored:
+        model_of_clip = models[clip.person]
+        tables = interpret(
+            clip.observations, settings, model_of_clip, video_id=clip.file, duration_seconds=clip.duration_seconds
+        )
         numbers = results_in_numbers(tables.timeline, tables.faces, tables.tracks, list(info.labels))
         answers.append(numbers["dominant"])
         covered.append(numbers["coverage"])
-        of_faces = np.stack([tables.faces[f"p_{label}"].to_numpy() for label in info.labels], axis=1)
+        kind = "p" if settings.readout.use == "off" else "r"
+        of_faces = np.stack([tables.faces[f"{kind}_{label}"].to_numpy() for label in info.labels], axis=1)
         known.append(of_faces)
         hits.append(np.full(len(of_faces), info.labels.index(clip.emotion)))
     of_clips = clips_in_numbers(clips, answers)
@@ -140,7 +174,81 @@ def measure(
         "coverage": float(np.mean(covered)),
         "clips ECE": expected_calibration_error(np.concatenate(known), np.concatenate(hits)),
     }
-    return Row(name, parts, n, more, {clip.file: answer for clip, answer in zip(clips, answers, strict=True)})
+    by_baseline = with_baselines(scored, settings, models)
+    more |= {f"baseline: {name}": value for name, value in clips_in_numbers(clips, by_baseline).items()}
+    return Row(
+        name,
+        parts,
+        n,
+        more,
+        {clip.file: clip.emotion for clip in clips},
+        {clip.file: answer for clip, answer in zip(clips, answers, strict=True)},
+        {clip.file: answer for clip, answer in zip(clips, by_baseline, strict=True)},
+    )
+
+
+def windows_of(clip: Clip, settings: Settings, info: ModelInfo) -> dict[str, Windows]:
+    return windows_of_person(clip.observations, settings, info, duration_seconds=clip.duration_seconds)
+
+
+def left_out_models(
+    clips: list[Clip], settings: Settings, info: ModelInfo, classifier: Classifier, faces: FaceDataset
+) -> tuple[dict[str, ModelInfo], dict[str, float | None]]:
+    """For each person the model with a read-out that was fitted without them; that of all is under "".
+
+    Also how many of the photographs that it was not fitted to are right, before and after.
+    """
+    seen = [(clip.file, clip.emotion, clip.person, windows_of(clip, settings, info)) for clip in clips]
+    recordings = labelled_recordings(seen, info, settings.baseline, is_flipped=settings.emotion.flip)
+    logits = classifier.predict(faces.images)
+    fitter = ReadoutFitter(info, logits)
+    models = {}
+    for person in ["", *sorted({clip.person for clip in clips})]:
+        fitted = fitter.fit([recording for recording in recordings if recording.person != person])
+        models[person] = replace(info, readout=fitted.readout(info))
+    unseen = np.arange(len(logits)) % FITTED_TO > 0
+    truth = np.array([info.labels.index(EMOTIONS[code]) for code in faces.labels])[unseen]
+    before = label_probabilities(logits[unseen], info, source=settings.emotion.labels).argmax(axis=1)
+    after = read_out_alone(logits[unseen], models[""], settings).argmax(axis=1)
+    return models, {
+        "PublicTest unseen": float((before == truth).mean()),
+        "read out: PublicTest unseen": float((after == truth).mean()),
+    }
+
+
+def read_out_alone(logits: np.ndarray, info: ModelInfo, settings: Settings) -> np.ndarray:
+    """The read-out of single faces: each as a recording of one frame."""
+    assert info.readout is not None
+    return read_out(logits, info.readout, info, settings)
+
+
+def with_baselines(clips: list[Clip], settings: Settings, models: dict[str, ModelInfo]) -> list[str | None]:
+    """The answer to each clip with a baseline over all clips of its person, unlabelled, as from a list's `person`."""
+    settings = settings.model_copy(update={"baseline": settings.baseline.model_copy(update={"scope": "video"})})
+    windows = {clip.file: windows_of(clip, settings, models[clip.person]) for clip in clips}
+    answers = []
+    for clip in clips:
+        model, emotion = models[clip.person], settings.emotion
+        own = [windows[other.file] for other in clips if other.person == clip.person]
+        shared = shared_shifts(own, model, settings.baseline, source=emotion.labels, is_flipped=emotion.flip)
+        tables = interpret(
+            clip.observations,
+            settings,
+            model,
+            video_id=clip.file,
+            duration_seconds=clip.duration_seconds,
+            shared=shared if len(own) > 1 else None,
+        )
+        kind = "b" if settings.readout.use == "off" else "r"
+        answers.append(leading(tables, [f"{kind}_{label}" for label in model.labels], model.labels))
+    return answers
+
+
+def leading(tables: Tables, columns: list[str], labels: tuple[str, ...]) -> str | None:
+    """The label that leads in most usable faces; clips have one face per frame at an even rate."""
+    usable = usable_faces(tables.faces["abstain"])
+    scores = np.stack([tables.faces[name].to_numpy() for name in columns], axis=1)[usable]
+    return labels[int(np.bincount(scores.argmax(axis=1), minlength=len(labels)).argmax())] if len(scores) else None
 
 
 def scored_again(clip: Clip, classifier: Classifier, info: ModelInfo, margin: float) -> pa.Table:
@@ -200,7 +308,7 @@ def peer_row(arguments: argparse.Namespace, clips: list[Clip], stills: list[Stil
     parts = {part: numbers.pop(part) for part in PARTS if part in numbers}
     n = {"stills": len(stills), "stills balanced": len(stills), "clips": len(clips)}
     answers = {clip.file: answer for clip, answer in zip(clips, of_clips, strict=True)}
-    return Row("fer", parts, n, dict(numbers), answers)
+    return Row("fer", parts, n, dict(numbers), answers=answers)
 
 
 def table(rows: list[Row]) -> str:
@@ -210,12 +318,13 @@ def table(rows: list[Row]) -> str:
     lines = [f"{'':<22}" + "".join(f"{row.name:>{width}}" for row in rows)]
     for name in ["mean", *names]:
         values = [row.mean if name == "mean" else (row.parts | row.more).get(name) for row in rows]
-        cells = ["" if v is None else f"{v:.0f}" if name in COUNTS else f"{v:.3f}" for v in values]
+        cells = ["" if v is None else f"{v:.0f}" if name.endswith(COUNTS) else f"{v:.3f}" for v in values]
         lines.append(f"{name:<22}" + "".join(f"{cell:>{width}}" for cell in cells))
     return "\n".join(lines)
 
 
 COUNTS = ("clips right", "clips without a face")
+"""Lines of the table that are whole numbers."""
 
 
 def verdict(reference: Row, row: Row) -> str:
@@ -230,6 +339,18 @@ def verdict(reference: Row, row: Row) -> str:
     gain = row.mean - reference.mean
     answer = "ships" if gain > 0 and not fallen else "does not ship"
     return f"{row.name}: mean {gain:+.4f} against {reference.name}{''.join('; ' + one for one in fallen)}: {answer}"
+
+
+def paired(reference: Row, row: Row) -> str:
+    """McNemar's exact test on the clips, by themselves and with the person's clips as baseline."""
+    labels = row.emotions or reference.emotions
+    texts = []
+    for kind, answers in (("each by itself", row.answers), ("with the baseline", row.by_baseline)):
+        if answers:
+            gained = sum(answers[f] == e and reference.answers[f] != e for f, e in labels.items())
+            lost = sum(answers[f] != e and reference.answers[f] == e for f, e in labels.items())
+            texts.append(f"{kind} {gained} gained, {lost} lost, p = {mcnemar_p(gained, lost):.2g}")
+    return f"{row.name}: clips against {reference.name}: {'; '.join(texts)}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 from fervid.base.spacing import reach
 from fervid.overlay.faces import FaceMark
 from fervid.run.handle import Run
+from fervid.run.schema import answers_of
 from fervid.run.tables import read_table
 
 BRIDGED_SECONDS = 2.0
@@ -34,8 +35,8 @@ class StoredFaces:
     """The faces of a run by time. `boxes` are xyxy in pixels of the displayed frame."""
 
     def __init__(self, run: Run) -> None:
-        labels = run.manifest.model["labels"]
-        columns = ["time_s", "track_id", "x", "y", "w", "h", *(f"s_{label}" for label in labels)]
+        scores = answers_of(run.manifest.model)
+        columns = ["time_s", "track_id", "x", "y", "w", "h", *scores]
         own = run.folder, run.manifest.settings_hash
         table = read_table(*own, "faces", [*columns, "label", "confidence", "abstain"])
         times = read_table(*own, "frames", ["time_s"])["time_s"].to_numpy()
@@ -43,7 +44,7 @@ class StoredFaces:
         self._hold = reach(times) or 0.5
         x, y, w, h = (table[name].to_numpy() for name in ("x", "y", "w", "h"))
         boxes = np.stack([x, y, x + w, y + h], axis=1).astype(np.float64)
-        probabilities = np.stack([table[f"s_{label}"].to_numpy() for label in labels], axis=1)
+        probabilities = np.stack([table[name].to_numpy() for name in scores], axis=1)
         words, reasons = np.array(table["label"].to_pylist(), object), np.array(table["abstain"].to_pylist(), object)
         ids, seconds, confidence = (table[name].to_numpy() for name in ("track_id", "time_s", "confidence"))
         order = np.argsort(ids, kind="stable")

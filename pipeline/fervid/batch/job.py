@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fervid.base.registry import DETECTOR_PLUGINS, plugin_version
 from fervid.config import OBSERVE_SECTIONS, DetectSettings, Settings
 from fervid.emotion import PLUGIN
+from fervid.emotion.heads import chosen_readout
 from fervid.emotion.model import ModelInfo
 from fervid.storage.place import Place
 
@@ -41,7 +42,9 @@ class Method:
         sha256 = model.weights_sha256 + _detector_version(settings.detect)
         runner = PLUGIN if model.plugin else runner
         observe_hash = settings.hash(model_sha256=sha256, sections=OBSERVE_SECTIONS)
-        return cls(settings, model, runner, settings.hash(model_sha256=sha256), f"{observe_hash}-{runner}")
+        readout = chosen_readout(model, settings.readout.use, settings.emotion.labels)
+        settings_hash = settings.hash(model_sha256=sha256, readout_sha256=readout.sha256 if readout else "")
+        return cls(settings, model, runner, settings_hash, f"{observe_hash}-{runner}")
 
     def of_person(self, recordings: tuple[str, ...]) -> Method:
         """The same method where a video shares its baseline with these; their ids make its results its own."""
@@ -54,11 +57,13 @@ class Method:
     def record(self) -> dict[str, Any]:
         """What a manifest says of the method, by its fields."""
         model = self.model
+        readout = chosen_readout(model, self.settings.readout.use, self.settings.emotion.labels)
+        described = {"name": model.name, "weights_sha256": model.weights_sha256, "labels": list(model.labels)}
         return {
             "settings": self.settings.model_dump(mode="json"),
             "settings_hash": self.settings_hash,
             "observe_key": self.observe_key,
-            "model": {"name": model.name, "weights_sha256": model.weights_sha256, "labels": list(model.labels)},
+            "model": described | ({"readout_sha256": readout.sha256} if readout else {}),
             "runner": self.runner,
         }
 

@@ -6,15 +6,16 @@ Nothing of it is stored but what the columns `b_<label>` of each recording say.
 from __future__ import annotations
 
 from fervid.batch.context import Context
-from fervid.batch.job import VideoJob
+from fervid.batch.job import Method, VideoJob
 from fervid.batch.steps import read_all
 from fervid.errors import InputError
-from fervid.interpret.baseline import Shifts, shared_shifts
+from fervid.interpret.baseline import Shifts, Windows, shared_shifts
 from fervid.interpret.build import FrameTiming
 from fervid.interpret.whole import windows_of_person
 from fervid.observe.observations import is_observed, read_thumbnails
 from fervid.run.files import OBSERVATIONS
 from fervid.run.manifest import manifest_content
+from fervid.storage.place import Place
 
 
 def measure_person(context: Context, jobs: tuple[VideoJob, ...]) -> Shifts:
@@ -26,25 +27,27 @@ def measure_person(context: Context, jobs: tuple[VideoJob, ...]) -> Shifts:
     """
     seconds, windows = 0.0, []
     for job in sorted(jobs, key=lambda job: job.video_id):
-        content = manifest_content(job.folder)
-        duration = float(content["video"]["duration_seconds"])
-        paths = [job.folder / OBSERVATIONS / name for name in sorted(content.get("observations", ()))]
-        if not paths or not all(is_observed(path, job.method.observe_key) for path in paths):
-            raise InputError(f"{job.folder} lacks observations. Analyse the recordings again with --overwrite.")
-        windows.append(
-            windows_of_person(
-                read_all(paths)[0],
-                job.method.settings,
-                job.method.model,
-                duration_seconds=duration,
-                thumbnails=read_thumbnails(paths),
-                timing=FrameTiming.of(content["video"], content["settings"]["video"]),
-            )
-        )
-        seconds += duration
+        windows.append(person_in(job.folder, job.method))
+        seconds += float(manifest_content(job.folder)["video"]["duration_seconds"])
         context.heartbeat.reach(seconds)
     method = jobs[0].method
     emotion = method.settings.emotion
     return shared_shifts(
         windows, method.model, method.settings.baseline, source=emotion.labels, is_flipped=emotion.flip
+    )
+
+
+def person_in(folder: Place, method: Method) -> dict[str, Windows]:
+    """The lone windows of the recording in a run folder, for each head. Raises InputError without its observations."""
+    content = manifest_content(folder)
+    paths = [folder / OBSERVATIONS / name for name in sorted(content.get("observations", ()))]
+    if not paths or not all(is_observed(path, method.observe_key) for path in paths):
+        raise InputError(f"{folder} lacks observations. Analyse the recordings again with --overwrite.")
+    return windows_of_person(
+        read_all(paths)[0],
+        method.settings,
+        method.model,
+        duration_seconds=float(content["video"]["duration_seconds"]),
+        thumbnails=read_thumbnails(paths),
+        timing=FrameTiming.of(content["video"], content["settings"]["video"]),
     )

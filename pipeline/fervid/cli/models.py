@@ -10,10 +10,12 @@ import typer
 
 from fervid.base import assets
 from fervid.base.registry import CLASSIFIER_PLUGINS, DETECTOR_PLUGINS, EXPORTER_PLUGINS, origin, plugins
+from fervid.cli.options import Runs
 from fervid.errors import FervidError
 
 app = typer.Typer(
-    help="List models; check, describe or combine them; list the networks that can be trained.", rich_markup_mode=None
+    help="List models; check, describe or combine them; fit a read-out; list networks that can be trained.",
+    rich_markup_mode=None,
 )
 
 
@@ -108,6 +110,41 @@ def combine(
             accuracy = stored_metrics(stored, "PublicTest", head.name, tta)["accuracy"]
             typer.echo(f"{info.name}: {head.name}, views {tta}: PublicTest accuracy {accuracy:.2%}")
     typer.echo(str(info.folder))
+
+
+@app.command()
+def readout(
+    labels: Annotated[
+        Path, typer.Argument(help="CSV file: video, emotion, and person where one has several.", show_default=False)
+    ],
+    runs: Runs,
+    data: Annotated[Path, typer.Option(help="FER-2013, for photographs of many people: the CSV file, or its folder.")],
+    model: Annotated[str, typer.Option(help="The model that the runs were made with.")] = assets.DEFAULT_MODEL,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Where to write it.", show_default="the model's folder")
+    ] = None,
+    allow_unofficial: Annotated[
+        bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
+    ] = False,
+) -> None:
+    """Fit a read-out over time to labelled recordings, for `--readout on`; report it on people left out."""
+    from fervid.batch.labelled import read_recordings
+    from fervid.emotion import make_classifier
+    from fervid.emotion.model import load_model_info
+    from fervid.run.find import find_run_folders
+    from fervid.run.handle import open_run
+    from fervid.train.data.fer2013 import load_fer2013
+    from fervid.train.export.readout import SIDES, in_words, write_readout
+    from fervid.train.fit.readout import ReadoutFitter
+
+    info = load_model_info(assets.model_folder(model))
+    recordings = read_recordings(labels, [open_run(folder) for folder in find_run_folders(runs)], info)
+    photographs = load_fer2013(data, require_official=not allow_unofficial).split("PublicTest").images
+    fitter = ReadoutFitter(info, make_classifier("litert", info).predict(photographs))
+    left_out = fitter.left_out(recordings)
+    for side, name in enumerate(SIDES):
+        typer.echo(f"{name}: {in_words(left_out, side)}")
+    typer.echo(str(write_readout(fitter.fit(recordings), left_out, info, out or info.folder)))
 
 
 @app.command()

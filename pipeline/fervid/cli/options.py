@@ -93,6 +93,11 @@ Baseline = Annotated[
     ),
 ]
 
+ReadoutUse = Annotated[
+    str | None,
+    typer.Option("--readout", help="Labels from the model's read-out over time (r_ columns): on, off or auto. [off]"),
+]
+
 
 @dataclass(frozen=True)
 class SettingsOptions:
@@ -118,6 +123,7 @@ class SettingsOptions:
     model: Model = None
     labels: Labels = None
     baseline: Baseline = None
+    readout: ReadoutUse = None
 
 
 ALTERNATIVES = {"end": ("duration",), "duration": ("end",), "fps": ("every",), "every": ("fps",)}
@@ -193,6 +199,7 @@ class SettingsMaker:
                     "emotion.model": options["model"],
                     "emotion.labels": options["labels"],
                     "baseline.scope": options["baseline"],
+                    "readout.use": options["readout"],
                 },
             )
         return self._made[key]

@@ -3,6 +3,7 @@
 from fervid.config.load import load_settings, parse_time, preset_names
 from fervid.config.settings import (
     OBSERVE_SECTIONS,
+    BaselineSettings,
     DetectSettings,
     EmotionSettings,
     GateSettings,
@@ -11,6 +12,7 @@ from fervid.config.settings import (
 
 __all__ = [
     "OBSERVE_SECTIONS",
+    "BaselineSettings",
     "DetectSettings",
     "EmotionSettings",
     "GateSettings",

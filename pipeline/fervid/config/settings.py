@@ -214,6 +214,16 @@ class BaselineSettings(Section):
     )
 
 
+class ReadoutSettings(Section):
+    """Whether a face's label comes from a model fitted to labelled videos (`r_` columns)."""
+
+    use: Literal["auto", "on", "off"] = Field(
+        default="off",
+        description="read-out over time beside the model: on, off, or auto (on where the model has one for the heads "
+        "in use)",
+    )
+
+
 class TimelineSettings(Section):
     """How faces are aggregated over time."""
 
@@ -283,14 +293,15 @@ class Settings(Section):
     track: TrackSettings = TrackSettings()
     smooth: SmoothSettings = SmoothSettings()
     baseline: BaselineSettings = BaselineSettings()
+    readout: ReadoutSettings = ReadoutSettings()
     timeline: TimelineSettings = TimelineSettings()
     gate: GateSettings = GateSettings()
     motion: MotionSettings = MotionSettings()
     batch: BatchSettings = BatchSettings()
 
     # Decision STO-1.
-    def hash(self, *, model_sha256: str, sections: tuple[str, ...] = ()) -> str:
-        """A short hash of the settings that affect results (in `sections`, or in all) and of the model.
+    def hash(self, *, model_sha256: str, readout_sha256: str = "", sections: tuple[str, ...] = ()) -> str:
+        """A short hash of the settings that affect results (in `sections`, or in all), the model and its read-out.
 
         Files count by content, not by path; limits, batch sizes and unused detectors do not count.
         """
@@ -310,6 +321,9 @@ class Settings(Section):
         content |= self._motion_hashed(sections)
         if self.baseline.scope == "off":
             content.pop("baseline", None)  # its other settings have no effect then
+        content.pop("readout", None)
+        if readout_sha256:
+            content["readout"] = readout_sha256
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def _motion_hashed(self, sections: tuple[str, ...]) -> dict[str, Any]:

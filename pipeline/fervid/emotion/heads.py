@@ -12,6 +12,7 @@ import numpy as np
 
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import FER2013, FERPLUS, Head, ModelInfo
+from fervid.emotion.readout import Readout
 from fervid.errors import ConfigError
 
 LabelSource = Literal["auto", "fer2013", "ferplus", "mean", "blend"]
@@ -73,6 +74,33 @@ def label_probabilities(
         return answers[0]
     share = answers[0].dtype.type(SHARE_OF_VOTERS[resolved_source(model, source)])
     return np.asarray(answers[0] * (1 - share) + answers[1] * share)
+
+
+def calibrated_scores(logits: np.ndarray, model: ModelInfo, *, is_flipped: bool = False) -> np.ndarray:
+    """The logits (n, L) of all heads in units of log-probability, less their mean over each head's labels: float64."""
+    found = logits.astype(np.float64)
+    for head in model.heads:
+        own = head_columns(model)[head.name]
+        found[:, own] -= found[:, own].mean(axis=1, keepdims=True)
+        found[:, own] /= head.temperature_of(is_flipped=is_flipped)
+    return found
+
+
+def chosen_readout(model: ModelInfo, use: Literal["auto", "on", "off"], source: LabelSource) -> Readout | None:
+    """The read-out over time to use. `auto`: the model's, if it was fitted to the heads that answer.
+
+    Raises ConfigError where one is asked for and none fits.
+    """
+    found = model.readout
+    if use == "off" or (use == "auto" and (found is None or found.source != resolved_source(model, source))):
+        return None
+    if found is None:
+        raise ConfigError(f"{model.name} has no read-out. Fit one with `fervid models readout`, or use --readout off.")
+    if found.source != resolved_source(model, source):
+        raise ConfigError(
+            f"the read-out of {model.name} is for emotion.labels = {found.source!r}, not {source!r}. Use --readout off."
+        )
+    return found
 
 
 LABEL_SOURCES: tuple[str, ...] = get_args(LabelSource)

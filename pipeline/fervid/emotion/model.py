@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fervid.emotion.readout import READOUT_JSON, Readout, load_readout
 from fervid.errors import ModelError, OutputError
 from fervid.storage.files import file_sha256
 from fervid.storage.publish import write_whole
@@ -79,6 +80,8 @@ class ModelInfo:
     folder: Path
     plugin: str = ""
     """The name of the plug-in, if it is one instead of a model folder."""
+    readout: Readout | None = None
+    """The read-out over time that was fitted to it, if there is one beside it."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -119,8 +122,10 @@ def load_model_info(folder: Path) -> ModelInfo:
         training_data=_entry(path, stored, "training_data", str),
         licence=_entry(path, stored, "licence", str),
         folder=folder,
+        readout=load_readout(folder),
     )
     _check_heads(path, info)
+    _check_readout(info)
     for name, expected in ((WEIGHTS, info.weights_sha256), (TFLITE, info.tflite_sha256)):
         _check_file(folder / name, expected)
     return info
@@ -210,6 +215,19 @@ def _check_heads(path: Path, info: ModelInfo) -> None:
     if found != set(names) or any(FER2013 not in member.heads for member in info.members):
         raise ModelError(
             f"{path}: members have the heads {sorted(found)!r}, expected {sorted(names)!r} and {FER2013!r} in each."
+        )
+
+
+def _check_readout(info: ModelInfo) -> None:
+    """The read-out belongs to these weights and labels."""
+    readout = info.readout
+    if readout is None:
+        return
+    found = (readout.weights_sha256, readout.labels, len(readout.weights))
+    if found != (info.weights_sha256, info.labels, info.n_logits):
+        raise ModelError(
+            f"{info.folder / READOUT_JSON} was fitted to another model (weights {readout.weights_sha256[:12]}, "
+            f"expected {info.weights_sha256[:12]}). Remove it, or fit one with `fervid models readout`."
         )
 
 

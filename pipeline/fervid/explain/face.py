@@ -25,6 +25,7 @@ from fervid.errors import ConfigError, InputError, ModelError, VideoUnreadable
 from fervid.interpret.judge import probabilities
 from fervid.observe.observer import cropped
 from fervid.run.handle import Run
+from fervid.run.schema import answers_of
 from fervid.run.tables import read_table
 from fervid.runtime.device import RUNNERS
 from fervid.storage.files import is_content
@@ -42,7 +43,7 @@ class Explanation:
     """A face of a run with what made the score of `label`.
 
     `crop` uint8 (S, S) is what the network saw, `occlusion` what covering parts of it does to the probability of
-    `label` in this frame, and `smoothed` that probability smoothed over time, as in the run. `is_leading` says that the
+    `label` in this frame, and `smoothed` that probability over time, as the run uses it. `is_leading` says that the
     run gives this face this label; `abstain` is why it should not be used, None if usable.
     `others` are tracks with a face of their own at the same moment.
     """
@@ -96,7 +97,7 @@ def explain_face(run: Run, seconds: float, *, track_id: int | None = None, label
         track_id=int(row["track_id"]),
         label=chosen,
         is_leading=chosen == row["label"],
-        smoothed=float(row[f"s_{chosen}"]),
+        smoothed=float(row[answers_of(run.manifest.model)[column]]),
         abstain=row["abstain"],
         crop=crop,
         occlusion=occlusion,

@@ -5,7 +5,7 @@ An expression is "happy-like": how a face looks, not what a person feels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +38,16 @@ class Event:
 def expression_events(
     frames: Sequence[dict[str, Any]],
     faces: Sequence[dict[str, Any]],
+    scores: Mapping[str, str],
     *,
     end_s: float,
     max_hold_seconds: float,
     timing: FrameTiming = NOTHING_KNOWN,
 ) -> list[Event]:
-    """Intervals with a constant dominant smoothed label of a track. Faces of too low quality interrupt them.
+    """Intervals with a constant label of a track. Faces of too low quality interrupt them.
 
-    Each frame covers the time nearer to it than to its neighbours, as in the timeline.
+    `scores` names each label's column of `faces`. Each frame covers the time nearer to it than to its neighbours, as in
+    the timeline.
     """
     times = np.array([frame["time_s"] for frame in frames], float)
     start = max(0.0, float(times[0]) - max_hold_seconds) if len(times) else 0.0
@@ -63,7 +65,7 @@ def expression_events(
                 events += _expression(track, label, stretch)
                 stretch = []
             label = face["label"]
-            stretch.append((begin, end, float(face[f"s_{label}"]), face["abstain"] == UNSURE))
+            stretch.append((begin, end, float(face[scores[label]]), face["abstain"] == UNSURE))
         events += _expression(track, label, stretch)
     return events
 

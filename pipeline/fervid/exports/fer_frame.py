@@ -14,7 +14,7 @@ DIGITS = 4
 
 
 def export(run: RunTables) -> bytes:
-    """CSV of that DataFrame. Faces of a frame are in the order of their tracks; smoothed probabilities."""
+    """CSV of that DataFrame. Faces of a frame are in the order of their tracks."""
     by_frame: dict[int, list[dict[str, Any]]] = {}
     for face in run.faces:
         by_frame.setdefault(face["frame"], []).append(face)
@@ -25,6 +25,6 @@ def export(run: RunTables) -> bytes:
         row: list[object] = []
         for face in sorted(by_frame.get(frame["frame"], []), key=lambda face: face["track_id"]):
             row.append(str([round(float(face[side])) for side in "xywh"]))
-            row += [round(float(face[f"s_{label}"]), DIGITS) for label in run.labels]
+            row += [round(float(face[name]), DIGITS) for name in run.scores.values()]
         rows.append(row + [None] * (len(names) - len(row)))
     return csv_text(names, rows).encode()

@@ -26,7 +26,7 @@ def export(run: RunTables) -> bytes:
     by_frame: dict[int, list[list[object]]] = {}
     for face in run.faces:
         values: list[object] = [face[name] for name in ("x", "y", "w", "h", "det_score")]
-        values += [face[f"s_{label}"] for label in run.labels]
+        values += [face[name] for name in run.scores.values()]
         by_frame.setdefault(face["frame"], []).append([*values, face["track_id"]])
     columns = [*BOX, *(NAMES.get(label, label) for label in run.labels), "Track"]
     rows = [

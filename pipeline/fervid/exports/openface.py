@@ -22,7 +22,14 @@ def export(run: RunTables) -> bytes:
         number, seconds = frame["frame"] + 1, f"{frame['time_s']:.3f}"
         found = by_frame.get(frame["frame"], [])
         rows += [
-            [number, face["track_id"], seconds, face["det_score"], 1, *(face[f"s_{label}"] for label in run.labels)]
+            [
+                number,
+                face["track_id"],
+                seconds,
+                face["det_score"],
+                1,
+                *(face[name] for name in run.scores.values()),
+            ]
             for face in found
         ]
         if not found:

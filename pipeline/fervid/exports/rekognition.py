@@ -36,15 +36,17 @@ def export(run: RunTables) -> bytes:
             "FrameWidth": width,
         },
         "Faces": [
-            {"Timestamp": round(face["time_s"] * MILLISECONDS), "Face": _face(face, run.labels, width, height)}
+            {"Timestamp": round(face["time_s"] * MILLISECONDS), "Face": _face(face, run.scores, width, height)}
             for face in run.faces
         ],
     }
     return (json.dumps(content, indent=1) + "\n").encode()
 
 
-def _face(face: dict[str, Any], labels: tuple[str, ...], width: int, height: int) -> dict[str, Any]:
-    emotions = [{"Type": TYPES.get(label, UNKNOWN), "Confidence": face[f"s_{label}"] * PERCENT} for label in labels]
+def _face(face: dict[str, Any], scores: dict[str, str], width: int, height: int) -> dict[str, Any]:
+    emotions = [
+        {"Type": TYPES.get(label, UNKNOWN), "Confidence": face[column] * PERCENT} for label, column in scores.items()
+    ]
     quality = {"Brightness": face.get("light"), "Sharpness": face.get("sharpness")}
     return {
         "BoundingBox": {

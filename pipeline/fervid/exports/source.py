@@ -14,6 +14,7 @@ from fervid.exports.events import Event, alert_events, expression_events
 from fervid.interpret.build import FrameTiming
 from fervid.run.files import table_file
 from fervid.run.manifest import manifest_content
+from fervid.run.schema import answers_of
 from fervid.run.tables import read_table
 
 TABLES = ("faces", "frames", "tracks", "timeline", "alerts")
@@ -35,6 +36,11 @@ class RunTables:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(self.manifest["model"]["labels"])
+
+    @cached_property
+    def scores(self) -> dict[str, str]:
+        """The column of faces.parquet that decides each label."""
+        return dict(zip(self.labels, answers_of(self.manifest["model"]), strict=True))
 
     @property
     def duration_s(self) -> float:
@@ -66,7 +72,9 @@ class RunTables:
         """Lasting expressions, and alerts if rules were evaluated, in order of start."""
         hold = float(self.manifest["settings"]["timeline"]["max_hold_seconds"])
         timing = FrameTiming.of(self.manifest["video"], self.manifest["settings"]["video"])
-        found = expression_events(self.frames, self.faces, end_s=self.duration_s, max_hold_seconds=hold, timing=timing)
+        found = expression_events(
+            self.frames, self.faces, self.scores, end_s=self.duration_s, max_hold_seconds=hold, timing=timing
+        )
         found += alert_events(self.read("alerts").to_pylist())
         return tuple(sorted(found, key=lambda event: (event.start_s, event.end_s, event.lane)))
 

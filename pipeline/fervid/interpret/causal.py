@@ -17,6 +17,7 @@ from fervid.emotion.model import ModelInfo
 from fervid.interpret.agitation import FrameMotion, MotionJudge, Usual
 from fervid.interpret.agitation_model import load_agitation_model
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
+from fervid.interpret.readout import read_out, readout_of, readout_smoother
 from fervid.observe.flow_values import MOST_SECONDS
 from fervid.track.static import find_static
 
@@ -41,6 +42,13 @@ class LiveFace:
     confidence: float
     margin: float
     abstain: str | None
+    read_out: np.ndarray | None = None
+    """Probabilities float32 (C,) read out over time, if the model's read-out is used: then they decide the label."""
+
+    @property
+    def answer(self) -> np.ndarray:
+        """The probabilities (C,) that decide the label."""
+        return self.smoothed if self.read_out is None else self.read_out
 
 
 class LiveMotion:
@@ -68,6 +76,7 @@ class _Past:
 
     times: deque[float] = field(default_factory=deque)
     raw: deque[np.ndarray] = field(default_factory=deque)
+    logits: deque[np.ndarray] = field(default_factory=deque)
     last_seen: float = 0.0
 
 
@@ -77,7 +86,12 @@ class LiveTracks:
     def __init__(self, settings: Settings, model: ModelInfo) -> None:
         self._settings, self._model = settings, model
         self._follower, self._smoother = FrameByFrame(settings), smoother_of(settings)
-        self._looks_back = REMEMBERED_HALF_LIVES * settings.smooth.half_life_seconds
+        self._readout = readout_of(model, settings)
+        half_lives = [settings.smooth.half_life_seconds]
+        if self._readout is not None:
+            self._readout_smoother = readout_smoother(self._readout, settings)
+            half_lives.append(self._readout.half_life_seconds)
+        self._looks_back = REMEMBERED_HALF_LIVES * max(half_lives)
         self._past: dict[int, _Past] = {}
         self._still = _StillFaces(settings.track.static_seconds)
 
@@ -88,12 +102,21 @@ class LiveTracks:
         track_ids, believed = self._follower.update(found.boxes, found.confidence, seconds, is_cut=is_cut)
         ids = track_ids.tolist()
         raw = probabilities(scores.logits, self._model, self._settings)
+        logits = scores.logits.reshape(-1, self._model.n_logits)
         smoothed = np.empty_like(raw, dtype=np.float32)
+        smoothed_logits = np.empty_like(logits, dtype=np.float32)
         for i, track_id in enumerate(ids):
-            smoothed[i] = self._smooth(track_id, seconds, raw[i])
+            past = self._remember(track_id, seconds, raw[i], logits[i])
+            times = np.array(past.times)
+            smoothed[i] = self._smoother.causal(times, np.stack(past.raw))[-1]
+            if self._readout is not None:
+                smoothed_logits[i] = self._readout_smoother.causal(times, np.stack(past.logits))[-1]
+        answer = smoothed
+        if self._readout is not None:
+            answer = read_out(smoothed_logits, self._readout, self._model, self._settings)
         still = self._still.update(seconds, ids, found.boxes, raw)
         is_static = np.array([track_id in still for track_id in ids], bool)
-        verdicts = judge(scores.quality, scores.face_quality, found.boxes, smoothed, is_static, self._settings)
+        verdicts = judge(scores.quality, scores.face_quality, found.boxes, answer, is_static, self._settings)
         self._forget(seconds)
         return [
             LiveFace(
@@ -104,24 +127,26 @@ class LiveTracks:
                 scores.face_quality[i],
                 raw[i],
                 smoothed[i],
-                self._model.labels[int(smoothed[i].argmax())],
-                float(smoothed[i].max()),
+                self._model.labels[int(answer[i].argmax())],
+                float(answer[i].max()),
                 float(verdicts.margin[i]),
                 verdicts.abstain[i],
+                answer[i] if self._readout is not None else None,
             )
             for i in np.flatnonzero(believed).tolist()
         ]
 
-    def _smooth(self, track_id: int, seconds: float, raw: np.ndarray) -> np.ndarray:
+    def _remember(self, track_id: int, seconds: float, raw: np.ndarray, logits: np.ndarray) -> _Past:
         past = self._past.setdefault(track_id, _Past())
         past.times.append(seconds)
         past.raw.append(raw)
+        past.logits.append(logits)
         past.last_seen = seconds
         while past.times[0] < seconds - self._looks_back:
             past.times.popleft()
             past.raw.popleft()
-        smoothed: np.ndarray = self._smoother.causal(np.array(past.times), np.stack(past.raw))[-1]
-        return smoothed
+            past.logits.popleft()
+        return past
 
     def _forget(self, seconds: float) -> None:
         limit = seconds - self._follower.gap_seconds - 1

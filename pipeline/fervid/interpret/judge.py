@@ -61,10 +61,12 @@ class FrameByFrame:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Of n faces: `margin` float (n,), `is_poor` bool (n,), and `abstain`, why a label should not be used, or None."""
+    """Of n faces: `margin` float (n,), `is_poor` and `is_static` bool (n,), and `abstain`, why a label should not be
+    used, or None."""
 
     margin: np.ndarray
     is_poor: np.ndarray
+    is_static: np.ndarray
     abstain: list[str | None]
 
 
@@ -85,13 +87,16 @@ def judge(
     quality: np.ndarray,
     face_quality: np.ndarray,
     boxes: np.ndarray,
-    smoothed: np.ndarray,
+    answer: np.ndarray,
     is_static: np.ndarray,
     settings: Settings,
 ) -> Verdicts:
-    """Which faces are of too low quality to count, or between two labels. All of n faces, `smoothed` (n, C)."""
-    ranked = np.sort(smoothed, axis=1)
-    margin = ranked[:, -1] - ranked[:, -2] if smoothed.shape[1] > 1 else np.ones(len(smoothed))
+    """Which faces are of too low quality to count, or between two labels.
+
+    All of n faces; `answer` (n, C) are the probabilities that decide the label: smoothed, or read out over time.
+    """
+    ranked = np.sort(answer, axis=1)
+    margin = ranked[:, -1] - ranked[:, -2] if answer.shape[1] > 1 else np.ones(len(answer))
     reasons = gate_reasons(quality, face_quality, boxes, settings.gate, min_quality=settings.timeline.min_quality)
     is_poor = is_static | (reasons != "")
     is_unsure = ~is_poor & (margin < settings.timeline.min_margin)
@@ -99,4 +104,4 @@ def judge(
         "static" if static else UNSURE if unsure else reason or None
         for static, unsure, reason in zip(is_static.tolist(), is_unsure.tolist(), reasons.tolist(), strict=True)
     ]
-    return Verdicts(margin, is_poor, abstain)
+    return Verdicts(margin, is_poor, is_static, abstain)

@@ -41,6 +41,13 @@ class Followed:
     n_unconfirmed: int
     motion: Motion | None = None
     """Where the settings ask for it."""
+    read_out: np.ndarray | None = None
+    """Probabilities (n, C) read out over time; None where labels come from the smoothed ones."""
+
+    @property
+    def answer(self) -> np.ndarray:
+        """The probabilities (n, C) that decide labels, bins and means of tracks."""
+        return self.smoothed if self.read_out is None else self.read_out
 
     @property
     def face_times(self) -> np.ndarray:
@@ -90,7 +97,7 @@ def faces_table(
     video_id: str, labels: tuple[str, ...], stored: pa.Table, found: Followed, relative: np.ndarray | None
 ) -> pa.Table:
     """One row per face; `relative` (n, C) are probabilities less its usual look, None without a baseline."""
-    faces, smoothed, of_frame = found.faces, found.smoothed, pa.array(found.faces["row"])
+    faces, answer, of_frame = found.faces, found.answer, pa.array(found.faces["row"])
     x0, y0, x1, y1 = faces["boxes"].T
     columns = {
         "video_id": _repeat(video_id, len(found.track_ids)),
@@ -99,14 +106,16 @@ def faces_table(
         **{"x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0, "det_score": faces["confidence"], "quality": faces["quality"]},
         **{name: _nullable(values) for name, values in zip(FACE_QUALITY, faces["looks"].T, strict=True)},
         **{f"p_{label}": found.raw[:, i] for i, label in enumerate(labels)},
-        **{f"s_{label}": smoothed[:, i] for i, label in enumerate(labels)},
+        **{f"s_{label}": found.smoothed[:, i] for i, label in enumerate(labels)},
         **{f"b_{label}": relative[:, i] for i, label in enumerate(labels) if relative is not None},
-        "label": _words([labels[i] for i in smoothed.argmax(axis=1)]) if len(smoothed) else _words([]),
-        "confidence": smoothed.max(axis=1, initial=0).astype(np.float32),
+        **{f"r_{label}": answer[:, i] for i, label in enumerate(labels) if found.read_out is not None},
+        "label": _words([labels[i] for i in answer.argmax(axis=1)]) if len(answer) else _words([]),
+        "confidence": answer.max(axis=1, initial=0).astype(np.float32),
         "margin": found.verdicts.margin.astype(np.float32),
         "abstain": _words(found.verdicts.abstain),
     }
-    return pa.table(columns, schema=faces_schema(labels, has_baseline=relative is not None))
+    schema = faces_schema(labels, has_baseline=relative is not None, has_readout=found.read_out is not None)
+    return pa.table(columns, schema=schema)
 
 
 def tracks_table(video_id: str, labels: tuple[str, ...], found: Followed) -> pa.Table:
@@ -114,7 +123,7 @@ def tracks_table(video_id: str, labels: tuple[str, ...], found: Followed) -> pa.
     track_ids, times, seconds = found.track_ids, found.face_times, found.seconds
     n_tracks = int(track_ids.max()) + 1 if len(track_ids) else 0
     weight = np.bincount(track_ids, seconds, n_tracks)
-    sums = np.stack([np.bincount(track_ids, seconds * column, n_tracks) for column in found.smoothed.T], axis=1)
+    sums = np.stack([np.bincount(track_ids, seconds * column, n_tracks) for column in found.answer.T], axis=1)
     means = weighted_mean(sums, weight)
     first, last = np.full(n_tracks, np.inf), np.full(n_tracks, -np.inf)
     np.minimum.at(first, track_ids, times)
@@ -143,7 +152,7 @@ def timeline_table(
         found.times[sound],
         new_row[found.faces["row"][usable]],
         found.track_ids[usable],
-        found.smoothed[usable].astype(np.float64),
+        found.answer[usable].astype(np.float64),
     )
     observed = sums.observed_seconds[:, None]
     means = weighted_mean(sums.score_seconds, sums.face_seconds)

@@ -7,7 +7,7 @@ Knows nothing of pixels or decoders: it runs again over stored observations when
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +26,10 @@ from fervid.interpret.build import (
 )
 from fervid.interpret.cuts import FrameMeasures, find_shots, measure_frames
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
+from fervid.interpret.readout import read_out, readout_of, readout_smoother
 from fervid.interpret.tables import Followed, Tables, faces_table, frames_table, timeline_table, tracks_table
 from fervid.observe.observations import THUMBNAIL_PX, face_arrays, flow_arrays
+from fervid.track import Smoother
 from fervid.track.static import find_static
 
 
@@ -75,10 +77,14 @@ def interpret(
     observations = observations.select(["frame", "pts", "time_s"])  # avoids a second copy for hours of video
     found = _follow(seen, settings, model, duration_seconds, timing)
     shots = find_shots(found.measures.is_cut, found.times, min_shot_seconds=settings.track.min_shot_seconds)
+    logits = found.faces["logits"].reshape(-1, model.n_logits)
     relative = None
     if settings.baseline.scope != "off":
-        own = _relative(found, model, settings, shared)
-        relative = _smooth(found.face_times, own, found.track_ids, settings)
+        logits = _without_baseline(found, model, settings, shared)
+        relative = _smooth(found, probabilities(logits, model, settings), smoother_of(settings))
+    if (readout := readout_of(model, settings)) is not None:
+        smoothed = _smooth(found, logits, readout_smoother(readout, settings))
+        found = _judged(found, read_out(smoothed, readout, model, settings), settings)
     return Tables(
         frames_table(video_id, observations, found, shots),
         faces_table(video_id, model.labels, observations, found, relative),
@@ -120,7 +126,7 @@ def _follow(
     _, track_ids = np.unique(track_ids[confirmed], return_inverse=True)
     track_ids = track_ids.astype(np.int32)
     raw = probabilities(faces["logits"], model, settings)
-    smoothed = _smooth(times[faces["row"]], raw, track_ids, settings)
+    smoothed = _smooth_tracks(times[faces["row"]], track_ids, raw, smoother_of(settings))
     is_static = find_static(
         times[faces["row"]],
         faces["boxes"],
@@ -153,6 +159,13 @@ def _follow(
     )
 
 
+def _judged(found: Followed, answer: np.ndarray, settings: Settings) -> Followed:
+    """The same faces with labels from `answer` (n, C)."""
+    faces = found.faces
+    verdicts = judge(faces["quality"], faces["looks"], faces["boxes"], answer, found.verdicts.is_static, settings)
+    return replace(found, read_out=answer, verdicts=verdicts)
+
+
 def _pictures(thumbnails: Iterator[pa.Array]) -> Iterator[np.ndarray]:
     """Thumbnails in pieces, uint8 (n, h, w): the only large part of observations."""
     width, height = THUMBNAIL_PX
@@ -175,9 +188,9 @@ def _track(
     return ids, believed
 
 
-def _relative(found: Followed, model: ModelInfo, settings: Settings, shared: Shifts | None) -> np.ndarray:
-    """Probabilities (n, C) less the usual look of each face."""
-    logits = without_baseline(
+def _without_baseline(found: Followed, model: ModelInfo, settings: Settings, shared: Shifts | None) -> np.ndarray:
+    """Logits (n, L) less the usual look of each face."""
+    return without_baseline(
         found.faces["logits"].reshape(-1, model.n_logits),
         found.face_times,
         found.seconds,
@@ -188,13 +201,16 @@ def _relative(found: Followed, model: ModelInfo, settings: Settings, shared: Shi
         is_flipped=settings.emotion.flip,
         shared=shared,
     )
-    return probabilities(logits, model, settings)
 
 
-def _smooth(times: np.ndarray, raw: np.ndarray, track_ids: np.ndarray, settings: Settings) -> np.ndarray:
-    smoother = smoother_of(settings)
-    smoothed = np.empty_like(raw, dtype=np.float32)
+def _smooth(found: Followed, values: np.ndarray, smoother: Smoother) -> np.ndarray:
+    """Values (n, K) of the faces, smoothed along each track: float32 (n, K)."""
+    return _smooth_tracks(found.face_times, found.track_ids, values, smoother)
+
+
+def _smooth_tracks(times: np.ndarray, track_ids: np.ndarray, values: np.ndarray, smoother: Smoother) -> np.ndarray:
+    smoothed = np.empty_like(values, dtype=np.float32)
     order = np.argsort(track_ids, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(track_ids[order])) + 1) if len(order) else []:
-        smoothed[rows] = smoother.zero_phase(times[rows], raw[rows])
+        smoothed[rows] = smoother.zero_phase(times[rows], values[rows])
     return smoothed

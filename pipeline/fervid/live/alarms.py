@@ -82,6 +82,7 @@ class LiveRules:
         for i, label in enumerate(self._labels):
             known[label] = [float(face.smoothed[i]) for face in faces]
             known[f"relative_{label}"] = known[label]  # a live view has too little history for a baseline
+            known[f"readout_{label}"] = [float(face.answer[i]) for face in faces]
             known[f"raw_{label}"] = [float(face.raw[i]) for face in faces]
         for i, name in enumerate(FACE_QUALITY):
             values = [float(face.face_quality[i]) for face in faces]

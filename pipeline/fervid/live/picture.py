@@ -138,4 +138,4 @@ def write_still(folder: Path, painter: LivePainter, moment: Moment, *, blur: Blu
 
 def _mark(box: np.ndarray, face: LiveFace) -> FaceMark:
     x0, y0, x1, y1 = box.tolist()
-    return FaceMark((x0, y0, x1, y1), face.track_id, face.label, face.confidence, face.smoothed, face.abstain)
+    return FaceMark((x0, y0, x1, y1), face.track_id, face.label, face.confidence, face.answer, face.abstain)

@@ -14,8 +14,8 @@ from fervid.live.session import Moment
 def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:
     """Plain values: `type` "frame", its times, how the view keeps up, its faces, and the alerts that it raised.
 
-    Of a face: the columns of faces.parquet, but `s_<label>` uses causal smoothing. With `motion.measure` the
-    columns of motion of frames.parquet, but for the grid.
+    Of a face: the columns of faces.parquet, but `s_<label>` and `r_<label>` use causal smoothing. With `motion.measure`
+    the columns of motion of frames.parquet, but for the grid.
     """
     row = {
         "type": "frame",
@@ -38,12 +38,16 @@ def moment_row(moment: Moment, labels: Sequence[str]) -> dict[str, Any]:
 def _face_row(face: LiveFace, labels: Sequence[str]) -> dict[str, Any]:
     x0, y0, x1, y1 = (float(side) for side in face.box)
     face_quality = {name: _number(value) for name, value in zip(FACE_QUALITY, face.face_quality, strict=True)}
+    read_out = {}
+    if face.read_out is not None:
+        read_out = {f"r_{label}": float(value) for label, value in zip(labels, face.read_out, strict=True)}
     return (
         {"track_id": face.track_id, "x": x0, "y": y0, "w": x1 - x0, "h": y1 - y0}
         | {"det_score": face.det_score, "quality": face.quality}
         | face_quality
         | {f"p_{label}": float(value) for label, value in zip(labels, face.raw, strict=True)}
         | {f"s_{label}": float(value) for label, value in zip(labels, face.smoothed, strict=True)}
+        | read_out
         | {"label": face.label, "confidence": face.confidence, "margin": face.margin, "abstain": face.abstain}
     )
 

@@ -27,6 +27,7 @@ from fervid.profile.profile import (
     Transitions,
 )
 from fervid.run.manifest import manifest_content
+from fervid.run.schema import answers_of
 from fervid.run.tables import open_table
 from fervid.run.usable import usable_faces
 
@@ -73,8 +74,7 @@ def profile_run(folder: Path) -> Profile:
     manifest = manifest_content(folder)
     own = folder, manifest["settings_hash"]
     frames = _read(open_table(*own, "frames"), ("time_s", "is_cut", "brightness", "motion", "status", "frame"))
-    labels = manifest["model"]["labels"]
-    scores = [f"s_{label}" for label in labels]
+    scores = answers_of(manifest["model"])
     boxes = ("frame", "time_s", "track_id", "x", "y", "w", "h")
     faces = _read(open_table(*own, "faces"), (*boxes, "quality", "abstain", *scores))
     return measure_profile(frames, faces, manifest)
@@ -156,7 +156,7 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
     reasons = _words(faces["abstain"])
     row = (np.cumsum(is_sound) - 1)[np.searchsorted(frames["frame"].to_numpy(), faces["frame"].to_numpy())]
     usable = usable_faces(faces["abstain"])
-    scores = np.stack([faces[f"s_{label}"].to_numpy() for label in labels], axis=1).astype(float)[usable]
+    scores = np.stack([faces[name].to_numpy() for name in answers_of(manifest["model"])], axis=1).astype(float)[usable]
     return _Seen(
         labels=labels,
         span=span,

@@ -25,7 +25,7 @@ from fervid.storage.place import Place, as_place, is_on_disk
 
 KINDS = (MANIFEST, COMPACTED)
 """A folder with either holds tables: those of a run, or those that were compacted."""
-LABEL_PREFIXES = ("p_", "s_", "b_", "mean_", "share_")
+LABEL_PREFIXES = ("p_", "s_", "b_", "r_", "mean_", "share_")
 TABLES = ("frames", "faces", "tracks", "timeline", "alerts")
 VIEWS = (*TABLES, "videos")
 BEGAN = (pa.field("began", pa.timestamp("us")), pa.field("began_utc", pa.timestamp("us")))

@@ -26,6 +26,7 @@ from fervid.review.queue import opinions_of, queue_rows
 from fervid.run.files import ALERTS_TABLE
 from fervid.run.handle import Run
 from fervid.run.recorded import recorded_time
+from fervid.run.schema import answers_of
 from fervid.run.tables import open_table, read_table
 from fervid.run.usable import is_usable, usable_faces
 from fervid.stats.peaks import strongest
@@ -37,8 +38,9 @@ PEAKS_SHOWN = 5
 """Of each label."""
 NO_FACE, NOT_USED, USABLE = 0, 1, 2
 """What a frame shows, as the page colours it."""
-PREFIXES = {"smoothed": "s_", "raw": "p_", "relative": "b_"}
-"""Of the columns of scores, by what the page calls them; `relative` is against the usual expression of the face."""
+PREFIXES = {"readout": "r_", "smoothed": "s_", "raw": "p_", "relative": "b_"}
+"""Of the columns of scores, by what the page calls them; `relative` is against the usual expression of the face. The
+first that a run has decides its labels, and is what the page holds."""
 
 
 def run_content(run: Run) -> dict[str, Any]:
@@ -135,13 +137,14 @@ def _frames(run: Run, frames: FrameTimes) -> dict[str, Any]:
 
 def _peaks(run: Run, labels: list[str]) -> dict[str, list[dict[str, Any]]]:
     """The strongest moments of each label among faces without a reason to abstain, largest first."""
-    columns = ["time_s", "track_id", "abstain", *(f"s_{label}" for label in labels)]
+    scores = answers_of(run.manifest.model)
+    columns = ["time_s", "track_id", "abstain", *scores]
     table = read_table(run.folder, run.manifest.settings_hash, "faces", columns)
     table = table.filter(pc.is_null(table["abstain"]))
     times, tracks = table["time_s"].to_numpy(), table["track_id"].to_numpy()
     found = {}
-    for label in labels:
-        values = table[f"s_{label}"].to_numpy()
+    for label, column in zip(labels, scores, strict=True):
+        values = table[column].to_numpy()
         chosen = strongest(times, values, most=PEAKS_SHOWN, apart_seconds=PEAKS_APART_SECONDS)
         found[label] = [
             {"time_s": float(times[i]), "track_id": int(tracks[i]), "value": round(float(values[i]), 3)} for i in chosen
@@ -150,7 +153,7 @@ def _peaks(run: Run, labels: list[str]) -> dict[str, list[dict[str, Any]]]:
 
 
 def kinds_of(run: Run) -> list[str]:
-    """Which scores of faces the run has: smoothed, raw, and relative where a baseline was measured."""
+    """Which scores of faces the run has: first those that decide labels."""
     there = set(open_table(run.folder, run.manifest.settings_hash, "faces").schema_arrow.names)
     return [kind for kind, prefix in PREFIXES.items() if f"{prefix}{run.manifest.model['labels'][0]}" in there]
 
@@ -189,7 +192,7 @@ def face_columns(
 
     `between` gives those of a stretch in seconds: a run that is thinned as a whole is finer there.
     """
-    scores = [f"s_{label}" for label in run.manifest.model["labels"]]
+    scores = answers_of(run.manifest.model)
     columns = ["frame", "track_id", "x", "y", "w", "h", "quality", *scores, "abstain"]
     table = read_table(run.folder, run.manifest.settings_hash, "faces", columns, between=between)
     row = np.searchsorted(frames.numbers, table["frame"].to_numpy())

@@ -105,6 +105,14 @@ def open_run(folder: str | Place) -> Run:
     return Run(place, read_manifest(place))
 
 
+def is_named(run: Run, name: str) -> bool:
+    """Whether a user's `name` means this run: its video's file name with as much of its path as given, folder or id."""
+    if name in (run.manifest.video_id, run.folder.name):
+        return True
+    wanted, path = PurePath(name).parts, PurePath(run.manifest.video_path).parts
+    return bool(wanted) and path[-len(wanted) :] == wanted
+
+
 def run_folder_name(path: Place, video_id: str) -> str:
     """A readable and safe folder name: the stem in plain letters, and the start of the id."""
     plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()

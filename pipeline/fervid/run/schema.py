@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -43,10 +44,11 @@ def frames_schema(*, has_motion: bool = False) -> pa.Schema:
     )
 
 
-def faces_schema(labels: Sequence[str], *, has_baseline: bool = False) -> pa.Schema:
+def faces_schema(labels: Sequence[str], *, has_baseline: bool = False, has_readout: bool = False) -> pa.Schema:
     """One row per face: raw (p_) and smoothed (s_) probabilities, box in pixels of the displayed frame.
 
-    With a baseline also the smoothed ones relative to the face's usual expression (b_).
+    With a baseline also the smoothed ones relative to the face's usual expression (b_), with a read-out also its own
+    (r_), which decide the label.
     """
     return pa.schema(
         [
@@ -59,12 +61,23 @@ def faces_schema(labels: Sequence[str], *, has_baseline: bool = False) -> pa.Sch
             *((f"p_{label}", pa.float32()) for label in labels),
             *((f"s_{label}", pa.float32()) for label in labels),
             *((f"b_{label}", pa.float32()) for label in (labels if has_baseline else ())),
+            *((f"r_{label}", pa.float32()) for label in (labels if has_readout else ())),
             ("label", pa.dictionary(pa.int32(), pa.string())),
             ("confidence", pa.float32()),
             ("margin", pa.float32()),
             ("abstain", pa.dictionary(pa.int32(), pa.string())),
         ]
     )
+
+
+def answer_columns(labels: Sequence[str], *, has_readout: bool) -> list[str]:
+    """The columns of `faces` that decide the label: smoothed, or read out over time where the run did so."""
+    return [f"{'r' if has_readout else 's'}_{label}" for label in labels]
+
+
+def answers_of(model: Mapping[str, Any]) -> list[str]:
+    """The same for a run, from what its manifest says of its model."""
+    return answer_columns(model["labels"], has_readout="readout_sha256" in model)
 
 
 def tracks_schema(labels: Sequence[str]) -> pa.Schema:

@@ -28,6 +28,8 @@ def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, la
     """
     import numpy as np
 
+    from fervid.run.schema import answer_columns
+
     observed = timeline["observed_s"].to_numpy().astype(float)
     coverage = np.nan_to_num(timeline["coverage"].to_numpy().astype(float))
     face_seconds = np.nan_to_num(timeline["mean_faces"].to_numpy().astype(float)) * observed
@@ -36,6 +38,7 @@ def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, la
         for label in labels
         if face_seconds.sum() > 0
     }
+    (anger,) = answer_columns([LABEL_OF_ALERTS], has_readout=f"r_{LABEL_OF_ALERTS}" in faces.column_names)
     return {
         "faces": faces.num_rows,
         "tracks": tracks.num_rows,
@@ -43,7 +46,7 @@ def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, la
         "coverage": float((coverage * observed).sum() / observed.sum()) if observed.sum() else 0.0,
         "shares": shares,
         "dominant": max(shares, key=lambda label: shares[label]) if shares else None,
-        "peak_anger": _peak(faces, f"s_{LABEL_OF_ALERTS}") if LABEL_OF_ALERTS in labels else None,
+        "peak_anger": _peak(faces, anger) if LABEL_OF_ALERTS in labels else None,
     }
 
 
@@ -87,7 +90,7 @@ def _pace(seconds: dict[str, float]) -> dict[str, Any]:
 
 
 def _peak(faces: pa.Table, column: str) -> dict[str, float] | None:
-    """The largest smoothed value among usable faces, and when."""
+    """The largest value among usable faces, and when."""
     import numpy as np
 
     usable = usable_faces(faces["abstain"])

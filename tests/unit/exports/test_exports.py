@@ -86,7 +86,7 @@ def test_a_run_without_faces_has_no_event_and_every_form_is_sound(tmp_path: Path
     make_run(tmp_path / "run", [], TIMES)
     run = open_tables(tmp_path / "run")
     assert run.events == ()
-    assert expression_events([], [], end_s=1.0, max_hold_seconds=1.0) == []
+    assert expression_events([], [], {}, end_s=1.0, max_hold_seconds=1.0) == []
     for form in FORMATS:
         assert isinstance(written(run, form), bytes)
 
@@ -96,7 +96,7 @@ def test_an_expression_goes_on_over_a_short_gap_and_ends_at_a_long_one() -> None
 
     def found(missing: tuple[int, ...]) -> list[tuple[float, float]]:
         faces = [looks(t["time_s"], 0, "sad") | {"frame": t["frame"]} for t in frames if t["frame"] not in missing]
-        events = expression_events(frames, faces, end_s=4.0, max_hold_seconds=1.0)
+        events = expression_events(frames, faces, {"sad": "s_sad"}, end_s=4.0, max_hold_seconds=1.0)
         return [(round(event.start_s, 3), round(event.end_s, 3)) for event in events]
 
     assert found((8,)) == [(0.0, 4.0)]

@@ -104,6 +104,8 @@ def _column(name: str, labels: Sequence[str], there: Collection[str]) -> str | N
         return f"p_{name.removeprefix('raw_')}"
     if name.startswith("relative_") and (label := name.removeprefix("relative_")) in labels:
         return f"b_{label}" if f"b_{label}" in there else f"s_{label}"
+    if name.startswith("readout_") and (label := name.removeprefix("readout_")) in labels:
+        return next(column for column in (f"r_{label}", f"b_{label}", f"s_{label}") if column in (*there, f"s_{label}"))
     return name if name in _STORED else None
 
 

@@ -39,12 +39,13 @@ FACE_NAMES = {
     "track_seconds": "how long the face has been tracked so far",
     "track_faces": "how often it was seen so far",
 }
-"""What an expression may use of a face, beside the model's labels (smoothed), `raw_<label>` and `relative_<label>`."""
+"""What an expression may use of a face, beside the model's labels (smoothed) and those with a prefix (KINDS)."""
 
 WITHOUT_SIGN = ("roll_degrees", "yaw_degrees")
 
-KINDS = ("raw", "relative")
-"""Prefixes of a label: unsmoothed, or relative to the usual expression of the face if the run measured it."""
+KINDS = ("raw", "relative", "readout")
+"""Prefixes of a label: unsmoothed; relative to the usual expression of the face if the run measured it; read out over
+time if the run did so, otherwise the same as relative."""
 
 FRAME_NAMES = {"n_faces": "usable faces in the frame"}
 """What an expression over a whole frame may use, beside functions over its faces."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from fervid.config import parse_time
 from fervid.errors import ConfigError, InputError
-from fervid.run.handle import Run
+from fervid.run.handle import Run, is_named
 
 VIDEO_COLUMNS = ("video", "file")
 
@@ -65,7 +65,7 @@ def read_truth(path: Path, runs: Sequence[Run]) -> Truth:
         name = cells.get(column, "")
         if not name:
             raise ConfigError(f"{place}: the name of the video is missing.")
-        fitting = [i for i, run in enumerate(runs) if _is_named(run, name)]
+        fitting = [i for i, run in enumerate(runs) if is_named(run, name)]
         if len(fitting) > 1:
             raise InputError(
                 f"{place}: {name!r} matches {len(fitting)} runs. Write more of its path, or the run folder."
@@ -97,10 +97,3 @@ def _event(cells: dict[str, str], run: Run, place: str) -> TrueEvent | None:
     if event.end < event.start:
         raise ConfigError(f"{place}: it ends ({end}) before it starts ({start}).")
     return event
-
-
-def _is_named(run: Run, name: str) -> bool:
-    if name in (run.manifest.video_id, run.folder.name):
-        return True
-    wanted, path = PurePath(name).parts, PurePath(run.manifest.video_path).parts
-    return bool(wanted) and path[-len(wanted) :] == wanted

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from fervid.run.derived import note_hashes, publish_derived
 from fervid.run.elsewhere import Elsewhere
 from fervid.run.files import BUNDLE, EVIDENCE
 from fervid.run.handle import Run
+from fervid.run.schema import answers_of
 from fervid.run.shown import Shown
 from fervid.storage.files import file_sha256
 from fervid.storage.place import remove_folder
@@ -170,7 +171,7 @@ def write_files(
 
 def _write_one(run: Run, record: AlertRecord, folder: Path, clip: Stretch) -> AlertFiles:
     start, end = clip.start, clip.end
-    columns = _row_columns(run.manifest.model["labels"])
+    columns = _row_columns(run.manifest.model)
     rows = read_faces_between(run, start - AROUND_SECONDS, end + AROUND_SECONDS, columns)
     covers = covers_of(rows, clip, frozenset(record.track_ids))
     wanted = {"start": record.start_s, "peak": record.peak_s, "end": min(record.end_s, end)}
@@ -199,7 +200,7 @@ def _write_one(run: Run, record: AlertRecord, folder: Path, clip: Stretch) -> Al
         _write_still(file, frame, _box_at(rows, record, frame.seconds))
         names.append(file.name)
     within = rows.filter(pc.and_(pc.greater_equal(rows["time_s"], start), pc.less(rows["time_s"], end)))
-    draw_strip(within, record, run.manifest.model["labels"], folder / "strip.png", start=start, end=end)
+    draw_strip(within, record, run.manifest.model, folder / "strip.png", start=start, end=end)
     pa.csv.write_csv(within, folder / "faces.csv")
     about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": clip.blur}
     about |= {"covered_share": round(area.share, 4)} | shown.about()
@@ -228,9 +229,9 @@ def _box_at(rows: pa.Table, record: AlertRecord, seconds: float) -> tuple[float,
     return x, y, x + w, y + h
 
 
-def _row_columns(labels: Sequence[str]) -> list[str]:
+def _row_columns(model: Mapping[str, Any]) -> list[str]:
     boxes = ["frame", "time_s", "track_id", "x", "y", "w", "h", "det_score", "quality"]
-    return [*boxes, *(f"s_{label}" for label in labels), "label", "margin", "abstain"]
+    return [*boxes, *answers_of(model), "label", "margin", "abstain"]
 
 
 def _about(found: RunAlerts, video: Path, records: Sequence[AlertRecord], blur: Blur) -> dict[str, Any]:

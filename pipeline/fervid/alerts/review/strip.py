@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +13,13 @@ from fervid.alerts.find.records import NEEDS_REVIEW, AlertRecord
 from fervid.base.spacing import reach
 from fervid.charts.palette import COLOURS, HATCHES, SPARE_COLOURS
 from fervid.interpret.build import frame_intervals
+from fervid.run.schema import answers_of
 
 
 def draw_strip(
-    faces: pa.Table, record: AlertRecord, labels: Sequence[str], path: Path, *, start: float, end: float
+    faces: pa.Table, record: AlertRecord, model: Mapping[str, Any], path: Path, *, start: float, end: float
 ) -> None:
-    """Draw the smoothed probabilities of the alert's faces from `start` to `end` seconds to a PNG.
+    """Draw the probabilities that decide the labels of the alert's faces from `start` to `end` seconds to a PNG.
 
     Of several faces at one moment the mean is drawn. The span of the alert is marked above.
     """
@@ -35,8 +37,9 @@ def draw_strip(
     intervals = frame_intervals(times, start=first, end=last, max_hold_seconds=hold)  # no gaps where sampling is uneven
     bottom = np.zeros(len(times))
     spare = iter(SPARE_COLOURS)
-    for label in sorted(labels, key=lambda name: name == "neutral"):
-        sums = np.bincount(which, faces[f"s_{label}"].to_numpy()[own].astype(float), len(times))
+    columns = dict(zip(model["labels"], answers_of(model), strict=True))
+    for label in sorted(columns, key=lambda name: name == "neutral"):
+        sums = np.bincount(which, faces[columns[label]].to_numpy()[own].astype(float), len(times))
         colour = COLOURS.get(label) or next(spare, "#444444")
         axes.bar(
             intervals.begin, sums / count, intervals.seconds, bottom, align="edge", linewidth=0, color=colour,

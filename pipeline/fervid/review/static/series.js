@@ -4,7 +4,7 @@ import { STEPS, unpack, unpackAll } from "./columns.js";
 import { lastNotAbove } from "./dom.js";
 
 export const MEAN = "mean";
-export const KIND_WORDS = { smoothed: "smoothed", raw: "as measured", relative: "relative to the face's usual expression" };
+export const KIND_WORDS = { readout: "read out over time", smoothed: "smoothed", raw: "as measured", relative: "relative to the face's usual expression" };
 const NOTHING = 65535;
 const LARGEST = 65534;
 
@@ -19,8 +19,8 @@ export class Series {
   constructor(recording, fetchScores) {
     this.recording = recording;
     this.fetchScores = fetchScores;
-    this.kind = "smoothed";
-    this.scores = { smoothed: recording.scores };
+    this.kind = (recording.content.kinds ?? ["smoothed"])[0];
+    this.scores = { [this.kind]: recording.scores };
     this.means = {};
   }
 
