@@ -100,8 +100,13 @@ def draw_multiples(profiles: Sequence[Profile]) -> bytes:
     return _png(figure)
 
 
-def draw_map(names: Sequence[str], places: np.ndarray, shares: np.ndarray, has_faces: Sequence[bool]) -> bytes:
-    """Videos on two principal axes, as a PNG. In a crowd, only points with room for a label get one."""
+def draw_map(
+    names: Sequence[str], places: np.ndarray, shares: np.ndarray, has_faces: Sequence[bool], meanings: Sequence[str]
+) -> bytes:
+    """Videos on two principal axes, as a PNG. In a crowd, only points with room for a label get one.
+
+    `meanings` say in words what grows along each axis; an empty one is left out.
+    """
     figure = make_figure(9.0, 6.5)
     axes = figure.subplots()
     for is_filled, words in ((True, "with usable faces"), (False, "without")):
@@ -109,8 +114,8 @@ def draw_map(names: Sequence[str], places: np.ndarray, shares: np.ndarray, has_f
         face = BLUE if is_filled else "white"
         edge = "white" if is_filled else BLUE
         axes.scatter(*places[chosen].T, s=36, color=face, edgecolor=edge, zorder=3, label=words)
-    axes.set_xlabel(f"first axis ({shares[0]:.0%} of the variance)")
-    axes.set_ylabel(f"second axis ({shares[1]:.0%})")
+    for set_label, meaning, share in zip((axes.set_xlabel, axes.set_ylabel), meanings, shares, strict=True):
+        set_label(f"{meaning + ' →' if meaning else 'other differences'}  ({share:.0%} of the variance)")
     axes.margins(0.15)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -140,22 +145,24 @@ def _name_points(figure: Any, axes: Any, names: Sequence[str], places: np.ndarra
 
 
 def draw_matrix(names: Sequence[str], matrix: np.ndarray) -> bytes:
-    """The cosine of every pair of videos, as a PNG."""
+    """The cosine of every pair of videos, as a PNG. The colours span the values that there are."""
     has_numbers = len(names) <= MOST_WITH_NUMBERS
     side = 3.2 + (0.34 if has_numbers else 0.17) * len(names)
     figure = make_figure(side + 1.0, side)
     axes = figure.subplots()
-    image = axes.imshow(matrix, cmap="cividis", vmin=0, vmax=1)
+    others = matrix[~np.eye(len(names), dtype=bool)]
+    lowest = float(np.floor(20 * others.min()) / 20) if others.size else 0.0
+    image = axes.imshow(matrix, cmap="cividis", vmin=min(lowest, 0.95), vmax=1)
     short = [_short(name) for name in names]
     axes.set_xticks(range(len(names)), short, rotation=90, fontsize=7, parse_math=False)
     axes.set_yticks(range(len(names)), short, fontsize=7, parse_math=False)
     axes.tick_params(length=0)
     if has_numbers:
         for (row, column), value in np.ndenumerate(matrix):
-            colour = "white" if value < WHITE_TEXT_BELOW else "black"
+            colour = "white" if image.norm(value) < WHITE_TEXT_BELOW else "black"
             axes.text(column, row, f"{value:.2f}".removeprefix("0"), ha="center", va="center", fontsize=6, color=colour)
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="cosine of the profiles")
+    figure.colorbar(image, ax=axes, shrink=0.7, label="cosine of the profiles, colours from the smallest")
     return _png(figure)
 
 

@@ -4,9 +4,11 @@ nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +18,11 @@ from fervid.profile.features import profile_features
 from fervid.profile.genre import Genres, TagScore, suggest_tags
 from fervid.profile.measure import profile_run
 from fervid.profile.profile import PROFILE_VERSION, Profile
-from fervid.profile.similarity import Match, in_a_row, place_on_map, rank_like, similarity_matrix
+from fervid.profile.similarity import Match, in_a_row, meanings_of_axes, place_on_map, rank_like, similarity_matrix
 from fervid.profile.stills import Blur, take_stills
 from fervid.run.derived import publish_derived
 from fervid.run.elsewhere import Elsewhere
-from fervid.run.files import COMPARISON, PROFILE, PROFILE_PAGE, PROFILE_PLOT, PROFILES_TABLE
+from fervid.run.files import COMPARISON, PROFILE, PROFILE_PAGE, PROFILE_PLOT, PROFILES_TABLE, pages_beside
 from fervid.run.find import Guard, unguarded
 from fervid.run.io import table_bytes
 from fervid.run.manifest import json_bytes
@@ -84,7 +86,9 @@ def write_sheet(done: Profiled, *, blur: Blur = "all", apart: Elsewhere | None =
     lines += [*profile.notes, f"tags: {tags_in_words(done.tags)}", *([remark] if remark else [])]
     page, plot = done.folder / PROFILE_PAGE, done.folder / PROFILE_PLOT
     contents = {
-        PROFILE_PAGE: sheet_page(profile, done.tags, figures, remark).encode(),
+        PROFILE_PAGE: sheet_page(
+            profile, done.tags, figures, remark, links=pages_beside(done.folder, PROFILE_PAGE)
+        ).encode(),
         PROFILE_PLOT: draw_sheet(profile, stills, lines),
     }
     with writing(done.folder, profile.source.settings_hash):
@@ -113,7 +117,7 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
     matrix = similarity_matrix(some)
     order = in_a_row(matrix)
     plots = {
-        "comparison-map.png": draw_map(names, places, shares, has_faces),
+        "comparison-map.png": draw_map(names, places, shares, has_faces, meanings_of_axes(some, places)),
         "comparison-matrix.png": draw_matrix([names[i] for i in order], matrix[np.ix_(order, order)]),
     }
     figures = [
@@ -134,12 +138,26 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
     if not all(has_faces):
         faceless = ", ".join(name for name, has in zip(names, has_faces, strict=True) if not has)
         remarks.append(f"No usable face was found in {has_faces.count(False)} videos: {faceless}.")
-    page = comparison_page(some, [done.tags for done in shown], figures, _nearest(some, matrix), remarks)
+    page = comparison_page(
+        some,
+        [done.tags for done in shown],
+        figures,
+        _nearest(some, matrix),
+        remarks,
+        addresses=[_address(done.folder, out) for done in shown],
+        links=pages_beside(out, COMPARISON),
+    )
     try:
         publish_derived(out, {PROFILES_TABLE: table, **plots, COMPARISON: page.encode()})
     except OSError as problem:
         raise OutputError(f"{out} cannot be written ({problem.strerror}). Give another folder with --out.") from None
     return out / PROFILES_TABLE, out / COMPARISON
+
+
+def _address(run: Path, out: Path) -> str:
+    """The page of a run as seen from the folder of the comparison; empty where it has none."""
+    page = run / PROFILE_PAGE
+    return quote(os.path.relpath(page, out)) if page.is_file() else ""
 
 
 def rank_runs(wanted: Profile, profiled: Sequence[Profiled]) -> tuple[Match, ...]:

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
-from fervid.base.version import __version__
+from fervid.base.clock import clock
 from fervid.profile.genre import INSUFFICIENT, REFERENCE, TagScore
 from fervid.profile.profile import Profile
 from fervid.run.files import PROFILE, PROFILES_TABLE
+from fervid.web.written import html_figure, html_page, html_table, table_of_cells
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8886; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; }
-p, li { max-width: 48rem; }
-.quiet { opacity: .7; }
-.note { border-left: 4px solid #D55E00; padding: .1rem .8rem; }
-.wide { overflow-x: auto; }
-table { font-size: .92rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td { overflow-wrap: anywhere; min-width: 3.2rem; }
-td:first-child { min-width: 5.5rem; }
-td.figure, th.figure { text-align: right; white-space: nowrap; }
-figure { margin: .5rem 0 0; break-inside: avoid; }
-img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
-footer { margin: 3rem 0 1rem; border-top: 1px solid var(--line); font-size: .9rem; }
-@media print {
-  :root { color-scheme: light; }
-  body { margin: 0; max-width: none; font-size: 11pt; }
-  h2 { break-after: avoid; }
-  tr { break-inside: avoid; }
-}
-"""
-_FOOTER = (
-    "<footer><p>A label says how a face looks, not what a person feels. Tags are suggestions with their reasons, never "
-    "the genre of a video.</p><p>Made by fervid {version}. The same figures, unrounded, are in {file}.</p></footer>"
+_SAYS = (
+    "A label says how a face looks, not what a person feels. Tags are suggestions with their reasons, never the genre "
+    "of a video. The same figures, unrounded, are in {file}."
 )
+_COMPARED = ("video", "length", "a usable face", "expressions", "cuts per minute", "tags", "nearest")
 LEAST_CONTRIBUTION = 0.05
 """Smallest contribution, in logits, of a reason that is shown."""
 
@@ -50,7 +27,7 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
     shares = [(label, share) for label, share in profile.expressions.share.items() if share]
     shares.sort(key=lambda item: -item[1])
     rows = [
-        ("length analysed", f"{coverage.span_s:.1f} s", f"{coverage.observed_share:.0%} observed"),
+        ("length analysed", clock(coverage.span_s), f"{coverage.observed_share:.0%} observed"),
         ("a usable face", f"{coverage.face_share:.0%}", f"of {coverage.observed_s:.1f} s observed"),
         ("expressions", ", ".join(f"{label} {share:.0%}" for label, share in shares) or "none", of_faces),
         ("intensity", _number(profile.expressions.intensity), of_faces + "; 1 minus neutral"),
@@ -71,22 +48,29 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
 
 
 def sheet_page(
-    profile: Profile, tags: Sequence[TagScore], figures: Sequence[tuple[str, str, bytes]], remark: str
+    profile: Profile,
+    tags: Sequence[TagScore],
+    figures: Sequence[tuple[str, str, bytes]],
+    remark: str,
+    *,
+    links: Mapping[str, str],
 ) -> str:
-    """The page of one video. `figures` are heading, description and PNG; `remark` explains missing stills."""
+    """The page of one video. `figures` are heading, description and PNG; `remark` explains missing stills.
+
+    `links` are texts and addresses of the other pages of the run.
+    """
     parts = [
         f"<h1>{escape(profile.source.name)}</h1>",
         '<p class="quiet">How its faces look over its length, and the tags this supports.</p>',
         *(f'<p class="note">{escape(note)}</p>' for note in profile.notes),
         "<h2>In figures</h2>",
-        _table(("", "value", "measured in"), key_figures(profile)),
-        *(_figure(*figure) for figure in figures),
+        html_table(("", "value", "measured in"), key_figures(profile)),
+        *(html_figure(*figure) for figure in figures),
         f'<p class="note">{escape(remark)}</p>' if remark else "",
         "<h2>Tags that the profile supports</h2>",
         _tags(tags),
-        _FOOTER.format(version=escape(__version__), file=PROFILE),
     ]
-    return _page(profile.source.name, parts)
+    return html_page(profile.source.name, parts, says=_SAYS.format(file=PROFILE), links=links)
 
 
 def comparison_page(
@@ -95,12 +79,18 @@ def comparison_page(
     figures: Sequence[tuple[str, str, bytes]],
     nearest: Sequence[tuple[str, float] | None],
     remarks: Sequence[str],
+    *,
+    addresses: Sequence[str],
+    links: Mapping[str, str],
 ) -> str:
-    """The page of many videos: plots, then a row per video with its best supported tags and nearest other video."""
+    """The page of many videos: plots, then a row per video with its best supported tags and nearest other video.
+
+    `addresses` are of each video's own page, empty where it has none; `links` are texts and addresses of other pages.
+    """
     rows = [
         (
             profile.source.name,
-            f"{profile.coverage.span_s:.0f} s",
+            clock(profile.coverage.span_s),
             f"{profile.coverage.face_share:.0%}",
             _best_expressions(profile),
             "not measured" if profile.shots is None else _number(profile.shots.cuts_per_minute, 1),
@@ -109,17 +99,22 @@ def comparison_page(
         )
         for profile, of_video, near in zip(profiles, tags, nearest, strict=True)
     ]
+    cells = [
+        [f'<a href="{escape(address)}">{escape(name)}</a>' if address else escape(name), *map(escape, rest)]
+        for (name, *rest), address in zip(rows, addresses, strict=True)
+    ]
     parts = [
         f"<h1>Comparison of {len(profiles)} videos</h1>",
         '<p class="quiet">Shares are of the time with usable faces, which has a column of its own.</p>',
         *(f'<p class="note">{escape(remark)}</p>' for remark in remarks),
-        *(_figure(*figure) for figure in figures),
+        *(html_figure(*figure) for figure in figures),
         "<h2>Each video</h2>",
-        _table(("video", "length", "a usable face", "expressions", "cuts per minute", "tags", "nearest"), rows),
+        table_of_cells(
+            ("video", "length", "a usable face", "expressions", "cuts per minute", "tags", "nearest"), cells
+        ),
         f"<p>{escape(REFERENCE)}</p>",
-        _FOOTER.format(version=escape(__version__), file=PROFILES_TABLE),
     ]
-    return _page(f"{len(profiles)} videos", parts)
+    return html_page(f"{len(profiles)} videos", parts, says=_SAYS.format(file=PROFILES_TABLE), links=links)
 
 
 def tags_in_words(tags: Sequence[TagScore]) -> str:
@@ -150,42 +145,18 @@ def _tags(tags: Sequence[TagScore]) -> str:
         faces = _percent(tag.from_faces)
         why = "<br>".join(escape(reason) for reason in reasons_in_words(tag)) or escape(tag.why_not)
         cells = (tag.tag, score, spread, tag.status, faces, f"{tag.coverage:.0%}")
-        rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{why}</td>")
+        rows.append([*(escape(cell) for cell in cells), why])
     heads = ("tag", "score", "90 % interval", "", "from faces", "coverage", "reasons, in logits")
     words = (
         "The interval resamples the twenty parts of the video: it shows how much a score depends on single moments. "
         + REFERENCE
     )
-    return _table_of_cells(heads, rows) + f"<p>{escape(words)}</p>"
+    return table_of_cells(heads, rows) + f"<p>{escape(words)}</p>"
 
 
 def _best_expressions(profile: Profile) -> str:
     shares = sorted(profile.expressions.share.items(), key=lambda item: -(item[1] or 0.0))
     return ", ".join(f"{label} {share:.0%}" for label, share in shares[:3] if share) or "none"
-
-
-def _figure(heading: str, description: str, png: bytes) -> str:
-    data, alt = base64.b64encode(png).decode("ascii"), escape(description)
-    return f'<h2>{escape(heading)}</h2>\n<figure><img alt="{alt}" src="data:image/png;base64,{data}"></figure>'
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return _table_of_cells(heads, ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows))
-
-
-def _table_of_cells(heads: Sequence[str], rows: Iterable[str]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    lines = [f"<tr>{cells}</tr>" for cells in rows]
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-
-
-def _page(title: str, parts: Iterable[str]) -> str:
-    body = "\n".join(part for part in parts if part)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
 
 
 def _number(value: float | None, digits: int = 2) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fervid.profile.features import USUAL_LABELS, profile_features
 from fervid.profile.profile import Profile
 
 PARTS = {
@@ -153,6 +154,18 @@ def in_a_row(matrix: np.ndarray) -> list[int]:
     return order
 
 
+AXIS_WORDS = {f"share_{label}": label for label in USUAL_LABELS} | {
+    "face_share": "time with a face",
+    "mean_faces": "faces at a time",
+    "cuts_per_minute": "cuts",
+    "brightness": "light",
+    "motion": "motion",
+}
+"""The figures that may name an axis of the map."""
+LEAST_CORRELATION, LEAST_CORRELATED = 0.6, 3
+"""Size of a correlation that is named, and number of videos from which one is computed."""
+
+
 def place_on_map(profiles: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (N, 2) of profiles on a map and the share of variance of both axes (2,).
 
@@ -178,6 +191,31 @@ def place_on_map(profiles: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
     if total > 0:
         shares[:kept] = s[:kept] ** 2 / total
     return places, shares
+
+
+def meanings_of_axes(profiles: Sequence[Profile], places: np.ndarray) -> tuple[str, str]:
+    """For each axis of `places` (N, 2) the figures that grow along it, in words; empty where none does.
+
+    Figures are named whose correlation with the axis (Pearson's) is at least LEAST_CORRELATION in size, at most two.
+    """
+    if len(profiles) < LEAST_CORRELATED:
+        return "", ""
+    found = [profile_features(profile) for profile in profiles]
+    first, second = (_meaning(found, axis) for axis in places.T)
+    return first, second
+
+
+def _meaning(found: Sequence[Mapping[str, float]], axis: np.ndarray) -> str:
+    ranked = []
+    for name, words in AXIS_WORDS.items():
+        values = np.array([row.get(name, np.nan) for row in found])
+        has = ~np.isnan(values)
+        if has.sum() < LEAST_CORRELATED or not values[has].std() or not axis[has].std():
+            continue
+        r = float(np.corrcoef(values[has], axis[has])[0, 1])
+        if abs(r) >= LEAST_CORRELATION:
+            ranked.append((abs(r), f"{'more' if r > 0 else 'less'} {words}"))
+    return ", ".join(words for _, words in sorted(ranked, reverse=True)[:2])
 
 
 def _smooth(curve: np.ndarray) -> np.ndarray:

@@ -16,12 +16,13 @@ from importlib.resources import files
 from typing import Any
 
 from fervid.base.version import __version__
+from fervid.web.written import LOGO, THEME, style_file
 
 _MODULES = (
     "address alerts carrier chartpanel columns curves dom glance labels listview main overview paint peaks people "
     "pictures player queue queuefilters recording rows rulepanel runview series sieve svg takeaway timeline"
 ).split()
-STYLES = ("app.css", "run.css", "queue.css")
+STYLES = (THEME, "app.css", "run.css", "queue.css")
 STATIC = (*STYLES, *(f"{name}.js" for name in _MODULES))
 """Every file that the page consists of, and all that a server hands out by name."""
 
@@ -40,9 +41,10 @@ _FRAME = """<!DOCTYPE html>
 <body>
 <a class="skip" href="#view">Skip to the content</a>
 <div class="top" role="banner">
-<a class="brand" href="#/"><svg viewBox="0 0 24 24" aria-hidden="true"><rect width="24" height="24" rx="6" fill="#14171f" stroke="#545b6b" stroke-width=".5"/><path d="M4 16c2 0 2-7 4.5-7s2.5 5 5 5 2.5-7 6.5-7" fill="none" stroke="#F0E442" stroke-width="2.2" stroke-linecap="round"/><circle cx="13.5" cy="14" r="2" fill="#D55E00"/></svg>fervid</a>
+<a class="brand" href="#/">{logo}fervid</a>
 <nav id="pages" aria-label="Pages"></nav>
-<p class="note">How faces look over time. A label is not what a person feels; an alert is a moment that needs review.</p>
+<p class="note">How faces look over time. A label is not what a person feels; an alert is a moment that needs
+review.</p>
 <div id="tools"></div>
 </div>
 <main id="view" tabindex="-1"><p class="quiet">Loading …</p></main>
@@ -52,13 +54,15 @@ _FRAME = """<!DOCTYPE html>
 {tail}
 </body>
 </html>
-"""  # noqa: E501
+"""
 
 
 def static_file(name: str) -> str:
     """One of the files of the page. Raises KeyError for a name that is not in STATIC."""
     if name not in STATIC:
         raise KeyError(name)
+    if name == THEME:
+        return style_file(name)
     return (files("fervid.review") / "static" / name).read_text(encoding="utf-8")
 
 
@@ -68,7 +72,7 @@ def served_page(title: str) -> str:
     styles = "".join(f'<link rel="stylesheet" href="/static/{name}">\n' for name in STYLES)
     head = f'<link rel="icon" href="data:,">\n{styles}{ahead}'
     tail = '<script type="module" src="/static/main.js"></script>'
-    return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
+    return _FRAME.format(head=head, title=escape(title), version=escape(__version__), logo=LOGO, tail=tail)
 
 
 def single_file(
@@ -92,7 +96,7 @@ def single_file(
     parts = [_embed("fervid-data", data), *(_embed(f"run-{name}", content) for name, content in runs)]
     parts += [f'<script type="text/plain" id="{escape(name)}">{text}</script>' for name, text in (files or {}).items()]
     tail = "\n".join([*parts, f'<script type="module">{script}</script>'])
-    return _FRAME.format(head=head, title=escape(title), version=escape(__version__), tail=tail)
+    return _FRAME.format(head=head, title=escape(title), version=escape(__version__), logo=LOGO, tail=tail)
 
 
 # Decision REV-1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from fervid.storage.place import Place
 
@@ -40,6 +41,9 @@ COMPACTED, VIDEOS_TABLE = "compacted.json", "videos.parquet"
 PROFILES_TABLE, COMPARISON = "profiles.parquet", "comparison.html"
 PURGE_LOG, DOOMED = "purge.jsonl", ".purged-"
 
+PAGES = {"review": REPORT, "alerts": ALERTS_PAGE, "profile": PROFILE_PAGE, "comparison": COMPARISON}
+"""Pages that people open, by the words of their links."""
+
 ID_DIGITS = 8
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
 """The default name of a run folder; users may rename it."""
@@ -53,3 +57,8 @@ def table_file(name: str) -> str:
 def segment_file(folder: Place, index: int) -> Place:
     """Where the observations of a segment are published, within the folder of a run."""
     return folder / OBSERVATIONS / table_file(f"{index:05d}")
+
+
+def pages_beside(folder: Path, own: str) -> dict[str, str]:
+    """Texts and addresses of the other pages in a folder, for the header of its page `own`."""
+    return {text: name for text, name in PAGES.items() if name != own and (folder / name).is_file()}

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fervid.profile.similarity import compare, place_on_map, profile_vector, rank_like, similarity_matrix
+from fervid.profile.similarity import (
+    compare,
+    meanings_of_axes,
+    place_on_map,
+    profile_vector,
+    rank_like,
+    similarity_matrix,
+)
 from profiles import profile, steady
 
 SAD, HAPPY = profile(8.0, steady(8, "sad"), name="sad.mp4"), profile(8.0, steady(8, "happy"), name="happy.mp4")
@@ -72,3 +79,13 @@ def test_the_map_puts_like_profiles_together() -> None:
     assert shares[0] == pytest.approx(1.0)
     assert place_on_map([SAD])[0].tolist() == [[0, 0]]
     assert place_on_map([])[0].shape == (0, 2)
+
+
+def test_an_axis_of_the_map_is_named_by_what_grows_along_it() -> None:
+    many = [SAD, SAD, HAPPY, HAPPY]
+    places, _ = place_on_map(many)
+    first, _ = meanings_of_axes(many, places)
+    is_happy_right = places[2, 0] > places[0, 0]
+    assert f"{'more' if is_happy_right else 'less'} happy" in first
+    assert f"{'less' if is_happy_right else 'more'} sad" in first
+    assert meanings_of_axes(many[:2], places[:2]) == ("", "")

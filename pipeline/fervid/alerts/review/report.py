@@ -17,11 +17,11 @@ from fervid.alerts.find.scan import RunAlerts
 from fervid.alerts.review.report_pictures import images
 from fervid.alerts.review.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
 from fervid.base.clock import clock
-from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived
-from fervid.run.files import ALERTS_PAGE
+from fervid.run.files import ALERTS_PAGE, pages_beside
 from fervid.run.writing import writing
+from fervid.web.written import html_page, html_table
 
 HOURS = 24
 STEPS = ("#f2f2f2", "#fee6ce", "#fdae6b", "#e6550d", "#8c2d04")
@@ -33,31 +33,15 @@ MARK_WIDTH = 0.4
 """Narrowest mark on a bar of time, in per cent of its width."""
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8886; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0; }
-h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; }
-h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; overflow-wrap: anywhere; }
-p { max-width: 46rem; margin: .4rem 0; }
-.quiet { opacity: .75; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td.number, th.number { text-align: right; }
-th { font-weight: 600; }
 .heat { border-collapse: separate; border-spacing: 2px; font-size: .8rem; }
 .heat td, .heat th { border: 0; padding: .1rem .2rem; min-width: 1.5rem; text-align: center; }
 .heat td { color: #111; border-radius: 3px; }
 .heat .none { background: none; border: 1px dashed var(--line); }
 .heat .dark { color: #fff; }
-.bar { display: block; width: 100%; height: 22px; background: #8883; border-radius: 4px; }
+.bar { display: block; width: 100%; height: 22px; background: var(--line); border-radius: 4px; }
 .key { display: inline-block; width: .9em; height: .9em; border-radius: 2px; margin: 0 .3em 0 1em; }
 .not_fit { font-weight: 600; }
 .stills { display: flex; flex-wrap: wrap; gap: .5rem; max-width: none; }
-img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
-footer { margin: 3rem 0 1rem; border-top: 1px solid var(--line); font-size: .9rem; }
-@media print { :root { color-scheme: light; } body { margin: 0; max-width: none; font-size: 11pt; }
-  h2, h3 { break-after: avoid; } tr { break-inside: avoid; } }
 """
 
 
@@ -109,17 +93,11 @@ def make_report(found: Sequence[RunAlerts], folder: Path) -> str:
             shown = images(one.run.folder, record, folder)
             n_pictured += bool(shown)
             parts.append(shown)
-    parts.append(
-        "<footer><p>The labels say how faces look, not what people feel, and one in three is wrong. No alerts means "
-        "nothing where faces could not be seen: read them together with the usable time.</p>"
-        f"<p>Made by fervid {escape(__version__)}.</p></footer>"
+    says = (
+        "The labels say how faces look, not what people feel, and one in three is wrong. No alerts means nothing where "
+        "faces could not be seen: read them together with the usable time."
     )
-    body = "\n".join(part for part in parts if part)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return html_page(title, parts, says=says, links=pages_beside(folder, ALERTS_PAGE), own_style=_STYLE)
 
 
 def _counts(records: Sequence[AlertRecord]) -> str:
@@ -280,10 +258,4 @@ def _said(review: Review | None) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     texts = ("tier", "rule", "what", "camera (folder)", "verdict")
-    kinds = ["" if head in texts else ' class="number"' for head in heads]
-    head = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(kinds, heads, strict=True))
-    lines = [
-        "<tr>" + "".join(f"<td{kind}>{escape(text)}</td>" for kind, text in zip(kinds, row, strict=True)) + "</tr>"
-        for row in rows
-    ]
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    return html_table(heads, rows, numbers=[head for head in heads if head not in texts])

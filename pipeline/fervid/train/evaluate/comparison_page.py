@@ -8,12 +8,12 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from fervid.base.version import __version__
 from fervid.errors import OutputError
 from fervid.train.evaluate.compare import Comparison, Pair
 from fervid.train.evaluate.evaluation_files import PAGE
-from fervid.train.evaluate.evaluation_page import VIEWS, html_page, html_table, interval_text
+from fervid.train.evaluate.evaluation_page import VIEWS, interval_text, number_table
 from fervid.train.evaluate.model import Evaluation
+from fervid.web.written import html_page
 
 COMPARISON_PAGE, COMPARISON_JSON = "comparison.html", "comparison.json"
 SMALLEST_SHOWN_P = 1e-4
@@ -34,25 +34,23 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 def make_comparison_page(comparison: Comparison) -> str:
     """The page as text. It has no script and links only to the models' own pages beside it."""
     title = f"{', '.join(comparison.models)} on {comparison.split}"
-    links = ", ".join(f'<a href="{quote(name)}/{PAGE}">{escape(name)}</a>' for name in comparison.models)
     return html_page(
         title,
         [
             f"<h1>{escape(title)}</h1>",
             f'<p class="quiet">The same {comparison.n:,} faces of FER-2013 for each, {VIEWS[comparison.tta]}</p>',
-            f"<p>Each model in full: {links}.</p>",
             "<h2>In numbers</h2>",
-            html_table(("", *comparison.models), _number_rows(list(comparison.models.values()))),
+            number_table(("", *comparison.models), _number_rows(list(comparison.models.values()))),
             "<h2>Which one is better</h2>",
             *(f"<p>{escape(pair_text(pair))}</p>" for pair in comparison.pairs),
-            html_table(PAIR_HEADS, [_pair_row(pair) for pair in comparison.pairs]),
+            number_table(PAIR_HEADS, [_pair_row(pair) for pair in comparison.pairs]),
             f"<p>{escape(METHOD)}</p>",
             "<h2>Recall of each label</h2>",
-            html_table(("label", *comparison.models, "faces"), _recall_rows(list(comparison.models.values()))),
-            "<footer><p>A label says how a face looks to people who sorted photographs, not what a person feels."
-            f"</p><p>Made by fervid {escape(__version__)}. The same numbers, unrounded, are in {COMPARISON_JSON}."
-            "</p></footer>",
+            number_table(("label", *comparison.models, "faces"), _recall_rows(list(comparison.models.values()))),
         ],
+        says="A label says how a face looks to people who sorted photographs, not what a person feels. The same "
+        f"numbers, unrounded, are in {COMPARISON_JSON}.",
+        links={name: f"{quote(name)}/{PAGE}" for name in comparison.models},
     )
 
 

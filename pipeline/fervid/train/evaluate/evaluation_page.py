@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from fervid.base.version import __version__
 from fervid.train.evaluate.latency import Latency
 from fervid.train.evaluate.measure import HeadScores, Share
 from fervid.train.evaluate.model import CrossLabels, Evaluation, SingledOut
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8886; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0; }
-h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; }
-p { max-width: 44rem; }
-.quiet, figcaption { opacity: .7; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child, td:first-child, td.text { text-align: left; }
-td.text { font-size: .9rem; }
-th { font-weight: 600; }
-figure { margin: .5rem 0 0; break-inside: avoid; }
-img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
-footer { margin: 3rem 0 1rem; border-top: 1px solid var(--line); font-size: .9rem; }
-@media print {
-  :root { color-scheme: light; }
-  body { margin: 0; max-width: none; font-size: 11pt; }
-  h2 { break-after: avoid; }
-  tr { break-inside: avoid; }
-  p { break-after: avoid; }
-}
-"""
+from fervid.web.written import html_figure, html_page, html_table
 
 VIEWS = {
     "none": "one view of each face",
@@ -61,9 +35,9 @@ def make_page(evaluation: Evaluation, plots: Sequence[Plot]) -> str:
         f'<p class="quiet">{evaluation.n:,} faces of FER-2013, {VIEWS[evaluation.tta]}, '
         f"temperature {evaluation.temperature:.3f}</p>",
         "<h2>In numbers</h2>",
-        html_table(("", "value", ""), _main_rows(evaluation)),
+        number_table(("", "value", ""), _main_rows(evaluation)),
         "<h2>Each label</h2>",
-        html_table(("label", "precision", "recall", "F1", "faces"), _label_rows(evaluation.per_class)),
+        number_table(("label", "precision", "recall", "F1", "faces"), _label_rows(evaluation.per_class)),
         f"<h2>The label {escape(evaluation.singled_out.label)} against all others</h2>",
         _singled_out(evaluation.singled_out),
     ]
@@ -73,23 +47,12 @@ def make_page(evaluation: Evaluation, plots: Sequence[Plot]) -> str:
         parts += ["<h2>The head trained on FER+</h2>", _ferplus_head(evaluation.ferplus_head)]
     if evaluation.latency is not None:
         parts += ["<h2>Time per face</h2>", _latency(evaluation.latency)]
-    parts += [_figure(plot) for plot in plots]
-    parts.append(
-        "<footer><p>A label says how a face looks to people who sorted photographs, not what a person feels. The "
-        f"labels of FER-2013 are noisy themselves.</p><p>Made by fervid {escape(__version__)}. The same numbers, "
-        "unrounded, are in metrics.json.</p></footer>"
+    parts += [html_figure(plot.heading, plot.description, plot.png, has_caption=True) for plot in plots]
+    says = (
+        "A label says how a face looks to people who sorted photographs, not what a person feels. The labels of "
+        "FER-2013 are noisy themselves. The same numbers, unrounded, are in metrics.json."
     )
-    return html_page(title, parts)
-
-
-def html_page(title: str, parts: Iterable[str]) -> str:
-    """A whole page of HTML from its pieces."""
-    body = "\n".join(parts)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return html_page(title, parts, says=says)
 
 
 def _main_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
@@ -148,7 +111,7 @@ def _singled_out(singled: SingledOut) -> str:
     return (
         f"<p>{areas}, {singled.n:,} faces with this label. Thresholds are of the probability after temperature, of "
         "single faces, not of smoothed tracks.</p>"
-        + html_table(("threshold for", "threshold", "precision", "recall", "F1"), rows)
+        + number_table(("threshold for", "threshold", "precision", "recall", "F1"), rows)
     )
 
 
@@ -161,7 +124,7 @@ def _cross_labels(found: CrossLabels) -> str:
         f"<p>FER+ is another labelling of the same images. On {found.model.n:,} faces most of its voters named one "
         "of the seven emotions that both have (ties, contempt, unknown and not-a-face left out). The table shows how "
         "often that emotion is predicted: an agreement between labellings, not an accuracy on FER-2013.</p>"
-        + html_table(("", "agrees", ""), rows)
+        + number_table(("", "agrees", ""), rows)
     )
 
 
@@ -187,39 +150,22 @@ def _ferplus_head(scores: HeadScores) -> str:
     return (
         f"<p>Accuracy over {len(scores.per_class)} emotions on the {scores.n:,} faces on which most voters agree: "
         "single votes dropped, more than half of the rest.</p>"
-        + html_table(("", "value", ""), rows)
-        + html_table(("label", "precision", "recall", "F1", "faces"), _label_rows(scores.per_class))
+        + number_table(("", "value", ""), rows)
+        + number_table(("label", "precision", "recall", "F1", "faces"), _label_rows(scores.per_class))
     )
 
 
 def _latency(latency: Latency) -> str:
     rows = [(f"batch of {batch}", f"{ms:.2f} ms") for batch, ms in latency.cpu_ms_per_face.items()]
     threads = "one thread" if latency.threads == 1 else f"{latency.threads} threads"
-    return f"<p>CPU time through LiteRT on {threads} of {escape(latency.cpu)}, one view.</p>" + html_table(
+    return f"<p>CPU time through LiteRT on {threads} of {escape(latency.cpu)}, one view.</p>" + number_table(
         ("", "a face"), rows
     )
 
 
-def _figure(plot: Plot) -> str:
-    data = base64.b64encode(plot.png).decode("ascii")
-    alt = escape(plot.description)
-    return (
-        f"<h2>{escape(plot.heading)}</h2>\n"
-        f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{alt}</figcaption></figure>'
-    )
-
-
-def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; the cells of columns without a heading are text, all others numbers."""
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    lines = []
-    for row in rows:
-        cells = [
-            f'<td class="text">{escape(text)}</td>' if not name and i else f"<td>{escape(text)}</td>"
-            for i, (name, text) in enumerate(zip(heads, row, strict=True))
-        ]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+def number_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of numbers: the first column and those without a heading are text."""
+    return html_table(heads, rows, numbers=[head for i, head in enumerate(heads) if i and head])
 
 
 def _percent(share: Share) -> str:
