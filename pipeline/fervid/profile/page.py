@@ -16,6 +16,7 @@ _SAYS = (
     "of a video. The same figures, unrounded, are in {file}."
 )
 _COMPARED = ("video", "length", "a usable face", "expressions", "cuts per minute", "tags", "nearest")
+_NUMBERS = ("length", "a usable face", "cuts per minute")
 LEAST_CONTRIBUTION = 0.05
 """Smallest contribution, in logits, of a reason that is shown."""
 
@@ -90,7 +91,7 @@ def comparison_page(
     rows = [
         (
             profile.source.name,
-            clock(profile.coverage.span_s),
+            clock(profile.coverage.span_s, hides_hours=True),
             f"{profile.coverage.face_share:.0%}",
             _best_expressions(profile),
             "not measured" if profile.shots is None else _number(profile.shots.cuts_per_minute, 1),
