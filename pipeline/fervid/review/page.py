@@ -48,7 +48,8 @@ review.</p>
 <div id="tools"></div>
 </div>
 <main id="view" tabindex="-1"><p class="quiet">Loading …</p></main>
-<footer>A label is not what a person feels; an alert is a moment that needs review. Made by fervid {version}. Nothing on this page leaves this machine.</footer>
+<footer>A label is not what a person feels; an alert is a moment that needs review.
+Made by fervid {version}. Nothing on this page leaves this machine.</footer>
 <div id="announcer" class="hidden" role="status" aria-live="polite"></div>
 <noscript>This page needs JavaScript, which it brings along itself.</noscript>
 {tail}

@@ -137,7 +137,7 @@ export class Player {
       [this.piece, this.offset, this.ticking] = [wanted, stretches[wanted].start, false];
       this.wantsPlay = plays;
       this._say(null);
-      this.video.src = (stretches[wanted].address ??= addressOf(stretches[wanted]));
+      this.video.src = (stretches[wanted].address ??= mediaAddress(stretches[wanted]));
       return true;
     }
     if (wanted >= 0) return false;
@@ -344,7 +344,7 @@ export class Player {
 }
 
 /** The address of a clip that is within the page, or beside it. */
-function addressOf({ element, url }) {
+function mediaAddress({ element, url }) {
   if (url) return url;
   return URL.createObjectURL(new Blob([bytesOf(document.getElementById(element).textContent)], { type: "video/mp4" }));
 }
