@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fervid.batch.stills import STILL_SUFFIXES, Stills, in_order, is_numbered, numbered_images
 from fervid.errors import ConfigError, VideoNotFound
 from fervid.run.files import RUN_NAME
 from fervid.run.find import is_run, names_of_own_runs
@@ -28,7 +29,8 @@ VIDEO_SUFFIXES = frozenset(
         ".mjpeg .dav .vob .gif .264 .265 .h265 .m2v .divx .f4v .ogg .mpv"
     ).split()
 )
-STILL_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+LEAST_STILLS = 2
+"""Fewer images are no video."""
 SUFFIXES_SHOWN = 6
 NUMBER_COLUMNS = ("fps", "every", "min_face_px", "start", "end", "duration", "bin")
 _DECIMAL_COMMA = re.compile(r"^(\d+),(\d+)$")
@@ -74,9 +76,12 @@ class Inputs:
     ignored_suffixes: str = ""
 
 
-def find_videos(names: Iterable[str]) -> Inputs:
+def find_videos(names: Iterable[str], stills: Stills | None = None) -> Inputs:
     """Given files are used whatever their suffix; in folders (searched recursively, except run folders) only files with
     known video suffixes. Names may be object storage URLs: `s3://bucket/folder`, `s3://bucket/*.mp4`.
+
+    With `stills` a pattern such as `frames/%05d.jpg`, and each folder of images without a video, is the video made of
+    them.
 
     `@list.txt` is a file with one path or pattern per line, `list.csv` or `@list.csv` one with a column `path` and any
     of `person` and OPTION_COLUMNS; an empty cell leaves the option unset. Raises VideoNotFound for a name that matches
@@ -89,12 +94,8 @@ def find_videos(names: Iterable[str]) -> Inputs:
     for name in names:
         for named, options in _entries(name):
             entry = str(as_place(named)) if is_url(named) else named
-            for path in _expand(entry):
-                found = [path]
-                if path.is_dir():
-                    files = list(_walk(path))
-                    found = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".")]
-                    ignored.update((p.suffix.lower() or "no suffix") for p in files if p not in set(found))
+            for path in [_of_numbered(entry, stills)] if is_numbered(entry) else _expand(entry):
+                found = _inside(path, stills, ignored) if path.is_dir() else [path]
                 is_many |= path.is_dir() or named != name or str(path) != entry
                 for video in found:
                     if videos.setdefault(video, options) != options:
@@ -112,6 +113,33 @@ def find_videos(names: Iterable[str]) -> Inputs:
     return Inputs(tuple(videos), ignored.total(), own, people, is_many, _others(ignored))
 
 
+def _inside(folder: Place, stills: Stills | None, ignored: Counter[str]) -> list[Place]:
+    """The videos in a folder, and those made of images; counts the suffixes of the other files."""
+    files = list(_walk(folder))
+    found = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")]
+    used = set(found)
+    if stills is not None and is_on_disk(folder):
+        with_video = {path.parent for path in found}
+        series: dict[Path, list[Path]] = {}
+        for path in files:
+            if is_on_disk(path) and path.suffix.lower() in STILL_SUFFIXES and path.parent not in with_video:
+                series.setdefault(path.parent, []).append(path)
+        for place, images in series.items():
+            if len(images) >= LEAST_STILLS:
+                found.append(stills.video_of(in_order(images), place.absolute().name or "images"))
+                used.update(images)
+    ignored.update((path.suffix.lower() or "no suffix") for path in files if path not in used)
+    return found
+
+
+def _of_numbered(pattern: str, stills: Stills | None) -> Place:
+    """The video made of the images of a pattern. Raises ConfigError without `stills`."""
+    if stills is None:
+        raise ConfigError(f"{pattern} is a series of images. Give their number per second, as in --rate 25.")
+    images = numbered_images(Path(pattern))
+    return stills.video_of(images, images[0].absolute().parent.name or "images")
+
+
 def _others(ignored: Counter[str]) -> str:
     """Of which kinds other files are, such as `2 .jpg, 1 .txt`."""
     return ", ".join(f"{n} {suffix}" for suffix, n in ignored.most_common(SUFFIXES_SHOWN))
@@ -119,7 +147,7 @@ def _others(ignored: Counter[str]) -> str:
 
 def _next_step(ignored: Counter[str]) -> str:
     if any(suffix in STILL_SUFFIXES for suffix in ignored):
-        return "Make a video of numbered images first: ffmpeg -framerate 25 -i frames/%05d.jpg -c:v libx264 video.mp4."
+        return "For a series of images give their number per second, as in --rate 25."
     return "Give a video file or its folder."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,10 +13,11 @@ from fervid.alerts.language.rules import load_rules
 from fervid.base import assets
 from fervid.base.printable import one_line
 from fervid.batch.discover import Handling
-from fervid.batch.inputs import find_videos
+from fervid.batch.inputs import Inputs, find_videos
 from fervid.batch.job import Cluster
 from fervid.batch.preview import print_plan
 from fervid.batch.run import Batch, analyze_batch
+from fervid.batch.stills import Stills
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.found_alerts import ALERTS_FOUND
 from fervid.cli.option_groups import with_option_groups
@@ -25,7 +25,7 @@ from fervid.cli.options import OutPlace, Quiet, SettingsMaker, SettingsOptions
 from fervid.cli.outcome import Outcome
 from fervid.config import parse_time
 from fervid.errors import ConfigError
-from fervid.storage.place import as_place
+from fervid.storage.place import Place, as_place
 
 if TYPE_CHECKING:
     from fervid.alerts.language.rules import RuleSet
@@ -119,6 +119,10 @@ def analyze(
     treatment: _Treatment,
     alerting: _Alerting,
     out: OutPlace = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(help="Images per second, for a folder of images or a pattern such as frames/%05d.jpg."),
+    ] = None,
     plot: Annotated[bool, typer.Option(help="Write timeline.png.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, one object per video.")] = False,
@@ -130,14 +134,13 @@ def analyze(
     """
     cluster, make = place.cluster(), SettingsMaker(given)
     settings = make({})
-    found = find_videos(videos)
+    place_of_results = as_place(out or assets.default_output_folder())
+    found = find_videos(videos, _stills(rate, place_of_results, dry_run=dry_run))
     if given.start_time is not None and len(found.videos) > 1:
-        _check_one_start(
-            given.start_time, [path.name for path in found.videos if "start_time" not in found.options.get(path, ())]
-        )
+        _check_one_start(given.start_time, found)
     batch = Batch(
         found.videos,
-        as_place(out or assets.default_output_folder()),
+        place_of_results,
         settings,
         own_settings={path: make(options) for path, options in found.options.items()},
         people=found.people,
@@ -164,10 +167,18 @@ def analyze(
         raise typer.Exit(ALERTS_FOUND)
 
 
-def _check_one_start(start_time: str, names: Sequence[str]) -> None:
+def _stills(rate: str | None, out: Place, *, dry_run: bool) -> Stills | None:
+    """What makes videos of images; None without a rate. Raises ConfigError."""
+    if rate is not None and dry_run:
+        raise ConfigError("--rate makes a video of images, and --dry-run makes nothing. Leave one of them out.")
+    return None if rate is None else Stills.of(rate, out)
+
+
+def _check_one_start(start_time: str, found: Inputs) -> None:
     """Says that several videos are taken to begin at the same time. Raises ConfigError if a name states another."""
     from fervid.run.recorded import is_contradicted, start_time_in_name
 
+    names = [path.name for path in found.videos if "start_time" not in found.options.get(path, ())]
     advice = "For recordings that follow each other use a list with a column start_time."
     others = [name for name in names if is_contradicted(start_time, start_time_in_name(name))]
     if others:

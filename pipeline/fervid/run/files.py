@@ -36,6 +36,8 @@ MADE_AGAIN = frozenset((PLOT, DERIVED, ALERTS_TABLE, ALERTS_JSON, ALERTS_CSV, AL
 
 BATCH_TABLE, FAILED_LIST, FAILED, ID_CACHE = "batch.parquet", "failed.jsonl", "failed", ".ids.json"
 """Beside the runs of a batch."""
+SEQUENCES, SEQUENCE_NOTE = "sequences", "images.json"
+"""The folder of videos that were made of images, beside the runs, and what is noted in the folder of each."""
 COMPACTED, VIDEOS_TABLE = "compacted.json", "videos.parquet"
 """In a folder of tables that `fervid compact` copied from many runs; what else is in the folder stays."""
 PROFILES_TABLE, COMPARISON = "profiles.parquet", "comparison.html"

@@ -33,6 +33,8 @@ from fervid.run.files import (
     OBSERVATIONS,
     PURGE_LOG,
     RUN_NAME,
+    SEQUENCE_NOTE,
+    SEQUENCES,
     table_file,
 )
 from fervid.run.manifest import write_json
@@ -66,8 +68,8 @@ def parse_age(text: str) -> float:
 
 
 def find_old(out: Path, *, older_than_seconds: float) -> list[Item]:
-    """What is older in an output folder: runs (by when they were finished), records of failures, pages about runs, and
-    copies of their tables, which go with the first run that goes.
+    """What is older in an output folder: runs (by when they were finished), records of failures, pages about runs,
+    videos made of images, and copies of their tables, which go with the first run that goes.
 
     Those on hold, or in use, are listed with the reason why they stay. Raises InputError when `out` is not a folder.
     """
@@ -158,6 +160,10 @@ def _of_fervid(out: Path) -> Iterator[tuple[Path, str, float]]:
                     yield path, "run", _finished(path)
                 elif _copied_files(path):
                     yield path, "copy", _written(path / COMPACTED)
+                elif entry.name == SEQUENCES:
+                    for folder in sorted(path.iterdir()):
+                        if _image_files(folder):
+                            yield folder, "images", _written(folder / SEQUENCE_NOTE)
                 elif entry.name == FAILED:
                     for record in sorted(path.glob("*.json")):
                         if _is_record(record):
@@ -210,6 +216,14 @@ def _is_run(path: Path) -> bool:
         return False
 
 
+def _image_files(folder: Path) -> list[Path]:
+    """A video that was made of images and the note about it, the note last; none in a folder of others."""
+    note = folder / SEQUENCE_NOTE
+    if folder.is_symlink() or note.is_symlink() or not note.is_file() or not RUN_NAME.fullmatch(folder.name):
+        return []
+    return [*(path for path in folder.glob("*.mov") if path.is_file() and not path.is_symlink()), note]
+
+
 def _finished(path: Path) -> float:
     """When a run was finished; of one that never was, when anything in it was written last."""
     try:
@@ -235,11 +249,11 @@ def _remove(out: Path, item: Item, older_than_seconds: float, *, with_verdicts: 
     details["older_than_days"] = round(older_than_seconds / 86_400, 3)
     name = str(item.path.relative_to(out))
     if item.kind not in ("run", "remains"):
-        files = _copied_files(item.path) if item.kind == "copy" else [item.path]
+        files = FILES_OF[item.kind](item.path) if item.kind in FILES_OF else [item.path]
         files = _note_with_room(out, name, details, files)
         for file in files:
             file.unlink(missing_ok=True)
-        if item.kind == "copy":
+        if item.kind in FILES_OF:
             with suppress(OSError):
                 item.path.rmdir()
         return item
@@ -267,6 +281,10 @@ def _remove(out: Path, item: Item, older_than_seconds: float, *, with_verdicts: 
     finally:
         lock.release()
     return replace(item, left=left)
+
+
+FILES_OF = {"copy": _copied_files, "images": _image_files}
+"""What goes of a folder, by its kind; the folder too, if nothing is left."""
 
 
 def _note_or_rename(out: Path, name: str, details: dict[str, Any], place: Path, doomed: Path) -> None:

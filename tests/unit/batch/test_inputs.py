@@ -195,7 +195,10 @@ def test_a_folder_of_stills_says_how_they_become_a_video(folder: Path) -> None:
     stills.mkdir()
     for i in range(3):
         (stills / f"{i:05d}.jpg").touch()
-    with pytest.raises(VideoNotFound, match=r"3 other files: 3 \.jpg\). Make a video of numbered images first: ffmpeg"):
+    with pytest.raises(
+        VideoNotFound,
+        match=r"3 other files: 3 \.jpg\). For a series of images give their number per second, as in --rate 25",
+    ):
         find_videos([str(stills)])
 
 

@@ -272,3 +272,19 @@ def test_what_an_interrupted_purge_left_goes_first_thing(tmp_path: Path) -> None
 def test_what_is_no_run_cannot_be_held(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a run folder"):
         hold(tmp_path, reason="")
+
+
+def test_videos_made_of_images_go_by_their_age_and_files_of_others_stay(tmp_path: Path) -> None:
+    then = time.time() - 40 * 86_400
+    for name in ("old-0123abcd", "young-0123abce", "others-0123abcf"):
+        folder = tmp_path / "sequences" / name
+        folder.mkdir(parents=True)
+        (folder / "frames.mov").write_bytes(b"v")
+        if name != "others-0123abcf":
+            (folder / "images.json").write_text("{}")
+        if name != "young-0123abce":
+            for path in folder.iterdir():
+                os.utime(path, (then, then))
+    (item,) = purge(tmp_path, older_than_seconds=MONTH)
+    assert (item.path.name, item.kind) == ("old-0123abcd", "images")
+    assert sorted(path.name for path in (tmp_path / "sequences").iterdir()) == ["others-0123abcf", "young-0123abce"]
