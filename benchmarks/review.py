@@ -38,10 +38,13 @@ from fervid.review.report import write_reports
 from fervid.run.files import MANIFEST
 from fervid.run.handle import Run
 from fervid.run.io import write_table
+from fervid.run.manifest import seal
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
+from fervid.storage.files import content_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from browser import OPTIONS, Visit, first_address, launch, open_page
+from review_run import measure_charts
 from served import Served, serving
 
 HOUR_SECONDS, FPS = 3600, 5
@@ -71,15 +74,17 @@ def main() -> None:
 
     with sync_playwright() as engine:
         browser = launch(engine)
-        with serving(folder / "many") as served:
-            first = seconds_to_list(browser, served)
-            later = [seconds_to_list(browser, served) for _ in range(VISITS)]
-            print(f"{options.runs} runs, first view: {shown([first])}; later: {shown(later)}")
+        if options.runs:
+            with serving(folder / "many") as served:
+                first = seconds_to_list(browser, served)
+                later = [seconds_to_list(browser, served) for _ in range(VISITS)]
+                print(f"{options.runs} runs, first view: {shown([first])}; later: {shown(later)}")
         with serving(folder / "hour") as served:
             address = first_address(served, f"#/run/{run_id(hour.folder)}")
             times = [seconds_to_run(browser, address) for _ in range(VISITS)]
             print(f"an hour, served, until it answers a key: {shown(times)}")
             measure_seeks(browser, address)
+            measure_charts(browser, address)
         times = [seconds_to_run(browser, f"file://{page}") for _ in range(VISITS)]
         print(f"an hour, report.html from disk, until it answers a key: {shown(times)}")
         browser.close()
@@ -120,8 +125,8 @@ def make_hour(demo: Run, folder: Path, *, n_faces: int) -> Run:
         write_table(folder / "run" / f"{name}.parquet", columns, {})
     manifest = json.loads((demo.folder / MANIFEST).read_text())
     manifest["video"]["duration_seconds"] = float(HOUR_SECONDS)
-    manifest |= {"video_id": "hour", "video_path": str(video), "video_bytes": video.stat().st_size}
-    (folder / "run" / MANIFEST).write_text(json.dumps(manifest))
+    manifest |= {"video_id": content_id(video), "video_path": str(video), "video_bytes": video.stat().st_size}
+    (folder / "run" / MANIFEST).write_text(json.dumps(seal(manifest | {"outputs": {}})))
     run = fervid.open_run(folder / "run")
     write_alerts(scan_run(run, load_rules("anger")))
     return run
@@ -180,7 +185,7 @@ def copy_run(run: Run, folder: Path, number: int) -> None:
     if not own.exists():
         os.link(video, own)
     manifest["video_path"] = str(own)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / MANIFEST).write_text(json.dumps(seal(manifest)))
 
 
 @dataclass(frozen=True)
@@ -271,7 +276,7 @@ def shown(waits: list[Wait]) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=4, help="faces at any moment of the hour")
-    parser.add_argument("--runs", type=int, default=500, help="runs in the folder")
+    parser.add_argument("--runs", type=int, default=500, help="runs in the folder; 0 leaves the list out")
     parser.add_argument("--folder", help="where to make them; kept")
     return parser.parse_args()
 
