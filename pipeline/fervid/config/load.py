@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fervid.base import assets
+from fervid.base.toml import read_toml
 from fervid.config.settings import REPLACED_BY, Settings
 from fervid.errors import ConfigError
 
@@ -138,7 +139,7 @@ class _Merged:
 
 
 def _from_file(path: Path, source: str) -> list[_Value]:
-    return [_Value(key, value, source, str(path)) for key, value in _leaves(_read_toml(path))]
+    return [_Value(key, value, source, str(path)) for key, value in _leaves(read_toml(path, "configuration file"))]
 
 
 def _from_environment(environment: Mapping[str, str]) -> list[_Value]:
@@ -175,15 +176,6 @@ def _preset_path(name: str) -> Path:
     if name not in preset_names():
         raise ConfigError(f"preset {name!r} does not exist. Use one of {', '.join(preset_names())}.")
     return path
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"configuration file {path} does not exist. Check the path.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
 
 
 def _assign(into: dict[str, Any], one: _Value) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fervid.base import assets
+from fervid.base.toml import parse_toml, read_settings_file
 from fervid.errors import ConfigError
 from fervid.profile.features import (
     USUAL_LABELS,
@@ -114,13 +114,11 @@ class TagScore:
 def load_genres(path: Path | None = None) -> Genres:
     """A set of tags: the shipped one, or a TOML or JSON file. Raises ConfigError naming the invalid entry."""
     source = path or assets.configs_folder() / "genres" / "default.toml"
+    content = read_settings_file(source, "genre file")
     try:
-        text = source.read_text(encoding="utf-8")
-        genres = Genres.model_validate(json.loads(text) if source.suffix == ".json" else tomllib.loads(text))
-    except FileNotFoundError:
-        raise ConfigError(f"genre file {source} does not exist. Check the path.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as problem:
-        raise ConfigError(f"{source} cannot be read as {source.suffix[1:] or 'TOML'} ({problem}).") from None
+        genres = Genres.model_validate(json.loads(content) if source.suffix == ".json" else parse_toml(content, source))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
+        raise ConfigError(f"{source} is not valid JSON ({problem}). Correct it and run again.") from None
     except ValidationError as problem:
         error = problem.errors()[0]
         where = ".".join(map(str, error["loc"]))

@@ -120,7 +120,7 @@ def test_redrawn_figures_scatter_around_the_figure_and_repeat_themselves() -> No
         ("scale = 0.25", "scale = 0", "scale"),
         ("bias = -1.0", "bais = -1.0", "bais|bias"),
         ("schema_version = 1", "schema_version = 2", "schema_version"),
-        ("[evidence]", "[evidence", "cannot be read as toml"),
+        ("[evidence]", "[evidence", "is not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:

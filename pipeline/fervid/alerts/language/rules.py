@@ -9,7 +9,6 @@ import difflib
 import hashlib
 import math
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from fervid.alerts.language.expression import UnknownName, parse
 from fervid.alerts.language.syntax import Node
 from fervid.base import assets
+from fervid.base.toml import parse_toml, read_settings_file
 from fervid.config import parse_time
 from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError
@@ -210,14 +210,8 @@ def load_rules(name_or_path: str = PRESET) -> RuleSet:
         raise ConfigError(
             f"rules {name_or_path!r} do not exist. Use {', '.join(rule_preset_names())}, or the path of a TOML file."
         )
-    try:
-        content = path.read_bytes()
-        described = tomllib.loads(content.decode("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"rule file {path} does not exist. Check the path.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
-    return parse_rules(described, source=name_or_path, sha256=hashlib.sha256(content).hexdigest())
+    content = read_settings_file(path, "rule file")
+    return parse_rules(parse_toml(content, path), source=name_or_path, sha256=hashlib.sha256(content).hexdigest())
 
 
 def parse_rules(described: dict[str, Any], *, source: str, sha256: str = "") -> RuleSet:

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +27,7 @@ from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.notify.hooks import NotSent, post, start
 from fervid.alerts.notify.spool import HOUR_SECONDS, Spool, Waiting
 from fervid.base.clock import utc_now
+from fervid.base.toml import read_toml
 from fervid.config import parse_time
 from fervid.errors import ConfigError, NotDelivered, OutputInUse
 from fervid.storage.lock import locked
@@ -171,13 +171,9 @@ class Notifier:
 
 def load_notifier(path: Path) -> Notifier:
     """The notifier configured by a TOML file; its spool is beside the file. Raises ConfigError."""
+    described = read_toml(path, "file of receivers")
     try:
-        described = tomllib.loads(path.read_bytes().decode("utf-8"))
         settings = NotifySettings.model_validate(described)
-    except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist. Give a TOML file with [webhook] or [command].") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise ConfigError(f"{path} is not valid TOML ({problem}). Correct it and run again.") from None
     except ValidationError as problem:
         raise ConfigError(f"{path}: {_explain(problem)}") from None
     return Notifier(settings, path.with_name(f"{path.stem}-spool"))

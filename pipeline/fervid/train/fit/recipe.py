@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fervid.base import assets
+from fervid.base.toml import read_toml
 from fervid.errors import ConfigError
 from fervid.train.data.augment import AugmentStrength
 
@@ -106,14 +106,12 @@ def load_recipe(
         raise ConfigError(
             f"recipe {name_or_path!r} does not exist. Use {', '.join(recipe_names())}, or the path of a .toml file."
         )
+    settings = read_toml(path, "recipe")
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
         if teachers or targets:
             kept = {k: v for k, v in settings.get("distil", {}).items() if k not in ("teachers", "targets")}
             settings["distil"] = kept | {"teachers": teachers, "targets": targets}
         return Recipe.model_validate(settings | {k: v for k, v in overrides.items() if v is not None})
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise ConfigError(f"{path} is not valid TOML: {problem}.") from None
     except ValidationError as problem:
         first = problem.errors()[0]
         key = ".".join(map(str, first["loc"]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fervid.base import assets
+from fervid.base.toml import read_toml
 from fervid.errors import ConfigError
 from fervid.train.fit.recipe import AugmentSettings, Recipe, load_recipe
 
@@ -80,10 +80,9 @@ def load_space(name_or_path: str) -> SearchSpace:
         raise ConfigError(
             f"search space {name_or_path!r} does not exist. Use {', '.join(space_names())}, or a .toml file."
         )
+    described = read_toml(path, "search space")
     try:
-        space = SearchSpace.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise ConfigError(f"{path} is not valid TOML: {problem}.") from None
+        space = SearchSpace.model_validate(described)
     except ValidationError as problem:
         # An entry may be a list or a range; if it is not a list, report the error of the range.
         first = next((error for error in problem.errors() if error["type"] != "list_type"), problem.errors()[0])
