@@ -41,8 +41,12 @@ def make_run(
     *,
     video: str = "/footage/cam1/clip.mp4",
     corrupt: Sequence[int] = (),
+    motion: Mapping[str, Sequence[Any]] | None = None,
 ) -> Run:
-    """A run folder of `faces` (their times among `frame_times`), whose video need not be there."""
+    """A run folder of `faces` (their times among `frame_times`), whose video need not be there.
+
+    `motion` has columns of `FRAME_MOTION` for every frame; those that it lacks are null.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     times = np.asarray(frame_times, float)
     number = {seconds: i for i, seconds in enumerate(times.tolist())}
@@ -57,7 +61,13 @@ def make_run(
         | {"status": "corrupt" if i in corrupt else "analysed"}
         for i, t in enumerate(times.tolist())
     ]
-    schemas = {"faces": (rows, faces_schema(LABELS)), "frames": (frames, frames_schema())}
+    for name, values in (motion or {}).items():
+        for frame, value in zip(frames, values, strict=True):
+            frame[name] = value
+    schemas = {
+        "faces": (rows, faces_schema(LABELS)),
+        "frames": (frames, frames_schema(has_motion=motion is not None)),
+    }
     for name, (content, schema) in schemas.items():
         write_table(folder / f"{name}.parquet", pa.Table.from_pylist(content, schema=schema), {})
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.2
@@ -69,7 +79,7 @@ def make_run(
         | {"height_px": HEIGHT},
         "start_time_s": 0.0,
         "status": "complete",
-        "settings": Settings().model_dump(mode="json"),
+        "settings": Settings(motion={"measure": motion is not None}).model_dump(mode="json"),  # type: ignore[arg-type]
         "settings_hash": "s",
         "observe_key": "o",
         "model": {"name": "m", "weights_sha256": "", "labels": list(LABELS)},

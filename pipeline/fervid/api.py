@@ -23,18 +23,20 @@ def load_run(folder: str | Path) -> Run:
 
 
 def find_alerts(
-    run: Run | str | Path, rules: str | RuleSet = "anger", *, recorded: datetime | None = None
+    run: Run | str | Path, rules: str | RuleSet | None = None, *, recorded: datetime | None = None
 ) -> RunAlerts:
     """The events of a run that rules find, in order of start, and the video's suitability for alerts. Writes nothing.
 
-    `rules` is the name of a preset, the path of a TOML file, or a set of rules. `recorded` is the local time at which
-    the video begins, for rules with hours; without it the file's name is asked. Raises InputError or ConfigError.
+    `rules` is the name of a preset, the path of a TOML file, or a set of rules; by default `cctv` for runs that
+    measured motion, else `anger`. `recorded` is the local time at which the video begins, for rules with hours; without
+    it the file's name is asked. Raises InputError or ConfigError.
     """
     from fervid.alerts.find.scan import scan_run
-    from fervid.alerts.language.rules import load_rules
+    from fervid.alerts.language.rules import default_rules, load_rules
 
+    opened = _opened(run)
     rule_set = load_rules(rules) if isinstance(rules, str) else rules
-    return scan_run(_opened(run), rule_set, recorded=recorded)
+    return scan_run(opened, rule_set or default_rules(opened.manifest.settings), recorded=recorded)
 
 
 def make_profile(run: Run | str | Path) -> Profile:

@@ -19,7 +19,7 @@ from fervid.alerts.find.explain import compare
 from fervid.alerts.find.explain import explain as explain_run
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.scan import RunAlerts, scan_run, write_alerts
-from fervid.alerts.language.rules import RuleSet, load_rules
+from fervid.alerts.language.rules import RuleSet, default_rules, load_rules
 from fervid.alerts.review.report import write_report
 from fervid.base.printable import one_line
 from fervid.batch.apart import Apart
@@ -78,11 +78,13 @@ class _Looking:
         typer.Option(help="Show the alerts that --rules adds and removes compared with these rules; writes nothing."),
     ] = None
 
-    def answer(self, runs: Iterable[Run], rules: RuleSet, recorded: datetime | None, refusals: Refusals) -> None:
+    def answer(self, runs: Iterable[Run], given: RuleSet | None, recorded: datetime | None, refusals: Refusals) -> None:
         """Print the answer for each run."""
-        other = load_rules(self.diff) if self.diff is not None else rules
+        named = load_rules(self.diff) if self.diff is not None else None
         for run in runs:
             with refusals.noted(run.folder):
+                rules = given or default_rules(run.manifest.settings)
+                other = named or rules
                 if self.explain is not None:
                     print(explain_run(run, rules, parse_time(self.explain), recorded=recorded), flush=True)
                     continue
@@ -104,13 +106,13 @@ class _Writing:
     report: Annotated[bool, typer.Option(help="Write alerts.html.")] = True
 
     def write(
-        self, runs: Sequence[Run], rules: RuleSet, recorded: datetime | None, refusals: Refusals
+        self, runs: Sequence[Run], given: RuleSet | None, recorded: datetime | None, refusals: Refusals
     ) -> Iterator[RunAlerts]:
         """Find and write the alerts of each run; they are given as they are found."""
         with _decoding(runs) if self.evidence else nullcontext() as apart:
             for run in runs:
                 with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
-                    found = scan_run(run, rules, recorded=recorded)
+                    found = scan_run(run, given or default_rules(run.manifest.settings), recorded=recorded)
                     write_alerts(found)
                     yield found
                     if self.evidence:
@@ -131,7 +133,14 @@ def find(
     runs: Runs,
     looking: _Looking,
     files: _Writing,
-    rules: Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")] = "anger",
+    rules: Annotated[
+        str | None,
+        typer.Option(
+            help="Rules: anger, cctv, distress, template, or a TOML file. [cctv for runs that measured motion, "
+            "else anger]",
+            show_default=False,
+        ),
+    ] = None,
     start_time: Annotated[
         str | None,
         typer.Option(help="Start time of the recording, as in 2026-11-20T22:00:00. [from the file name]"),
@@ -147,7 +156,7 @@ def find(
 
     No video is decoded, so rules can be tried on old footage instantly. Example: fervid alerts outputs --rules my.toml
     """
-    rule_set, notifier = load_rules(rules), open_notifier(notify)
+    rule_set, notifier = None if rules is None else load_rules(rules), open_notifier(notify)
     folders = runs_in(runs, with_superseded=superseded)
     recorded = parse_start_time(start_time) if start_time is not None else None
     if recorded is not None and len(folders) > 1:

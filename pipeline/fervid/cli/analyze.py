@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid.alerts.language.rules import load_rules
+from fervid.alerts.language.rules import default_rules, load_rules
 from fervid.base import assets
 from fervid.base.printable import one_line
 from fervid.batch.discover import Handling
@@ -29,6 +29,7 @@ from fervid.storage.place import Place, as_place
 
 if TYPE_CHECKING:
     from fervid.alerts.language.rules import RuleSet
+    from fervid.config import Settings
 
 SOME_INPUTS_FAILED = 3
 
@@ -88,7 +89,9 @@ class _Alerting:
     """Alerts found after each analysis, and who is told of them."""
 
     alerts: Annotated[bool, typer.Option("--alerts", help="Also find events for review, like `fervid alerts`.")] = False
-    rules: Annotated[str, typer.Option(help="Rules of --alerts.")] = "anger"
+    rules: Annotated[
+        str | None, typer.Option(help="Rules of --alerts. [cctv with motion.measure, else anger]", show_default=False)
+    ] = None
     notify: Annotated[
         Path | None,
         typer.Option("--notify", help="With --alerts: send them to the webhook or command of this TOML file."),
@@ -97,11 +100,13 @@ class _Alerting:
         bool, typer.Option("--fail-on-alert", help="With --alerts: exit with 4 if there is an alert.")
     ] = False
 
-    def rule_set(self) -> RuleSet | None:
+    def rule_set(self, settings: Settings) -> RuleSet | None:
         """The rules; None without --alerts. Raises ConfigError for options that need alerts."""
         if (self.notify or self.fail_on_alert) and not self.alerts:
             raise ConfigError("--notify and --fail-on-alert need alerts. Add --alerts.")
-        return load_rules(self.rules) if self.alerts else None
+        if not self.alerts:
+            return None
+        return load_rules(self.rules) if self.rules else default_rules(settings.model_dump())
 
 
 @with_option_groups
@@ -153,7 +158,7 @@ def analyze(
     if dry_run:
         print_plan(batch, as_json=as_json)
         return
-    rules, notifier = alerting.rule_set(), open_notifier(alerting.notify)
+    rules, notifier = alerting.rule_set(settings), open_notifier(alerting.notify)
     outcome = Outcome(len(found.videos), as_json=as_json, is_single=not found.is_many, rules=rules, notifier=notifier)
     analyze_batch(batch, outcome.on_result, is_shown=not quiet)
     outcome.print_what_waited()

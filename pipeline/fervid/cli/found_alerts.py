@@ -45,10 +45,7 @@ def describe_alerts(found: RunAlerts) -> str:
     lines = [f"{one_line(found.video)}: {counts}; {found.fitness.text()}"]
     if found.records:
         lines.append(readable(found.records))
-    lines += [
-        f"  rule {name} was not evaluated: it depends on the time of day; recording time unknown, pass --start-time"
-        for name in found.silent_rules
-    ]
+    lines += [f"  {sentence}" for sentence in found.unevaluated()]
     lines += [
         f"  masked: a face at {box.x:.0f},{box.y:.0f} of {box.w:.0f} x {box.h:.0f} px never moves (a poster?)"
         for box in found.fitness.static_boxes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid.alerts.language.rules import PRESET, RuleSet, load_rules
+from fervid.alerts.language.rules import RuleSet, default_rules, load_rules
 from fervid.base.clock import clock
 from fervid.base.interrupt import print_when_stopped
 from fervid.cli.option_groups import with_option_groups
@@ -121,6 +121,12 @@ class _Shown:
         return screens
 
 
+RULES_HELP = (
+    "Alert rules: anger, cctv, distress, template, a TOML file, or none. [cctv with motion.measure, else anger, if their "
+    "labels exist]"
+)
+
+
 @with_option_groups
 def live(
     source: Annotated[
@@ -136,7 +142,7 @@ def live(
     ] = False,
     rules: Annotated[
         str | None,
-        typer.Option(help="Alert rules: anger, distress, template, a TOML file, or none. [anger, if its labels exist]"),
+        typer.Option(help=RULES_HELP),
     ] = None,
     stop_after: Annotated[
         str | None, typer.Option("--stop-after", "--duration", help="Stop after this time, such as 90 or 00:10:00.")
@@ -148,7 +154,7 @@ def live(
     Nothing is stored without --record or --stills. Example: fervid live 0
     """
     settings = reading.settings()
-    session = reading.session(source, settings, _rules(rules, settings))
+    session = _told(reading.session(source, settings, _rules(rules, settings)))
     longest = parse_time(stop_after) if stop_after is not None else None
     print_when_stopped("")  # the summary has the reason
     code: str | int | None = 0
@@ -184,13 +190,21 @@ def live(
         raise SystemExit(code)
 
 
+def _told(session: LiveSession) -> LiveSession:
+    """The session, after a line for each rule that it will not evaluate."""
+    for name in session.unmeasured_rules:
+        print(f"rule {name} is not evaluated: it uses the motion of the image; add --preset cctv", file=sys.stderr)
+    return session
+
+
 def _rules(name: str | None, settings: Settings) -> RuleSet | None:
     """The rules of that name; those of the preset if the model has their labels, which is said if not."""
     if name == "none":
         return None
-    rules = load_rules(name or PRESET)
+    rules = load_rules(name) if name is not None else default_rules(settings.model_dump())
     if name is None and not do_rules_fit(rules, find_model(settings.emotion.model).labels):
-        print(f"no alerts: the labels of {settings.emotion.model} are not those of the rules {PRESET}", file=sys.stderr)
+        model = settings.emotion.model
+        print(f"no alerts: the labels of {model} are not those of the rules {rules.source}", file=sys.stderr)
         return None
     return rules
 

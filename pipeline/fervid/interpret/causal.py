@@ -16,6 +16,7 @@ from fervid.config import Settings
 from fervid.emotion.model import ModelInfo
 from fervid.interpret.agitation import FrameMotion, MotionJudge, Usual
 from fervid.interpret.agitation_model import load_agitation_model
+from fervid.interpret.cuts import MOTION_SECONDS, measure_frames
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
 from fervid.interpret.readout import read_out, readout_of, readout_smoother
 from fervid.observe.flow_values import MOST_SECONDS
@@ -68,6 +69,21 @@ class LiveMotion:
         agitation = np.array([found.agitation])
         self._usual.add(agitation, np.array([lasted]))
         return replace(found, usual=float(self._usual.rank(agitation)[0]))
+
+
+class LiveChange:
+    """How much the levels of one source change, as `motion` in files."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[float, np.ndarray]] = deque()
+
+    def update(self, seconds: float, thumbnail: np.ndarray) -> float:
+        """The change up to the next frame, whose `thumbnail` is uint8 (h, w), 0..1; NaN at the first one."""
+        self._recent.append((seconds, thumbnail))
+        while len(self._recent) > 2 and self._recent[1][0] <= seconds - 2 * MOTION_SECONDS:
+            self._recent.popleft()
+        times, images = zip(*self._recent, strict=True)
+        return float(measure_frames([np.stack(images)], np.array(times), threshold=None).motion[-1])
 
 
 @dataclass(slots=True)

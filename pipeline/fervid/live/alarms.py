@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from fervid.alerts.find.clock import seconds_of_day
-from fervid.alerts.find.finder import Finder, Samples
+from fervid.alerts.find.finder import Finder, Samples, missing_names
 from fervid.alerts.find.machine import Alert
 from fervid.alerts.find.records import NEEDS_REVIEW
 from fervid.alerts.find.scan import names_of
-from fervid.alerts.language.rules import WITHOUT_SIGN, BoundRule, RuleSet, bind
+from fervid.alerts.language.rules import GRID_NAME, MOTION_NAMES, WITHOUT_SIGN, BoundRule, RuleSet, bind
 from fervid.base.spacing import usual_spacing
 from fervid.base.types import FACE_QUALITY
 from fervid.errors import ConfigError
-from fervid.interpret.causal import LiveFace
+from fervid.interpret.agitation import FrameMotion
+from fervid.interpret.causal import LiveChange, LiveFace
 from fervid.interpret.judge import REMEMBERED_SPACINGS
 from fervid.run.usable import is_usable
 
@@ -42,8 +43,8 @@ class LiveAlert:
 
     def text(self) -> str:
         """The alert as a sentence."""
-        who = "several faces" if self.track_id is None else f"#{self.track_id}"
-        return f"{self.wording}, {who}, score {self.peak_score:.2f}: {NEEDS_REVIEW}"
+        who = "" if self.track_id is None else f", #{self.track_id}"
+        return f"{self.wording}{who}, score {self.peak_score:.2f}: {NEEDS_REVIEW}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the sentence."""
@@ -58,12 +59,30 @@ class LiveRules:
         self._bound = bind(rules, list(labels))
         self._names, self._labels = names_of(self._bound), list(labels)
         self._recent: deque[float] = deque(maxlen=REMEMBERED_SPACINGS + 1)
+        self._change = LiveChange()
         self._finder = Finder(
             self._bound, rules.zones, spacing_seconds=USUAL_SPACING_SECONDS, clock_seconds=seconds_of_day(began)
         )
 
-    def feed(self, seconds: float, faces: Sequence[LiveFace], width: int, height: int) -> list[LiveAlert]:
-        """The alerts to tell at the next frame; those of a rule that yields may have been raised a little before."""
+    def unmeasured(self, *, has_motion: bool) -> list[str]:
+        """The names of rules that are not evaluated, because a view without `motion.measure` lacks what they use."""
+        measured = MOTION_NAMES if has_motion else {"motion"}
+        return [bound.rule.name for bound in self._bound if missing_names(bound, measured)]
+
+    def feed(
+        self,
+        seconds: float,
+        faces: Sequence[LiveFace],
+        width: int,
+        height: int,
+        *,
+        thumbnail: np.ndarray | None = None,
+        motion: FrameMotion | None = None,
+    ) -> list[LiveAlert]:
+        """The alerts to tell at the next frame; those of a rule that yields may have been raised a little before.
+
+        `thumbnail` uint8 (h, w) of the frame, and how its image moves, for rules that use motion.
+        """
         self._recent.append(seconds)
         self._finder.set_spacing(usual_spacing(np.array(self._recent)) or USUAL_SPACING_SECONDS)
         boxes = np.stack([face.box for face in faces]) if faces else np.zeros((0, 4), np.float32)
@@ -74,8 +93,20 @@ class LiveRules:
             columns=self._columns(faces, boxes, height),
             is_usable=np.array([is_usable(face.abstain) for face in faces], bool),
             centres=(boxes[:, :2] + boxes[:, 2:]) / 2 / (width, height),
+            frame_columns=self._motion_columns(seconds, thumbnail, motion),
         )
         return [_alert(bound, alert) for bound, alert in self._finder.feed_live(samples)]
+
+    def _motion_columns(
+        self, seconds: float, thumbnail: np.ndarray | None, motion: FrameMotion | None
+    ) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        if thumbnail is not None and "motion" in self._names:
+            found["motion"] = np.array([self._change.update(seconds, thumbnail)])
+        if motion is not None:
+            found |= {"agitation": np.array([motion.agitation]), "agitation_usual": np.array([motion.usual])}
+            found |= {"speed": np.array([motion.speed]), GRID_NAME: motion.grid[None]}
+        return {name: values for name, values in found.items() if name in self._names}
 
     def _columns(self, faces: Sequence[LiveFace], boxes: np.ndarray, height: int) -> dict[str, np.ndarray]:
         known: dict[str, list[float]] = {name: [getattr(face, name) for face in faces] for name in _OWN_NAMES}

@@ -176,6 +176,11 @@ class LiveSession:
             status=self.capture.status.text,
         )
 
+    @property
+    def unmeasured_rules(self) -> list[str]:
+        """The names of rules that use motion, which the settings do not measure: they are not evaluated."""
+        return [] if self._live_rules is None else self._live_rules.unmeasured(has_motion=self._motion is not None)
+
     def step(self, timeout_seconds: float = WAIT_SECONDS) -> Moment | None:
         """Analyse the newest frame; None on timeout. Raises the error that ended the source, if any."""
         captured = self.capture.slot.take(timeout_seconds)
@@ -198,7 +203,9 @@ class LiveSession:
         self._connection = captured.connection
         raised: list[LiveAlert] = []
         if self._live_rules is not None and not captured.is_corrupt:
-            raised = self._live_rules.feed(captured.seconds, faces, width, height)
+            raised = self._live_rules.feed(
+                captured.seconds, faces, width, height, thumbnail=scores.thumbnail, motion=motion
+            )
         self._analysed += 1
         ended = monotonic()
         self._ended.append(ended)

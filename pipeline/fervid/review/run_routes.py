@@ -103,7 +103,8 @@ class RunRoutes:
         """The rules with another threshold, as a file."""
         rule, enter = _wanted(request)
         headers = {"Content-Disposition": f'attachment; filename="{RULES_FILE}"'}
-        return Response(self._desk.text(rule, enter), media_type="application/toml", headers=headers)
+        run = self._index.run(request.query_params.get("run", ""))
+        return Response(self._desk.text(run, rule, enter), media_type="application/toml", headers=headers)
 
     async def take(self, request: Request) -> Response:
         """Begin to make a file that is taken away; the name of the job."""

@@ -16,7 +16,7 @@ import numpy as np
 from fervid.alerts.find.explain import Trial, Tried, compare
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.language.rule_text import rules_text
-from fervid.alerts.language.rules import RuleSet, with_threshold
+from fervid.alerts.language.rules import RuleSet, default_rules, with_threshold
 from fervid.review.columns import pack, pack_numbers
 from fervid.review.content import face_order
 from fervid.run.bad_values import BAD_VALUES
@@ -30,10 +30,15 @@ MOST_FACES_KEPT = 2_000_000
 class RuleDesk:
     """Runs rules over runs for whoever looks at them. For several threads at once."""
 
-    def __init__(self, rules: RuleSet) -> None:
-        self.rules = rules
+    def __init__(self, rules: RuleSet | None) -> None:
+        """`rules` are those for all runs; None takes those that `fervid alerts` would take for each."""
+        self._given = rules
         self._kept: OrderedDict[tuple[str, str], Tried] = OrderedDict()
         self._lock = threading.Lock()
+
+    def rules(self, run: Run) -> RuleSet:
+        """The rules for a run."""
+        return self._given or default_rules(run.manifest.settings)
 
     def scores(self, run: Run) -> dict[str, Any]:
         """The rules, and for each its score of every face of the page (of every frame, over = group).
@@ -59,7 +64,7 @@ class RuleDesk:
                 counts = every >= 0 if rule.over == "group" else samples.is_usable & judged.is_in_place
                 about["stands"] = pack(counts[own].astype(np.uint8) + (counts & judged.holds)[own], "u8")
             shown.append(about)
-        return {"source": self.rules.source, "rules": shown, "is_stored": self._is_stored(run)}
+        return {"source": self.rules(run).source, "rules": shown, "is_stored": self._is_stored(run)}
 
     def why(self, run: Run, seconds: float, rule: str | None = None, enter: float | None = None) -> dict[str, Any]:
         """What each rule did at a moment, with one of them at another threshold if wanted."""
@@ -96,16 +101,17 @@ class RuleDesk:
             "changed": len(change.changed),
         }
 
-    def text(self, rule: str, enter: float) -> str:
-        """The rules with one of them at another threshold, as a file for `--rules`. Raises ConfigError."""
-        changed = with_threshold(self.rules, rule, enter)
-        comment = f"{self.rules.source}, with rule {rule} from {enter:g}. Made on the review page."
+    def text(self, run: Run, rule: str, enter: float) -> str:
+        """The rules of a run with one of them at another threshold, as a file for `--rules`. Raises ConfigError."""
+        rules = self.rules(run)
+        changed = with_threshold(rules, rule, enter)
+        comment = f"{rules.source}, with rule {rule} from {enter:g}. Made on the review page."
         return rules_text(changed.rules, changed.zones, comment=comment)
 
     def _at(self, run: Run, rule: str | None, enter: float | None) -> Tried:
         if rule is None or enter is None:
             return self._tried(run)
-        return self._tried(run).trial.tried(with_threshold(self.rules, rule, enter))
+        return self._tried(run).trial.tried(with_threshold(self.rules(run), rule, enter))
 
     def _tried(self, run: Run) -> Tried:
         """The unchanged rules over a run; its samples are kept until there are too many."""
@@ -114,7 +120,8 @@ class RuleDesk:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        tried = Trial(run, self.rules).tried(self.rules)
+        rules = self.rules(run)
+        tried = Trial(run, rules).tried(rules)
         with self._lock:
             self._kept[key] = tried
             while len(self._kept) > 1 and sum(map(_n_faces, self._kept.values())) > MOST_FACES_KEPT:
@@ -124,7 +131,7 @@ class RuleDesk:
     def _is_stored(self, run: Run) -> bool | None:
         """Whether the run's stored alerts were found with these rules; None without stored alerts."""
         try:
-            return bool(json.loads((run.folder / ALERTS_JSON).read_text())["rules_sha256"] == self.rules.sha256)
+            return bool(json.loads((run.folder / ALERTS_JSON).read_text())["rules_sha256"] == self.rules(run).sha256)
         except (OSError, *BAD_VALUES):
             return None
 

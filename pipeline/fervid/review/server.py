@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from fervid.alerts.language.rules import PRESET, load_rules
+from fervid.alerts.language.rules import load_rules
 from fervid.alerts.review.preview_frames import Blur
 from fervid.alerts.review.reviews import account_name
 from fervid.errors import ConfigError, FervidError, InputError, OutputError
@@ -67,17 +67,18 @@ def make_app(
     port: int = 0,
     blur: Blur = "all",
     cache_bytes: int = CACHE_BYTES,
-    rules: str = PRESET,
+    rules: str | None = None,
     workshops: Sequence[Workshop | None] = (None, None, None),
 ) -> Starlette:
-    """The application for the runs in some folders; `rules` are those that the page explains and tries out.
+    """The application for the runs in some folders; `rules` are those that the page explains and tries out, by
+    default those that `fervid alerts` takes.
 
     `workshops` give the worker processes that decode for clips and for stills; None decodes in this process. Raises
     InputError for a folder without runs, ConfigError for rules that cannot be read.
     """
     find_run_folders(folders)
     roots = tuple(Path(folder) for folder in folders)
-    index, rule_set = RunIndex(roots), load_rules(rules)
+    index, rule_set = RunIndex(roots), None if rules is None else load_rules(rules)
     takeaway = TakeAway(rule_set, blur=blur)
     cache = PreviewCache(roots, cache_bytes)
     clips, *stills = (Previews(roots, blur=blur, cache=cache, workshop=workshop) for workshop in workshops)

@@ -23,7 +23,7 @@ import pyarrow.csv
 
 from fervid.alerts.find.samples import read_faces_between
 from fervid.alerts.find.scan import scan_run
-from fervid.alerts.language.rules import RuleSet
+from fervid.alerts.language.rules import RuleSet, default_rules
 from fervid.alerts.review.evidence import make_evidence
 from fervid.base.clock import clock, utc_now
 from fervid.batch.apart import Apart
@@ -96,9 +96,11 @@ class Job:
 
 
 class TakeAway:
-    """Makes what is wished for, one after the other. `rules` are those that evidence is found with."""
+    """Makes what is wished for, one after the other. `rules` are those that evidence is found with; None
+    takes those that `fervid alerts` would take.
+    """
 
-    def __init__(self, rules: RuleSet, *, blur: Blur = "all") -> None:
+    def __init__(self, rules: RuleSet | None, *, blur: Blur = "all") -> None:
         self._rules, self._blur = rules, blur
         self._jobs: dict[str, Job] = {}
         self._thread = ThreadPoolExecutor(1)
@@ -181,11 +183,12 @@ class TakeAway:
         publish_derived(run.folder, {f"{TAKEN}/{target.name}": written.getvalue()})
 
     def _evidence(self, run: Run, job: Job, target: Path) -> None:
-        found = scan_run(run, self._rules)
+        rules = self._rules or default_rules(run.manifest.settings)
+        found = scan_run(run, rules)
         records = [record for record in found.records if record.alert_id == job.wish.alert_id]
         if not records:
             raise InputError(
-                f"{self._rules.source} does not find this alert: it was found with other rules. Serve the page with "
+                f"{rules.source} does not find this alert: it was found with other rules. Serve the page with "
                 "them (--rules)."
             )
         with (

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 
-from fervid.alerts.find.finder import Finder, Judged, Samples
+from fervid.alerts.find.finder import Finder, Judged, Samples, missing_names
 from fervid.alerts.find.machine import BELOW, ENTERS, Alert
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between, read_frame_times, read_samples
-from fervid.alerts.find.scan import make_finder, names_of, records_of, video_name
+from fervid.alerts.find.scan import WITHOUT_HOURS, WITHOUT_MOTION, make_finder, names_of, records_of, video_name
 from fervid.alerts.language.expression import Faces, conditions, evaluate, evaluate_frames, names_in
 from fervid.alerts.language.rules import BoundRule, Rule, RuleSet, bind
 from fervid.alerts.language.syntax import Node, write
@@ -22,6 +22,7 @@ from fervid.run.handle import Run
 from fervid.run.recorded import recorded_time
 from fervid.run.tables import open_table
 
+ELSEWHERE = "more than half of the motion is outside the zones of the rule"
 NEAR_SECONDS = 1.0
 """A moment is explained by the nearest analysed frame, if it is this close (or one sample away)."""
 
@@ -126,8 +127,10 @@ class Tried:
         answers = []
         for i, b in enumerate(self.bound):
             verdict = _verdict(self.bound, self.finder, settled[i], i, seconds)
-            if b.rule.hours and self.trial.recorded is None:
-                problem = "it depends on the time of day; recording time unknown, pass --start-time"
+            problem = WITHOUT_HOURS if b.rule.hours and self.trial.recorded is None else ""
+            if missing_names(b, samples.frame_columns):
+                problem = WITHOUT_MOTION
+            if problem:
                 answers.append(Answer(b.rule, verdict, (), problem))
                 continue
             judged = self.finder.judged[i]
@@ -186,9 +189,11 @@ def _of_frame(b: BoundRule, judged: Judged, samples: Samples, frame: int) -> Sta
     """How the whole frame stands towards a group rule."""
     score, level = float(judged.score[frame]), int(judged.level[frame])
     counts = samples.is_usable & judged.is_in_place
-    faces = _pick(samples, np.flatnonzero(samples.frame_of_face == frame), counts)
+    faces = _pick(samples, np.flatnonzero(samples.frame_of_face == frame), counts, _of_frame_alone(judged, frame))
     lasted = _lasted(judged.level, samples.times, frame)
     lines = [_against(b, score, level), *_parts(b, faces, over_frames=True), *_lasting(lasted, b)]
+    if judged.moves_in_place is not None and not judged.moves_in_place[frame]:
+        lines.append(ELSEWHERE)
     return Standing(None, _short(b, score, level, lasted), tuple(lines))
 
 
@@ -211,14 +216,19 @@ def _of_faces(
         own = np.flatnonzero(samples.track_ids == track)
         times = samples.times[samples.frame_of_face[own]]
         lasted = _lasted(judged.level[own], times, int(np.searchsorted(own, face)))
-        failing = _parts(b, _pick(samples, np.array([face]), samples.is_usable), over_frames=False)
+        alone = _pick(samples, np.array([face]), samples.is_usable, _of_frame_alone(judged, frame))
+        failing = _parts(b, alone, over_frames=False)
         lines = (_against(b, score, level), *failing, *_lasting(lasted, b))
+        if judged.moves_in_place is not None and not judged.moves_in_place[frame]:
+            lines = (*lines, ELSEWHERE)
         standings.append(Standing(track, _short(b, score, level, lasted), lines))
     return standings
 
 
 def _short(b: BoundRule, score: float, level: int, lasted: float | None) -> str:
     """The score against `enter`, and how long it has lasted of what is required."""
+    if np.isnan(score):
+        return "unknown"
     text = f"{score:.2f} {'≥' if score >= b.rule.enter else '<'} {b.rule.enter:.2f}"
     if level == BELOW and score >= b.rule.leave:
         return f"{text}, but outside the conditions"
@@ -229,6 +239,8 @@ def _short(b: BoundRule, score: float, level: int, lasted: float | None) -> str:
 
 def _against(b: BoundRule, score: float, level: int) -> str:
     rule = b.rule
+    if np.isnan(score):
+        return f"{write(b.score)} is unknown there"
     if score >= rule.enter:
         place = f"at or above enter ({rule.enter:g})"
     elif score >= rule.leave:
@@ -245,17 +257,31 @@ def _parts(b: BoundRule, faces: Faces, *, over_frames: bool) -> list[str]:
     for part in conditions(b.where) if b.where is not None else []:
         holds = evaluate_frames(part, faces)[-1] if over_frames else np.broadcast_to(evaluate(part, faces), 1)[0]
         if not holds:
-            lines.append(f"{write(part)} is false{_values(part, faces) if not over_frames else ''}")
+            lines.append(f"{write(part)} is false{_values(part, faces, over_frames=over_frames)}")
     return lines
 
 
-def _values(part: Node, faces: Faces) -> str:
-    found = [f"{name} = {float(np.asarray(faces.columns[name]).ravel()[0]):.2f}" for name in sorted(names_in(part))]
-    return f" ({', '.join(found)})"
+def _values(part: Node, faces: Faces, *, over_frames: bool) -> str:
+    """The values of a part's names; in a part over frames those of the frame, not of each face."""
+    columns = faces.frame_columns if over_frames else faces.columns
+    found = [
+        f"{name} = {_number(float(np.asarray(columns[name]).ravel()[0]))}"
+        for name in sorted(names_in(part))
+        if name in columns
+    ]
+    return f" ({', '.join(found)})" if found else ""
 
 
-def _pick(samples: Samples, rows: np.ndarray, counts: np.ndarray) -> Faces:
-    """The faces of one frame by themselves."""
+def _number(value: float) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.2f}"
+
+
+def _of_frame_alone(judged: Judged, frame: int) -> dict[str, np.ndarray]:
+    return {name: values[[frame]] for name, values in judged.of_frames.items()}
+
+
+def _pick(samples: Samples, rows: np.ndarray, counts: np.ndarray, of_frame: Mapping[str, np.ndarray]) -> Faces:
+    """Faces of one frame by themselves; `of_frame` (1,) are the values of that frame."""
     times = samples.times[samples.frame_of_face[rows]]
     columns = {name: values[rows] for name, values in samples.columns.items()}
     seen = [samples.track_ids == track for track in samples.track_ids[rows]]
@@ -266,9 +292,8 @@ def _pick(samples: Samples, rows: np.ndarray, counts: np.ndarray) -> Faces:
         for own, row in zip(seen, rows, strict=True)
     ]
     columns["track_faces"] = np.array(upto, float)
-    return Faces(
-        columns, {"n_faces": np.array([counts[rows].sum()])}, np.zeros(len(rows), int), counts[rows], n_frames=1
-    )
+    columns |= {name: np.repeat(values, len(rows)) for name, values in of_frame.items()}
+    return Faces(columns, of_frame, np.zeros(len(rows), int), counts[rows], n_frames=1)
 
 
 def _lasted(level: np.ndarray, times: np.ndarray, position: int) -> float | None:

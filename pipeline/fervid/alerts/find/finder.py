@@ -6,19 +6,22 @@ a video is cut into pieces. Knows nothing of files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fervid.alerts.find.machine import BELOW, ENTERS, HOLDS, Alert, Event, Gathering, Hysteresis
 from fervid.alerts.find.yielding import LiveSettling, settle, spans_of
+from fervid.alerts.find.zone_motion import ZoneMotion, cells_within
 from fervid.alerts.find.zones import is_inside
 from fervid.alerts.language.expression import Faces, evaluate, evaluate_frames
-from fervid.alerts.language.rules import SECONDS_OF_A_DAY, BoundRule, Zone
+from fervid.alerts.language.rules import GRID_NAME, MOTION_NAMES, SECONDS_OF_A_DAY, BoundRule, Zone
 
 SAMPLES_WITHOUT_A_GAP = 1.5
 """Consecutive samples are never a gap, however sparsely a video was sampled."""
+LEAST_IN_ZONES = 0.5
+"""A rule with zones uses the motion of an image of which so large a share is in them."""
 WHOLE_FRAME = -1
 """The track id of a group rule's events."""
 
@@ -37,6 +40,8 @@ class Samples:
     columns: Mapping[str, np.ndarray]
     is_usable: np.ndarray
     centres: np.ndarray
+    frame_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Of frames (F,), by name: how the image moves; `GRID_NAME` (F, cells). What was not measured is missing."""
 
 
 @dataclass(slots=True)
@@ -54,12 +59,18 @@ class _Inside:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A rule's evaluation of samples: score and level of each face (of each frame in a group rule), whether all but its
-    score allows an event there, and whether each face is inside the rule's zones."""
+    score allows an event there, and whether each face is inside the rule's zones.
+
+    `of_frames` are the values of frames as the rule sees them; `moves_in_place` (F,) says of each whether the motion
+    that the rule uses lies in its zones, None if it need not.
+    """
 
     score: np.ndarray
     level: np.ndarray
     holds: np.ndarray
     is_in_place: np.ndarray
+    of_frames: Mapping[str, np.ndarray]
+    moves_in_place: np.ndarray | None
 
 
 @dataclass(slots=True)
@@ -75,6 +86,7 @@ class _State:
     """The events that the samples of the last call raised."""
     inside: dict[int, _Inside] = field(default_factory=dict)
     judged: Judged | None = None
+    zone_motion: ZoneMotion | None = None
 
     def bridge(self, max_gap: float) -> None:
         """Bridge gaps of up to `max_gap` seconds from now on."""
@@ -108,7 +120,11 @@ class Finder:
         for bound in rules:
             max_gap = _max_gap(bound, spacing_seconds)
             limits = bound.rule.joins_within(max_gap), bound.rule.cooldown
-            self._states.append(_State(bound, max_gap, Gathering(*limits), LiveSettling(Gathering(*limits))))
+            state = _State(bound, max_gap, Gathering(*limits), LiveSettling(Gathering(*limits)))
+            if bound.needs_grid:
+                polygons = [[self._zones[name].polygon for name in names] for names in _zones_of(bound)]
+                state.zone_motion = ZoneMotion(cells_within(*polygons))
+            self._states.append(state)
 
     def set_spacing(self, seconds: float) -> None:
         """The usual time between frames, as far as it is known by now: it may change while a source plays."""
@@ -136,7 +152,7 @@ class Finder:
         columns = dict(samples.columns) | self._track_columns(samples, order)
         faces = Faces(
             columns=columns,
-            frame_columns={},
+            frame_columns=samples.frame_columns,
             frame_of_face=samples.frame_of_face,
             counts=samples.is_usable,
             n_frames=len(samples.times),
@@ -209,24 +225,29 @@ class Finder:
     def _judge(self, state: _State, samples: Samples, faces: Faces, order: np.ndarray) -> Judged:
         rule, bound = state.bound.rule, state.bound
         is_in_place = self._in_place(state, samples, order)
+        faces, moves_in_place = _with_frames(state, samples, faces, is_in_place)
+        is_measured = not missing_names(bound, samples.frame_columns)
         if rule.over == "group":
-            counts = samples.is_usable & is_in_place
-            n_faces = np.bincount(samples.frame_of_face[counts], minlength=faces.n_frames)
-            counted = replace(faces, frame_columns={"n_faces": n_faces}, counts=counts)
-            score = evaluate_frames(bound.score, counted).astype(np.float64)
-            holds = np.ones(faces.n_frames, bool) if bound.where is None else evaluate_frames(bound.where, counted)
+            score = evaluate_frames(bound.score, faces).astype(np.float64)
+            holds = np.full(faces.n_frames, is_measured)
+            if bound.where is not None:
+                holds &= evaluate_frames(bound.where, faces)
+            if moves_in_place is not None:
+                holds &= moves_in_place
             times = samples.times
         else:
             n = len(samples.track_ids)
             score = np.broadcast_to(evaluate(bound.score, faces), n).astype(np.float64)
-            holds = samples.is_usable & is_in_place
+            holds = samples.is_usable & is_in_place & is_measured
             if bound.where is not None:
                 holds = holds & evaluate(bound.where, faces)
+            if moves_in_place is not None:
+                holds &= moves_in_place[samples.frame_of_face]
             times = samples.times[samples.frame_of_face]
         if rule.hours:
             holds = holds & self._within_hours(rule.hours, times)
         level = np.where(holds & (score >= rule.enter), ENTERS, np.where(holds & (score >= rule.leave), HOLDS, BELOW))
-        return Judged(score, level, holds, is_in_place)
+        return Judged(score, level, holds, is_in_place, faces.frame_columns, moves_in_place)
 
     def _within_hours(self, hours: Sequence[tuple[float, float]], times: np.ndarray) -> np.ndarray:
         if self._clock is None:
@@ -267,6 +288,31 @@ class Finder:
         seconds[order] = times - np.repeat(since, counts)
         faces[order] = np.arange(1, len(ids) + 1) - np.repeat(starts, counts) + np.repeat(before, counts)
         return {"track_seconds": seconds, "track_faces": faces}
+
+
+def missing_names(bound: BoundRule, measured: Container[str]) -> list[str]:
+    """The names of motion that a rule uses but a run did not measure: it is then not evaluated."""
+    return sorted(name for name in bound.names & set(MOTION_NAMES) if name not in measured)
+
+
+def _zones_of(bound: BoundRule) -> tuple[Sequence[str], Sequence[str]]:
+    return bound.rule.zones, bound.rule.exclude_zones
+
+
+def _with_frames(
+    state: _State, samples: Samples, faces: Faces, is_in_place: np.ndarray
+) -> tuple[Faces, np.ndarray | None]:
+    """The faces with the values of their frames as a rule sees them, and where the motion it uses is in its zones."""
+    counts = samples.is_usable & is_in_place
+    of_frames = {name: np.full(faces.n_frames, np.nan) for name in state.bound.names & set(MOTION_NAMES)}
+    of_frames |= {name: values for name, values in faces.frame_columns.items() if name != GRID_NAME}
+    of_frames["n_faces"] = np.bincount(samples.frame_of_face[counts], minlength=faces.n_frames)
+    moves_in_place = None
+    if state.zone_motion is not None and (grid := faces.frame_columns.get(GRID_NAME)) is not None:
+        of_frames["speed"] = state.zone_motion.speed(grid)
+        moves_in_place = state.zone_motion.share(samples.times, grid) >= LEAST_IN_ZONES
+    columns = {name: values[samples.frame_of_face] for name, values in of_frames.items()}
+    return replace(faces, columns={**faces.columns, **columns}, frame_columns=of_frames, counts=counts), moves_in_place
 
 
 def _max_gap(bound: BoundRule, spacing_seconds: float) -> float:

@@ -61,9 +61,17 @@ class AlertRecord:
     def duration_s(self) -> float:
         return self.end_s - self.start_s
 
+    @property
+    def who(self) -> str:
+        """The face at the peak; for a group rule the number of usable faces there."""
+        if self.track_id is not None:
+            return f"track {self.track_id}"
+        n = len(self.track_ids)
+        return f"{n} face{'' if n == 1 else 's'}" if n else "no usable face"
+
     def text(self) -> str:
         """The alert as a sentence."""
-        who = f"track {self.track_id}" if self.track_id is not None else f"{len(self.track_ids)} faces"
+        who = self.who
         if self.track_id is not None and len(self.track_ids) > 1:
             who += f" and {len(self.track_ids) - 1} more"
         quality = "" if self.quality is None else f", quality {self.quality:.2f}"
@@ -162,7 +170,6 @@ def readable(records: Sequence[AlertRecord]) -> str:
     by_clock = ("at",) if has_clock else ()
     rows: list[tuple[str, ...]] = [("tier", "rule", *by_clock, "start", "end", "lasts", "score", "what")]
     for record in records:
-        who = f"track {record.track_id}" if record.track_id is not None else f"{len(record.track_ids)} faces"
         by_clock = ((record.start_clock or "")[:TO_THE_SECOND].replace("T", " "),) if has_clock else ()
         held = f", {record.n_held_back} more in cooldown" if record.n_held_back else ""
         rows.append(
@@ -174,7 +181,7 @@ def readable(records: Sequence[AlertRecord]) -> str:
                 clock(record.end_s),
                 f"{record.duration_s:.1f} s",
                 f"{record.peak_score:.2f}",
-                f"{record.wording}, {who}{held}: {NEEDS_REVIEW}",
+                f"{record.wording}, {record.who}{held}: {NEEDS_REVIEW}",
             )
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fervid.alerts.find.finder import Samples
-from fervid.alerts.language.rules import WITHOUT_SIGN
+from fervid.alerts.language.rules import FRAME_NAMES, GRID_NAME, MOTION_NAMES, WITHOUT_SIGN
 from fervid.base.spacing import usual_spacing
 from fervid.base.types import FACE_QUALITY
+from fervid.interpret.agitation import N_CELLS
 from fervid.run.handle import Run
 from fervid.run.tables import open_table, read_table
 from fervid.run.usable import usable_faces
@@ -20,6 +21,8 @@ from fervid.run.usable import usable_faces
 ROWS_AT_A_TIME = 262_144
 """Bounds memory, whatever the length of the video: about 20 MB for a dozen columns."""
 
+CAMERA_MOVES = "camera_moves"
+_OF_FRAMES = {*FRAME_NAMES, GRID_NAME}
 _MADE_UP = {"track_seconds", "track_faces"}
 _STORED = {"margin", "confidence", "quality", "det_score", *FACE_QUALITY}
 
@@ -36,12 +39,40 @@ class FrameTimes:
         """The typical time between two frames."""
         return usual_spacing(self.seconds)
 
+    def part(self, begin: int, end: int) -> FrameTimes:
+        """Some of them, by position."""
+        return FrameTimes(self.numbers[begin:end], self.seconds[begin:end])
+
 
 def read_frame_times(run: Run) -> FrameTimes:
     """The analysed frames of a run, without corrupt ones."""
-    table = read_table(run.folder, run.manifest.settings_hash, "frames", ["frame", "time_s", "status"])
-    table = table.filter(pc.equal(table["status"].cast(pa.string()), "analysed"))
+    table = _analysed(run, ["frame", "time_s"])
     return FrameTimes(table["frame"].to_numpy(), table["time_s"].to_numpy())
+
+
+def read_frame_motion(run: Run, names: Collection[str]) -> dict[str, np.ndarray]:
+    """The motion of the analysed frames of a run, those of `names` that it measured, NaN where unknown.
+
+    float64 (F,) each; `GRID_NAME` float16 (F, cells), as it was measured.
+    """
+    wanted = [name for name in (*MOTION_NAMES, CAMERA_MOVES, GRID_NAME) if name in names]
+    if not wanted:
+        return {}
+    there = set(open_table(run.folder, run.manifest.settings_hash, "frames").schema_arrow.names)
+    table = _analysed(run, [name for name in wanted if name in there])
+    found = {name: table[name].cast(pa.float64()).to_numpy() for name in wanted if name in there - {GRID_NAME}}
+    if GRID_NAME in there & set(wanted):
+        grids = table[GRID_NAME].combine_chunks()
+        known = pc.is_valid(grids).to_numpy(zero_copy_only=False)
+        grid = np.full((len(known), N_CELLS), np.nan, np.float16)
+        grid[known] = grids.flatten().to_numpy().reshape(-1, N_CELLS)
+        found[GRID_NAME] = grid
+    return found
+
+
+def _analysed(run: Run, columns: Sequence[str]) -> pa.Table:
+    table = read_table(run.folder, run.manifest.settings_hash, "frames", [*columns, "status"])
+    return table.filter(pc.equal(table["status"].cast(pa.string()), "analysed"))
 
 
 def read_samples(
@@ -53,6 +84,7 @@ def read_samples(
     """
     labels = run.manifest.model["labels"]
     size = run.manifest.video["width_px"], run.manifest.video["height_px"]
+    motion = read_frame_motion(run, names)
     file = open_table(run.folder, run.manifest.settings_hash, "faces")
     there = set(file.schema_arrow.names)
     behind = {name: column for name in names if (column := _column(name, labels, there)) is not None}
@@ -68,13 +100,15 @@ def read_samples(
             n_whole = int(np.searchsorted(waiting["frame"].to_numpy(), begins))
             until = int(np.searchsorted(frames.numbers, begins))
             if n_whole:
-                yield _samples(waiting.slice(0, n_whole), frames, done, until, names, stored, size)
+                moved = {name: values[done:until] for name, values in motion.items()}
+                yield _samples(waiting.slice(0, n_whole), frames.part(done, until), names, stored, size, moved)
                 done = until
             piece = pa.concat_tables([waiting.slice(n_whole), piece])
         waiting = piece
     if done < len(frames.numbers):
         rest = file.schema_arrow.empty_table().select(wanted) if waiting is None else waiting
-        yield _samples(rest, frames, done, len(frames.numbers), names, stored, size)
+        moved = {name: values[done:] for name, values in motion.items()}
+        yield _samples(rest, frames.part(done, len(frames.numbers)), names, stored, size, moved)
 
 
 def read_faces_at(run: Run, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
@@ -112,11 +146,10 @@ def _column(name: str, labels: Sequence[str], there: Collection[str]) -> str | N
 def _samples(
     rows: pa.Table,
     frames: FrameTimes,
-    begin: int,
-    end: int,
     names: Collection[str],
     stored: dict[str, str],
     size: tuple[int, int],
+    motion: dict[str, np.ndarray],
 ) -> Samples:
     width, height = size
     x, y, w, h = (rows[name].to_numpy() for name in ("x", "y", "w", "h"))
@@ -129,13 +162,14 @@ def _samples(
             columns[name] = np.minimum(w, h)
         elif name == "face_share":
             columns[name] = h / height
-        elif name not in _MADE_UP:
+        elif name not in _MADE_UP and name not in _OF_FRAMES:
             columns[name] = np.full(rows.num_rows, np.nan, np.float32)
     return Samples(
-        times=frames.seconds[begin:end],
-        frame_of_face=np.searchsorted(frames.numbers[begin:end], rows["frame"].to_numpy()),
+        times=frames.seconds,
+        frame_of_face=np.searchsorted(frames.numbers, rows["frame"].to_numpy()),
         track_ids=rows["track_id"].to_numpy(),
         columns=columns,
         is_usable=usable_faces(rows["abstain"]),
         centres=np.stack([(x + w / 2) / width, (y + h / 2) / height], axis=1),
+        frame_columns=motion,
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fervid.alerts.find.clock import seconds_of_day
-from fervid.alerts.find.finder import Finder
+from fervid.alerts.find.finder import Finder, missing_names
 from fervid.alerts.find.fitness import Fitness, judge_fitness
 from fervid.alerts.find.machine import Alert
 from fervid.alerts.find.records import DETAILS, AlertRecord, alerts_csv, alerts_table, make_record
@@ -25,8 +25,7 @@ from fervid.alerts.find.samples import (
     read_frame_times,
     read_samples,
 )
-from fervid.alerts.language.expression import names_in
-from fervid.alerts.language.rules import BoundRule, RuleSet, bind
+from fervid.alerts.language.rules import GRID_NAME, BoundRule, RuleSet, bind
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived, remove_noted
 from fervid.run.files import ALERTS_CSV, ALERTS_JSON, ALERTS_TABLE, BUNDLE, EVIDENCE
@@ -34,8 +33,12 @@ from fervid.run.find import find_run_folders
 from fervid.run.handle import Run, open_run
 from fervid.run.io import table_bytes
 from fervid.run.recorded import recorded_time
+from fervid.run.tables import open_table
 from fervid.run.usable import usable_faces
 from fervid.storage.publish import write_whole
+
+WITHOUT_HOURS = "it depends on the time of day; recording time unknown, pass --start-time"
+WITHOUT_MOTION = "it uses the motion of the image, which this run did not measure; analyse again with --preset cctv"
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ class RunAlerts:
     """Local start time of the recording, if known."""
     silent_rules: tuple[str, ...]
     """Rules with hours that could not be evaluated, because the recording time is unknown."""
+    rules_without_motion: tuple[str, ...] = ()
+    """Rules that could not be evaluated, because the run did not measure the motion that they use."""
 
     @property
     def video(self) -> str:
@@ -64,6 +69,12 @@ class RunAlerts:
     def of_tier(self, tier: str) -> list[AlertRecord]:
         """The records of one tier."""
         return [record for record in self.records if record.tier == tier]
+
+    def unevaluated(self) -> list[str]:
+        """A sentence for each rule that was not evaluated."""
+        return [f"rule {name} was not evaluated: {WITHOUT_HOURS}" for name in self.silent_rules] + [
+            f"rule {name} was not evaluated: {WITHOUT_MOTION}" for name in self.rules_without_motion
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for alerts.json and for --json."""
@@ -78,6 +89,7 @@ class RunAlerts:
             "settings_hash": self.run.manifest.settings_hash,
             "fitness": self.fitness.to_json(),
             "rules_without_hours": list(self.silent_rules),
+            "rules_without_motion": list(self.rules_without_motion),
             "alerts": [record.to_json() for record in self.records],
         }
 
@@ -107,8 +119,15 @@ def scan_run(
     for samples in pieces:
         finder.feed(samples)
     silent = tuple(b.rule.name for b in bound if b.rule.hours and recorded is None)
+    unmeasured = without_motion(run, bound)
     records = records_of(run, bound, finder, frames, recorded)
-    return RunAlerts(run, rules, records, judge_fitness(run, frames), recorded, silent)
+    return RunAlerts(run, rules, records, judge_fitness(run, frames), recorded, silent, unmeasured)
+
+
+def without_motion(run: Run, bound: Sequence[BoundRule]) -> tuple[str, ...]:
+    """The names of rules that use motion which a run did not measure."""
+    measured = open_table(run.folder, run.manifest.settings_hash, "frames").schema_arrow.names
+    return tuple(b.rule.name for b in bound if missing_names(b, measured))
 
 
 def records_of(
@@ -120,10 +139,10 @@ def records_of(
 
 
 def names_of(bound: Sequence[BoundRule]) -> list[str]:
-    """The names that the expressions of rules use."""
+    """The names that the expressions of rules use, and `GRID_NAME` where one asks where the image moves."""
     used: set[str] = set()
     for b in bound:
-        used |= names_in(b.score) | (names_in(b.where) if b.where is not None else set())
+        used |= b.names | ({GRID_NAME} if b.needs_grid else set())
     return sorted(used)
 
 

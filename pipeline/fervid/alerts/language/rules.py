@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fervid.alerts.language.expression import UnknownName, parse
+from fervid.alerts.language.expression import UnknownName, names_in, parse
 from fervid.alerts.language.syntax import Node
 from fervid.base import assets
 from fervid.base.toml import parse_toml, read_settings_file
@@ -47,10 +47,23 @@ KINDS = ("raw", "relative", "readout")
 """Prefixes of a label: unsmoothed; relative to the usual expression of the face if the run measured it; read out over
 time if the run did so, otherwise the same as relative."""
 
-FRAME_NAMES = {"n_faces": "usable faces in the frame"}
-"""What an expression over a whole frame may use, beside functions over its faces."""
+MOTION_NAMES = {
+    "agitation": "how agitated the motion of the image is, 0..1",
+    "agitation_usual": "share of the camera's time that was less agitated, 0..1",
+    "speed": "mean speed of the image (of the rule's zones) without the camera's, in longer sides per second",
+    "motion": "mean change of level over 0.2 s, 0..1",
+}
+"""What an expression may use of the motion of the image."""
 
-PRESET, TEMPLATE = "anger", "template"
+FRAME_NAMES = {"n_faces": "usable faces in the frame"} | MOTION_NAMES
+"""What every expression may use of the whole frame; that of a group rule also functions over its faces."""
+
+BY_ZONE = ("agitation", "agitation_usual", "speed")
+"""Names that a rule with zones takes of its zones only, for which it needs `GRID_NAME`."""
+
+GRID_NAME = "speed_grid"
+
+PRESET, MOTION_PRESET, TEMPLATE = "anger", "cctv", "template"
 SECONDS_OF_A_DAY = 86_400.0
 
 
@@ -195,6 +208,21 @@ class BoundRule:
     score: Node
     where: Node | None
 
+    @property
+    def names(self) -> set[str]:
+        """The names that its expressions use."""
+        return names_in(self.score) | (names_in(self.where) if self.where is not None else set())
+
+    @property
+    def needs_grid(self) -> bool:
+        """Whether it asks where the image moves."""
+        return bool((self.rule.zones or self.rule.exclude_zones) and self.names & set(BY_ZONE))
+
+
+def default_rules(settings: dict[str, Any]) -> RuleSet:
+    """The rules for a run with these settings where none are named: with motion where it measures that."""
+    return load_rules(MOTION_PRESET if settings.get("motion", {}).get("measure") else PRESET)
+
 
 def rule_preset_names() -> list[str]:
     """The rule files included in fervid."""
@@ -203,6 +231,12 @@ def rule_preset_names() -> list[str]:
 
 def load_rules(name_or_path: str = PRESET) -> RuleSet:
     """Rules by the name of a preset or by a path. Raises ConfigError naming the rule, the key and what was expected."""
+    described, sha256 = _read(name_or_path)
+    return parse_rules(described, source=name_or_path, sha256=sha256)
+
+
+def _read(name_or_path: str) -> tuple[dict[str, Any], str]:
+    """The content of a file of rules, those of the files it includes before its own, and a hash of all of it."""
     path = Path(name_or_path)
     if name_or_path in rule_preset_names():
         path = assets.configs_folder() / "rules" / f"{name_or_path}.toml"
@@ -211,7 +245,17 @@ def load_rules(name_or_path: str = PRESET) -> RuleSet:
             f"rules {name_or_path!r} do not exist. Use {', '.join(rule_preset_names())}, or the path of a TOML file."
         )
     content = read_settings_file(path, "rule file")
-    return parse_rules(parse_toml(content, path), source=name_or_path, sha256=hashlib.sha256(content).hexdigest())
+    described = dict(parse_toml(content, path))
+    digest = hashlib.sha256(content)
+    included = described.pop("include", [])
+    if not isinstance(included, list) or not all(name in rule_preset_names() for name in included):
+        listed = ", ".join(rule_preset_names())
+        raise ConfigError(f"{name_or_path}: include = {included!r} is not valid: expected a list of names ({listed}).")
+    for name in reversed(included):
+        other, its_hash = _read(name)
+        digest.update(its_hash.encode())
+        described = {**described, **{key: [*parts, *described.get(key, [])] for key, parts in other.items()}}
+    return described, digest.hexdigest()
 
 
 def parse_rules(described: dict[str, Any], *, source: str, sha256: str = "") -> RuleSet:
@@ -225,7 +269,7 @@ def parse_rules(described: dict[str, Any], *, source: str, sha256: str = "") -> 
 
 def bind(rules: RuleSet, labels: Sequence[str]) -> tuple[BoundRule, ...]:
     """The rules with their expressions parsed. Raises ConfigError for an unknown label or name."""
-    names = {*labels, *(f"{kind}_{label}" for kind in KINDS for label in labels), *FACE_NAMES}
+    names = {*labels, *(f"{kind}_{label}" for kind in KINDS for label in labels), *FACE_NAMES, *FRAME_NAMES}
     bound = []
     for rule in rules.rules:
         frame_names = set(FRAME_NAMES) if rule.over == "group" else None

@@ -206,10 +206,7 @@ def _video(one: RunAlerts, said: Mapping[str, Review]) -> str:
         f"to {clock(box.end_s)}, so it was treated as a poster or photo and masked.</p>"
         for box in one.fitness.static_boxes
     ]
-    parts += [
-        f"<p>Rule {escape(name)} was not evaluated: it depends on the time of day; recording time unknown.</p>"
-        for name in one.silent_rules
-    ]
+    parts += [f"<p>{escape(sentence[0].upper() + sentence[1:])}.</p>" for sentence in one.unevaluated()]
     if one.records:
         parts.append(_bar(one))
         parts.append(

@@ -187,7 +187,7 @@ export class RulePanel {
   }
 
   _download() {
-    const link = h("a", { href: `/rules.toml?${new URLSearchParams({ rule: this.rule.name, enter: this.score.enter })}`, download: "rules.toml" });
+    const link = h("a", { href: `/rules.toml?${new URLSearchParams({ run: this.view.id, rule: this.rule.name, enter: this.score.enter })}`, download: "rules.toml" });
     link.click();
     announce("Saved rules.toml. Use it with fervid alerts RUNS --rules rules.toml");
   }
