@@ -122,8 +122,8 @@ class _Shown:
 
 
 RULES_HELP = (
-    "Alert rules: anger, cctv, distress, template, a TOML file, or none. [cctv with motion.measure, else anger, if their "
-    "labels exist]"
+    "Alert rules: anger, cctv, distress, template, a TOML file, or none. [cctv with motion.measure, else anger, if "
+    "their labels exist]"
 )
 
 

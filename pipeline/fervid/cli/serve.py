@@ -24,7 +24,9 @@ def serve(
         Literal["all", "none"],
         typer.Option(help="Faces to cover in previews and thumbnails; none is logged."),
     ] = "all",
-    rules: Annotated[str, typer.Option(help="Rules to explain and try out: a preset, or a TOML file.")] = "anger",
+    rules: Annotated[
+        str | None, typer.Option(help="Rules to explain and try out: a preset, or a TOML file. [as fervid alerts]")
+    ] = None,
     cache_mb: Annotated[int, typer.Option(min=1, help="Cache limit of previews in megabytes.")] = 2000,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:

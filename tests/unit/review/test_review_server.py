@@ -357,7 +357,7 @@ def test_rules_are_explained_and_tried_by_the_functions_of_the_commands(client: 
     found = client.ask(f"/api/runs/{name}/whatif?rule=anger&enter=0.0").json()
     again = client.ask(f"/api/whatif?rule=anger&enter=0.0&ids={name},unknown").json()
     assert again == {name: found}
-    text = client.ask("/rules.toml?rule=anger&enter=0.4").content.decode()
+    text = client.ask(f"/rules.toml?run={name}&rule=anger&enter=0.4").content.decode()
     assert parse_rules(tomllib.loads(text), source="saved").rules[0].enter == 0.4
 
 
