@@ -84,7 +84,7 @@ def main() -> None:
             times = [seconds_to_run(browser, address) for _ in range(VISITS)]
             print(f"an hour, served, until it answers a key: {shown(times)}")
             measure_seeks(browser, address)
-            measure_charts(browser, address)
+            measure_charts(browser, address, cpu_seconds)
         times = [seconds_to_run(browser, f"file://{page}") for _ in range(VISITS)]
         print(f"an hour, report.html from disk, until it answers a key: {shown(times)}")
         browser.close()

@@ -56,13 +56,12 @@ class RuleDesk:
                 "name": rule.name, "wording": rule.wording, "tier": rule.tier, "over": rule.over, "score": rule.score,
                 "where": rule.where, "enter": rule.enter, "exit": rule.leave, "for_s": rule.for_,
             }  # fmt: skip
-            if samples is not None:
-                judged = tried.finder.judged[i]
-                every = np.arange(len(judged.score))
-                own = every if rule.over == "group" else face_order(samples.frame_of_face, samples.track_ids)[0]
-                about["scores"] = pack_numbers(judged.score[own])
-                counts = every >= 0 if rule.over == "group" else samples.is_usable & judged.is_in_place
-                about["stands"] = pack(counts[own].astype(np.uint8) + (counts & judged.holds)[own], "u8")
+            judged = tried.finder.judged[i]
+            every = np.arange(len(judged.score))
+            own = every if rule.over == "group" else face_order(samples.frame_of_face, samples.track_ids)[0]
+            about["scores"] = pack_numbers(judged.score[own])
+            counts = every >= 0 if rule.over == "group" else samples.is_usable & judged.is_in_place
+            about["stands"] = pack(counts[own].astype(np.uint8) + (counts & judged.holds)[own], "u8")
             shown.append(about)
         return {"source": self.rules(run).source, "rules": shown, "is_stored": self._is_stored(run)}
 
@@ -90,8 +89,8 @@ class RuleDesk:
 
     def what_if(self, run: Run, rule: str, enter: float) -> dict[str, Any]:
         """The alerts that a rule at another threshold would add and remove in a run. Raises ConfigError."""
-        before = self._tried(run).records()
-        after = self._at(run, rule, enter).records()
+        before = self._tried(run).records
+        after = self._at(run, rule, enter).records
         change = compare(before, after)
         return {
             "before": _counts(before, rule),
@@ -137,7 +136,7 @@ class RuleDesk:
 
 
 def _n_faces(tried: Tried) -> int:
-    return 1 if tried.trial.samples is None else len(tried.trial.samples.track_ids)
+    return 1 + len(tried.trial.samples.track_ids)
 
 
 def _counts(records: tuple[AlertRecord, ...], rule: str) -> dict[str, int]:

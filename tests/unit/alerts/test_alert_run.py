@@ -15,6 +15,7 @@ import pytest
 from alert_runs import face, make_run
 from fervid.alerts.find.explain import compare, explain
 from fervid.alerts.find.records import alerts_schema
+from fervid.alerts.find.samples import FrameTimes, read_all_samples, read_frame_times, read_samples
 from fervid.alerts.find.scan import find_runs, scan_run, write_alerts
 from fervid.alerts.language.rules import RuleSet, parse_rules
 from fervid.alerts.review.report import make_report
@@ -274,3 +275,21 @@ def test_a_rule_on_relative_scores_reads_them_and_the_smoothed_ones_where_a_run_
     write_table(path, table.append_column("b_angry", relative), {})
     (record,) = scan_run(run, asked).records
     assert (record.start_s, record.end_s) == (10, 12)
+
+
+def test_all_samples_at_once_are_those_of_the_pieces(tmp_path: Path) -> None:
+    times = [round(i / 5, 1) for i in range(60)]
+    faces = [face(t, track, 0.1 * track) for t in times for track in (0, 1, 2)]
+    run = make_run(tmp_path / "run", faces, times)
+    frames = read_frame_times(run)
+    whole = read_all_samples(run, frames, ["angry", "quality"])
+    pieces = list(read_samples(run, frames, ["angry", "quality"], rows_at_a_time=32))
+    assert len(pieces) > 2
+    assert whole.times.tolist() == [t for piece in pieces for t in piece.times.tolist()]
+    assert whole.times[whole.frame_of_face].tolist() == [
+        t for piece in pieces for t in piece.times[piece.frame_of_face].tolist()
+    ]
+    for name in ("angry", "quality"):
+        assert whole.columns[name].tolist() == [v for piece in pieces for v in piece.columns[name].tolist()]
+    empty = read_all_samples(make_run(tmp_path / "none", [], []), FrameTimes(np.zeros(0, int), np.zeros(0)), ["angry"])
+    assert (len(empty.times), len(empty.track_ids), len(empty.columns["angry"])) == (0, 0, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow as pa
 from fervid.alerts.find.finder import Finder, Judged, Samples, missing_names
 from fervid.alerts.find.machine import BELOW, ENTERS, Alert
 from fervid.alerts.find.records import AlertRecord
-from fervid.alerts.find.samples import read_faces_between, read_frame_times, read_samples
+from fervid.alerts.find.samples import read_all_samples, read_faces_between, read_frame_times
 from fervid.alerts.find.scan import WITHOUT_HOURS, WITHOUT_MOTION, make_finder, names_of, records_of, video_name
 from fervid.alerts.language.expression import Faces, conditions, evaluate, evaluate_frames, names_in
 from fervid.alerts.language.rules import BoundRule, Rule, RuleSet, bind
@@ -20,7 +21,6 @@ from fervid.alerts.language.syntax import Node, write
 from fervid.base.clock import clock
 from fervid.run.handle import Run
 from fervid.run.recorded import recorded_time
-from fervid.run.tables import open_table
 
 ELSEWHERE = "more than half of the motion is outside the zones of the rule"
 NEAR_SECONDS = 1.0
@@ -89,9 +89,7 @@ class Trial:
         self.run = run
         self.frames = read_frame_times(run)
         self.recorded = recorded or recorded_time(run.manifest.video, video_name(run))
-        everything = max(1, open_table(run.folder, run.manifest.settings_hash, "faces").metadata.num_rows + 1)
-        names = names_of(bind(rules, run.manifest.model["labels"]))
-        self.samples = next(iter(read_samples(run, self.frames, names, rows_at_a_time=everything)), None)
+        self.samples = read_all_samples(run, self.frames, names_of(bind(rules, run.manifest.model["labels"])))
 
     def tried(self, rules: RuleSet) -> Tried:
         """The rules over this run; they may differ from the first ones in anything but the names they use."""
@@ -105,9 +103,9 @@ class Tried:
         self.trial, self.rules = trial, rules
         self.bound = bind(rules, trial.run.manifest.model["labels"])
         self.finder = make_finder(self.bound, rules, trial.frames, trial.recorded)
-        if trial.samples is not None:
-            self.finder.feed(trial.samples)
+        self.finder.feed(trial.samples)
 
+    @cached_property
     def records(self) -> tuple[AlertRecord, ...]:
         """The alerts, in order of start."""
         return records_of(self.trial.run, self.bound, self.finder, self.trial.frames, self.trial.recorded)
@@ -120,7 +118,7 @@ class Tried:
             return f"the video ends at {clock(duration)}"
         frame = int(np.abs(frames.seconds - seconds).argmin()) if len(frames.seconds) else -1
         near = max(NEAR_SECONDS, frames.spacing_seconds)
-        if frame < 0 or samples is None or abs(frames.seconds[frame] - seconds) > near:
+        if frame < 0 or abs(frames.seconds[frame] - seconds) > near:
             return "no frame was analysed there"
         reasons = _reasons(run, float(frames.seconds[frame]))
         settled = self.finder.settled()

@@ -111,6 +111,26 @@ def read_samples(
         yield _samples(rest, frames.part(done, len(frames.numbers)), names, stored, size, moved)
 
 
+def read_all_samples(run: Run, frames: FrameTimes, names: Collection[str]) -> Samples:
+    """All frames of a run with their faces at once, as `read_samples` gives them in pieces."""
+    pieces = list(read_samples(run, frames, names))
+    if not pieces:
+        none = {name: np.zeros(0, np.float32) for name in names if name not in _MADE_UP and name not in _OF_FRAMES}
+        return Samples(frames.seconds, np.zeros(0, int), np.zeros(0, int), none, np.zeros(0, bool), np.zeros((0, 2)))
+    begins = np.cumsum([0, *(len(piece.times) for piece in pieces)])
+    return Samples(
+        times=frames.seconds,
+        frame_of_face=np.concatenate([p.frame_of_face + begin for p, begin in zip(pieces, begins, strict=False)]),
+        track_ids=np.concatenate([piece.track_ids for piece in pieces]),
+        columns={name: np.concatenate([piece.columns[name] for piece in pieces]) for name in pieces[0].columns},
+        is_usable=np.concatenate([piece.is_usable for piece in pieces]),
+        centres=np.concatenate([piece.centres for piece in pieces]),
+        frame_columns={
+            name: np.concatenate([piece.frame_columns[name] for piece in pieces]) for name in pieces[0].frame_columns
+        },
+    )
+
+
 def read_faces_at(run: Run, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
     """Some faces of a run by their row numbers, in the order given. Reads only the row groups needed."""
     file = open_table(run.folder, run.manifest.settings_hash, "faces")

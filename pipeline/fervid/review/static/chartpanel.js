@@ -9,7 +9,6 @@ import { SvgSurface } from "./svg.js";
 import { Timeline } from "./timeline.js";
 
 const MOST_LISTED = 200;
-const VALUES_EVERY_MS = 100;
 const FILE_WIDTH = 1600;
 
 export class ChartPanel {
@@ -63,12 +62,8 @@ export class ChartPanel {
     this._setRows();
   }
 
-  setTime(seconds, isStill) {
+  setTime(seconds) {
     this.timeline.setTime(seconds);
-    const now = performance.now();
-    if (this.drawnAt && now - this.drawnAt < VALUES_EVERY_MS && !isStill) return;
-    this.drawnAt = now;
-    this._drawValues();
   }
 
   redraw() {
@@ -138,7 +133,7 @@ export class ChartPanel {
     this.tracks.only = this.only;
     if (this.scoreRow) this.scoreRow.subjects = this.subjects.filter((id) => id !== MEAN);
     this.timeline.setRows([this.alerts, ...curves, this.scoreRow, this.use, ...frameRows(this.recording), this.tracks]);
-    this._drawValues();
+    this.drawValues();
   }
 
   _choices() {
@@ -181,7 +176,7 @@ export class ChartPanel {
   }
 
   /** Values at the cursor, one per shown face, in the order of the rows. */
-  _drawValues() {
+  drawValues() {
     const found = this.subjects.map((id) => this.series.at(id, this.timeline.time));
     this.values.forEach((element, c) => {
       const text = found.map((values) => (values ? values[c].toFixed(2) : "–")).join(" | ");

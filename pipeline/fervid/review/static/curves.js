@@ -31,13 +31,10 @@ function drawFrame(context, { left, width, y, height, unit }, { low = 0, high = 
 
 /** One line through reduced points: the mean course as a line, the extent within each pixel as a pale band. */
 function drawLine(context, points, { left, toY, colour, thick }) {
-  context.fillStyle = colour;
-  context.globalAlpha = BAND_ALPHA;
-  for (const point of points) if (point.high > point.low) context.fillRect(left + Math.floor(point.x), toY(point.high), 1.2, toY(point.low) - toY(point.high));
-  context.globalAlpha = 1;
+  drawBands(context, points, { left, toY, colour });
   context.strokeStyle = colour;
   context.lineWidth = thick;
-  context.lineJoin = "round";
+  context.lineJoin = "bevel"; // round joins cost as much as all else
   context.beginPath();
   points.forEach((point, i) => {
     const x = left + point.x;
@@ -48,6 +45,24 @@ function drawLine(context, points, { left, toY, colour, thick }) {
     } else context.lineTo(x, middle);
   });
   context.stroke();
+}
+
+/** From the lowest to the highest value of each pixel, as one shape per line without a gap. */
+function drawBands(context, points, { left, toY, colour }) {
+  if (!points.some((point) => point.high > point.low)) return;
+  context.fillStyle = colour;
+  context.globalAlpha = BAND_ALPHA;
+  context.beginPath();
+  for (let first = 0; first < points.length; ) {
+    let end = first + 1;
+    while (end < points.length && !points[end].starts) end++;
+    for (let i = first; i < end; i++) (i === first ? context.moveTo(left + points[i].x, toY(points[i].high)) : context.lineTo(left + points[i].x, toY(points[i].high)));
+    for (let i = end - 1; i >= first; i--) context.lineTo(left + points[i].x, toY(points[i].low));
+    context.closePath();
+    first = end;
+  }
+  context.fill();
+  context.globalAlpha = 1;
 }
 
 function clipTo(context, { left, y, width, height }) {

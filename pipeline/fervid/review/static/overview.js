@@ -22,16 +22,29 @@ export class Overview {
 
   set(alerts) {
     this.alerts = alerts;
-    this.redraw();
+    this._soon();
   }
 
   show(view) {
     this.view = view;
-    this._draw();
+    this._soon();
   }
 
   /** Draws the strip anew, which a moved brush does not need. */
   redraw() {
+    this.isStale = true;
+    this._soon();
+  }
+
+  _soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (this.isStale) this._renew();
+      this._draw();
+    });
+  }
+
+  _renew() {
     const box = this.canvas.getBoundingClientRect();
     if (box.width < 2) return;
     const scale = window.devicePixelRatio || 1;
@@ -39,7 +52,7 @@ export class Overview {
     const context = this.back.getContext("2d");
     context.setTransform(scale, 0, 0, scale, 0, 0);
     this._drawStrip(context, box.width, box.height);
-    this._draw();
+    this.isStale = false;
   }
 
   _drawStrip(context, width, height) {
@@ -57,16 +70,17 @@ export class Overview {
         return shares;
       },
     });
-    for (const alert of [...this.alerts].sort((a, b) => (a.tier === "alert") - (b.tier === "alert"))) {
-      context.fillStyle = themeColour(alert.tier === "alert" ? "--alert" : "--notice");
-      context.fillRect((alert.start_s / duration) * width, 0, Math.max(2, ((alert.end_s - alert.start_s) / duration) * width), 5);
-    }
   }
 
   _draw() {
     const { context, width, height } = fit(this.canvas);
     if (width < 2 || !this.back.width) return;
     context.drawImage(this.back, 0, 0, width, height);
+    const { duration } = this.recording;
+    for (const alert of [...this.alerts].sort((a, b) => (a.tier === "alert") - (b.tier === "alert"))) {
+      context.fillStyle = themeColour(alert.tier === "alert" ? "--alert" : "--notice");
+      context.fillRect((alert.start_s / duration) * width, 0, Math.max(2, ((alert.end_s - alert.start_s) / duration) * width), 5);
+    }
     const [a, b] = this.view.map((seconds) => (seconds / this.recording.duration) * width);
     context.fillStyle = themeColour("--paper");
     context.globalAlpha = 0.72;

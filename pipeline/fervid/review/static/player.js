@@ -187,7 +187,11 @@ export class Player {
     if (this.hasNoPicture) this.shown = this.time;
     else if (this.video.readyState > 0) {
       const wanted = Math.max(0, this.time - this.offset);
-      if (Math.abs(this.video.currentTime - wanted) > 1e-3) this.video.currentTime = wanted;
+      // One seek at a time: while the cursor is dragged the newest moment follows when the last one is there.
+      if (Math.abs(this.video.currentTime - wanted) > 1e-3) {
+        if (this.video.seeking) this.isBehind = true;
+        else this.video.currentTime = wanted;
+      }
     }
     this.drawOverlay();
   }
@@ -204,6 +208,10 @@ export class Player {
     });
     video.addEventListener("play", () => this._askForNext());
     video.addEventListener("seeked", () => {
+      if (this.isBehind) {
+        this.isBehind = false;
+        this._place();
+      }
       this.shown = this.offset + video.currentTime;
       this.drawOverlay();
     });

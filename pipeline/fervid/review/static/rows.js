@@ -189,25 +189,35 @@ export class TracksRow {
     return Math.max(10, 1.1 * unit);
   }
 
+  _drawBlock(context, block, y, tall) {
+    if (!block) return;
+    const { labels, colours } = this.recording;
+    context.globalAlpha = this.only.size && !this.only.has(block.label) ? 0.2 : 1;
+    context.fillStyle = block.label < 0 ? themeColour("--unused") : colours[labels[block.label]];
+    context.fillRect(block.begin, y + (tall * (1 - block.share)) / 2, block.end - block.begin, tall * block.share);
+  }
+
   _drawTrack(context, track, { left, width, view: [from, to], y, tall, unit }) {
     const { recording } = this;
     const scale = width / (to - from);
-    let drawn = -1;
     const first = Math.max(track.first, lastNotAbove(recording.times, from, track.first, track.end));
+    let block = null; // samples of one look that touch become one rectangle
     for (let i = first; i < track.end; i++) {
       const [starts, ends] = recording.spanOf(i);
       if (starts > to) break;
-      const begin = Math.round(Math.max(drawn, left, left + (starts - from) * scale));
+      const begin = Math.round(Math.max(left, left + (starts - from) * scale));
       const end = Math.round(Math.min(left + width, left + (ends - from) * scale));
-      if (end <= begin && drawn >= 0) continue;
-      const label = recording.best[i];
       const isUsable = recording.isUsable(i);
+      const label = isUsable ? recording.best[i] : -1;
       const share = !isUsable ? 0.25 : recording.abstain[i] ? 0.5 : 1;
-      context.globalAlpha = this.only.size && !this.only.has(label) ? 0.2 : 1;
-      context.fillStyle = isUsable ? recording.colours[recording.labels[label]] : themeColour("--unused");
-      context.fillRect(begin, y + (tall * (1 - share)) / 2, Math.max(1, end - begin), tall * share);
-      drawn = end;
+      if (block && end <= block.end) continue;
+      if (block && block.label === label && block.share === share && begin <= block.end + 1) block.end = end;
+      else {
+        this._drawBlock(context, block, y, tall);
+        block = { begin: block ? Math.max(begin, block.end) : begin, end: Math.max(end, begin + 1), label, share };
+      }
     }
+    this._drawBlock(context, block, y, tall);
     context.globalAlpha = 1;
     const begin = Math.max(left, left + (track.start - from) * scale);
     const end = Math.min(left + width, left + (track.stop - from) * scale);

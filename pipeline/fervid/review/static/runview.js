@@ -106,13 +106,14 @@ export class RunView {
   }
 
   _onTime(seconds) {
-    const isStill = !this.player?.isPlaying;
-    this.charts?.setTime(seconds, isStill);
-    const now = performance.now();
-    if (!this.lastNow || now - this.lastNow >= NOW_EVERY_MS || isStill) {
-      this.lastNow = now;
+    this.charts?.setTime(seconds);
+    // Words follow the cursor some times a second; the last moment is always said.
+    this.nowTimer ??= setTimeout(() => {
+      this.nowTimer = null;
       this._drawNow();
-    }
+      this.charts?.drawValues();
+    }, this.charts ? NOW_EVERY_MS : 0);
+    const now = performance.now();
     if (!this.lastSaid || now - this.lastSaid >= SAY_EVERY_MS) {
       this.lastSaid = now;
       this.timeline?.sayMoment();

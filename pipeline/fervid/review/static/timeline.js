@@ -115,18 +115,32 @@ export class Timeline {
     return clamp(this.view[0] + ((clientX - box.left - left) / width) * (this.view[1] - this.view[0]), 0, this.recording.duration);
   }
 
+  /** Says at once what is shown, and draws it with the next frame of the screen, however often it is asked. */
   draw() {
-    const unit = this._unit();
-    const height = this._place(unit);
+    const height = this._place(this._unit());
     if (this.slider.style.height !== `${height}px`) this.slider.style.height = `${height}px`;
-    const { context, width } = fit(this.chart);
-    if (width < 2) return;
-    const { left, width: wide } = this.paint(context, width);
+    const { width } = this.slider.getBoundingClientRect();
+    const area = this._area(width);
     const [from, to] = this.view;
-    Object.assign(this.slider.dataset, { from, to, left, width: wide }); // for tools that measure
+    Object.assign(this.slider.dataset, { from, to, left: area.left, width: area.width }); // for tools that measure
     const isWhole = to - from >= this.recording.duration - 1e-6;
-    this.range.textContent = isWhole ? `whole video, ${span(this.recording.duration)}` : `${this.timeText(from)} to ${this.timeText(to)}`;
+    const words = isWhole ? `whole video, ${span(this.recording.duration)}` : `${this.timeText(from)} to ${this.timeText(to)}`;
+    if (this.range.textContent !== words) this.range.textContent = words;
+    this.isStale = true;
     this._drawCursor();
+  }
+
+  /** Draws the cursor with the next frame of the screen, and before it the charts if they changed. */
+  _drawCursor() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (this.isStale) {
+        const { context, width } = fit(this.chart);
+        if (width >= 2) this.paint(context, width);
+        this.isStale = false;
+      }
+      this._paintCursor();
+    });
   }
 
   /** Draws axis and rows onto any surface of a width; returns the area of the charts. */
@@ -329,7 +343,7 @@ export class Timeline {
     shown.forEach((line, i) => context.fillText(line, 0, y + height / 2 + (i - (shown.length - 1) / 2) * unit));
   }
 
-  _drawCursor() {
+  _paintCursor() {
     const { context, width, height } = fit(this.cursor);
     const unit = this._unit();
     if (this.selection) {
