@@ -4,7 +4,8 @@
 
 CLIPS is as for `benchmarks/battery.py`. Each clip is judged by itself, by the `anger` rules as they ship. Its scores
 come from an analysis of the person's clips joined to one video in random order, or of twelve clips of one expression
-with three others (`benchmarks/baseline.py`): without a baseline, and with `--baseline track` and `video`.
+with three others (`benchmarks/baseline.py`): without a baseline, and with `--baseline track` and `video`. With `--kinds
+apart` each clip is analysed by itself, with `--scopes video` with a baseline over all clips of its person.
 RUNS_FOLDER holds runs that show no anger: every alert there is false. With --readout every person's clips are read out
 over time by a read-out that was fitted without that person, and RUNS_FOLDER holds runs made with `--readout on`.
 
@@ -26,7 +27,7 @@ import pyarrow as pa
 
 import fervid
 from baseline import ORDERS, analysed, make
-from battery import left_out_models
+from battery import left_out_models, windows_of
 from battery_faces import Clip, clips_of_people, load_clips
 from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.scan import find_runs, scan_run
@@ -36,6 +37,9 @@ from fervid.base.spacing import usual_spacing
 from fervid.config import Settings
 from fervid.emotion import make_classifier
 from fervid.emotion.model import ModelInfo, load_model_info
+from fervid.interpret.baseline import shared_shifts
+from fervid.interpret.tables import Tables
+from fervid.interpret.whole import interpret
 from fervid.run.handle import Run
 from fervid.run.usable import usable_faces
 from fervid.stats.intervals import poisson_interval
@@ -71,8 +75,9 @@ FORMS = {
     ),
     "larger lead": (f"max({LEAD}, {RELATIVE})", SEEN, (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)),
 }
-KINDS = {"joined": ORDERS, "mostly one": 1}
-"""Made-up videos, and how often each clip of a person is in them."""
+KINDS = {"joined": ORDERS, "mostly one": 1, "apart": 1}
+"""Made-up videos, and how often each clip of a person is in them; `apart` are the clips as they are."""
+MADE_UP = ("joined", "mostly one")
 WAITS = (0.6, 1.0, 1.5)
 
 
@@ -109,6 +114,8 @@ def main() -> None:
     parser.add_argument("--choose", action="store_true", help=f"try forms of {RULE}")
     parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=list(FORMS), help="which to try")
     parser.add_argument("--scopes", nargs="+", default=list(SCOPES), choices=SCOPES, help="baselines")
+    parser.add_argument("--kinds", nargs="+", default=list(MADE_UP), choices=list(KINDS), help="of videos")
+    parser.add_argument("--rules", default="anger", help=f"rules with one called {RULE}")
     parser.add_argument("--readout", action="store_true", help="fit a read-out without each person, and apply it")
     parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
     arguments = parser.parse_args()
@@ -121,18 +128,18 @@ def main() -> None:
         settings = settings.model_copy(update={"readout": settings.readout.model_copy(update={"use": "on"})})
         faces = load_fer2013(arguments.data).split("PublicTest")
         models, _ = left_out_models(all_clips, settings, model, make_classifier("litert", model), faces)
+    kinds = {kind: KINDS[kind] for kind in arguments.kinds}
     pieces = {
         (scope, kind): [
             piece
             for person, clips in people.items()
-            for joined in make(clips)[kind]
-            for piece in cut(person, joined, with_scope(settings, scope), models[person])
+            for piece in pieces_of(person, clips, kind, with_scope(settings, scope), models[person])
         ]
         for scope in arguments.scopes
-        for kind in KINDS
+        for kind in kinds
     }
     runs = find_runs(arguments.runs) if arguments.runs else []
-    rules = load_rules("anger")
+    rules = load_rules(arguments.rules)
     print(f"the rules as they ship, {len(people)} people")
     for (scope, kind), own in pieces.items():
         by_person = [count(of(own, person), rules, model) for person in people]
@@ -141,20 +148,46 @@ def main() -> None:
     if runs:
         print(f"{len(runs)} runs: {in_words(count_runs(runs, rules), 1)}")
     if arguments.choose:
-        choose(pieces, list(people), runs, rules, model, arguments.forms)
+        choose(pieces, kinds, list(people), runs, rules, model, arguments.forms)
 
 
 def with_scope(settings: Settings, scope: str) -> Settings:
     return settings.model_copy(update={"baseline": settings.baseline.model_copy(update={"scope": scope})})
 
 
-def cut(person: str, clips: Sequence[Clip], settings: Settings, model: ModelInfo) -> list[Piece]:
-    """Analyse clips as one video and take them apart again."""
-    tables, _ = analysed(clips, settings, model)
+def pieces_of(person: str, clips: list[Clip], kind: str, settings: Settings, model: ModelInfo) -> list[Piece]:
+    """The clips of a person out of long videos, or as they are: then with a baseline over all of them (`video`)."""
+    if kind != "apart":
+        return [
+            piece for joined in make(clips)[kind] for piece in cut(person, joined, analysed(joined, settings, model)[0])
+        ]
+    windows = [windows_of(clip, settings, model) for clip in clips]
+    shared = shared_shifts(windows, model, settings.baseline, source=settings.emotion.labels, is_flipped=False)
+    return [
+        piece
+        for clip in clips
+        for piece in cut(
+            person,
+            [clip],
+            interpret(
+                clip.observations,
+                settings,
+                model,
+                video_id=clip.file,
+                duration_seconds=clip.duration_seconds,
+                shared=shared,
+            ),
+        )
+    ]
+
+
+def cut(person: str, clips: Sequence[Clip], tables: Tables) -> list[Piece]:
+    """Take clips apart that were analysed as one video."""
+    labels = [name.removeprefix("s_") for name in tables.faces.column_names if name.startswith("s_")]
     begins = np.concatenate([[0], np.cumsum([clip.duration_seconds for clip in clips])])
     frames = tables.frames["time_s"].to_numpy()
     faces = tables.faces
-    times, columns = faces["time_s"].to_numpy(), columns_of(faces, model.labels)
+    times, columns = faces["time_s"].to_numpy(), columns_of(faces, labels)
     usable = usable_faces(faces["abstain"])
     found = []
     for clip, begin, end in zip(clips, begins[:-1], begins[1:], strict=True):
@@ -217,6 +250,7 @@ def in_words(counted: Count, repeats: int) -> str:
 
 def choose(
     pieces: dict[tuple[str, str], list[Piece]],
+    kinds: dict[str, int],
     people: list[str],
     runs: Sequence[Run],
     rules: RuleSet,
@@ -236,18 +270,18 @@ def choose(
     elsewhere = [count_runs(runs, one) if runs else Count(0, 0, 0, 0.0) for one in sets]
     for scope in dict.fromkeys(scope for scope, _ in pieces):
         counts = [
-            {person: [count(of(pieces[scope, kind], person), one, model) for kind in KINDS] for person in people}
+            {person: [count(of(pieces[scope, kind], person), one, model) for kind in kinds] for person in people}
             for one in sets
         ]
         print(f"\n--baseline {scope}: {RULE} chosen on the others")
-        chosen = {p: best([other for other in people if other != p], counts, elsewhere) for p in people}
+        chosen = {p: best([other for other in people if other != p], counts, elsewhere, kinds) for p in people}
         for person, i in chosen.items():
-            print(f"{person}: {described(tried[i])}: {in_words(counts[i][person][0], ORDERS)}")
-        for at, (kind, repeats) in enumerate(KINDS.items()):
+            print(f"{person}: {described(tried[i])}: {in_words(counts[i][person][0], next(iter(kinds.values())))}")
+        for at, (kind, repeats) in enumerate(kinds.items()):
             print(f"{kind}: {in_words(total([counts[i][person][at] for person, i in chosen.items()]), repeats)}")
-        i = best(people, counts, elsewhere)
+        i = best(people, counts, elsewhere, kinds)
         print(f"chosen on all: {described(tried[i])}; runs: {elsewhere[i].false} false in {elsewhere[i].hours:.3f} h")
-        for at, (kind, repeats) in enumerate(KINDS.items()):
+        for at, (kind, repeats) in enumerate(kinds.items()):
             print(f"  {kind}: {in_words(total([own[at] for own in counts[i].values()]), repeats)}")
 
 
@@ -255,18 +289,21 @@ def of(pieces: Sequence[Piece], person: str) -> list[Piece]:
     return [piece for piece in pieces if piece.person == person]
 
 
-def best(persons: Sequence[str], counts: list[dict[str, list[Count]]], elsewhere: list[Count]) -> int:
+def best(
+    persons: Sequence[str], counts: list[dict[str, list[Count]]], elsewhere: list[Count], kinds: dict[str, int]
+) -> int:
     """Which of the tried rules finds most angry clips of `persons` at a bearable rate of false alerts."""
 
     def rate(i: int, at: int, repeats: int) -> float:
         own = total([counts[i][person][at] for person in persons])
         return (own.false / repeats + elsewhere[i].false) / (own.hours / repeats + elsewhere[i].hours)
 
-    rates = [max(rate(i, at, repeats) for at, repeats in enumerate(KINDS.values())) for i in range(len(counts))]
+    rates = [max(rate(i, at, repeats) for at, repeats in enumerate(kinds.values())) for i in range(len(counts))]
     fine = [i for i, false in enumerate(rates) if false <= MOST_FALSE_PER_HOUR]
     if not fine:
         return min(range(len(rates)), key=lambda i: rates[i])
-    return max(fine, key=lambda i: sum(counts[i][person][0].found for person in persons))
+    # Among equals the one with the fewest false alerts, then the highest threshold: it is tried last.
+    return max(fine, key=lambda i: (sum(counts[i][person][0].found for person in persons), -max(rates[i], 0), i))
 
 
 def with_rule(rules: RuleSet, values: dict[str, object]) -> RuleSet:

@@ -7,7 +7,8 @@ video are made of the clips' observations: all clips in random order; those of o
 of one expression with three others among them. A frame is right when its largest smoothed score is its clip's label.
 
 The numbers are chosen without a person, and measured on that person: the most frames right in joined videos among those
-that cost at most LARGEST_LOSS on videos of one expression. The last line chooses among all people: what ships.
+that cost at most LARGEST_LOSS on videos of one expression. The last line chooses among all people: what ships. With
+--readout labels are read out over time instead, by read-outs that were fitted without the person.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
+from battery import left_out_models
 from battery_faces import Clip, clips_of_people, load_clips
 from fervid.base import assets
 from fervid.config import Settings
 from fervid.config.settings import BaselineSettings
+from fervid.emotion import make_classifier
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.baseline import people, shift, usual_scores
@@ -35,6 +38,7 @@ from fervid.interpret.judge import smoother_of
 from fervid.interpret.tables import Tables
 from fervid.interpret.whole import interpret
 from fervid.run.usable import usable_faces
+from fervid.train.data.fer2013 import load_fer2013
 
 ORDERS, REPEATS = 5, 4
 MOSTLY, OTHERS = 12, 3
@@ -64,10 +68,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "fervid-battery")
+    parser.add_argument("--readout", action="store_true", help="only what read-outs fitted without each person add")
+    parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
     arguments = parser.parse_args()
     settings = fervid.load_settings(environment={})
     model = load_model_info(assets.model_folder(settings.emotion.model))
-    people = clips_of_people(load_clips(arguments.clips, settings, arguments.cache))
+    all_clips = load_clips(arguments.clips, settings, arguments.cache)
+    people = clips_of_people(all_clips)
+    if arguments.readout:
+        photographs = load_fer2013(arguments.data).split("PublicTest")
+        models, _ = left_out_models(all_clips, settings, model, make_classifier("litert", model), photographs)
+        report_readouts(people, settings, models)
+        return
     videos = {
         person: {kind: [watch(own, settings, model) for own in made] for kind, made in make(clips).items()}
         for person, clips in people.items()
@@ -204,6 +216,31 @@ def interval(values: list[float]) -> str:
     means = [np.mean(random.choice(values, len(values))) for _ in range(4000)]
     low, high = np.quantile(means, [0.025, 0.975])
     return f"{low:+.1f} to {high:+.1f}"
+
+
+def report_readouts(people: dict[str, list[Clip]], settings: Settings, models: dict[str, ModelInfo]) -> None:
+    """Frames right by labels read out over time, less those by smoothed scores without a baseline."""
+    for scope in ("off", "track", "video"):
+        changed = with_baseline(settings, scope=scope).model_copy(
+            update={"readout": settings.readout.model_copy(update={"use": "on"})}
+        )
+        for kind in KINDS:
+            before, gained = [], []
+            for person, clips in people.items():
+                shares = []
+                for joined in make(clips)[kind]:
+                    tables, truth = analysed(joined, changed, models[person])
+                    s, r = (
+                        np.stack([tables.faces[f"{k}_{label}"].to_numpy() for label in models[person].labels], axis=1)
+                        for k in "sr"
+                    )
+                    shares.append([(s.argmax(axis=1) == truth).mean(), (r.argmax(axis=1) == truth).mean()])
+                first, second = np.mean(shares, axis=0)
+                before.append(first)
+                gained.append(100 * float(second - first))
+            each = ", ".join(f"{points:+.1f}" for points in gained)
+            print(f"--readout on --baseline {scope:<6}{kind:<15}{np.mean(before):.1%} {np.mean(gained):+.1f} points "
+                  f"({interval(gained)}); by person {each}", flush=True)  # fmt: skip
 
 
 def check(videos: dict[str, dict[str, list[Long]]], settings: Settings, model: ModelInfo) -> None:

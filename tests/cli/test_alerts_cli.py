@@ -72,7 +72,7 @@ def test_explaining_and_comparing_write_nothing(angry_run: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--rules", "nothing"], 2, "rules 'nothing' do not exist. Use anger, distress, template"),
+        (["--rules", "nothing"], 2, "rules 'nothing' do not exist. Use anger, anger-person, cctv, distress, template"),
         (["--start-time", "noon"], 2, "start time 'noon' is not valid"),
         (["--explain", "soon"], 2, "time 'soon' is not valid"),
         (["--evidence"], 3, "/footage/cam1/clip.mp4 no longer exists"),

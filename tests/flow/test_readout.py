@@ -63,10 +63,9 @@ def test_auto_is_on_for_a_model_with_a_readout_of_its_heads(video: Path, run: Ru
     assert "readout_sha256" not in other.manifest.model
 
 
-def test_exports_hold_the_scores_that_decide_labels(run: Run) -> None:
-    from fervid.exports.source import open_tables
-
-    text = written(open_tables(run.folder), "fer").decode()
+def test_exports_hold_the_scores_that_decide_labels(run: Run, tmp_path: Path) -> None:
+    (file,) = export_runs([run.folder], ["fer"], out=tmp_path)
+    text = file.read_text()
     (first, *_) = [row for row in csv.DictReader(io.StringIO(text)) if row["angry0"]]
     assert float(first["angry0"]) == pytest.approx(run.faces["r_angry"][0].as_py(), abs=1e-4)
 

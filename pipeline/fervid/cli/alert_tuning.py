@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TruthFile = Annotated[
     Path, typer.Option("--truth", help="Ground truth: CSV file video,start,end[,emotion].", show_default=False)
 ]
-Rules = Annotated[str, typer.Option(help="Rules: anger, distress, template, or a TOML file.")]
+Rules = Annotated[str, typer.Option(help="Rules: anger, anger-person, cctv, distress, template, or a TOML file.")]
 RuleName = Annotated[
     str | None, typer.Option("--rule", help="The rule to sweep thresholds for.", show_default="first alert")
 ]

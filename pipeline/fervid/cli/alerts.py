@@ -136,8 +136,8 @@ def find(
     rules: Annotated[
         str | None,
         typer.Option(
-            help="Rules: anger, cctv, distress, template, or a TOML file. [cctv for runs that measured motion, "
-            "else anger]",
+            help="Rules: anger, anger-person, cctv, distress, template, or a TOML file. [cctv for runs that measured "
+            "motion, else anger]",
             show_default=False,
         ),
     ] = None,

@@ -27,7 +27,7 @@ def test_every_preset_loads_and_fits_the_labels(name: str) -> None:
 
 
 def test_the_presets_are_those_that_are_described() -> None:
-    assert rule_preset_names() == ["anger", "cctv", "distress", "template"]
+    assert rule_preset_names() == ["anger", "anger-person", "cctv", "distress", "template"]
 
 
 def test_durations_are_seconds_or_text() -> None:
@@ -89,7 +89,7 @@ def test_a_file_with_a_wrong_expression_is_refused(tmp_path: Path, content: str,
 
 
 def test_what_is_no_preset_and_no_file_is_named_with_what_there_is() -> None:
-    with pytest.raises(ConfigError, match="'angr' do not exist. Use anger, cctv, distress, template"):
+    with pytest.raises(ConfigError, match="'angr' do not exist. Use anger, anger-person, cctv, distress, template"):
         load_rules("angr")
     with pytest.raises(ConfigError, match="nothing.toml does not exist"):
         load_rules("nothing.toml")
