@@ -46,7 +46,6 @@ from fervid.stats.intervals import poisson_interval
 from fervid.stats.metrics import wilson_interval
 from fervid.train.data.fer2013 import load_fer2013
 
-RULE = "anger-lasting"
 SCOPES = ("off", "track", "video")
 MOST_FALSE_PER_HOUR = 10.0
 LEAD = "angry - max(happy, neutral, sad)"
@@ -111,11 +110,12 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("runs", nargs="*", metavar="RUNS_FOLDER")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "fervid-battery")
-    parser.add_argument("--choose", action="store_true", help=f"try forms of {RULE}")
+    parser.add_argument("--choose", action="store_true", help="try forms of --rule")
     parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=list(FORMS), help="which to try")
     parser.add_argument("--scopes", nargs="+", default=list(SCOPES), choices=SCOPES, help="baselines")
     parser.add_argument("--kinds", nargs="+", default=list(MADE_UP), choices=list(KINDS), help="of videos")
-    parser.add_argument("--rules", default="anger", help=f"rules with one called {RULE}")
+    parser.add_argument("--rules", default="anger", help="included rules, or a file")
+    parser.add_argument("--rule", default="anger-lasting", help="the one of them to choose")
     parser.add_argument("--readout", action="store_true", help="fit a read-out without each person, and apply it")
     parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
     arguments = parser.parse_args()
@@ -148,7 +148,7 @@ def main() -> None:
     if runs:
         print(f"{len(runs)} runs: {in_words(count_runs(runs, rules), 1)}")
     if arguments.choose:
-        choose(pieces, kinds, list(people), runs, rules, model, arguments.forms)
+        choose(pieces, kinds, list(people), runs, rules, model, arguments)
 
 
 def with_scope(settings: Settings, scope: str) -> Settings:
@@ -255,7 +255,7 @@ def choose(
     runs: Sequence[Run],
     rules: RuleSet,
     model: ModelInfo,
-    forms: Sequence[str],
+    arguments: argparse.Namespace,
 ) -> None:
     tried = [
         (
@@ -263,17 +263,17 @@ def choose(
             {"score": score, "where": where, "enter": enter, "for_": wait, "exit_": min(enter, max(0.0, enter - 0.1))},
         )
         for form, (score, where, enters) in FORMS.items()
-        if form in forms
+        if form in arguments.forms
         for enter, wait in itertools.product(enters, WAITS)
     ]
-    sets = [with_rule(rules, values) for _, values in tried]
+    sets = [with_rule(rules, arguments.rule, values) for _, values in tried]
     elsewhere = [count_runs(runs, one) if runs else Count(0, 0, 0, 0.0) for one in sets]
     for scope in dict.fromkeys(scope for scope, _ in pieces):
         counts = [
             {person: [count(of(pieces[scope, kind], person), one, model) for kind in kinds] for person in people}
             for one in sets
         ]
-        print(f"\n--baseline {scope}: {RULE} chosen on the others")
+        print(f"\n--baseline {scope}: {arguments.rule} chosen on the others")
         chosen = {p: best([other for other in people if other != p], counts, elsewhere, kinds) for p in people}
         for person, i in chosen.items():
             print(f"{person}: {described(tried[i])}: {in_words(counts[i][person][0], next(iter(kinds.values())))}")
@@ -306,8 +306,8 @@ def best(
     return max(fine, key=lambda i: (sum(counts[i][person][0].found for person in persons), -max(rates[i], 0), i))
 
 
-def with_rule(rules: RuleSet, values: dict[str, object]) -> RuleSet:
-    changed = tuple(one.model_copy(update=values) if one.name == RULE else one for one in rules.rules)
+def with_rule(rules: RuleSet, name: str, values: dict[str, object]) -> RuleSet:
+    changed = tuple(one.model_copy(update=values) if one.name == name else one for one in rules.rules)
     return RuleSet("tried", changed, rules.zones, "")
 
 

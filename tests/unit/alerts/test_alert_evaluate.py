@@ -266,7 +266,7 @@ def test_only_events_that_look_like_what_a_rule_looks_for_count(tmp_path: Path) 
     assert (evaluation.alerts.n_events, evaluation.alerts.n_found, evaluation.alerts.n_false) == (1, 0, 1)
 
 
-@pytest.mark.parametrize("name", ["anger", "anger-person", "distress", "template"])
+@pytest.mark.parametrize("name", ["anger", "anger-person", "cctv", "distress", "template"])
 def test_rules_written_are_the_rules_that_were_read(tmp_path: Path, name: str) -> None:
     before = load_rules(name)
     (tmp_path / "again.toml").write_text(rules_text(before.rules, before.zones, comment="two\nlines"))
