@@ -296,6 +296,7 @@ def clips_in_numbers(clips: list[Clip], answers: list[str | None]) -> dict[str, 
         "clips right": float((truth == said).sum()),
         "clips angry": float((said[truth == ANGRY] == ANGRY).mean()),
         "clips false angry": float((said[truth != ANGRY] == ANGRY).mean()),
+        "clips false surprise": float((said[truth != "surprise"] == "surprise").mean()),
         "clips without a face": float((said == "").sum()),
     }
 

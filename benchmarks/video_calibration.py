@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
-from battery import scored_again
+from battery import left_out_models, scored_again
 from battery_faces import Clip, load_clips
 from fervid.base import assets
 from fervid.config import Settings
@@ -33,6 +33,7 @@ from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.whole import interpret
 from fervid.run.usable import usable_faces
 from fervid.stats.metrics import expected_calibration_error, negative_log_likelihood
+from fervid.train.data.fer2013 import load_fer2013
 
 DRAWS = 2000
 MARGINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
@@ -60,11 +61,19 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--model", help="a shipped model or a model folder [the preset's]")
     parser.add_argument("--preset", default="default")
+    parser.add_argument("--readout", action="store_true", help="smoothed: read out, fitted without the person")
+    parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "fervid-battery")
     arguments = parser.parse_args()
     settings = fervid.load_settings(preset=arguments.preset, environment={})
     model = load_model_info(assets.model_folder(arguments.model or settings.emotion.model))
-    clips = [watch(clip, settings, model) for clip in load_clips(arguments.clips, settings, arguments.cache)]
+    found = load_clips(arguments.clips, settings, arguments.cache)
+    models = {clip.person: model for clip in found}
+    if arguments.readout:
+        settings = settings.model_copy(update={"readout": settings.readout.model_copy(update={"use": "on"})})
+        faces = load_fer2013(arguments.data).split("PublicTest")
+        models, _ = left_out_models(found, settings, model, make_classifier("litert", model), faces)
+    clips = [watch(clip, settings, models[clip.person]) for clip in found]
     clips = [clip for clip in clips if len(clip.single)]
     people = sorted({clip.person for clip in clips})
     print(f"{model.name}, preset {arguments.preset}: {sum(len(c.single) for c in clips)} faces, {len(clips)} clips, "
@@ -79,8 +88,9 @@ def watch(clip: Clip, settings: Settings, model: ModelInfo) -> Faces:
     observations = scored_again(clip, classifier, model, settings.emotion.crop_margin)
     tables = interpret(observations, settings, model, video_id=clip.file, duration_seconds=clip.duration_seconds)
     usable = usable_faces(tables.faces["abstain"])
+    kinds = ("p", "s" if settings.readout.use == "off" else "r")
     single, smoothed = (
-        np.log(np.maximum(columns(tables.faces, kind, model.labels)[usable], 1e-9)).astype(np.float64) for kind in "ps"
+        np.log(np.maximum(columns(tables.faces, kind, model.labels)[usable], 1e-9)).astype(np.float64) for kind in kinds
     )
     return Faces(clip.person, single, smoothed, model.labels.index(clip.emotion))
 
