@@ -315,3 +315,23 @@ def test_a_report_with_clips_plays_on_a_machine_without_the_video(
     opened.until("document.querySelector('video').currentTime > 2.5")
     assert opened.cursor() == pytest.approx(opened.time(), abs=0.3)
     assert all(address.startswith(("file:", "data:", "blob:")) for address in opened.addresses)
+
+
+def test_a_thinned_run_is_fine_again_where_the_view_is_short(
+    visit: Callable[..., Visit], served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fervid.review.content.MOST_FACES", 120)
+    opened = open_run_at(visit, served, "family", 9.0)
+    page = opened.page
+    assert page.get_by_text("Boxes of every").is_visible()
+    assert not any("/faces?" in address for address in opened.addresses)
+    page.locator("[role=slider]").scroll_into_view_if_needed()
+    before = page.screenshot()
+    answers: list[Any] = []
+    page.on("response", lambda answer: answers.append(answer) if "/faces?" in answer.url else None)
+    for _ in range(4):
+        page.keyboard.press("+")
+        page.wait_for_timeout(500)
+    assert answers[-1].json()["faces_of_every"] == 1
+    assert page.screenshot() != before
+    assert opened.problems == []

@@ -174,12 +174,12 @@ def face_order(frame_rows: np.ndarray, tracks: np.ndarray) -> tuple[np.ndarray, 
     return np.flatnonzero(keep)[order], every
 
 
-def face_scores(run: Run, kind: str) -> dict[str, Any]:
+def face_scores(run: Run, kind: str, between: tuple[float, float] | None = None) -> dict[str, Any]:
     """The scores of one of `kinds_of`, a column per label, for the faces of `face_columns` in their order."""
     if kind not in kinds_of(run):
         raise InputError(f"{run.folder.name} has no {kind} scores. It has {', '.join(kinds_of(run))}.")
     names = [f"{PREFIXES[kind]}{label}" for label in run.manifest.model["labels"]]
-    table = read_table(run.folder, run.manifest.settings_hash, "faces", ["frame", "track_id", *names])
+    table = read_table(run.folder, run.manifest.settings_hash, "faces", ["frame", "track_id", *names], between=between)
     row = np.searchsorted(read_frame_times(run).numbers, table["frame"].to_numpy())
     chosen, _ = face_order(row, table["track_id"].to_numpy())
     return {"kind": kind, "scores": [pack_shares(table[name].to_numpy()[chosen]) for name in names]}

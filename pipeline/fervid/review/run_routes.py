@@ -59,13 +59,14 @@ class RunRoutes:
         return await _told(lambda: face_scores(self._run(request), kind))
 
     async def faces(self, request: Request) -> Response:
-        """The faces of a stretch, as fine as they are stored."""
+        """The faces of a stretch, as fine as they are stored, with scores of one kind."""
         between = _number(request, "from"), _number(request, "to")
+        kind = request.query_params.get("kind", "smoothed")
 
         def found() -> dict[str, Any]:
             run = self._run(request)
             columns, every = face_columns(run, read_frame_times(run), between)
-            return {"faces": columns, "faces_of_every": every}
+            return {"faces": columns | face_scores(run, kind, between), "faces_of_every": every}
 
         return await _told(found)
 

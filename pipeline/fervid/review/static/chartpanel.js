@@ -12,10 +12,10 @@ const MOST_LISTED = 200;
 const FILE_WIDTH = 1600;
 
 export class ChartPanel {
-  /** `fetchScores(kind)` or null where nobody can be asked; `onSeek`, `onSelect` as in Timeline. */
-  constructor(recording, { fetchScores, onSeek, onSelect }) {
+  /** `fetchScores` and `fetchStretch` as in Series, null where nobody can be asked; `onSeek`, `onSelect` as in Timeline. */
+  constructor(recording, { fetchScores, fetchStretch, onSeek, onSelect }) {
     this.recording = recording;
-    this.series = new Series(recording, fetchScores);
+    this.series = new Series(recording, fetchScores, fetchStretch);
     this.only = new Set();
     this.subjects = [MEAN];
     this.isStacked = false;
@@ -129,7 +129,7 @@ export class ChartPanel {
     const curves = this.isStacked && this.subjects.includes(MEAN)
       ? [new StackRow(this.recording, this.series), ...this.subjects.filter((id) => id !== MEAN).map((id) => new CurveRow(this.recording, this.series, id))]
       : this.subjects.map((id) => new CurveRow(this.recording, this.series, id));
-    for (const row of curves) row.only = this.only;
+    for (const row of curves) Object.assign(row, { only: this.only, onFine: () => this.timeline.draw() });
     this.tracks.only = this.only;
     if (this.scoreRow) this.scoreRow.subjects = this.subjects.filter((id) => id !== MEAN);
     this.timeline.setRows([this.alerts, ...curves, this.scoreRow, this.use, ...frameRows(this.recording), this.tracks]);

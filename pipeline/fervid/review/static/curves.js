@@ -85,12 +85,12 @@ export class CurveRow {
   }
 
   draw(context, area) {
-    const { recording } = this;
-    const { labels, colours, frameTimes, frameBegins, frameEnds, every } = recording;
     const { left, width, y, height, view } = area;
+    const series = this.series.for(view, () => this.onFine?.());
+    const { labels, colours, frameTimes, frameBegins, frameEnds, every } = series.recording;
     drawFrame(context, area);
     clipTo(context, area);
-    const { frames, values } = this.series.of(this.subject);
+    const { frames, values } = series.of(this.subject);
     const timeOf = (i) => frameTimes[frames[i]];
     const follows = every > 1
       ? (i) => frames[i] - frames[i - 1] <= every

@@ -25,6 +25,19 @@ export async function openRecording(content) {
   });
 }
 
+/** The same run with other faces: those of a stretch, as a server sends them where the page has every second frame only. */
+export async function openStretch(recording, { faces, faces_of_every: every }) {
+  const [frame, track, x, y, w, height, quality, abstain] = await unpackAll(
+    [faces.frame, faces.track, faces.x, faces.y, faces.w, faces.h, faces.quality, faces.abstain],
+  );
+  const scores = await unpackAll(faces.scores);
+  const { starts, ends, coverage, means, frameTimes, frameBegins, frameEnds, shows, cuts } = recording;
+  return new Recording({ ...recording.content, faces_of_every: every }, {
+    starts, ends, coverage, means, frameTimes, frameBegins, frameEnds, shows, cuts, times: Float64Array.from(frame, (i) => frameTimes[i]), frame, track, x, y, w, h: height,
+    quality, abstain, scores,
+  });
+}
+
 class Recording {
   constructor(content, columns) {
     Object.assign(this, columns);

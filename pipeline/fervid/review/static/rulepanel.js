@@ -6,6 +6,7 @@ import { announce, clock, count, fill, h } from "./dom.js";
 import { unpackNumbers } from "./series.js";
 
 const WHY_EVERY_MS = 300;
+const FIRST_MS = 200; // the page first answers, then explains
 const RUNS_AT_ONCE = 10;
 const STEP = 0.01;
 
@@ -19,7 +20,7 @@ export class RulePanel {
     this.trial = h("div", { class: "trial" });
     this.head = h("div", { class: "panel-head" }, h("h2", {}, "Why, and what if"));
     this.element = h("section", { class: "panel rules", "aria-label": "Why, and what if" }, this.head, this.trial, this.answer);
-    this._load();
+    this.timer = setTimeout(() => this._load(), FIRST_MS);
   }
 
   destroy() {
@@ -37,6 +38,7 @@ export class RulePanel {
   }
 
   async _load() {
+    this.timer = null;
     try {
       const content = await this.view.carrier.ask(this.view.id, "rules");
       if (this.isGone) return;

@@ -15,6 +15,7 @@ const NOW_EVERY_MS = 100;
 const SAY_EVERY_MS = 1000;
 const FEW_FACES = 3;
 const LINK_EVERY_MS = 500;
+const PORTRAIT = 0.8;
 const MOST_TRACKS = 200;
 const FIT = { fit: "fit for alerts", limited: "fit in part", not_fit: "not fit for alerts" };
 
@@ -32,6 +33,7 @@ export class RunView {
     this.player = new Player(recording, content.media ?? null, { onTime: (seconds) => this._onTime(seconds) });
     this.charts = new ChartPanel(recording, {
       fetchScores: carrier.isServed ? (kind) => carrier.ask(id, "scores", { kind }) : null,
+      fetchStretch: carrier.isServed ? (from, to, kind) => carrier.ask(id, "faces", { from, to, kind }) : null,
       onSeek: (seconds) => this.player.seek(seconds),
       onSelect: (range) => this._onSelect(range),
     });
@@ -192,7 +194,8 @@ export class RunView {
     this.charts.addAction(h("button", { type: "button", onclick: () => this.takeAway.element.scrollIntoView({ block: "nearest" }) || this.takeAway.focus() }, "Export"));
     this.charts.addAction(h("button", { type: "button", onclick: () => this.timeline.select(null) }, "Clear"));
     this.charts.onSubjects = () => this._drawTracks();
-    return h("div", { class: "run-body" },
+    const { width_px: width, height_px: height, pixel_aspect: aspect = 1 } = this.recording.content;
+    return h("div", { class: `run-body${width * aspect < PORTRAIT * height ? " portrait" : ""}` },
       h("div", { class: "left" }, this.player.element, this.charts.element),
       h("div", { class: "right" }, this.alerts.element, this.now, this.rules?.element ?? null),
       h("div", { class: "wide columns" }, this.takeAway.element, this._fitness(), this._tracks(), this._about()));

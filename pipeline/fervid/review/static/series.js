@@ -2,9 +2,12 @@
 
 import { STEPS, unpack, unpackAll } from "./columns.js";
 import { lastNotAbove } from "./dom.js";
+import { openStretch } from "./recording.js";
 
 export const MEAN = "mean";
 export const KIND_WORDS = { readout: "read out over time", smoothed: "smoothed", raw: "as measured", relative: "relative to the face's usual expression" };
+const FINE_AFTER_MS = 150;
+const COARSER = 6; // a stretch this many times as long as the view is asked for anew, if it is thinned itself
 const NOTHING = 65535;
 const LARGEST = 65534;
 
@@ -15,9 +18,14 @@ export async function unpackNumbers({ low, high, column }) {
 }
 
 export class Series {
-  /** `fetchScores(kind)` gives what `face_scores` makes, for kinds that the page does not hold yet. */
-  constructor(recording, fetchScores) {
+  /**
+   * `fetchScores(kind)` gives what `face_scores` makes, for kinds that the page does not hold yet, and
+   * `fetchStretch(from, to, kind)` the faces of a stretch where the page has a part of the frames only; null for neither.
+   */
+  constructor(recording, fetchScores, fetchStretch = null) {
     this.recording = recording;
+    this.fetchStretch = fetchStretch;
+    this.fine = null;
     this.fetchScores = fetchScores;
     this.kind = (recording.content.kinds ?? ["smoothed"])[0];
     this.scores = { [this.kind]: recording.scores };
@@ -33,6 +41,30 @@ export class Series {
   async setKind(kind) {
     if (!this.scores[kind]) this.scores[kind] = await unpackAll((await this.fetchScores(kind)).scores);
     this.kind = kind;
+    this.fine = null;
+  }
+
+  /** The series that is fine enough for a view: this one, or that of a stretch around it, which `onFine` says is there. */
+  for([from, to], onFine) {
+    if (this.recording.every === 1 || !this.fetchStretch) return this;
+    const { fine } = this;
+    const covers = fine && fine.from <= from && to <= fine.to;
+    const isFine = covers && (!fine.series || fine.series.recording.every === 1 || (to - from) * COARSER > fine.to - fine.from);
+    if (isFine) return fine.series ?? this;
+    if (to - from > this.recording.duration / this.recording.every) return this;
+    const wanted = { from: from - (to - from), to: to + (to - from), kind: this.kind, series: null };
+    this.fine = wanted;
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(async () => {
+      try {
+        const recording = await openStretch(this.recording, await this.fetchStretch(wanted.from, wanted.to, wanted.kind));
+        wanted.series = new Series(recording, null);
+        if (this.fine === wanted) onFine();
+      } catch {
+        // The coarse curves stay.
+      }
+    }, FINE_AFTER_MS);
+    return this;
   }
 
   /** Points of a subject: frames in order, and for each label its values in steps of 1/250; gaps are frames that do not follow. */

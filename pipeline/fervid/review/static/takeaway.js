@@ -3,6 +3,7 @@
 import { announce, clock, fill, h } from "./dom.js";
 
 const JOB_EVERY_MS = 400;
+const LIST_AFTER_MS = 400;
 const WORDS = { clip: "clip", still: "still", table: "table", evidence: "evidence", explanation: "explanation" };
 
 export class TakeAway {
@@ -14,10 +15,11 @@ export class TakeAway {
     this.list = h("ul", { class: "taken" });
     this.element = h("section", { class: "panel takeaway", "aria-label": "Take it away" }, h("h2", {}, "Take it away"), this.buttons, this.state, this.list);
     this.draw();
-    if (view.carrier.isServed) this._load();
+    if (view.carrier.isServed) this.timer = setTimeout(() => this._load(), LIST_AFTER_MS);
   }
 
   destroy() {
+    clearTimeout(this.timer);
     this.isGone = true;
   }
 

@@ -155,7 +155,9 @@ export class Timeline {
       context.font = `${0.75 * unit}px system-ui, sans-serif`;
       row.draw(context, { ...area, y, height, view: this.view, unit, x: (seconds) => this._x(seconds, fullWidth) });
       context.restore();
-      if (area.left >= 2 * unit && row.name) this._drawName(context, row.name, { y, height, unit, left: area.left });
+      if (!row.name) continue;
+      if (area.left >= 2 * unit) this._drawName(context, row.name, { y, height, unit, left: area.left });
+      else this._drawNameWithin(context, row.name, { y, height, unit, left: area.left });
     }
     return area;
   }
@@ -291,7 +293,8 @@ export class Timeline {
   }
 
   _area(width) {
-    const left = width > 34 * this._unit() ? 6 * this._unit() : 4;
+    const unit = this._unit();
+    const left = width > 34 * unit ? 6 * unit : width > 26 * unit ? 4.5 * unit : 4;
     return { left, width: Math.max(1, width - left - 4) };
   }
 
@@ -341,6 +344,15 @@ export class Timeline {
     const most = Math.max(1, Math.floor(height / unit));
     const shown = lines.length > most ? [name] : lines;
     shown.forEach((line, i) => context.fillText(line, 0, y + height / 2 + (i - (shown.length - 1) / 2) * unit));
+  }
+
+  /** Where there is no room beside the rows, those that are high enough carry their names. */
+  _drawNameWithin(context, name, { y, height, unit, left }) {
+    if (height < 3 * unit) return;
+    context.font = `${0.65 * unit}px system-ui, sans-serif`;
+    context.fillStyle = themeColour("--quiet");
+    context.textBaseline = "top";
+    context.fillText(name, left + 3, y + 2);
   }
 
   _paintCursor() {
