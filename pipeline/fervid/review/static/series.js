@@ -7,7 +7,7 @@ import { openStretch } from "./recording.js";
 export const MEAN = "mean";
 export const KIND_WORDS = { readout: "read out over time", smoothed: "smoothed", raw: "as measured", relative: "relative to the face's usual expression" };
 const FINE_AFTER_MS = 150;
-const COARSER = 6; // a stretch this many times as long as the view is asked for anew, if it is thinned itself
+const COARSER = 4; // a stretch this many times as long as the view is asked for anew, if it is thinned itself
 const NOTHING = 65535;
 const LARGEST = 65534;
 
