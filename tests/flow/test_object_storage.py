@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import fervid
-from fervid.storage.place import as_place
+from fervid.storage.place import BLOCK_BYTES, as_place
 from object_store import BUCKET, objects_below, s3_server, without_run_specifics
 from runner import SOURCE, START, counts_of, run_fervid
 from synthetic import constant_rate, face_until, write_video
@@ -200,27 +200,38 @@ def test_an_object_that_is_a_playlist_reads_no_file_of_this_machine(store: str, 
 def test_a_video_is_read_in_blocks_and_never_lies_on_disk(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a file larger than what is kept of it, planning reads each byte once, and a segment its own part."""
+    """Of a file larger than what is kept, its id reads each byte once, planning too, and a segment its own part."""
     from s3fs.core import S3File
+
+    from fervid.batch import ids
 
     video = write_video(tmp_path / "noise.mp4", constant_rate(4), noise, size=(1280, 720))
     n_bytes = video.stat().st_size
     place = as_place(f"{store}/in/noise.mp4")
     place.write_bytes(video.read_bytes())
     fetched: list[int] = []
-    fetch = S3File._fetch_range
+    fetched_for_the_id: list[int] = []
+    fetch, identify = S3File._fetch_range, ids.content_id
+
+    def identified(path: Path) -> str:
+        video_id = identify(path)
+        fetched_for_the_id.extend(fetched)
+        fetched.clear()
+        return video_id
 
     def counted(file: S3File, start: int, end: int) -> bytes:
         fetched.append(end - start)
         return bytes(fetch(file, start, end))
 
     monkeypatch.setattr(S3File, "_fetch_range", counted)
+    monkeypatch.setattr(ids, "content_id", identified)
     settings = fervid.load_settings(assignments=["video.end_seconds=0.5"], environment={})
     (tmp_path / "out").mkdir()
     fervid.analyze(place, out=tmp_path / "out", settings=settings, device="cpu", plot=False)
     assert n_bytes > 30_000_000, "the clip is too small to show anything"
+    assert n_bytes <= sum(fetched_for_the_id) <= n_bytes + BLOCK_BYTES  # the last block is asked for as a whole
     assert n_bytes <= sum(fetched) < 1.6 * n_bytes
-    assert max(fetched) < 10_000_000
+    assert max(fetched + fetched_for_the_id) < 10_000_000
     assert not [file for file in (tmp_path / "out").rglob("*") if file.stat().st_size > 1_000_000]
 
 

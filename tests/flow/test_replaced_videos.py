@@ -223,3 +223,15 @@ def test_a_run_with_a_sampled_id_counts_until_its_video_is_modified(
     anew = analysed(moved, out)
     assert anew.manifest.video_id == content_id(moved)
     assert anew.folder != before.folder
+
+
+def test_a_dry_run_changes_nothing(replaced: tuple[Path, Path, fervid.Run, fervid.Run]) -> None:
+    video, out, earlier, _ = replaced
+    video.rename(video.with_name("moved.mp4"))
+    written(video, numbered_clip("mp4", range(50)))  # the first one is back: its mark would go
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    done = run_fervid("analyze", str(video.parent), "-o", str(out), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "0 to analyse, 2 to skip" in done.stdout
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert fervid.open_run(earlier.folder).manifest.superseded_by

@@ -70,12 +70,14 @@ class Discovery:
         handling: Handling,
         ids: Ids,
         people: Container[Place] = (),
+        *,
+        is_dry_run: bool = False,
     ) -> None:
         self.results: list[Result] = []
         self.on_result: Callable[[Result], None] = self.results.append
         self.on_person: Callable[[VideoJob, Result], None] = lambda _, result: self.results.append(result)
         """Called for recordings of people whose results stand."""
-        self._people = people
+        self._people, self._is_dry_run = people, is_dry_run
         self.jobs: deque[VideoJob] = deque()
         self.n_bytes = 0
         self._unread: deque[tuple[Place, FileStatus]] = deque()
@@ -177,7 +179,7 @@ class Discovery:
             wanted = (PLOT,) if plot else ()
             done = done_before(folder, video_id, method, wanted=wanted, is_read=how.verify)
             if done is not None:
-                done = up_to_date(job, done, self._ids)
+                done = done if self._is_dry_run else up_to_date(job, done, self._ids)
                 summary = summarise(done, folder, was_there=True, others=(PLOT,) if how.plot else ())
                 result = Result(path, done["status"], summary, was_there=True)
                 if is_of_person:
@@ -188,7 +190,8 @@ class Discovery:
             if not how.retry_failed and (failed := recall(job)) is not None:
                 self.on_result(failed)
                 return None
-        forget(job)
+        if not self._is_dry_run:
+            forget(job)
         return job
 
 

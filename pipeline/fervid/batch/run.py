@@ -84,7 +84,7 @@ def plan_batch(batch: Batch) -> Discovery:
     """The work to do, without doing it. Raises ConfigError or ModelError."""
     check_people(batch.people, batch.own_settings, batch.settings)
     ids = Ids(batch.out, least_bytes=None)
-    discovery = Discovery(batch.out, _Methods(batch).of, batch.handling, ids, batch.people)
+    discovery = Discovery(batch.out, _Methods(batch).of, batch.handling, ids, batch.people, is_dry_run=True)
     discovery.look_at(batch.videos, first_bytes=math.inf)
     return discovery
 
