@@ -230,7 +230,7 @@ def test_a_dry_run_changes_nothing(replaced: tuple[Path, Path, fervid.Run, fervi
     video.rename(video.with_name("moved.mp4"))
     written(video, numbered_clip("mp4", range(50)))  # the first one is back: its mark would go
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    done = run_fervid("analyze", str(video.parent), "-o", str(out), "--dry-run")
+    done = run_fervid("analyze", str(video.parent), "-o", str(out), "--dry-run", *PLAIN)
     assert done.returncode == 0, done.stderr
     assert "0 to analyse, 2 to skip" in done.stdout
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
