@@ -52,6 +52,7 @@ def select_heads(model: ModelInfo, source: LabelSource) -> tuple[Head, ...]:
     return tuple(named[name] for name in wanted)
 
 
+# Decision SCO-11.
 def label_probabilities(
     logits: np.ndarray, model: ModelInfo, *, source: LabelSource = "fer2013", is_flipped: bool = False
 ) -> np.ndarray:
