@@ -17,7 +17,7 @@ from fervid.errors import ConfigError, InputError
 from fervid.exports.write import export_runs
 from fervid.run.handle import Run
 from fervid.run.schema import answers_of
-from synthetic import constant_rate, moving_face, write_video
+from synthetic import constant_rate, empty_picture, moving_face, write_video
 
 MODEL = load_model_info(assets.model_folder(assets.DEFAULT_MODEL))
 
@@ -83,6 +83,14 @@ def test_recordings_are_read_from_runs_with_and_without_their_persons_baseline(r
         assert one.scores.shape == (MODEL.n_logits,)
         np.testing.assert_array_equal(one.scores, one.relative)  # one recording of each is no baseline
         assert abs(one.scores[:7].mean()) < 1e-6
+
+
+def test_recordings_without_a_face_are_no_people(run: Run, tmp_path: Path) -> None:
+    write_video(tmp_path / "empty.mp4", constant_rate(1.0), lambda _: empty_picture())
+    empty = analysed(tmp_path / "empty.mp4", tmp_path / "out", "off")
+    labels = write_labels(tmp_path / "l.csv", "clip.mp4,happy,ann", "empty.mp4,sad,bob", "empty.mp4,angry,cid")
+    with pytest.raises(InputError, match="only 1 of its people"):
+        read_recordings(labels, [run, empty], MODEL)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,13 @@ def read_recordings(path: Path, runs: Sequence[Run], model: ModelInfo) -> list[L
         settings = Settings.model_validate(run.manifest.settings)
         found.append((name, emotion, person, person_in(run.folder, Method.of(settings, model, run.manifest.runner))))
     flip = settings.emotion.flip
-    return labelled_recordings(found, model, settings.baseline, is_flipped=flip)
+    recordings = labelled_recordings(found, model, settings.baseline, is_flipped=flip)
+    if (people := len({one.person for one in recordings})) < LEAST_PEOPLE:
+        raise InputError(
+            f"{path}: only {people} of its people have a face to themselves in a recording. A read-out needs "
+            f"{LEAST_PEOPLE}; use recordings of one person each."
+        )
+    return recordings
 
 
 def labelled_recordings(
