@@ -206,7 +206,7 @@ def _line(record: AlertRecord) -> str:
 def _total(results: list[RunAlerts]) -> str:
     n_alerts = sum(len(found.of_tier("alert")) for found in results)
     n_notices = sum(len(found.of_tier("notice")) for found in results)
-    not_fit = sum(found.fitness.verdict == "not_fit" for found in results)
+    not_fit = sum(found.fitness.best == "not_fit" for found in results)
     return (
         f"{len(results)} runs: {count(n_alerts, 'alert')}, {count(n_notices, 'notice')}; {not_fit} not fit for alerts"
     )

@@ -16,9 +16,10 @@ from fervid.cli.found_alerts import alerts_of_run, describe_alerts
 from fervid.cli.summary import describe, describe_briefly
 from fervid.cli.terminal import Rows, is_terminal
 from fervid.errors import InputError
-from fervid.storage.place import as_place, is_on_disk
+from fervid.storage.place import Place, as_place, is_on_disk
 
 if TYPE_CHECKING:
+    from fervid.alerts.find.fitness import Fitness
     from fervid.alerts.find.scan import RunAlerts
     from fervid.alerts.language.rules import RuleSet
     from fervid.alerts.notify.deliver import Notifier
@@ -94,7 +95,10 @@ class Outcome:
     def print_what_waited(self) -> None:
         """The summary of a single video, printed after its plot is drawn, when the total waiting time is known."""
         for summary, found in self._waiting:
-            print(describe(summary, waited_seconds=time.perf_counter() - STARTED), flush=True)
+            waited, fitness = time.perf_counter() - STARTED, None
+            if found is None and is_on_disk(as_place(summary["folder"])):
+                fitness = _fitness(as_place(summary["folder"]), None).short()
+            print(describe(summary, waited_seconds=waited, fitness=fitness), flush=True)
             if found is not None:
                 from fervid.run.files import ALERTS_PAGE
 
@@ -103,19 +107,13 @@ class Outcome:
 
     def _judge(self, summary: dict[str, Any], found: RunAlerts | None) -> None:
         """Count the videos of a batch with visible faces, and with faces good enough for alerts."""
-        from fervid.alerts.find.fitness import judge_fitness
-        from fervid.alerts.find.samples import read_frame_times
-        from fervid.run.handle import open_run
-
         place = as_place(summary["folder"])
         self._n_without_face += not summary["faces"]
-        if not summary["faces"]:
+        if not summary["faces"] and "motion" not in summary:
             self._n_judged += 1
         elif found is not None or is_on_disk(place):
-            run = found.run if found is not None else open_run(place)
-            fitness = found.fitness if found is not None else judge_fitness(run, read_frame_times(run))
             self._n_judged += 1
-            self._n_fit += fitness.verdict == "fit"
+            self._n_fit += _fitness(place, found).best == "fit"
 
     def verdict(self, n_ignored: int, suffixes: str = "") -> str:
         """The last line of a batch."""
@@ -124,6 +122,18 @@ class Outcome:
             judged = f"; {self._n_fit} of {self._n_judged} fit for alerts; no face in {self._n_without_face}"
         ignored = f"; {n_ignored} other files ignored ({suffixes})" if n_ignored else ""
         return verdict(self._counts, self._n_skipped) + judged + ignored
+
+
+def _fitness(folder: Place, found: RunAlerts | None) -> Fitness:
+    """How suitable a run on this machine is for alerts."""
+    from fervid.alerts.find.fitness import judge_fitness
+    from fervid.alerts.find.samples import read_frame_times
+    from fervid.run.handle import open_run
+
+    if found is not None:
+        return found.fitness
+    run = open_run(folder)
+    return judge_fitness(run, read_frame_times(run))
 
 
 def row_of(summary: dict[str, Any], n_alerts: int | None) -> list[tuple[str, str]]:

@@ -16,12 +16,17 @@ def describe_briefly(summary: dict[str, Any]) -> str:
     return f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])}, {mostly}{warned}  {summary['folder']}"
 
 
+LEAST_SAID = 0.01
+"""A smaller share of the time is not worth a word."""
 OBSERVED_SHARE = 0.95
 """Where the analysed frames stand for less of the video than this, the summary says so."""
 
 
-def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) -> str:
-    """A run's summary as text; `waited_seconds` is the user's waiting time if it was only for this run."""
+def describe(summary: dict[str, Any], *, waited_seconds: float | None = None, fitness: str | None = None) -> str:
+    """A run's summary as text; `waited_seconds` is the user's waiting time if it was only for this run.
+
+    `fitness` says how far it can be judged.
+    """
     lines = [
         f"{one_line(summary['video'])}: {clock(summary['duration_seconds'])} of video, "
         f"{summary['frames_analysed']} of {summary['frames']} frames analysed"
@@ -37,6 +42,10 @@ def describe(summary: dict[str, Any], *, waited_seconds: float | None = None) ->
         lines.append(
             f"  anger-like    peaks at {peak['value']:.2f}, {clock(peak['time_s'])} (track {peak['track_id']})"
         )
+    if "motion" in summary:
+        lines.append(f"  motion        {_motion(summary['motion'])}")
+    if fitness is not None:
+        lines.append(f"  for alerts    {fitness}")
     observed, asked = summary.get("observed_seconds"), summary["asked_seconds"]
     if observed is not None and observed < OBSERVED_SHARE * asked:
         lines.append(f"  observed      {observed:.4g} of {asked:.4g} s: there are no frames in between")
@@ -61,6 +70,15 @@ def _speed(summary: dict[str, Any], waited_seconds: float | None) -> str:
     else:
         times, took = analysed / max(1e-9, waited_seconds), f"{waited_seconds:.1f} s, with start-up and plot"
     return f"{times:.2g} times real time: {analysed:.1f} s of video in {took}"
+
+
+def _motion(motion: dict[str, Any]) -> str:
+    """The moments of the most agitated motion, which need review, and how long the camera moves."""
+    peaks = ", ".join(f"{clock(peak['time_s'])} ({peak['value']:.2f})" for peak in motion["peaks"])
+    said = f"most agitated at {peaks}" if peaks else "not known"
+    if motion["moving_camera_share"] >= LEAST_SAID:
+        said += f"; the camera moves in {motion['moving_camera_share']:.0%} of the time"
+    return said
 
 
 def _faces_line(summary: dict[str, Any]) -> str:

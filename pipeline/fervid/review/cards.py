@@ -52,6 +52,7 @@ def make_card(folder: Path) -> dict[str, Any]:
         "dominant": results.get("dominant"),
         "tracks": results.get("tracks"),
         "peak_anger": (results.get("peak_anger") or {}).get("value"),
+        "agitation": _highest((results.get("motion") or {}).get("peaks")),
         "labels": manifest["model"]["labels"],
         "alerts": None if found is None else _marks(folder, found),
         "fitness": None if found is None else _short_fitness(found.get("fitness") or {}),
@@ -191,5 +192,12 @@ def _marks(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _highest(peaks: Any) -> float | None:
+    """The agitation of the most agitated moment; None in a run without motion."""
+    values = [peak.get("value") for peak in peaks or () if isinstance(peak, dict)]
+    return max((value for value in values if isinstance(value, int | float)), default=None)
+
+
 def _short_fitness(fitness: dict[str, Any]) -> dict[str, str]:
-    return {"verdict": str(fitness.get("verdict", "")), "text": str(fitness.get("text", ""))}
+    verdict = fitness.get("best") or fitness.get("verdict", "")
+    return {"verdict": str(verdict), "text": str(fitness.get("text", "")), "short": str(fitness.get("short", ""))}

@@ -22,6 +22,7 @@ from fervid.charts.palette import label_colours
 from fervid.errors import InputError
 from fervid.profile.measure import PEAKS_APART_SECONDS
 from fervid.review.columns import pack, pack_shares, pack_times
+from fervid.review.motion import motion_content
 from fervid.review.queue import opinions_of, queue_rows
 from fervid.run.files import ALERTS_TABLE
 from fervid.run.handle import Run
@@ -75,6 +76,7 @@ def run_content(run: Run) -> dict[str, Any]:
         "peaks": _peaks(run, labels),
         "timeline": _timeline(run, labels),
         "frames": _frames(run, frames),
+        "motion": motion_content(run, frames),
         "faces": faces,
         "faces_of_every": every,
         "alerts": read_alerts(run),

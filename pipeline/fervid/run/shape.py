@@ -139,6 +139,7 @@ CHECKS: dict[str, Check] = {
     "results.shares": _maybe(_values(_is_number)),
     "results.dominant": _maybe(_is_text),
     "results.peak_anger": _maybe(_has_value),
+    "results.motion": _maybe(_is_object),
     "superseded_by": _is_text,
     "versions": _values(_is_text),
 }

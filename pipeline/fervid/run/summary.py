@@ -16,6 +16,8 @@ LABEL_OF_ALERTS = "angry"
 OBSERVE = "observe"
 """Wall seconds of observing segments, summed over the workers that did: what the stages' own are a share of."""
 
+PEAKS, PEAKS_APART_SECONDS, LEAST_PEAK = 3, 10.0, 0.05
+"""So many of the most agitated moments are told, so far apart, and only from so agitated ones."""
 STAGES = ("decode", "detect", "crop", "classify")
 """They run in parallel, so the busiest one is the bottleneck."""
 
@@ -47,6 +49,29 @@ def results_in_numbers(timeline: pa.Table, faces: pa.Table, tracks: pa.Table, la
         "shares": shares,
         "dominant": max(shares, key=lambda label: shares[label]) if shares else None,
         "peak_anger": _peak(faces, anger) if LABEL_OF_ALERTS in labels else None,
+        **({"motion": _motion(timeline)} if "agitation" in timeline.column_names else {}),
+    }
+
+
+def _motion(timeline: pa.Table) -> dict[str, Any]:
+    """The most agitated moments, from the highest, and the shares of the observed time with a value and with a moving
+    camera."""
+    import numpy as np
+
+    observed = timeline["observed_s"].to_numpy().astype(float)
+    agitation, moves = (timeline[name].to_numpy().astype(float) for name in ("agitation", "camera_moves"))
+    total = max(float(observed.sum()), 1e-9)
+    starts = timeline["start_s"].to_numpy()
+    peaks: list[int] = []
+    for row in np.argsort(-np.nan_to_num(agitation, nan=-1.0), kind="stable").tolist():
+        if len(peaks) == PEAKS or np.isnan(agitation[row]) or agitation[row] < LEAST_PEAK:
+            break
+        if all(abs(starts[row] - starts[other]) >= PEAKS_APART_SECONDS for other in peaks):
+            peaks.append(row)
+    return {
+        "known_share": float(observed[~np.isnan(agitation)].sum()) / total,
+        "moving_camera_share": float(np.nansum(moves * observed)) / total,
+        "peaks": [{"time_s": float(starts[row]), "value": float(agitation[row])} for row in peaks],
     }
 
 

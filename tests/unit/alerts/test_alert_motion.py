@@ -229,3 +229,30 @@ def test_a_file_includes_the_rules_of_another(tmp_path: Path) -> None:
         path.write_text(f"include = {wrong}\n")
         with pytest.raises(ConfigError, match="include = .* expected a list of names"):
             load_rules(str(path))
+
+
+def test_fitness_is_said_by_channel(tmp_path: Path) -> None:
+    small = [face(t, 0, 0.1, w=14.0, h=14.0, abstain="too_small") for t in TIMES.tolist()]
+    fitness = scan_run(make_run(tmp_path / "a", small, TIMES, motion=moving((1, 2))), CCTV).fitness
+    assert fitness.short() == "faces: not fit (median 14 px); motion: fit"
+    assert fitness.text().startswith("faces: not fit (faces usable in 0% of the time, median size 14 px")
+    assert fitness.text().endswith("; motion: fit")
+    assert (fitness.verdict, fitness.best) == ("not_fit", "fit")
+    stored = fitness.to_json()
+    assert (stored["best"], stored["motion"]["verdict"]) == ("fit", "fit")
+    plain = scan_run(make_run(tmp_path / "b", small, TIMES), CCTV).fitness
+    assert (plain.short(), plain.best, plain.to_json()["motion"]) == ("faces: not fit (median 14 px)", "not_fit", None)
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.2, "fit"), (0.8, "limited"), (1.0, "not_fit")])
+def test_a_moving_camera_is_said_and_judges_no_motion(tmp_path: Path, share: float, verdict: str) -> None:
+    moves = np.arange(len(TIMES)) < share * len(TIMES)
+    agitation = [None if m else 0.1 for m in moves]
+    motion = moving((1, 2)) | {"agitation": agitation, "camera_moves": moves.tolist()}
+    fitness = scan_run(make_run(tmp_path, [], TIMES, motion=motion), CCTV).fitness
+    assert fitness.motion is not None
+    assert fitness.motion.verdict == verdict
+    assert fitness.motion.text() == (
+        f"{ {'fit': 'fit', 'limited': 'fit in part', 'not_fit': 'not fit'}[verdict] } "
+        f"(the camera moves in {share:.0%} of the time)"
+    )

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from alert_runs import face, make_run
+from fervid.alerts.find.samples import read_frame_times
 from fervid.alerts.find.scan import scan_run, write_alerts
 from fervid.alerts.language.rules import load_rules
 from fervid.alerts.review.reviews import write_verdict
@@ -22,6 +23,7 @@ from fervid.review.cards import failures_below, make_card, strip_columns
 from fervid.review.columns import ABSENT, pack, pack_times, quantise
 from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
+from fervid.review.motion import motion_content
 from fervid.review.page import STATIC, bundle, single_file, static_file, to_json
 from fervid.review.report import write_reports
 from fervid.run.handle import Run
@@ -187,3 +189,21 @@ def test_modules_make_one_script_without_imports_and_names_that_meet() -> None:
         assert "innerHTML" not in static_file(name)
     with pytest.raises(KeyError):
         static_file("../page.py")
+
+
+def test_motion_is_on_the_page_frame_by_frame_and_cell_by_cell(tmp_path: Path) -> None:
+    times = [round(i / 5, 1) for i in range(50)]
+    moves = [i < 10 for i in range(50)]
+    grid = [None if i % 2 else [0.0] * 7 + [0.15 if i == 20 else 0.0] + [0.0] * 32 for i in range(50)]
+    motion = {"agitation": [None if m else 0.5 for m in moves], "camera_moves": moves, "speed_grid": grid}
+    made = make_run(tmp_path / "run", [], times, motion=motion)
+    content = motion_content(made, read_frame_times(made))
+    assert content is not None
+    assert unpack(content["agitation"]).tolist() == [ABSENT] * 10 + [125] * 40
+    assert unpack(content["moves"]).tolist() == [1] * 10 + [0] * 40
+    heat = content["heat"]
+    cells = unpack(heat["cells"]).reshape(heat["columns"] * heat["rows"], heat["n"])
+    assert cells[7].tolist() == [125 if i == 10 else 0 for i in range(25)]
+    assert cells[:7].max() == cells[8:].max() == 0
+    plain = make_run(tmp_path / "plain", [], times)
+    assert motion_content(plain, read_frame_times(plain)) is None

@@ -1,4 +1,4 @@
-"""How suitable a video is for alerts: the time with a usable face, and why other faces are not usable.
+"""How suitable a video is for alerts, by channel: the time with a usable face, and the time with known motion.
 
 Without this, "no alerts" would read like "nothing happened". Knows nothing of rules.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fervid.alerts.find.samples import ROWS_AT_A_TIME, FrameTimes
+from fervid.alerts.find.samples import CAMERA_MOVES, ROWS_AT_A_TIME, FrameTimes, read_frame_motion
 from fervid.interpret.build import FrameIntervals, FrameTiming, frame_intervals
 from fervid.run.handle import Run
 from fervid.run.schema import ABSTAIN_REASONS
@@ -26,6 +26,10 @@ LEAST_USABLE_SECONDS = 2.0
 """Least total time with a usable face: below it, a lasting expression cannot be distinguished from a moment."""
 
 Verdict = Literal["fit", "limited", "not_fit"]
+SHORT: dict[Verdict, str] = {"fit": "fit", "limited": "fit in part", "not_fit": "not fit"}
+"""The verdicts in words, from the best."""
+LEAST_SAID = 0.01
+"""A smaller share of the time is not worth a word."""
 
 REASONS = {
     "low_quality": "small or flat",
@@ -54,10 +58,33 @@ class StaticBox:
 
 
 @dataclass(frozen=True, slots=True)
+class MotionFitness:
+    """How far the motion of a video can be judged. Shares are of the observed time."""
+
+    verdict: Verdict
+    known_share: float
+    """Share with a value of `agitation`."""
+    moving_camera_share: float
+    """Share in which the camera pans, turns, zooms or shakes; then nothing is said of the motion before it."""
+
+    def text(self) -> str:
+        """The verdict in words."""
+        said = SHORT[self.verdict]
+        if self.moving_camera_share >= LEAST_SAID:
+            return f"{said} (the camera moves in {self.moving_camera_share:.0%} of the time)"
+        return said if self.verdict == "fit" else f"{said} (known in {self.known_share:.0%} of the time)"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the words."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"text": self.text()}
+
+
+@dataclass(frozen=True, slots=True)
 class Fitness:
     """Visibility of faces in a video. Shares are of time; None if undefined."""
 
     verdict: Verdict
+    """Of faces alone; `best` is that of the better channel."""
     observed_seconds: float
     face_seconds: float
     """One second with two faces counts twice."""
@@ -69,12 +96,36 @@ class Fitness:
     abstained_by_reason: dict[str, float]
     median_face_px: float | None
     static_boxes: tuple[StaticBox, ...]
+    motion: MotionFitness | None = None
+    """None where the run did not measure motion."""
+
+    @property
+    def best(self) -> Verdict:
+        """The verdict of the channel that can be judged best."""
+        return min((self.verdict, *((self.motion.verdict,) if self.motion else ())), key=list(SHORT).index)
+
+    def short(self) -> str:
+        """The verdict of each channel in a few words."""
+        if self.median_face_px is None:
+            detail = "none found"
+        elif self.verdict == "not_fit":
+            detail = f"median {self.median_face_px:.0f} px"
+        else:
+            detail = f"usable in {self.usable_share:.0%} of the time"
+        return f"faces: {SHORT[self.verdict]} ({detail})" + (f"; motion: {self.motion.text()}" if self.motion else "")
 
     def text(self) -> str:
-        """The verdict as a sentence."""
+        """The verdict as a sentence; of each channel where motion was measured."""
+        detail = self._detail()
+        if self.motion is not None:
+            return f"faces: {SHORT[self.verdict]} ({detail}); motion: {self.motion.text()}"
         judgement = {"fit": "fit for alerts", "limited": "fit for alerts in part", "not_fit": "not fit for alerts"}
+        return f"{detail}: {judgement[self.verdict]}"
+
+    def _detail(self) -> str:
+        """What the verdict on faces rests on."""
         if self.median_face_px is None:
-            return f"no face found in {self.observed_seconds:.0f} s: {judgement[self.verdict]}"
+            return f"no face found in {self.observed_seconds:.0f} s"
         text = f"faces usable in {self.usable_share:.0%} of the time, median size {self.median_face_px:.0f} px"
         usable_seconds = self.usable_share * self.observed_seconds
         if 0 < usable_seconds < LEAST_USABLE_SECONDS:
@@ -86,13 +137,16 @@ class Fitness:
             text += f", {sum(unused.values()):.0%} of the face time not used (mostly {REASONS.get(main, main)})"
         if UNSURE in self.abstained_by_reason:
             text += f", {self.abstained_by_reason[UNSURE]:.0%} {REASONS[UNSURE]}"
-        return f"{text}: {judgement[self.verdict]}"
+        return text
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the sentence."""
         return {
             "verdict": self.verdict,
+            "best": self.best,
             "text": self.text(),
+            "short": self.short(),
+            "motion": None if self.motion is None else self.motion.to_json(),
             "observed_seconds": self.observed_seconds,
             "face_seconds": self.face_seconds,
             "seen_share": self.seen_share,
@@ -160,7 +214,20 @@ def judge_fitness(run: Run, frames: FrameTimes) -> Fitness:
         },
         median_face_px=float(np.median(np.concatenate(sizes))) if n_faces else None,
         static_boxes=_static_boxes(file) if "static" in by_reason and by_reason["static"] > 0 else (),
+        motion=_judge_motion(run, seconds),
     )
+
+
+def _judge_motion(run: Run, seconds: np.ndarray) -> MotionFitness | None:
+    """The motion of frames that last so many `seconds` (F,); None where the run did not measure it."""
+    found = read_frame_motion(run, ("agitation", CAMERA_MOVES))
+    if "agitation" not in found:
+        return None
+    observed = max(float(seconds.sum()), 1e-9)
+    known = float(seconds[~np.isnan(found["agitation"])].sum()) / observed
+    moving = float(seconds[found[CAMERA_MOVES] == 1].sum()) / observed
+    verdict: Verdict = "fit" if known >= FIT_SHARE else "limited" if known >= LIMITED_SHARE else "not_fit"
+    return MotionFitness(verdict, known, moving)
 
 
 def _verdict(observed_seconds: float, seen_share: float, usable_share: float) -> Verdict:

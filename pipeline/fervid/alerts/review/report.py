@@ -110,7 +110,7 @@ def _fitness_summary(found: Sequence[RunAlerts]) -> str:
     usable = sum(one.fitness.usable_share * one.fitness.observed_seconds for one in found)
     faces = sum(one.fitness.face_seconds for one in found)
     abstained = sum((one.fitness.abstained_share or 0) * one.fitness.face_seconds for one in found)
-    unfit = sum(one.fitness.verdict == "not_fit" for one in found)
+    unfit = sum(one.fitness.best == "not_fit" for one in found)
     text = f"A face was usable in {usable / observed:.0%} of {clock(observed)}" if observed else "Nothing was observed"
     if faces:
         text += f"; in {abstained / faces:.0%} of the time of faces no label is given"
@@ -199,7 +199,7 @@ def _video(one: RunAlerts, said: Mapping[str, Review]) -> str:
     when = f"; recorded from {one.recorded.isoformat(sep=' ', timespec='seconds')}" if one.recorded else ""
     parts = [
         f"<h3>{escape(one.camera)} / {escape(one.video)}</h3>",
-        f'<p class="quiet {one.fitness.verdict}">{_counts(one.records)}; {escape(one.fitness.text())}{when}.</p>',
+        f'<p class="quiet {one.fitness.best}">{_counts(one.records)}; {escape(one.fitness.text())}{when}.</p>',
     ]
     parts += [
         f"<p>A face at {box.x:.0f}, {box.y:.0f} of {box.w:.0f} x {box.h:.0f} px never moved from {clock(box.start_s)} "

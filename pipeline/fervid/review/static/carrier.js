@@ -52,7 +52,7 @@ class FileCarrier {
     const alerts = [];
     for (const card of this.data.runs) {
       const content = await this.run(card.id);
-      const own = { run: card.id, video: card.name, camera: card.camera ?? "", has_video: false, fitness: content?.fitness.verdict ?? "" };
+      const own = { run: card.id, video: card.name, camera: card.camera ?? "", has_video: false, fitness: content?.fitness.best ?? "" };
       for (const alert of content?.alerts ?? []) alerts.push({ ...alert, ...own, reviews: alert.review ? [alert.review] : [] });
     }
     return { alerts, agreement: [], account: null };

@@ -20,6 +20,7 @@ const COLUMNS = [
   ["duration", "length", (card) => card.duration_s, -1],
   ["strip", "how faces look over time", null, 0],
   ["coverage", "face usable", (card) => card.coverage ?? -1, -1],
+  ["agitation", "motion", (card) => card.agitation ?? -1, -1],
   ["review", "alerts", (card) => toReview(card) * 1000 + (card.alerts?.alerts ?? 0), -1],
   ["fitness", "for alerts", (card) => ["not_fit", "limited", "fit"].indexOf(card.fitness?.verdict), 1],
 ];
@@ -196,6 +197,7 @@ export class ListView {
       h("td", { class: "figure" }, span(card.duration_s)),
       h("td", { class: "strip" }, canvas, h("span", { class: "hidden" }, `${percent(card.coverage)} with a usable face${look}`)),
       h("td", { class: "figure" }, percent(card.coverage)),
+      h("td", { class: "figure", title: card.agitation === null ? "" : "the most agitated motion, 0 to 1" }, card.agitation?.toFixed(2) ?? "–"),
       h("td", { class: "review" }, alertsOf(card)),
       fitness);
     this._showFitness(card, fitness);
@@ -206,7 +208,7 @@ export class ListView {
 
   _showFitness(card, cell) {
     const { fitness } = card;
-    fill(cell, fitness ? h("span", { class: `badge ${fitness.verdict}`, title: fitness.text }, SHORT_FIT[fitness.verdict] ?? fitness.verdict) : "",
+    fill(cell, fitness ? h("span", { class: `badge ${fitness.verdict}`, title: fitness.short || fitness.text }, SHORT_FIT[fitness.verdict] ?? fitness.verdict) : "",
       card.status === "complete" ? null : h("span", { class: "badge limited" }, card.status));
   }
 
@@ -247,7 +249,7 @@ export class ListView {
       [String(runs.length), runs.length === 1 ? "video" : "videos", span(seconds)],
       [String(waiting), "to review", `${count(alerts, "alert")} in all`, waiting ? "hot" : ""],
       [percent(seconds ? covered / seconds : null), "face usable", "of the time"],
-      [String(runs.filter((card) => card.fitness?.verdict === "not_fit").length), "not fit for alerts", "too little of a face"],
+      [String(runs.filter((card) => card.fitness?.verdict === "not_fit").length), "not fit for alerts", "neither faces nor motion"],
       [String(failures.length), "not analysed", "see below", failures.length ? "warm" : ""],
     ];
     return h("header", { class: "overview" },

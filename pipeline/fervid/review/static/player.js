@@ -1,6 +1,7 @@
 // The player: the video, boxes from the stored rows over it, and one clock for the page.
 // A video that the browser cannot play comes as short clips; without any video the boxes move over an empty frame.
 
+import { drawHeat } from "./motion.js";
 import { bytesOf } from "./columns.js";
 import { clamp, clock, h } from "./dom.js";
 import { leader, placeLabels } from "./labels.js";
@@ -100,6 +101,7 @@ export class Player {
 
   drawOverlay() {
     const { context, width, height } = fit(this.overlay);
+    if (this.showHeat) drawHeat(context, this.recording.motion, this.shown, { width, height });
     if (!this.showBoxes) return;
     const { content } = this.recording;
     const scale = [width / content.width_px, height / content.height_px];
@@ -319,6 +321,7 @@ export class Player {
     this.readout = h("span", { class: "time", role: "timer", "aria-label": "Time" }, `00:00.0 / ${clock(this.recording.duration)}`);
     this.button = h("button", { type: "button", class: "primary", onclick: () => this.toggle() }, "▶ Play");
     this.boxesButton = h("button", { type: "button", "aria-pressed": "true", onclick: () => this.toggleBoxes() }, "Boxes");
+    const heat = this.recording.motion ? h("button", { type: "button", "aria-pressed": "false", onclick: (event) => this._toggleHeat(event.currentTarget) }, "Motion") : null;
     const rate = h("select", { "aria-label": "Speed", onchange: (event) => this._setRate(Number(event.target.value)) },
       RATES.map((value) => h("option", { value, selected: value === 1 }, `${value}×`)));
     const sound = h("button", { type: "button", "aria-pressed": "true", onclick: (event) => {
@@ -327,7 +330,14 @@ export class Player {
     } }, "Sound");
     const full = h("button", { type: "button", onclick: () => this._fullScreen() }, "Full screen");
     return h("div", { class: "controls", role: "group", "aria-label": "Player" }, this.button, this.readout,
-      h("span", { class: "gap" }), rate, sound, this.boxesButton, full);
+      h("span", { class: "gap" }), rate, sound, this.boxesButton, heat, full);
+  }
+
+  /** Shows or hides where the image moves. */
+  _toggleHeat(button) {
+    this.showHeat = !this.showHeat;
+    button.setAttribute("aria-pressed", String(this.showHeat));
+    this.drawOverlay();
   }
 
   toggleBoxes() {

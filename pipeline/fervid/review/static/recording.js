@@ -3,6 +3,8 @@
 import { clamp, lastNotAbove } from "./dom.js";
 import { STEPS, unpack, unpackAll, unpackTimes } from "./columns.js";
 
+import { openMotion } from "./motion.js";
+
 export const NO_FACE = 0;
 export const NOT_USED = 1;
 export const USABLE = 2;
@@ -16,12 +18,13 @@ export async function openRecording(content) {
   const [coverage, shows, frame, track, x, y, w, height, quality, abstain] = await unpackAll(
     [timeline.coverage, frames.shows, faces.frame, faces.track, faces.x, faces.y, faces.w, faces.h, faces.quality, faces.abstain],
   );
+  const motion = await openMotion(content.motion);
   const means = await unpackAll(timeline.means);
   const scores = await unpackAll(faces.scores);
   const times = Float64Array.from(frame, (i) => frameTimes[i]);
   return new Recording(content, {
     starts, ends, coverage, means, frameTimes, frameBegins, frameEnds, shows, cuts, times, frame, track, x, y, w, h: height, quality,
-    abstain, scores,
+    abstain, scores, motion, frameColumns: motion ? [{ name: "agitated motion", values: motion.agitation, moves: motion.moves }] : [],
   });
 }
 

@@ -234,8 +234,9 @@ export class TracksRow {
 
 /** A column with one number 0..1 per analysed frame as a filled line: `values` in steps of 1/250. */
 export class FrameRow {
-  constructor(recording, name, values) {
-    Object.assign(this, { recording, name, values });
+  /** `moves` is 1 for frames with a moving camera, of which nothing is said. */
+  constructor(recording, { name, values, moves = null }) {
+    Object.assign(this, { recording, name, values, moves });
   }
 
   height(unit) {
@@ -259,11 +260,12 @@ export class FrameRow {
 
   words(seconds) {
     const frame = this.recording.frameAt(seconds);
+    if (frame >= 0 && this.moves?.[frame]) return [[null, `${this.name}: unknown, the camera moves`]];
     return frame < 0 || this.values[frame] > STEPS ? null : [[null, `${this.name} ${(this.values[frame] / STEPS).toFixed(2)}`]];
   }
 }
 
 /** Rows of columns that a run may have beside faces; each is one entry of `frames.rows` of the content. */
 export function frameRows(recording) {
-  return (recording.frameColumns ?? []).map(({ name, values }) => new FrameRow(recording, name, values));
+  return (recording.frameColumns ?? []).map((column) => new FrameRow(recording, column));
 }

@@ -170,7 +170,7 @@ export class RunView {
 
   _head(backLink) {
     const { content } = this.recording;
-    const verdict = content.fitness.verdict;
+    const verdict = content.fitness.best;
     return h("header", { class: "run-head" },
       backLink,
       h("h1", { tabindex: "-1" }, content.name),
@@ -178,6 +178,7 @@ export class RunView {
         h("span", {}, span(content.duration_s)),
         h("span", {}, `a usable face in ${percent(content.fitness.usable_share)} of the time`),
         h("span", { class: `badge ${verdict}`, title: content.fitness.text }, FIT[verdict] ?? verdict),
+        content.fitness.motion ? h("span", {}, content.fitness.short) : null,
         content.status === "complete" ? null : h("span", { class: "badge limited" }, content.status)));
   }
 
@@ -240,6 +241,8 @@ export class RunView {
       h("p", {}, `${fitness.text[0].toUpperCase()}${fitness.text.slice(1)}.`),
       meter("a face in view", fitness.seen_share),
       meter("a usable face", fitness.usable_share),
+      fitness.motion ? meter("motion known", fitness.motion.known_share) : null,
+      fitness.motion ? meter("a moving camera", fitness.motion.moving_camera_share) : null,
       rows.length ? h("h3", {}, "Face time in which the label is not used") : null,
       rows.map(([reason, share]) => meter(reasons[reason] ?? reason, share)),
       fitness.static_boxes.map((box) => h("p", { class: "quiet" },
