@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fervid.alerts.find.stored_motion import StoredMotion, has_motion
 from fervid.annotate.marks import StoredFaces
 from fervid.base.opencv import cv2
 from fervid.errors import InputError, WrittenShort
 from fervid.overlay.faces import FaceDrawer, text_size
+from fervid.overlay.motion import draw_heat
 from fervid.overlay.strip import Bins, TimelineStrip
 from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import FaceCovers
@@ -49,6 +51,7 @@ def annotate_run(
     blur: Blur = "all",
     bars: bool = True,
     strip: bool = True,
+    motion: bool = False,
     start_seconds: float = 0.0,
     end_seconds: float | None = None,
     target: Path | None = None,
@@ -58,9 +61,11 @@ def annotate_run(
     """Write `annotated.mp4` into the run folder (or to `target`) and return its path.
 
     `blur` "all" covers every face that the run or a search of its own finds, "none" is noted in the run's audit log
-    first. `bars` are the probabilities beside each face, `strip` is the timeline below the frame. With `apart` a worker
+    first. `bars` are the probabilities beside each face, `strip` is the timeline below the frame, `motion` shades where
+    the image moves. With `apart` a worker
     process decodes and draws.
-    Raises VideoUnreadable when the video is missing, InputError for an empty part, OutputError when nothing can be
+    Raises VideoUnreadable when the video is missing, InputError for an empty part or for motion that the run did not
+    measure, OutputError when nothing can be
     written.
     """
     video, duration = Path(run.manifest.video_path), float(run.manifest.video["duration_seconds"])
@@ -71,10 +76,13 @@ def annotate_run(
             f"{video.name} lasts {duration:.2f} s, so there is nothing from {start_seconds:g} to {end:g} s. "
             "Give another --start or --end."
         )
+    if motion and not has_motion(run):
+        name = run.folder.name
+        raise InputError(f"{name} did not measure motion. Omit --motion, or analyse again with --preset cctv.")
     target = target or run.folder / ANNOTATED
     is_within = target.resolve().is_relative_to(run.folder.resolve())
     with writing(run.folder, run.manifest.settings_hash) if is_within else nullcontext():
-        options = {"blur": blur, "bars": bars, "strip": strip, "progress": progress}
+        options = {"blur": blur, "bars": bars, "strip": strip, "motion": motion, "progress": progress}
         if apart is None:
             annotate_span(run, target, (start_seconds, end), options)
         else:
@@ -85,7 +93,7 @@ def annotate_run(
 def annotate_span(
     run: Run, target: Path, span: tuple[float, float], options: Mapping[str, Any], *, reached: Reached | None = None
 ) -> None:
-    """Draw a stretch of a run's video into `target`: `options` are `blur`, `bars`, `strip` and `progress`."""
+    """Draw a stretch of a run's video into `target`: `options` are those of `annotate_run`."""
     blur, progress = options["blur"], options["progress"]
     duration = float(run.manifest.video["duration_seconds"])
     start_seconds, end = span
@@ -107,7 +115,7 @@ def annotate_span(
     frames = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress, reached=reached)
     write_clip(
         target,
-        _noted(_drawn(run, frames, faces, covers, span, bars=options["bars"], strip=options["strip"]), shown),
+        _noted(_drawn(run, frames, faces, covers, span, options), shown),
         start_seconds=start_seconds,
         end_seconds=until,
         sound_from=source,
@@ -130,19 +138,17 @@ def _drawn(
     faces: StoredFaces,
     covers: FaceCovers | None,
     span: tuple[float, float],
-    *,
-    bars: bool,
-    strip: bool,
+    options: Mapping[str, Any],
 ) -> Iterator[RgbFrame]:
-    labels = run.manifest.model["labels"]
-    drawer = FaceDrawer(labels, bars=bars)
+    drawer = FaceDrawer(run.manifest.model["labels"], bars=options["bars"])
+    heat = StoredMotion(run) if options["motion"] else None
     below: TimelineStrip | None = None
     size: tuple[int, int] | None = None
     for frame in frames:
         rgb = frame.rgb if covers is None else cover(frame.rgb, covers.at(frame.seconds))
         if size is None:
             size = _shown_size(rgb, frame.pixel_aspect)
-            if strip:
+            if options["strip"]:
                 below = _timeline_strip(run, span, width_px=size[0], text_px=round(text_size(size[1]) * 0.9))
         fit = min(size[0] / (rgb.shape[1] * float(frame.pixel_aspect)), size[1] / rgb.shape[0])
         within = round(rgb.shape[1] * float(frame.pixel_aspect) * fit), round(rgb.shape[0] * fit)
@@ -152,6 +158,8 @@ def _drawn(
         scale = within[0] / rgb.shape[1], within[1] / rgb.shape[0]
         enlarged = cv2.resize(rgb, within, interpolation=cv2.INTER_LINEAR) if scale != (1.0, 1.0) else rgb.copy()
         shown = np.asarray(enlarged, np.uint8)
+        if heat is not None:
+            draw_heat(shown, heat.at(frame.seconds))
         drawer.draw(shown, faces.at(frame.seconds, scale=scale))
         if within != size:
             shown = letterbox(shown, *size)

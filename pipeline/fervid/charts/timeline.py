@@ -1,4 +1,5 @@
-"""The timeline as a plot: stacked expressions over time above the number of faces. Knows nothing of runs.
+"""The timeline as a plot: stacked expressions over time above the number of faces, and agitated motion where a run
+measured it. Knows nothing of runs.
 
 A plot is as wide as its image, so a long timeline is reduced to that many columns first: drawing a week of video costs
 as much as drawing a minute.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +21,8 @@ from fervid.storage.publish import written_whole
 
 LONGEST_BY_SECONDS = 86_400.0
 """Of recordings longer than this the axis shows days, and no seconds."""
+MOVING_SHARE = 0.5
+"""A column with a moving camera for so large a share of its time is marked."""
 MAX_COLUMNS = 1000
 """Columns of a plot, about as many as the axes have pixels: 11 inches at 110 dpi, less legend and margins."""
 
@@ -36,7 +40,11 @@ def plot_timeline(
     columns = _columns(timeline, labels)
     figure = Figure(figsize=(11, 5), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
-    emotions, faces = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    has_motion = columns.agitation is not None
+    emotions, faces, *others = figure.subplots(
+        3 if has_motion else 2, 1, sharex=True, height_ratios=(4, 1, 1) if has_motion else (4, 1)
+    )
+    last = others[0] if others else faces
 
     bottom = np.zeros(len(columns.mean_faces))
     spare = iter(SPARE_COLOURS)
@@ -70,17 +78,30 @@ def plot_timeline(
     faces.set_ylabel("faces")
     begin, end = float(columns.edges[0]), float(columns.edges[-1])
     faces.set_xlim(begin, end)
+    if columns.agitation is not None:
+        _draw_motion(last, columns)
     if recorded is None:
-        faces.set_xlabel("time in seconds")
+        last.set_xlabel("time in seconds")
     else:
         is_long = end - begin > LONGEST_BY_SECONDS
-        faces.xaxis.set_major_formatter(lambda x, _: f"{x:g}\n{_time_of_day(recorded, x, is_long=is_long)}")
-        faces.set_xlabel(f"time in seconds, and by the clock ({_day(recorded)})")
-    for axes in (emotions, faces):
+        last.xaxis.set_major_formatter(lambda x, _: f"{x:g}\n{_time_of_day(recorded, x, is_long=is_long)}")
+        last.set_xlabel(f"time in seconds, and by the clock ({_day(recorded)})")
+    for axes in (emotions, faces, *others):
         axes.spines[["top", "right"]].set_visible(False)
     with written_whole(path) as partial:
         figure.savefig(partial, format="png")
         return file_sha256(partial)
+
+
+def _draw_motion(axes: Any, columns: _Columns) -> None:
+    """The highest agitation of each column, and gray where the camera moves."""
+    assert columns.agitation is not None
+    axes.stairs(np.nan_to_num(columns.agitation), columns.edges, fill=True, color="#333333", linewidth=0)
+    axes.stairs(columns.camera_moves >= MOVING_SHARE, columns.edges, fill=True, color="#dddddd", linewidth=0)
+    if (columns.camera_moves >= MOVING_SHARE).any():
+        axes.text(1.0, 1.02, "gray: the camera moves", ha="right", va="bottom", transform=axes.transAxes, fontsize=8)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("agitated\nmotion")
 
 
 def _time_of_day(recorded: datetime, seconds: float, *, is_long: bool) -> str:
@@ -104,6 +125,10 @@ class _Columns:
     means: dict[str, np.ndarray]
     """Per label, the mean probability (C,) over the time with a usable face; 0 where there are none."""
     mean_faces: np.ndarray
+    agitation: np.ndarray | None
+    """The highest of each column (C,), NaN where unknown; None in a run that did not measure motion."""
+    camera_moves: np.ndarray
+    """Share of the time (C,) with a moving camera."""
 
 
 def _columns(timeline: pa.Table, labels: tuple[str, ...]) -> _Columns:
@@ -120,8 +145,12 @@ def _columns(timeline: pa.Table, labels: tuple[str, ...]) -> _Columns:
     def mean(values: np.ndarray, weights: np.ndarray, totals: np.ndarray) -> np.ndarray:
         return np.asarray(np.add.reduceat(values * weights, first) / np.where(totals > 0, totals, 1))
 
+    spans = np.add.reduceat(end - start, first)
+    has_motion = "agitation" in timeline.column_names
     return _Columns(
         edges=np.append(start[first], end[-1]),
         means={label: mean(column(f"mean_{label}"), weight, total) for label in labels},
-        mean_faces=mean(column("mean_faces"), end - start, np.add.reduceat(end - start, first)),
+        mean_faces=mean(column("mean_faces"), end - start, spans),
+        agitation=np.fmax.reduceat(timeline["agitation"].to_numpy().astype(float), first) if has_motion else None,
+        camera_moves=mean(column("camera_moves"), end - start, spans) if has_motion else np.zeros(len(first)),
     )

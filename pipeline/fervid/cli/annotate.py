@@ -19,6 +19,9 @@ def annotate(
     blur: Annotated[Literal["all", "none"], typer.Option(help="Faces to cover; none is logged in the run.")] = "all",
     bars: Annotated[bool, typer.Option(help="Show the probabilities beside each face.")] = True,
     strip: Annotated[bool, typer.Option(help="Show the timeline below the frame.")] = True,
+    motion: Annotated[
+        bool, typer.Option("--motion", help="Shade where the image moves (runs that measured it).")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="A folder, or for one run an .mp4 file. [RUN/annotated.mp4]")
     ] = None,
@@ -49,6 +52,7 @@ def annotate(
                     blur=blur,
                     bars=bars,
                     strip=strip,
+                    motion=motion,
                     start_seconds=start_seconds,
                     end_seconds=end_seconds,
                     target=target,

@@ -8,7 +8,7 @@ from fervid.base.opencv import cv2
 from fervid.charts.palette import VERMILION
 from fervid.overlay.text import rgb_of
 
-FULL_SPEED = 0.3
+FULL_SPEED = 0.15
 """Speed in longer sides of the image per second that is drawn at full strength."""
 FULL_SHARE = 0.55
 """How much of the image the strongest heat hides."""

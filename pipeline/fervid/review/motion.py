@@ -30,6 +30,8 @@ def motion_content(run: Run, frames: FrameTimes) -> dict[str, Any] | None:
     slices = np.minimum((frames.seconds[known] / step).astype(int), n - 1)
     cells = np.full((n, grid.shape[1]), np.nan, np.float32)
     np.fmax.at(cells, slices, grid[known].astype(np.float32))
+    empty = 1 + np.flatnonzero(np.isnan(cells[1:, 0]))
+    cells[empty] = cells[empty - 1]  # one slice that lies between two measurements does not blink
     columns, rows = GRID
     return {
         "agitation": pack_shares(found["agitation"]),

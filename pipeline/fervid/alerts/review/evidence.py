@@ -22,6 +22,7 @@ import pyarrow.csv
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import read_faces_between
 from fervid.alerts.find.scan import RunAlerts, remove_evidence
+from fervid.alerts.find.stored_motion import StoredMotion, has_motion
 from fervid.alerts.review.bundle import make_bundle
 from fervid.alerts.review.stretch import AROUND_SECONDS, Blur, Stretch, covered_frames, covers_of, save_still
 from fervid.alerts.review.strip import draw_strip
@@ -200,7 +201,8 @@ def _write_one(run: Run, record: AlertRecord, folder: Path, clip: Stretch) -> Al
         _write_still(file, frame, _box_at(rows, record, frame.seconds))
         names.append(file.name)
     within = rows.filter(pc.and_(pc.greater_equal(rows["time_s"], start), pc.less(rows["time_s"], end)))
-    draw_strip(within, record, run.manifest.model, folder / "strip.png", start=start, end=end)
+    motion = StoredMotion(run) if has_motion(run) else None
+    draw_strip(within, record, run.manifest.model, folder / "strip.png", start=start, end=end, motion=motion)
     pa.csv.write_csv(within, folder / "faces.csv")
     about = record.to_json() | {"clip_start_s": start, "clip_end_s": end, "blur": clip.blur}
     about |= {"covered_share": round(area.share, 4)} | shown.about()

@@ -10,7 +10,7 @@ const LEAST_SHARE = 0.04;
 export async function openMotion(content) {
   if (!content) return null;
   const [agitation, moves, cells] = await Promise.all([content.agitation, content.moves, content.heat.cells].map(unpack));
-  return { agitation, moves, cells, ...content.heat };
+  return { ...content.heat, agitation, moves, cells };
 }
 
 /** Draws the speeds of the cells at a moment over a canvas of `width` and `height`. */
