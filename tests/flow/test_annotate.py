@@ -139,3 +139,20 @@ def test_the_command_writes_where_it_is_told(run: fervid.Run, tmp_path: Path) ->
     refused = run_fervid(*common, "-o", str(tmp_path / "mine.avi"))
     assert refused.returncode == 2
     assert "annotated videos are MP4 files. Give a file that ends in .mp4, or a folder." in refused.stderr
+
+
+def test_motion_is_shaded_only_where_it_was_measured(run: fervid.Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did not measure motion"):
+        annotate_run(run, motion=True, target=tmp_path / "v.mp4")
+    settings = fervid.load_settings(assignments=["motion.measure=true"])
+    measured = fervid.analyze(run.manifest.video_path, out=tmp_path, settings=settings, device="cpu", plot=False)
+    shown = {
+        motion: pictures(
+            annotate_run(measured, motion=motion, strip=False, blur="none", target=tmp_path / f"{motion}.mp4")
+        )
+        for motion in (True, False)
+    }
+    assert shown[True][0] == shown[False][0]
+    changes = [np.abs(a.astype(int) - b).mean() for a, b in zip(shown[True][1], shown[False][1], strict=True)]
+    assert max(changes) > 1
+    assert changes[0] < 0.5  # nothing comes before the first frame

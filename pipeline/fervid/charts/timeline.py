@@ -80,17 +80,22 @@ def plot_timeline(
     faces.set_xlim(begin, end)
     if columns.agitation is not None:
         _draw_motion(last, columns)
-    if recorded is None:
-        last.set_xlabel("time in seconds")
-    else:
-        is_long = end - begin > LONGEST_BY_SECONDS
-        last.xaxis.set_major_formatter(lambda x, _: f"{x:g}\n{_time_of_day(recorded, x, is_long=is_long)}")
-        last.set_xlabel(f"time in seconds, and by the clock ({_day(recorded)})")
+    _label_time(last, begin, end, recorded)
     for axes in (emotions, faces, *others):
         axes.spines[["top", "right"]].set_visible(False)
     with written_whole(path) as partial:
         figure.savefig(partial, format="png")
         return file_sha256(partial)
+
+
+def _label_time(axes: Any, begin: float, end: float, recorded: datetime | None) -> None:
+    """The axis of time, by the clock too where it is known when the recording began."""
+    if recorded is None:
+        axes.set_xlabel("time in seconds")
+    else:
+        is_long = end - begin > LONGEST_BY_SECONDS
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}\n{_time_of_day(recorded, x, is_long=is_long)}")
+        axes.set_xlabel(f"time in seconds, and by the clock ({_day(recorded)})")
 
 
 def _draw_motion(axes: Any, columns: _Columns) -> None:

@@ -12,11 +12,15 @@ import pytest
 
 from alert_runs import HEIGHT, LABELS, WIDTH, face, make_run
 from fervid.alerts.find.explain import Trial, compare, explain
+from fervid.alerts.find.samples import read_faces_between
 from fervid.alerts.find.scan import scan_run
+from fervid.alerts.find.stored_motion import StoredMotion, has_motion
 from fervid.alerts.find.zone_motion import ZoneMotion, cells_within
 from fervid.alerts.language.rules import RuleSet, default_rules, load_rules, parse_rules, with_threshold
 from fervid.alerts.measure.search import tune_rule
 from fervid.alerts.measure.truth import TrueEvent, Truth
+from fervid.alerts.review.strip import draw_strip
+from fervid.base.opencv import cv2
 from fervid.cli.found_alerts import describe_alerts
 from fervid.errors import ConfigError
 from fervid.interpret.agitation import N_CELLS, FrameMotion
@@ -163,7 +167,7 @@ def test_explain_diff_and_thresholds_know_motion(tmp_path: Path) -> None:
     where = explain(run, rules({"enter": 0.5, "where": "n_faces >= 2 and agitation_usual >= 0.5"}), 12.0)
     assert "n_faces >= 2 is false (n_faces = 1.00)" in where
     lower = with_threshold(CCTV, "agitated-motion", 0.82)
-    change = compare(Trial(run, CCTV).tried(CCTV).records(), Trial(run, CCTV).tried(lower).records())
+    change = compare(Trial(run, CCTV).tried(CCTV).records, Trial(run, CCTV).tried(lower).records)
     assert [record.rule for record in change.added] == ["agitated-motion"]
 
 
@@ -256,3 +260,28 @@ def test_a_moving_camera_is_said_and_judges_no_motion(tmp_path: Path, share: flo
         f"{ {'fit': 'fit', 'limited': 'fit in part', 'not_fit': 'not fit'}[verdict] } "
         f"(the camera moves in {share:.0%} of the time)"
     )
+
+
+def test_motion_is_known_at_any_moment_of_a_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", [], TIMES, motion=moving((10, 14), column=2))
+    assert has_motion(run)
+    assert not has_motion(make_run(tmp_path / "b", [], TIMES))
+    stored = StoredMotion(run)
+    assert stored.at(12.1).shape == (GRID[1], GRID[0])
+    assert stored.at(12.1)[:, 2] == pytest.approx(0.3, abs=1e-3)
+    assert stored.at(12.1)[:, 3] == pytest.approx(0.001, abs=1e-4)
+    assert np.isnan(stored.at(0.0)).all()  # the first frame has nothing before it
+    assert np.isnan(stored.at(70.0)).all()
+    assert stored.mean(11, 13)[0, 2] == pytest.approx(0.3, abs=1e-3)
+    assert np.isnan(stored.mean(80, 90)).all()
+
+
+def test_the_strip_of_a_notice_without_a_face_shows_its_motion(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", [], TIMES, motion=moving((10, 14)))
+    (record,) = scan_run(run, CCTV).records
+    columns = ("time_s", "track_id", *(f"s_{label}" for label in LABELS))
+    none = read_faces_between(run, 5, 19, columns)
+    for name, motion in (("with", StoredMotion(run)), ("without", None)):
+        draw_strip(none, record, run.manifest.model, tmp_path / f"{name}.png", start=5, end=19, motion=motion)
+    tall, low = (cv2.imread(str(tmp_path / f"{name}.png")).shape[0] for name in ("with", "without"))
+    assert (tall, low) == (400, 220)

@@ -81,3 +81,29 @@ def test_the_axis_shows_the_time_of_day(
     assert set(expected) <= set(labels)
     assert labels == [label.get_text().partition("\n")[2] for label in zoned.get_xticklabels()]
     assert not any("\n" in label.get_text() for label in plain.get_xticklabels())
+
+
+def test_agitated_motion_is_drawn_below_where_it_was_measured(tmp_path: Path) -> None:
+    plain = timeline(20, happy=np.zeros(20), coverage=np.ones(20))
+    agitation = pa.array([None] * 10 + [0.5] * 10, pa.float32())
+    measured = plain.append_column("agitation", agitation).append_column(
+        "camera_moves", pa.array([1.0] * 10 + [0.0] * 10, pa.float32())
+    )
+    columns = _columns(measured, LABELS)
+    assert columns.agitation is not None
+    assert np.isnan(columns.agitation[:10]).all()
+    assert columns.agitation[10:] == pytest.approx(0.5)
+    assert columns.camera_moves.tolist() == [1.0] * 10 + [0.0] * 10
+    assert _columns(plain, LABELS).agitation is None
+    hashes = {plot_timeline(table, LABELS, tmp_path / "p.png", title="v") for table in (plain, measured)}
+    assert len(hashes) == 2
+
+
+def test_the_highest_agitation_of_many_bins_is_kept() -> None:
+    n = 3 * MAX_COLUMNS
+    values = np.full(n, 0.1)
+    values[100] = 0.9
+    table = timeline(n, happy=np.zeros(n), coverage=np.ones(n)).append_column("agitation", pa.array(values))
+    columns = _columns(table.append_column("camera_moves", pa.array(np.zeros(n))), LABELS)
+    assert columns.agitation is not None
+    assert columns.agitation[33] == pytest.approx(0.9)

@@ -7,6 +7,7 @@ import pytest
 
 from fervid.charts.palette import COLOURS
 from fervid.overlay.faces import ABSTAINED, REASONS, FaceDrawer, FaceMark, text_size
+from fervid.overlay.motion import FULL_SPEED, draw_heat
 from fervid.overlay.strip import CURSOR, EMPTY, Bins, TimelineStrip
 from fervid.overlay.text import BLACK, WHITE, line_height, readable_on, rgb_of, text_width, write
 from fervid.run.schema import ABSTAIN_REASONS
@@ -136,3 +137,14 @@ def test_the_cursor_moves_and_alerts_are_marked_above() -> None:
 
 def test_letters_grow_with_the_picture_down_to_what_can_be_read() -> None:
     assert [text_size(height) for height in (100, 480, 720, 2160)] == [11, 13, 19, 57]
+
+
+def test_heat_lies_where_the_image_moves() -> None:
+    image = np.full((100, 160, 3), 100, np.uint8)
+    grid = np.full((5, 8), np.nan, np.float16)
+    grid[0, 1], grid[4, 7], grid[2, 2] = FULL_SPEED, FULL_SPEED / 2, FULL_SPEED / 100
+    draw_heat(image, grid)
+    changed = (image != 100).any(axis=2).reshape(5, 20, 8, 20).all(axis=(1, 3))
+    assert np.argwhere(changed).tolist() == [[0, 1], [4, 7]]
+    assert not (image != 100).any(axis=2)[40:60, 40:60].any()
+    assert abs(int(image[5, 25, 0]) - 100) > abs(int(image[95, 150, 0]) - 100) > 10

@@ -19,6 +19,7 @@ from fervid.alerts.find.samples import read_frame_times
 from fervid.alerts.find.scan import scan_run, write_alerts
 from fervid.alerts.language.rules import load_rules
 from fervid.alerts.review.reviews import write_verdict
+from fervid.overlay.motion import FULL_SPEED
 from fervid.review.cards import failures_below, make_card, strip_columns
 from fervid.review.columns import ABSENT, pack, pack_times, quantise
 from fervid.review.content import run_content
@@ -194,7 +195,7 @@ def test_modules_make_one_script_without_imports_and_names_that_meet() -> None:
 def test_motion_is_on_the_page_frame_by_frame_and_cell_by_cell(tmp_path: Path) -> None:
     times = [round(i / 5, 1) for i in range(50)]
     moves = [i < 10 for i in range(50)]
-    grid = [None if i % 2 else [0.0] * 7 + [0.15 if i == 20 else 0.0] + [0.0] * 32 for i in range(50)]
+    grid = [None if i % 2 else [0.0] * 7 + [FULL_SPEED / 2 if i == 20 else 0.0] + [0.0] * 32 for i in range(50)]
     motion = {"agitation": [None if m else 0.5 for m in moves], "camera_moves": moves, "speed_grid": grid}
     made = make_run(tmp_path / "run", [], times, motion=motion)
     content = motion_content(made, read_frame_times(made))

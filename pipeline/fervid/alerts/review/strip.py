@@ -65,7 +65,7 @@ def draw_strip(
     if motion is None:
         axes.set_xlabel("seconds of the video")
     axes.set_title(f"{record.wording}: {NEEDS_REVIEW} (black: the alert)", loc="left", fontsize=10, parse_math=False)
-    handles, names = axes.get_legend_handles_labels()
+    handles, names = axes.get_legend_handles_labels() if len(times) else ([], [])
     axes.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Software": None})
