@@ -33,6 +33,7 @@ COMMANDS = {
     "purge": ("purge:purge", "Remove old results, except runs on hold."),
     "alerts": ("alerts:app", "Find events for review; review them; evaluate and tune rules."),
     "genres": ("genres:app", "Learn genre tags from your own labelled videos; measure them."),
+    "motion": ("motion:app", "Fit a model of agitated motion to your own labels or verdicts."),
     "models": ("models:app", "List models; check, describe or combine them."),
     "evidence": ("evidence:app", "Verify evidence bundles."),
 }

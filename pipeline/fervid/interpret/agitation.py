@@ -44,6 +44,12 @@ class FrameMotion:
     """How unusual that agitation is for the camera, 0..1, as known so far (live views)."""
 
 
+def moves_with_camera(rows: np.ndarray) -> bool:
+    """Whether the camera moves in a window with these flow statistics, float16 (n, N_VALUES)."""
+    moves = (rows[:, _CAMERA] > CAMERA_SPEED) & (rows[:, _SHARE] >= CAMERA_SHARE)
+    return bool(moves.mean() >= LEAST_MOVING)
+
+
 # Decision MOT-2.
 class MotionJudge:
     """Judges the motion of one video or source from frame to frame."""
@@ -74,9 +80,8 @@ class MotionJudge:
         self._agitation, self._camera_moves = float("nan"), None
         if len(self._rows) < LEAST_ROWS:
             return
-        rows = np.stack([row for _, row in self._rows]).astype(np.float64)
-        moves = (rows[:, _CAMERA] > CAMERA_SPEED) & (rows[:, _SHARE] >= CAMERA_SHARE)
-        self._camera_moves = bool(moves.mean() >= LEAST_MOVING)
+        rows = np.stack([row for _, row in self._rows])
+        self._camera_moves = moves_with_camera(rows)
         if not self._camera_moves:
             self._agitation = float(self._model.score(window_features(rows)))
 

@@ -16,37 +16,23 @@ import numpy as np
 
 from fervid.base.assets import agitation_file
 from fervid.errors import ModelError
-from fervid.observe.flow_values import N_VALUES, STATISTICS
+from fervid.observe.flow_values import CAMERA, MOTION, N_VALUES, STATISTICS
 
 SUMMARIES = ("mean", "spread", "peak")
-FEATURES = (
-    *(f"{summary} {name}" for summary in SUMMARIES for name in STATISTICS),
-    *("relative acceleration", "relative gradient", "grid entropy", "grid changes", "grid peak"),
-)
-"""What a window is described by: statistics over its frames on a scale of `log(1 + 10 x)`, and measures of where."""
+FEATURES = tuple(f"{summary} {name}" for summary in SUMMARIES for name in MOTION)
+"""What a window is described by: statistics over its frames, each on a scale of `log(1 + 10 x)`."""
 CURVE = 10.0
-LITTLE = 0.02
-"""Speed in sides per second that is added to a divisor: less is noise."""
-PEAK_CELLS = 4
 
 
 def window_features(rows: np.ndarray) -> np.ndarray:
-    """The features (len(FEATURES),) of the flow statistics of the frames of a window, float (n, N_VALUES), n >= 1."""
-    rows = rows.astype(np.float64)
-    named = rows[:, : len(STATISTICS)]
-    curved = np.log1p(CURVE * named)
-    grid = rows[:, len(STATISTICS) :]
-    of_cell = grid.mean(axis=0)
-    mean = dict(zip(STATISTICS, named.mean(axis=0).tolist(), strict=True))
-    shares = of_cell / max(float(of_cell.sum()), 1e-9)
-    where = [
-        mean["acceleration"] / (mean["speed"] + LITTLE),
-        mean["gradient"] / (mean["speed"] + LITTLE),
-        -float((shares * np.log(np.maximum(shares, 1e-9))).sum()) / np.log(len(shares)),
-        np.log1p(CURVE * grid.std(axis=0).mean()),
-        np.log1p(CURVE * np.sort(of_cell)[-PEAK_CELLS:].mean()),
-    ]
-    return np.concatenate([curved.mean(axis=0), curved.std(axis=0), curved.max(axis=0), where])
+    """The features (len(FEATURES),) of the flow statistics of the frames of a window, float (n, N_VALUES), n >= 2."""
+    curved = np.log1p(CURVE * rows[:, len(CAMERA) : len(STATISTICS)].astype(np.float64))
+    known = ~np.isnan(curved)
+    count = np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, curved, 0.0)
+    mean = filled.sum(axis=0) / count
+    spread = np.sqrt((np.where(known, curved - mean, 0.0) ** 2).sum(axis=0) / count)
+    return np.concatenate([mean, spread, filled.max(axis=0)])
 
 
 @dataclass(frozen=True, slots=True)

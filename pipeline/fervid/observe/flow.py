@@ -6,6 +6,7 @@ Knows nothing of faces, and judges nothing: what the statistics mean is for the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,28 +15,38 @@ from fervid.base.opencv import cv2
 from fervid.base.types import NO_FLOW
 from fervid.config import Settings
 from fervid.detect.motion import is_new_shot, shot_thumbnail, shrunk
-from fervid.observe.flow_values import GRID, MOST_SECONDS
+from fervid.observe.flow_values import GRID, INCOHERENCE_SCALES, MOST_SECONDS
 
-SIDE_PX = 160
+SIDE_PX = 320
 """Longer side of the images that are compared."""
-STEP = 2
-"""The flow has a value for blocks of pixels; every second one in both directions is all there is."""
+LEAST_SIDE_PX = 24
+"""Images with a shorter side than this have no flow."""
+STEP = 4
+"""The flow has a value for blocks of 4 x 4 pixels; what is between is interpolated."""
 LEAST_SECONDS = 0.19
 """Frames are compared with one that is at least this much earlier, so that the statistics hardly depend on the
 sampling rate."""
-MOVING, FAST = 0.05, 0.2
-"""Speeds, in longer sides of the image per second, from which a place moves, and moves fast."""
+MOVING = 0.04
+"""Speed, in longer sides of the image per second, from which a place moves."""
+LITTLE, LITTLE_OF_IMAGE = 0.02, 0.01
+"""Speeds added to divisors: less is noise. The second one is for sums over the image."""
+LEAST_BLOB = 0.002
+"""Share of the image from which on an area that moves counts as a blob."""
 DIRECTIONS = 8
-FIT_ROUNDS, FIT_LEAST_PX = 4, 0.15
-"""Rounds of the robust fit, and the residual in pixels below which a point certainly follows the camera."""
+ALMOST_NOTHING = 1e-9 * np.eye(4)
+"""Added to the sums of a fit, so that one to few places has a solution."""
+FIT_STEP, FIT_ROUNDS, FIT_LEAST_PX = 4, 4, 0.3
+"""The camera's motion is fitted to every fourth place of the flow, in so many rounds; so close to it a place certainly
+follows the camera."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """Flow less the camera's: `vectors` float32 (h, w, 2), and their means over the grid (5, 8, 2), in sides/s."""
+    """Flow less its median, in sides per second: `vectors` float32 (h, w, 2), `speed` (h, w), and their sum."""
 
     vectors: np.ndarray
-    cells: np.ndarray
+    speed: np.ndarray
+    total: float
 
 
 # Decision MOT-1.
@@ -59,11 +70,11 @@ class FlowWatch:
         Speeds are in longer sides of the image per second.
         """
         scale = min(1.0, SIDE_PX / max(image.shape))
-        size = max(GRID[0], round(image.shape[1] * scale)), max(GRID[1], round(image.shape[0] * scale))
+        size = round(image.shape[1] * scale), round(image.shape[0] * scale)
         elapsed = seconds - self._seconds
-        if self._image is not None and 0 <= elapsed < LEAST_SECONDS:
+        if min(size) < LEAST_SIDE_PX or (self._image is not None and 0 <= elapsed < LEAST_SECONDS):
             return NO_FLOW
-        small = shrunk(image, size)
+        small = np.ascontiguousarray(shrunk(image, size))  # an image of the decoder may be part of a larger one
         before, self._image, self._seconds = self._image, small, seconds
         known, self._thumbnail = self._thumbnail, shot_thumbnail(small)
         is_new = (
@@ -76,9 +87,14 @@ class FlowWatch:
         if is_new:
             self._moved = None
             return NO_FLOW
-        flow = self._flow.calc(before, small, None)[::STEP, ::STEP]
-        last, (self._moved, camera) = self._moved, _without_camera(flow, elapsed, max(size))
-        return np.concatenate([camera, _statistics(self._moved, last)]).astype(np.float16)
+        flow = self._flow.calc(before, small, None)[STEP // 2 :: STEP, STEP // 2 :: STEP]
+        per_second = 1 / (max(size) * elapsed)
+        vectors = (flow - np.median(flow.reshape(-1, 2), axis=0)) * np.float32(per_second)
+        speed = cv2.magnitude(vectors[..., 0], vectors[..., 1])
+        last, self._moved = self._moved, _Moved(vectors, speed, float(speed.sum()) + 1e-6)
+        grid = cv2.resize(speed, GRID, interpolation=cv2.INTER_AREA).ravel()
+        values = (*_camera(flow, per_second), *_statistics(self._moved, last))
+        return np.concatenate([values, grid]).astype(np.float16)
 
 
 def flow_watch(settings: Settings) -> FlowWatch | None:
@@ -86,27 +102,23 @@ def flow_watch(settings: Settings) -> FlowWatch | None:
     return FlowWatch(new_shot_threshold=settings.detect.new_shot_threshold) if settings.motion.measure else None
 
 
-def _without_camera(flow: np.ndarray, elapsed: float, side: int) -> tuple[_Moved, np.ndarray]:
-    """Flow in pixels without the camera's, and the camera's speed with the share of the image that follows it."""
-    basis = _basis(flow.shape[:2])
-    wanted = flow.reshape(-1, 2)
-    points = wanted.reshape(-1)
-    fitted = np.tile(np.median(wanted, axis=0), len(wanted))
+def _camera(flow: np.ndarray, per_second: float) -> tuple[float, float]:
+    """The camera's speed, and the share of the image that follows it: a similarity fitted robustly to flow."""
+    places = flow[::FIT_STEP, ::FIT_STEP]
+    basis = _basis(places.shape[:2])
+    points = places.reshape(-1).astype(np.float64)
+    fitted = np.tile(np.median(places.reshape(-1, 2), axis=0), len(points) // 2)
     for _ in range(FIT_ROUNDS):
         off = np.hypot(*(points - fitted).reshape(-1, 2).T)
-        scale = max(FIT_LEAST_PX, 1.5 * float(np.median(off)))
-        weight = np.repeat(1 / (1 + (off / scale) ** 2), 2)
-        weighted = basis.T * weight
-        fitted = basis @ np.linalg.solve(weighted @ basis, weighted @ points)
-    vectors = (points - fitted).reshape(-1, 2)
+        scale = max(FIT_LEAST_PX / 2, 1.5 * float(np.median(off)))
+        weighted = basis.T * np.repeat(1 / (1 + (off / scale) ** 2), 2)
+        fitted = basis @ np.linalg.solve(weighted @ basis + ALMOST_NOTHING, weighted @ points)
     camera = np.hypot(*fitted.reshape(-1, 2).T)
-    follows = np.hypot(*vectors.T) <= np.maximum(2 * FIT_LEAST_PX, camera / 4)
-    per_second = 1 / (side * elapsed)
-    found = (vectors * per_second).reshape(flow.shape).astype(np.float32)
-    about = np.array([np.sqrt((camera**2).mean()) * per_second, follows.mean()])
-    return _Moved(found, cv2.resize(found, GRID, interpolation=cv2.INTER_AREA)), about
+    follows = np.hypot(*(points - fitted).reshape(-1, 2).T) <= np.maximum(FIT_LEAST_PX, camera / 4)
+    return float(np.sqrt((camera**2).mean()) * per_second), float(follows.mean())
 
 
+@cache
 def _basis(shape: tuple[int, ...]) -> np.ndarray:
     """What shifts, zoom and rotation do to each of h x w points: float64 (2 h w, 4), x and y of a point in turn."""
     rows, columns = np.indices(shape).astype(np.float64)
@@ -115,40 +127,68 @@ def _basis(shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([np.stack([one, zero, x, -y]), np.stack([zero, one, y, x])]).transpose(2, 0, 1).reshape(-1, 4)
 
 
-def _statistics(now: _Moved, before: _Moved | None) -> np.ndarray:
-    """The values after the camera's: float64 (N_VALUES - 2,)."""
-    x, y = now.vectors[..., 0], now.vectors[..., 1]
-    speed = np.hypot(x, y)
+def _statistics(now: _Moved, before: _Moved | None) -> list[float]:
+    """The values of MOTION."""
+    vectors, speed, total = now.vectors, now.speed, now.total
     is_moving = speed > MOVING
-    grid = cv2.resize(speed, GRID, interpolation=cv2.INTER_AREA)
-    towards = np.hypot(now.cells[..., 0], now.cells[..., 1])
-    direction = ((np.arctan2(y, x) / (2 * np.pi) + 0.5) * DIRECTIONS).astype(np.intp) % DIRECTIONS
-    by_speed = np.bincount(direction.ravel(), speed.ravel(), DIRECTIONS)
-    by_area = np.bincount(direction[is_moving], minlength=DIRECTIONS)
-    (x_by_x, y_by_x), (x_by_y, y_by_y) = (
-        (np.diff(axis, axis=1)[:-1] for axis in (x, y)),
-        (np.diff(axis, axis=0)[:, :-1] for axis in (x, y)),
-    )
-    changes = [0.0, 0.0, 0.0]
-    if before is not None and before.vectors.shape == now.vectors.shape:
-        change = np.hypot(*np.moveaxis(now.vectors - before.vectors, 2, 0))
-        of_cells = np.hypot(*np.moveaxis(now.cells - before.cells, 2, 0))
-        changes = [change.mean(), np.percentile(change, 95), of_cells.mean()]
-    values = [
-        speed.mean(),
-        *np.percentile(speed, (50, 95, 99)),
-        is_moving.mean(),
-        (speed > FAST).mean(),
-        _entropy(by_speed),
-        _entropy(by_area),
-        (grid - towards).mean(),
-        np.sqrt(x_by_x**2 + y_by_x**2 + x_by_y**2 + y_by_y**2).mean(),
-        np.abs(x_by_x + y_by_y).mean(),
-        np.abs(y_by_x - x_by_y).mean(),
-        *changes,
-        towards.mean(),
+    p99, top = _quantiles(speed, 0.99, 0.998)
+    values = [total / speed.size, float((speed * speed).sum()) / total, p99, top, float(is_moving.mean())]
+    for side in INCOHERENCE_SCALES:
+        own = _length(vectors - cv2.blur(vectors, (side, side)))
+        sum_of_own = float(own.sum())
+        shares = sum_of_own / speed.size, sum_of_own / (total + LITTLE_OF_IMAGE * speed.size)
+        values += [*shares, *_quantiles(own, 0.99)]
+    around, along = cv2.blur(speed, (5, 5)), _length(cv2.blur(vectors, (5, 5)))
+    direction = (cv2.phase(vectors[..., 0], vectors[..., 1]) * (DIRECTIONS / (2 * np.pi))).astype(np.intp) % DIRECTIONS
+    of_all = np.bincount(direction.ravel(), speed.ravel(), DIRECTIONS)
+    of_moving = np.bincount(direction[is_moving], minlength=DIRECTIONS)
+    disorder = 1 - float((along * around).sum()) / (float((around * around).sum()) + 1e-6)
+    values += [disorder, _entropy(of_all), _entropy(of_moving)]
+    values += _blob(now, is_moving, direction)
+    if before is None or before.vectors.shape != vectors.shape:
+        return [*values, *[float("nan")] * 4]
+    change = _length(vectors - before.vectors)
+    changed = float(change.sum())
+    relative = changed / (total + before.total + LITTLE * speed.size)
+    return [*values, changed / speed.size, relative, *_quantiles(change, 0.99), float((change * speed).sum()) / total]
+
+
+def _blob(now: _Moved, is_moving: np.ndarray, direction: np.ndarray) -> list[float]:
+    """The values of MOTION from `blobs` on, without the accelerations; zeros where nothing moves."""
+    n, marks, found, _ = cv2.connectedComponentsWithStats(is_moving.view(np.uint8), connectivity=8)
+    if n < 2:
+        return [0.0] * 10
+    weights = np.bincount(marks.ravel(), now.speed.ravel(), n)
+    weights[0] = 0
+    largest = int(weights.argmax())
+    inside = marks == largest
+    vectors, speed = now.vectors[inside], now.speed[inside]
+    off = float(np.hypot(*(vectors - vectors.mean(axis=0)).T).mean())
+    size = float(np.sqrt(found[largest, cv2.CC_STAT_AREA])) / max(marks.shape)
+    mean, (top,) = float(speed.mean()), _quantiles(speed, 0.95)
+    return [
+        float((found[1:, cv2.CC_STAT_AREA] > LEAST_BLOB * marks.size).sum()),
+        size,
+        float(weights[largest]) / now.total,
+        mean / (size + LITTLE),
+        _entropy(np.bincount(direction[inside], speed, DIRECTIONS)),
+        off / (mean + LITTLE),
+        off,
+        off / (size + LITTLE),
+        top,
+        top / (size + LITTLE),
     ]
-    return np.concatenate([values, grid.ravel()])
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.magnitude(vectors[..., 0], vectors[..., 1]))
+
+
+def _quantiles(values: np.ndarray, *shares: float) -> tuple[float, ...]:
+    """The values at those ranks: `np.quantile` takes ten times as long."""
+    ranks = [int(share * (values.size - 1)) for share in shares]
+    ordered = np.partition(values, ranks, axis=None)
+    return tuple(float(ordered[rank]) for rank in ranks)
 
 
 def _entropy(weights: np.ndarray) -> float:

@@ -42,7 +42,7 @@ def test_nothing_moves() -> None:
     first, second, third = measured([view(still(), 0, 0)] * 3)
     assert first.shape == (0,)
     assert second.shape == third.shape == (N_VALUES,)
-    assert np.abs(third[[STATISTICS.index(name) for name in ("speed", "camera_speed", "moving_share")]]).max() == 0
+    assert max(value(third, name) for name in ("speed", "camera_speed", "moving_share", "acceleration")) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ def test_the_motion_of_the_camera_is_told_apart(moves: object) -> None:
     for row in rows[2:]:
         assert value(row, "camera_speed") > 0.03
         assert value(row, "camera_share") > 0.7
-        assert value(row, "speed") < value(row, "camera_speed") / 5
 
 
 def test_the_speed_of_a_pan_is_in_sides_per_second() -> None:
     image = still()
     rows = measured([view(image, 8 * i, 0) for i in range(5)])
     assert value(rows[-1], "camera_speed") == pytest.approx(8 * 5 / WIDE, rel=0.1)
+    assert value(rows[-1], "speed") < 0.01  # the same shift of all places is taken away
 
 
 def test_what_moves_before_the_camera_is_found_where_it_is() -> None:
@@ -96,9 +96,19 @@ def test_disorder_is_larger_than_that_of_one_direction() -> None:
 
     orderly = measured([scene(np.tile([6.0 * i, 0.0], (4, 1))) for i in range(6)])[-1]
     wild = measured([scene(rng.uniform(-8, 8, (4, 2))) for _ in range(6)])[-1]
-    for name in ("acceleration", "grid_acceleration"):
+    for name in ("acceleration", "relative_acceleration"):
         assert value(wild, name) > 1.5 * value(orderly, name), name
     assert value(wild, "entropy") > value(orderly, "entropy")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (9, 16), (1, 400), (7, 1920), (24, 24), (50, 50), (144, 176), (3000, 300)])
+def test_images_of_every_shape_pass(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    # As the decoder gives them: part of a wider image.
+    rows = measured([rng.integers(0, 255, (shape[0], shape[1] + 5), np.uint8)[:, :-5] for _ in range(4)], threshold=0)
+    is_large = (min(shape) >= 24 and max(shape) < 3000) or shape == (3000, 300)
+    assert [len(row) for row in rows] == [0, *[N_VALUES if is_large else 0] * 3]
+    assert all(np.isfinite(row).all() for row in rows[2:])
 
 
 def test_nothing_is_measured_across_a_cut_or_a_long_gap() -> None:
