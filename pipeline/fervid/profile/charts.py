@@ -16,6 +16,7 @@ from fervid.charts.figures import make_figure
 from fervid.charts.palette import (
     BLUE,
     DARK_GREY,
+    GREEN,
     GREY,
     HATCHES,
     LIGHT_GREY,
@@ -248,6 +249,8 @@ def _draw_pace(axes: Any, profile: Profile) -> None:
     middle = (arc.start_s + arc.end_s) / 2
     axes.plot(middle, arc.brightness, color=ORANGE, linewidth=2, label="brightness")
     axes.plot(middle, arc.motion, color=BLUE, linewidth=2, linestyle="--", label="motion (0.2 s)")
+    if not np.isnan(arc.action).all():
+        axes.plot(middle, arc.action, color=GREEN, linewidth=2, linestyle=":", label="action (speed)")
     axes.set_ylim(0, 1)
     axes.set_ylabel("brightness, motion")
     title = "Cutting, brightness and motion"

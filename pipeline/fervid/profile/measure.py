@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fervid.base.spacing import mean_spacing
 from fervid.interpret.build import FrameIntervals, FrameTiming, frame_intervals
+from fervid.profile.integrate import divide, integrate, mean_curve
 from fervid.profile.profile import (
     N_BINS,
     NEUTRAL,
@@ -52,6 +53,7 @@ class _Seen:
     is_cut: np.ndarray
     brightness: np.ndarray
     motion: np.ndarray
+    speed: np.ndarray
     looked_for_cuts: bool
     row: np.ndarray
     """The frame of each face."""
@@ -73,7 +75,7 @@ def profile_run(folder: Path) -> Profile:
     """The profile of a finished run. Raises InputError when the folder is not a complete run."""
     manifest = manifest_content(folder)
     own = folder, manifest["settings_hash"]
-    frames = _read(open_table(*own, "frames"), ("time_s", "is_cut", "brightness", "motion", "status", "frame"))
+    frames = _read(open_table(*own, "frames"), ("time_s", "is_cut", "brightness", "motion", "speed", "status", "frame"))
     scores = answers_of(manifest["model"])
     boxes = ("frame", "time_s", "track_id", "x", "y", "w", "h")
     faces = _read(open_table(*own, "faces"), (*boxes, "quality", "abstain", *scores))
@@ -113,22 +115,6 @@ def measure_profile(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any])
     )
 
 
-# Decision PRO-1.
-def integrate(edges: np.ndarray, intervals: FrameIntervals, values: np.ndarray) -> np.ndarray:
-    """The integral over each bin between `edges` (B + 1,) of values (F,) or (F, K), each constant during its interval.
-
-    Intervals are ascending and do not overlap. Exact for intervals that cross bins.
-    """
-    if not len(values):
-        return np.zeros((len(edges) - 1, *values.shape[1:]))
-    columns = values.reshape(len(values), -1)
-    knots = np.stack([intervals.begin, intervals.end], axis=1).ravel()
-    sums = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns * intervals.seconds[:, None], axis=0)])
-    at_knots = np.stack([sums[:-1], sums[1:]], axis=1).reshape(-1, columns.shape[1])
-    at_edges = np.stack([np.interp(edges, knots, column) for column in at_knots.T], axis=1)
-    return np.diff(at_edges, axis=0).reshape(len(edges) - 1, *values.shape[1:])
-
-
 def _read(file: Any, names: tuple[str, ...]) -> pa.Table:
     """Some columns of a table; those that an older fervid did not write are skipped."""
     there = set(file.schema_arrow.names)
@@ -148,9 +134,9 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
     )
     is_sound = _words(frames["status"]) != "corrupt"
     nothing = np.full(len(times), np.nan)
-    brightness, motion = (
+    brightness, motion, speed = (
         frames[name].to_numpy().astype(float) if name in frames.column_names else nothing
-        for name in ("brightness", "motion")
+        for name in ("brightness", "motion", "speed")
     )
 
     reasons = _words(faces["abstain"])
@@ -165,6 +151,7 @@ def _see(frames: pa.Table, faces: pa.Table, manifest: dict[str, Any]) -> _Seen:
         is_cut=frames["is_cut"].to_numpy(zero_copy_only=False)[is_sound],
         brightness=brightness[is_sound],
         motion=motion[is_sound],
+        speed=speed[is_sound],
         looked_for_cuts=settings["track"].get("find_cuts", True),
         row=row[usable],
         frame=faces["frame"].to_numpy()[usable],
@@ -238,25 +225,26 @@ def _arc(seen: _Seen, n_usable: np.ndarray) -> Arc:
     sums = integrate(edges, seen.intervals, np.concatenate([scalars, per_frame["score"], per_frame["label"]], axis=1))
     observed, covered, face_s, image_s, brightness, dark, motion_s, motion, mixed = sums[:, : scalars.shape[1]].T
     score_s, label_s = np.split(sums[:, scalars.shape[1] :], 2, axis=1)
-    mean = _divide(score_s, face_s[:, None])
+    mean = divide(score_s, face_s[:, None])
     neutral = mean[:, seen.labels.index(NEUTRAL)] if NEUTRAL in seen.labels else np.full(N_BINS, np.nan)
     cuts = np.histogram(seen.intervals.begin[seen.is_cut], edges)[0].astype(float)
     return Arc(
         start_s=edges[:-1],
         end_s=edges[1:],
         observed_s=observed,
-        coverage=_divide(np.minimum(covered, observed), observed),
+        coverage=divide(np.minimum(covered, observed), observed),
         face_s=face_s,
         mean=mean,
-        share=_divide(label_s, face_s[:, None]),
+        share=divide(label_s, face_s[:, None]),
         intensity=1 - neutral,
         cuts=cuts if seen.looked_for_cuts else np.full(N_BINS, np.nan),
-        brightness=_divide(brightness, image_s),
-        dark_share=_divide(dark, image_s),
-        motion=_divide(motion, motion_s),
+        brightness=divide(brightness, image_s),
+        dark_share=divide(dark, image_s),
+        motion=divide(motion, motion_s),
         motion_s=motion_s,
         transitions=np.histogram(_changes(seen)[0], edges)[0].astype(float),
         mixed_s=mixed,
+        action=mean_curve(edges, seen.intervals, seen.speed),
     )
 
 
@@ -388,9 +376,3 @@ def _ratio(value: float, of: float) -> float | None:
 def _share(part: float, of: float) -> float:
     """`part` of a whole, 0 where there is none; sums over parts may exceed the whole by rounding."""
     return min(1.0, part / of) if of > 0 else 0.0
-
-
-def _divide(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sums over weights, NaN where the weight is 0."""
-    weights = np.broadcast_to(weights, sums.shape)
-    return np.asarray(np.divide(sums, weights, out=np.full(sums.shape, np.nan), where=weights > 0))

@@ -7,7 +7,7 @@ NaN (null in JSON), never zero.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,8 @@ class Arc:
     transitions: np.ndarray
     mixed_s: np.ndarray
     """Time in which two faces show different expressions."""
+    action: np.ndarray = field(default_factory=lambda: np.full(N_BINS, np.nan))
+    """Mean speed of the image without the camera's motion, in longer sides per second; NaN where not measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ import pytest
 
 from fervid.errors import InputError
 from fervid.interpret.build import FrameIntervals
-from fervid.profile.measure import integrate, profile_run
+from fervid.profile.integrate import integrate, mean_curve
+from fervid.profile.measure import profile_run
 from fervid.profile.profile import N_BINS, read_profile
+from fervid.run.files import PROFILE
 from profiles import LABELS, manifest, profile, steady, write_run
 
 
@@ -185,3 +187,21 @@ def test_no_share_exceeds_the_whole(seconds: float) -> None:
     shares += [found.coverage.sure_share or 0.0, found.picture.motion_coverage, *found.arc.coverage.tolist()]
     assert max(shares) <= 1.0
     assert found.coverage.face_share == pytest.approx(1.0)
+
+
+def test_the_action_is_the_mean_of_the_time_in_which_it_is_known() -> None:
+    intervals = FrameIntervals(np.array([0.0, 1.0, 4.0]), np.array([1.0, 3.0, 5.0]))
+    found = mean_curve(np.array([0.0, 2.0, 3.0, 5.0, 6.0]), intervals, np.array([0.2, 0.4, np.nan]))
+    assert found == pytest.approx([0.3, 0.4, np.nan, np.nan], nan_ok=True)
+
+
+def test_a_profile_without_motion_has_no_action_and_comes_back(tmp_path: Path) -> None:
+    made = profile(6.0, [(i, 0, "happy") for i in range(60)])
+    assert np.isnan(made.arc.action).all()
+    made.write(tmp_path)
+    again = read_profile(tmp_path / PROFILE)
+    assert np.isnan(again.arc.action).all()
+    content = json.loads((tmp_path / PROFILE).read_text())
+    del content["arc"]["action"]  # as an earlier fervid wrote it
+    (tmp_path / PROFILE).write_text(json.dumps(content))
+    assert np.isnan(read_profile(tmp_path / PROFILE).arc.action).all()
