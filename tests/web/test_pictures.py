@@ -17,7 +17,8 @@ import pytest
 import fervid
 from browser import Visit, first_address
 from fervid.alerts.find.scan import scan_run, write_alerts
-from fervid.alerts.language.rules import parse_rules
+from fervid.alerts.language.rule_text import rules_text
+from fervid.alerts.language.rules import load_rules, parse_rules
 from fervid.base.opencv import cv2
 from fervid.demo.photograph import make_demo_clip
 from fervid.review.cards import run_id
@@ -36,7 +37,7 @@ CALM = {
     "name": "calm",
     "wording": "neutral expression that lasts",
     "score": "neutral",
-    "enter": 0.6,
+    "enter": 0.5,
     "exit": 0.4,
     "for": "2s",
     "merge_gap": "0.1s",
@@ -52,12 +53,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     short = fervid.load_settings(assignments=["video.end_seconds=5"], environment={})
     (out / "yard").mkdir()
     empty = write_video(out / "yard" / "night.mp4", constant_rate(6), empty_picture)
+    rules = rules_text(parse_rules({"rule": [CALM]}, source="calm").rules, ())
+    (out / "calm.toml").write_text(rules)
     for video, settings, folder in ((clip, None, "runs"), (clip, short, "runs/first-seconds"), (empty, None, "runs")):
         run = fervid.analyze(video, out=out / folder, settings=settings, device="cpu", plot=False)
-        write_alerts(scan_run(run, parse_rules({"rule": [CALM]}, source="calm")))
+        write_alerts(scan_run(run, load_rules(str(out / "calm.toml"))))
     failure = {"video": "/yard/cut-off.mp4", "status": "rejected", "reason": "/yard/cut-off.mp4 has no video data."}
     (out / "runs" / "failed.jsonl").write_text(json.dumps(failure) + "\n")
-    with serving(out / "runs") as made:
+    with serving(out / "runs", rules=str(out / "calm.toml")) as made:
         yield made
 
 
@@ -70,6 +73,7 @@ def show_alert(opened: Visit) -> None:
     opened.page.keyboard.press("j")
     opened.page.keyboard.press("ArrowRight")
     opened.wait_for_picture()
+    opened.page.locator(".answer").first.wait_for()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,9 @@ def test_the_page_looks_as_in_its_picture(
     pillow = pytest.importorskip("PIL.Image", reason="pillow is not installed")
     run = next(folder for folder in served.folder.glob("demo-*"))
     address = first_address(served, f"#/run/{run_id(run)}" if show is show_alert else "")
-    opened = visit(address, color_scheme=scheme, viewport={"width": 1280, "height": 940 if show is show_alert else 640})
+    opened = visit(
+        address, color_scheme=scheme, viewport={"width": 1280, "height": 1140 if show is show_alert else 640}
+    )
     show(opened)
     opened.page.wait_for_timeout(400)
     taken = pillow.open(io.BytesIO(opened.page.screenshot())).convert("RGB")

@@ -179,13 +179,13 @@ export class RunView {
         h("span", {}, `a usable face in ${percent(content.fitness.usable_share)} of the time`),
         h("span", { class: `badge ${verdict}`, title: content.fitness.text }, FIT[verdict] ?? verdict),
         content.fitness.motion ? h("span", {}, content.fitness.short) : null,
-        content.status === "complete" ? null : h("span", { class: "badge limited" }, content.status)));
+        content.status === "complete" ? null : h("span", { class: "badge limited" }, content.status)),
+      h("span", { class: "group head-tools" },
+        h("button", { type: "button", "aria-keyshortcuts": "p", onclick: () => this.peaks.open() }, "Peaks"),
+        h("button", { type: "button", onclick: () => this._copyLink() }, "Copy link")));
   }
 
   _body() {
-    const copy = h("button", { type: "button", onclick: () => this._copyLink() }, "Copy link");
-    const peaks = h("button", { type: "button", "aria-keyshortcuts": "p", onclick: () => this.peaks.open() }, "Peaks");
-    this.player.controls.append(peaks, copy);
     this.loopButton = h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": "l", onclick: () => this._toggleLoop() }, "Loop");
     this.charts.addAction(this.loopButton);
     this.charts.addAction(h("button", { type: "button", onclick: () => {
