@@ -208,12 +208,14 @@ def test_what_the_browser_cannot_play_comes_as_previews_that_follow_one_another(
     with serving(runs) as served:
         opened = visit(address_of(served, "camera"))
         opened.wait_for_picture()
-        assert "/clips/" in opened.page.evaluate("document.querySelector('video').currentSrc")
+        assert any("/clips/" in address for address in opened.addresses)
         opened.click_time(5.5)
         opened.wait_for_picture()
         opened.page.keyboard.press("Space")
         opened.until("+document.querySelector('[role=slider]').ariaValueNow > 6.5")
-        assert opened.page.evaluate("document.querySelector('video').currentSrc").endswith("/1.mp4")
+        numbers = [int(address.rpartition("/")[2][:-4]) for address in opened.addresses if "/clips/" in address]
+        assert {2, 3} <= set(numbers)
+        assert len(numbers) == len(set(numbers))
         assert opened.problems == []
 
 
@@ -237,7 +239,7 @@ def test_a_file_whose_times_begin_late_is_shown_at_the_times_of_the_run(
 def test_hevc_is_tried_by_nobody_twice(visit: Visiting, served: Served) -> None:
     opened = visit(address_of(served, "face-noface"))
     opened.wait_for_picture()
-    assert "/clips/" in opened.page.evaluate("document.querySelector('video').currentSrc")
+    assert any("/clips/" in address for address in opened.addresses)
     asked = opened.click_time(4.0)
     opened.wait_for_picture()
     assert opened.time() == pytest.approx(asked, abs=SEEK_ERROR_SECONDS)

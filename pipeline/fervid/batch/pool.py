@@ -98,6 +98,11 @@ class ProcessEngine:
                 worker.process.kill()  # its pipe closes, which the next call notices
         return events
 
+    def kill(self) -> None:
+        """Kill all workers, from any thread; `wait` notices it."""
+        for worker in list(self._workers):
+            worker.process.kill()
+
     def close(self) -> None:
         for worker in self._workers:
             worker.connection.close()

@@ -6,7 +6,6 @@ recently used go first). Faces are covered by default; a face that no search fin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +14,14 @@ from fervid.alerts.review.preview_frames import Blur, make_clip, make_still
 from fervid.errors import InputError, OutputError
 from fervid.privacy.audit import note_open_faces
 from fervid.review.preview_cache import CACHE_BYTES, FOLDER, PreviewCache
+from fervid.review.workshop import Workshop
 from fervid.run.derived import note_derived, publish_derived
-from fervid.run.elsewhere import Elsewhere
 from fervid.run.handle import Run
 from fervid.video.writer import check_is_there
 
 # Decision REV-4.
-CLIP_SECONDS = 6.0
+CLIP_SECONDS = 2.0
 MILLISECONDS = 1000
-
-Workshop = Callable[[Run], Elsewhere]
-"""Gives the worker process that may decode the video of a run."""
 
 
 class Previews:
@@ -48,8 +44,10 @@ class Previews:
         self.is_stopped = False
 
     def stop(self) -> None:
-        """Cancel a preview in another thread at its next frame."""
+        """Cancel a preview in another thread."""
         self.is_stopped = True
+        if self._workshop is not None:
+            self._workshop.stop()
 
     def clip(self, run: Run, number: int) -> Path:
         """The clip of CLIP_SECONDS that begins at `number` times as many. Raises InputError or OutputError."""

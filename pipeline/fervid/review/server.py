@@ -37,13 +37,14 @@ from fervid.review.events import Events
 from fervid.review.index import RunIndex, UnknownRun
 from fervid.review.media import browser_plays
 from fervid.review.page import STATIC, served_page, static_file
-from fervid.review.pictures import READY, WAITING, Pictures, Still, step_back
-from fervid.review.preview import CLIP_SECONDS, Previews, Workshop
+from fervid.review.pictures import READY, WAITING, WORKERS, Pictures, Still, step_back
+from fervid.review.preview import CLIP_SECONDS, Previews
 from fervid.review.preview_cache import CACHE_BYTES, PreviewCache
 from fervid.review.run_routes import Handler, RunRoutes
 from fervid.review.run_rules import RuleDesk
 from fervid.review.takeaway import TakeAway
 from fervid.review.verdicts import read_said, store_said
+from fervid.review.workshop import Workshop
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
@@ -68,12 +69,12 @@ def make_app(
     blur: Blur = "all",
     cache_bytes: int = CACHE_BYTES,
     rules: str | None = None,
-    workshops: Sequence[Workshop | None] = (None, None, None),
+    is_apart: bool = True,
 ) -> Starlette:
     """The application for the runs in some folders; `rules` are those that the page explains and tries out, by
     default those that `fervid alerts` takes.
 
-    `workshops` give the worker processes that decode for clips and for stills; None decodes in this process. Raises
+    Three worker processes decode, one for clips and two for stills; with `is_apart` False this process does. Raises
     InputError for a folder without runs, ConfigError for rules that cannot be read.
     """
     find_run_folders(folders)
@@ -81,7 +82,8 @@ def make_app(
     index, rule_set = RunIndex(roots), None if rules is None else load_rules(rules)
     takeaway = TakeAway(rule_set, blur=blur)
     cache = PreviewCache(roots, cache_bytes)
-    clips, *stills = (Previews(roots, blur=blur, cache=cache, workshop=workshop) for workshop in workshops)
+    shops = [Workshop(roots) if is_apart else None for _ in range(1 + WORKERS)]
+    clips, *stills = (Previews(roots, blur=blur, cache=cache, workshop=shop) for shop in shops)
     pages = _Pages(index, takeaway, _Maker(clips), stills)
     routes = [
         Route("/", pages.front),

@@ -29,7 +29,15 @@ LEAST_STEP_BACK_SECONDS = 0.5
 class Sound:
     """The sound of one stretch. Its stream has to exist before anything is written to the clip."""
 
-    def __init__(self, out: Any, source: VideoSource, start_seconds: float, end_seconds: float) -> None:
+    def __init__(
+        self,
+        out: Any,
+        source: VideoSource,
+        start_seconds: float,
+        end_seconds: float,
+        *,
+        copied: tuple[str, ...] = COPIED_SOUND,
+    ) -> None:
         self._out, self._source = out, source
         self._start, self._end = start_seconds, end_seconds
         self._stream: Any = None
@@ -43,7 +51,7 @@ class Sound:
             if not container.streams.audio or container.streams.audio[0].codec_context is None:
                 return
             codec = container.streams.audio[0].codec_context
-            self._is_copied = codec.name in COPIED_SOUND
+            self._is_copied = codec.name in copied
             if self._is_copied:
                 self._stream = out.add_stream_from_template(container.streams.audio[0])
             else:

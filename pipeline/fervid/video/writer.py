@@ -20,13 +20,17 @@ from fervid.errors import OutputError, VideoUnreadable, WrittenShort
 from fervid.storage.publish import written_whole
 from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix, luma
-from fervid.video.sound import Sound
+from fervid.video.sound import COPIED_SOUND, Sound
 from fervid.video.stretch import VideoSource, frames_between
 from fervid.video.turn import turned
 
 CLIP_TIME_BASE = Fraction(1, 90_000)
 QUALITY = "23"
 """x264's constant rate factor: its own default."""
+INDEX_FIRST = {"movflags": "+faststart"}
+ONE_FRAGMENT = {"movflags": "+empty_moov+default_base_moof+frag_custom"}
+IN_ORDER = {"bf": "0"}
+"""Without frames that refer to later ones, a chunk begins at its zero and ends at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,11 @@ def write_clip(
     end_seconds: float,
     sound_from: VideoSource | None,
     is_private: bool = False,
+    is_chunk: bool = False,
 ) -> int:
     """Write frames as an MP4 atomically; returns how many. With `sound_from` its sound of that time is kept.
+
+    A chunk is a fragmented MP4 that a browser joins with others of the same video: H.264 in order of time, with AAC.
 
     A private clip, with faces left open, is readable only by its owner. An odd last row or column is dropped: H.264
     stores colour for every second one. Frames of another size than the first are letterboxed. Raises WrittenShort
@@ -74,7 +81,7 @@ def write_clip(
     """
     try:
         with written_whole(target, is_private=is_private) as partial:
-            n = _write_images(partial, images, start_seconds, end_seconds, sound_from)
+            n = _write_images(partial, images, (start_seconds, end_seconds), sound_from, is_chunk=is_chunk)
             if n == 0:
                 span = f"{start_seconds:.1f} to {end_seconds:.1f} s"
                 raise WrittenShort(f"{target.name}: no frame of {span} could be read. Check the video.")
@@ -88,12 +95,13 @@ def write_clip(
 def _write_images(
     path: Path,
     images: Iterable[RgbFrame],
-    start_seconds: float,
-    end_seconds: float,
+    span: tuple[float, float],
     sound_from: VideoSource | None,
+    *,
+    is_chunk: bool,
 ) -> int:
-    n, last = 0, -1
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+    n, last, start_seconds = 0, -1, span[0]
+    with av.open(str(path), "w", format="mp4", options=ONE_FRAGMENT if is_chunk else INDEX_FIRST) as out:
         video: Any = None
         sound: Sound | None = None
         for image in images:
@@ -101,8 +109,10 @@ def _write_images(
                 height, width = (max(2, side - side % 2) for side in image.rgb.shape[:2])
                 pixel_aspect = image.pixel_aspect
                 video = _video_stream(out, width, height, pixel_aspect)
+                if is_chunk:
+                    video.options |= IN_ORDER
                 if sound_from is not None:
-                    sound = Sound(out, sound_from, start_seconds, end_seconds)
+                    sound = Sound(out, sound_from, *span, copied=("aac",) if is_chunk else COPIED_SOUND)
             frame = av.VideoFrame.from_ndarray(_fitted(image, width, height, pixel_aspect), format="rgb24")
             frame.pts = max(last + 1, round((image.seconds - start_seconds) / CLIP_TIME_BASE))
             frame.time_base, last = CLIP_TIME_BASE, frame.pts

@@ -48,7 +48,10 @@ def _ignored(_seconds: float) -> None:
 def make_clip(
     run: Run, target: Path, start_seconds: float, end_seconds: float, *, blur: Blur, reached: Reached = _ignored
 ) -> None:
-    """Write the frames from start to end as an MP4. Raises OutputError, or WrittenShort without any frame."""
+    """Write the frames from start to end as a chunk, an MP4 that browsers can join with the next.
+
+    Raises OutputError, or WrittenShort without any frame.
+    """
     write_clip(
         target,
         preview_frames(run, start_seconds, end_seconds, height_px=CLIP_HEIGHT_PX, blur=blur, reached=reached),
@@ -56,6 +59,7 @@ def make_clip(
         end_seconds=end_seconds,
         sound_from=VideoSource.of(run.manifest),
         is_private=blur == "none",
+        is_chunk=True,
     )
 
 

@@ -2,6 +2,7 @@
 // A video that the browser cannot play comes as short clips; without any video the boxes move over an empty frame.
 
 import { drawHeat } from "./motion.js";
+import { ChunkStream } from "./chunks.js";
 import { bytesOf } from "./columns.js";
 import { clamp, clock, h } from "./dom.js";
 import { leader, placeLabels } from "./labels.js";
@@ -86,6 +87,7 @@ export class Player {
 
   destroy() {
     this.isGone = true;
+    this.stream?.destroy();
     this.pause();
     this.video.removeAttribute("src");
     this.video.load();
@@ -117,7 +119,16 @@ export class Player {
     this._place();
   }
 
-  _useClips() {
+  /** Previews of the server, joined by the browser where it can. */
+  _useClips(isJoined = ChunkStream.works) {
+    this.stream?.destroy();
+    this.stream = null;
+    this.offset = 0;
+    if (isJoined) {
+      this.mode = "chunks";
+      this.stream = new ChunkStream(this.video, this.media.clips, this.recording.duration, { say: (text) => this._say(text), fail: () => this._useClips(false) });
+      return;
+    }
     this.mode = "clips";
     this.clip = -1;
     this._place();
@@ -202,7 +213,7 @@ export class Player {
     const { video } = this;
     video.addEventListener("loadedmetadata", () => {
       if (video.videoWidth) this.stage.style.setProperty("--aspect", String(video.videoWidth / video.videoHeight));
-      this._say(null);
+      if (this.mode !== "chunks") this._say(null);
       if (this.mode === "file") this.offset = -this._start();
       this._place();
       if (this.wantsPlay) video.play().catch(() => this._updateButton());
@@ -282,6 +293,7 @@ export class Player {
     const { codec } = this.recording.content;
     if (this.mode === "file" && this.media?.clips) this._useClips();
     else if (this.mode === "file" && this.media?.stretches?.length) this._useStretches();
+    else if (this.mode === "chunks") this._useClips(false);
     else if (this.mode === "clips") this._useNothing("No preview of these seconds could be made; the terminal of fervid serve says why.");
     else if (this.media?.file) this._useNothing(`The video (${codec}) is not where this page looks for it, or this browser cannot play it. Pick the file, or use fervid serve, which makes previews:`);
     else this._useNothing(`This browser cannot play the file. fervid serve makes previews of every video:`);
