@@ -1,24 +1,26 @@
-"""How long a reviewer waits: a folder of 500 runs, the page of an hour of video, a click on the chart; and file sizes.
+"""How long a reviewer waits: new folders, the page of an hour of video, a click on the chart; keys and file sizes.
 
-    python benchmarks/review.py [--faces N] [--runs N] [--folder DIR]
+    python benchmarks/review.py [--faces N] [--runs N] [--new N] [--folder DIR]
 
 Needs fervid[test] and Chromium. The hour is the demo clip, analysed once and repeated: its packets are copied 300
 times, its rows repeated with scores and boxes that wander at random, so that nothing compresses better than true rows.
 Times are what a clock on the wall says from the first request on, medians of three visits, and beside them the CPU
 seconds of browser and server together: on a machine with nothing else to do the wait is at most that. Its load is
-printed. Thumbnails were made before. Linux only (/proc).
+printed. Thumbnails of the folder that is viewed again and again were made before; the new folder has none, and what its
+server used, with its workers, stands apart from what the browser used. Previews are of an HEVC of 960 x 540. Linux only
+(/proc).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -33,17 +35,18 @@ from fervid.alerts.find.scan import scan_run, write_alerts
 from fervid.alerts.language.rules import load_rules
 from fervid.demo.photograph import SECONDS, make_demo_clip
 from fervid.review.cards import run_id
-from fervid.review.preview import Previews
+from fervid.review.preview import CLIP_SECONDS, Previews
 from fervid.review.report import write_reports
 from fervid.run.files import MANIFEST
 from fervid.run.handle import Run
 from fervid.run.io import write_table
-from fervid.run.manifest import seal
 from fervid.run.schema import faces_schema, frames_schema, timeline_schema, tracks_schema
 from fervid.storage.files import content_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from browser import OPTIONS, Visit, first_address, launch, open_page
+from manifests import change_manifest
+from many_runs import many_runs
 from review_run import measure_charts
 from served import Served, serving
 
@@ -51,6 +54,8 @@ HOUR_SECONDS, FPS = 3600, 5
 TRACK_SECONDS = 20
 VISITS = 3
 CLICKS = 12
+N_ALERTS = 8
+PLAYED_SECONDS = 12
 STEADINESS = 0.9
 """How much of a score carries on from one sample to the next; the rest is drawn anew."""
 
@@ -67,8 +72,10 @@ def main() -> None:
     rows = hour.faces.num_rows
     print(f"an hour of {options.faces} faces, {rows:,} rows: report.html {page.stat().st_size / 1e6:.2f} MB")
     Previews((folder,)).thumbnail(demo)
-    for i in range(options.runs):
-        copy_run(demo, folder / "many" / f"camera-{i % 8}" / f"clip-{i:04d}", i)
+    many_runs(demo, folder / "many", options.runs, options.runs)
+    many_runs(demo, folder / "new", options.new, N_ALERTS)
+    hevc = fervid.analyze(make_hevc(demo, folder / "hevc.mp4"), out=folder / "hevc", device="cpu", plot=False)
+    measure_previews(hevc)
 
     from playwright.sync_api import sync_playwright
 
@@ -84,7 +91,12 @@ def main() -> None:
             times = [seconds_to_run(browser, address) for _ in range(VISITS)]
             print(f"an hour, served, until it answers a key: {shown(times)}")
             measure_seeks(browser, address)
-            measure_charts(browser, address, cpu_seconds)
+            measure_charts(browser, address, lambda: cpu_seconds()[0])
+        with serving(folder / "new") as served:
+            measure_new_folder(browser, served)
+            measure_keys(browser, served)
+        with serving(folder / "hevc") as served:
+            measure_playing(browser, first_address(served, f"#/run/{run_id(hevc.folder)}"))
         times = [seconds_to_run(browser, f"file://{page}") for _ in range(VISITS)]
         print(f"an hour, report.html from disk, until it answers a key: {shown(times)}")
         browser.close()
@@ -123,10 +135,10 @@ def make_hour(demo: Run, folder: Path, *, n_faces: int) -> Run:
     for name, (table, schema) in schemas.items():
         columns = pa.Table.from_pandas(table[schema.names], schema=schema, preserve_index=False)
         write_table(folder / "run" / f"{name}.parquet", columns, {})
-    manifest = json.loads((demo.folder / MANIFEST).read_text())
-    manifest["video"]["duration_seconds"] = float(HOUR_SECONDS)
-    manifest |= {"video_id": content_id(video), "video_path": str(video), "video_bytes": video.stat().st_size}
-    (folder / "run" / MANIFEST).write_text(json.dumps(seal(manifest | {"outputs": {}})))
+    shutil.copy(demo.folder / MANIFEST, folder / "run" / MANIFEST)
+    about = demo.manifest.video | {"duration_seconds": float(HOUR_SECONDS)}
+    own = {"video_id": content_id(video), "video_path": str(video), "video_bytes": video.stat().st_size}
+    change_manifest(folder / "run", video=about, outputs={}, observations={}, **own)
     run = fervid.open_run(folder / "run")
     write_alerts(scan_run(run, load_rules("anger")))
     return run
@@ -174,26 +186,13 @@ def repeat_video(source: Path, target: Path, times: int) -> Path:
     return target
 
 
-def copy_run(run: Run, folder: Path, number: int) -> None:
-    """A run of its own, as far as the list can tell."""
-    if not folder.exists():
-        shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("observations", "*.png", "*.html"))
-    manifest = json.loads((folder / MANIFEST).read_text())
-    manifest["video_id"] = f"{number:016x}"
-    video = Path(run.manifest.video_path)
-    own = video.with_name(f"clip-{number:04d}.mp4")
-    if not own.exists():
-        os.link(video, own)
-    manifest["video_path"] = str(own)
-    (folder / MANIFEST).write_text(json.dumps(seal(manifest)))
-
-
 @dataclass(frozen=True)
 class Wait:
-    """Seconds on the wall, and CPU seconds of everything that took part."""
+    """Seconds on the wall, CPU seconds of everything that took part, and those of the server and its workers."""
 
     wall: float
     cpu: float
+    server: float
 
 
 class Watch:
@@ -203,23 +202,27 @@ class Watch:
         self._wall, self._cpu = perf_counter(), cpu_seconds()
 
     def read(self) -> Wait:
-        return Wait(perf_counter() - self._wall, cpu_seconds() - self._cpu)
+        every, server = cpu_seconds()
+        return Wait(perf_counter() - self._wall, every - self._cpu[0], server - self._cpu[1])
 
 
-def cpu_seconds() -> float:
-    """CPU time so far of this process, in which the server runs, and of all below it: the browser's."""
-    parents, used = {}, {}
+def cpu_seconds() -> tuple[float, float]:
+    """CPU time so far of this process and all below it, and the part without the browser: that of the server."""
+    parents, used, names = {}, {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            fields = (folder / "stat").read_text().rpartition(") ")[2].split()
+            about, _, rest = (folder / "stat").read_text().rpartition(") ")
+            fields = rest.split()
         except OSError:
             continue
+        names[int(folder.name)] = about.partition("(")[2]
         parents[int(folder.name)] = int(fields[1])
         used[int(folder.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     own = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in own} - own:
         own |= more
-    return sum(used.get(pid, 0.0) for pid in own)
+    servers = [pid for pid in own if names.get(pid, "").startswith("python")]
+    return sum(used.get(pid, 0.0) for pid in own), sum(used.get(pid, 0.0) for pid in servers)
 
 
 def seconds_to_list(browser: Any, served: Served) -> Wait:
@@ -262,6 +265,83 @@ def measure_seeks(browser: Any, address: str) -> None:
     check(opened)
 
 
+def measure_new_folder(browser: Any, served: Served) -> None:
+    """A folder without any picture: the list, then a click on a row, as a reviewer would at once."""
+    context = browser.new_context(**OPTIONS)
+    watch = Watch()
+    opened = open_page(context, first_address(served))
+    opened.until("document.querySelectorAll('.runs td.name a').length > 8")
+    listed = watch.read()
+    opened.page.mouse.wheel(0, 600)
+    watch = Watch()
+    opened.page.locator(".runs td.name a").nth(9).click()
+    opened.until("document.querySelector('.run [role=slider]') !== null")
+    shown_run = watch.read()
+    opened.wait_for_picture()
+    pictured = watch.read()
+    print(f"a new folder, list usable: {apart(listed)}; a click shows the run: {apart(shown_run)}, ", end="")
+    print(f"its picture: {apart(pictured)}")
+    check(opened)
+
+
+def measure_keys(browser: Any, served: Served) -> None:
+    """Keys for a verdict about every alert of a folder, from its list."""
+    opened = open_page(browser.new_context(**OPTIONS), first_address(served))
+    opened.page.keyboard.press("a")
+    opened.until("document.querySelectorAll('.queue li .queue-item').length > 0")
+    n = 1
+    while not opened.page.evaluate("document.querySelector('.queue-head .left').matches('.all-done')"):
+        opened.page.keyboard.press("f")
+        n += 1
+    print(f"{N_ALERTS} alerts in a folder of videos: {n} keys for all verdicts, from its list")
+    check(opened)
+
+
+def measure_previews(run: Run) -> None:
+    """CPU seconds for a second of preview, in one thread of this process, after the first one."""
+    previews = Previews((run.folder,))
+    previews.clip(run, 0)
+    n = int(run.manifest.video["duration_seconds"] / CLIP_SECONDS)
+    before = os.times()
+    for number in range(1, n):
+        previews.clip(run, number)
+    after = os.times()
+    spent = after.user + after.system - before.user - before.system
+    print(f"previews of HEVC 960 x 540: {(n - 1) * CLIP_SECONDS / spent:.1f} times real time per core")
+    shutil.rmtree(run.folder / "previews")
+
+
+def measure_playing(browser: Any, address: str) -> None:
+    """From the request of the page to the first picture of a preview, and how long PLAYED_SECONDS take to play."""
+    context = browser.new_context(**OPTIONS)
+    watch = Watch()
+    opened = open_page(context, address)
+    opened.wait_for_picture()
+    first = watch.read()
+    opened.page.keyboard.press("Space")
+    start = perf_counter()
+    opened.until(f"document.querySelector('video').currentTime >= {PLAYED_SECONDS}")
+    print(f"HEVC, first picture: {apart(first)}; {PLAYED_SECONDS} s played in {perf_counter() - start:.1f} s")
+    check(opened)
+
+
+def make_hevc(demo: Run, target: Path) -> Path:
+    """The demo clip as HEVC of 960 x 540, which no browser of Debian plays, twice over."""
+    with av.open(str(demo.manifest.video_path)) as container, av.open(str(target), "w") as out:
+        stream = out.add_stream("libx265", rate=25, options={"x265-params": "log-level=error"})
+        stream.width, stream.height, stream.pix_fmt = 960, 540, "yuv420p"
+        frames = [frame.reformat(960, 540, "yuv420p") for frame in container.decode(video=0)]
+        for i, frame in enumerate(frames * 2):
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return target
+
+
+def apart(wait: Wait) -> str:
+    return f"{wait.wall:.2f} s (server {wait.server:.2f}, browser {wait.cpu - wait.server:.2f} CPU s)"
+
+
 def check(opened: Visit) -> None:
     if opened.problems:
         raise SystemExit(f"the page complained: {opened.problems}")
@@ -276,7 +356,8 @@ def shown(waits: list[Wait]) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=4, help="faces at any moment of the hour")
-    parser.add_argument("--runs", type=int, default=500, help="runs in the folder; 0 leaves the list out")
+    parser.add_argument("--runs", type=int, default=500, help="runs in the folder that is viewed again; 0 for none")
+    parser.add_argument("--new", type=int, default=300, help="runs in the folder that is new")
     parser.add_argument("--folder", help="where to make them; kept")
     return parser.parse_args()
 

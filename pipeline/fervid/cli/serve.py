@@ -15,6 +15,10 @@ def serve(
     runs: Annotated[
         list[Path] | None, typer.Argument(help="Folders of runs, or run folders. [outputs]", show_default=False)
     ] = None,
+    videos: Annotated[
+        list[Path] | None,
+        typer.Option(help="Show videos in these folders and in RUNS only; repeat it for several.", show_default=False),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 means a free one.")] = 8350,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     allow_remote: Annotated[
@@ -52,7 +56,16 @@ def serve(
     listener = open_socket(host, port)
     taken = listener.getsockname()[1]
     folders = runs or [default_output_folder()]
-    app = make_app(folders, token=token, host=host, port=taken, blur=blur, cache_bytes=cache_mb * MEGABYTE, rules=rules)
+    app = make_app(
+        folders,
+        videos=videos or (),
+        token=token,
+        host=host,
+        port=taken,
+        blur=blur,
+        cache_bytes=cache_mb * MEGABYTE,
+        rules=rules,
+    )
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{taken}/?token={token}"
     print(address, flush=True)

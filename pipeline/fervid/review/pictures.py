@@ -135,6 +135,7 @@ class Pictures:
             finally:
                 with self._change:
                     self._making.discard(still)
+        maker.close()
 
 
 def step_back() -> None:

@@ -49,6 +49,11 @@ class Previews:
         if self._workshop is not None:
             self._workshop.stop()
 
+    def close(self) -> None:
+        """End the worker, from the thread that uses it."""
+        if self._workshop is not None:
+            self._workshop.close()
+
     def clip(self, run: Run, number: int) -> Path:
         """The clip of CLIP_SECONDS that begins at `number` times as many. Raises InputError or OutputError."""
         duration = float(run.manifest.video["duration_seconds"])

@@ -8,12 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import socket
-import stat
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -44,11 +41,11 @@ from fervid.review.run_routes import Handler, RunRoutes
 from fervid.review.run_rules import RuleDesk
 from fervid.review.takeaway import TakeAway
 from fervid.review.verdicts import read_said, store_said
+from fervid.review.videos import VideoGate
 from fervid.review.workshop import Workshop
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.find import find_run_folders
 from fervid.run.handle import Run
-from fervid.storage.files import is_content
 from fervid.web.guard import Guard, allowed_names, is_loopback
 from fervid.web.limits import BODY_SECONDS, http_config
 
@@ -63,6 +60,7 @@ log = logging.getLogger(__name__)
 def make_app(
     folders: Sequence[str | Path],
     *,
+    videos: Sequence[str | Path] = (),
     token: str,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -72,7 +70,7 @@ def make_app(
     is_apart: bool = True,
 ) -> Starlette:
     """The application for the runs in some folders; `rules` are those that the page explains and tries out, by
-    default those that `fervid alerts` takes.
+    default those that `fervid alerts` takes. With `videos` only videos in these folders, or in `folders`, are shown.
 
     Three worker processes decode, one for clips and two for stills; with `is_apart` False this process does. Raises
     InputError for a folder without runs, ConfigError for rules that cannot be read.
@@ -84,7 +82,8 @@ def make_app(
     cache = PreviewCache(roots, cache_bytes)
     shops = [Workshop(roots) if is_apart else None for _ in range(1 + WORKERS)]
     clips, *stills = (Previews(roots, blur=blur, cache=cache, workshop=shop) for shop in shops)
-    pages = _Pages(index, takeaway, _Maker(clips), stills)
+    gate = VideoGate(roots, map(Path, videos), is_remote=not is_loopback(host))
+    pages = _Pages(index, gate, takeaway, _Maker(clips), stills)
     routes = [
         Route("/", pages.front),
         Route("/static/{name}", pages.static),
@@ -180,6 +179,12 @@ class _Maker:
         self._turn = anyio.Lock()
         self._thread = ThreadPoolExecutor(1, initializer=step_back)
 
+    def stop(self) -> None:
+        """Give up what is being made, and end the worker."""
+        if not self.previews.is_stopped:
+            self.previews.stop()
+            self._thread.submit(self.previews.close)
+
     async def make(self, request: Request, function: Callable[[], Path], media_type: str) -> Response:
         """The file that `function` makes; nothing is made for a page that was left meanwhile."""
         async with self._turn:
@@ -198,15 +203,17 @@ class _Maker:
 class _Pages:
     """The request handlers. Reading tables or videos runs in threads; thumbnails and clips do not block each other."""
 
-    def __init__(self, index: RunIndex, takeaway: TakeAway, clips: _Maker, stills: Sequence[Previews]) -> None:
-        self._index, self._takeaway, self._clips = index, takeaway, clips
+    def __init__(
+        self, index: RunIndex, gate: VideoGate, takeaway: TakeAway, clips: _Maker, stills: Sequence[Previews]
+    ) -> None:
+        self._index, self._gate, self._takeaway, self._clips = index, gate, takeaway, clips
         self._pictures = Pictures(stills, self.with_video, index.folder)
         self._events = Events(index.stamps)
         self._one_verdict = anyio.Lock()
 
     def stop(self) -> None:
         """Give up what is being made."""
-        self._clips.previews.stop()
+        self._clips.stop()
         self._pictures.stop()
         self._takeaway.stop()
         self._events.is_stopped = True
@@ -310,47 +317,20 @@ class _Pages:
         return FileResponse(path, media_type="image/jpeg")
 
     def with_video(self, name: str) -> Run:
-        """A run whose video is there. Raises UnknownRun or InputError."""
+        """A run whose video may be sent. Raises UnknownRun or InputError."""
         run = self._index.run(name)
-        if not _is_the_video(run):
-            raise InputError("The video of this run was moved or changed.")
+        self._gate.check(run)
         return run
 
     def _content(self, name: str) -> dict[str, Any]:
         run = self._index.run(name)
-        is_there = _is_the_video(run)
-        media = {
-            "file": f"/media/{name}" if is_there else None,
-            "plays": browser_plays(run.manifest.video),
-            "clips": {"url": f"/clips/{name}/", "seconds": CLIP_SECONDS} if is_there else None,
-        }
+        media: dict[str, Any] = {"file": None, "plays": browser_plays(run.manifest.video), "clips": None}
+        try:
+            self._gate.check(run, at_once=True)
+            media |= {"file": f"/media/{name}", "clips": {"url": f"/clips/{name}/", "seconds": CLIP_SECONDS}}
+        except InputError as problem:
+            media["why"] = str(problem)
         return run_content(run) | {"media": media, "account": account_name()}
-
-
-def _is_the_video(run: Run) -> bool:
-    """Whether the file that the manifest names is still the one that was analysed, and so no other file of the account.
-
-    A run folder may be foreign, and its manifest may name any file: only one with the id of the video, which
-    is made of its content, is sent.
-    """
-    path = Path(run.manifest.video_path)
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return False
-    if not stat.S_ISREG(found.st_mode) or found.st_size != run.manifest.video_bytes:
-        return False
-    try:
-        stamp = found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
-        return _is_content(path, run.manifest.video_id, stamp)
-    except OSError:
-        return False
-
-
-@lru_cache(maxsize=4096)
-def _is_content(path: Path, video_id: str, _stamp: tuple[int, ...]) -> bool:
-    """Whether a file has the content with an id, read again when the file changed."""
-    return is_content(path, video_id)
 
 
 def _names(request: Request, most: int) -> list[str]:

@@ -42,3 +42,4 @@ class Workshop:
         """End the worker, which has nothing to do."""
         if self._apart is not None:
             self._apart.__exit__()
+            self._apart = None

@@ -12,7 +12,7 @@ export function readAddress(hash = location.hash) {
 }
 
 /** The hash of a view with its options; empty ones are left out. */
-export function addressOf(view, options = {}) {
+export function hashOf(view, options = {}) {
   const filled = Object.entries(options).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
   const search = new URLSearchParams(filled.map(([name, value]) => [name, value === true ? "1" : String(value)])).toString();
   return `#/${view === "list" ? "" : view}${search ? `?${search}` : ""}`;

@@ -6,7 +6,7 @@ import { clock } from "./dom.js";
 const AHEAD_SECONDS = 12;
 const AHEAD_PAUSED_SECONDS = 4;
 const KEPT_BEHIND_SECONDS = 60;
-const SAY_EVERY_MS = 500;
+const TELL_EVERY_MS = 500;
 const TRY_AGAIN_MS = 2000;
 
 export class ChunkStream {
@@ -30,7 +30,7 @@ export class ChunkStream {
       this._pump();
     }, { once: true });
     video.src = this.address;
-    this.timer = setInterval(() => this._tell(), SAY_EVERY_MS);
+    this.timer = setInterval(() => this._tell(), TELL_EVERY_MS);
   }
 
   destroy() {

@@ -1,6 +1,6 @@
 // The runs of a folder: what waits for a look, a strip of each, search, filters, and what could not be analysed.
 
-import { addressOf } from "./address.js";
+import { hashOf } from "./address.js";
 import { readStrip } from "./carrier.js";
 import { announce, count, fill, h, isTyping, percent, span } from "./dom.js";
 import { paintStrip } from "./paint.js";
@@ -90,7 +90,7 @@ export class ListView {
   _write() {
     const usual = this.sorted === this.usual && this.direction === usualDirection(this.sorted);
     const sort = usual ? "" : `${this.sorted}${this.direction === usualDirection(this.sorted) ? "" : "-turned"}`;
-    this.keeper.write(addressOf("list", { q: this.query, show: this.filter === "all" ? "" : this.filter, sort, focus: this.current }));
+    this.keeper.write(hashOf("list", { q: this.query, show: this.filter === "all" ? "" : this.filter, sort, focus: this.current }));
   }
 
   /** Takes the list anew, when runs or verdicts came. */

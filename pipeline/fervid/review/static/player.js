@@ -37,7 +37,7 @@ export class Player {
     if (media?.file && media.plays !== false) this._useFile(media.file);
     else if (media?.clips) this._useClips();
     else if (media?.stretches?.length) this._useStretches();
-    else this._useNothing();
+    else this._useNothing(media?.why ?? null);
   }
 
   get isPlaying() {

@@ -1,6 +1,6 @@
 // The alerts of all videos as one queue: filter, look, judge with one key, go on to the next; undo.
 
-import { addressOf } from "./address.js";
+import { hashOf } from "./address.js";
 import { VERDICTS } from "./alerts.js";
 import { announce, clock, count, fill, h } from "./dom.js";
 import { Glance } from "./glance.js";
@@ -374,7 +374,7 @@ export class QueueView {
   }
 
   _write() {
-    this.keeper.write(addressOf("alerts", { ...optionsOf(this.choice), focus: this.current }));
+    this.keeper.write(hashOf("alerts", { ...optionsOf(this.choice), focus: this.current }));
   }
 }
 
