@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,16 +57,8 @@ def serve(
     listener = open_socket(host, port)
     taken = listener.getsockname()[1]
     folders = runs or [default_output_folder()]
-    app = make_app(
-        folders,
-        videos=videos or (),
-        token=token,
-        host=host,
-        port=taken,
-        blur=blur,
-        cache_bytes=cache_mb * MEGABYTE,
-        rules=rules,
-    )
+    shown = partial(make_app, folders, videos=videos or (), blur=blur, cache_bytes=cache_mb * MEGABYTE, rules=rules)
+    app = shown(token=token, host=host, port=taken)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{taken}/?token={token}"
     print(address, flush=True)

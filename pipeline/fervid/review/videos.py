@@ -69,10 +69,8 @@ def _is_video(path: Path, _stamp: tuple[int, ...]) -> bool:
         return False
     if begin[4:8] in BOXES or begin.startswith(BEGINS):
         return True
-    starts = (0, 4)  # recordings of Blu-ray players have four bytes before each packet
-    return any(
-        len(begin) > i + TS_PACKET_BYTES + i and begin[i] == begin[2 * i + TS_PACKET_BYTES] == TS_SYNC for i in starts
-    )
+    # Recordings of Blu-ray players have four bytes before each packet.
+    return any(begin[i : i + 1] == TS_SYNC == begin[2 * i + TS_PACKET_BYTES :][:1] for i in (0, 4))
 
 
 @lru_cache(maxsize=4096)
