@@ -23,6 +23,8 @@ from fervid.run.intact import check_file
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import check_settings, read_table
 
+MOST_DAMAGE = 300
+"""Letters of what is wrong with a video."""
 STRIP_COLUMNS = 120
 """Of a strip, however long the video."""
 
@@ -46,11 +48,13 @@ def make_card(folder: Path) -> dict[str, Any]:
         "has_video": video.is_file() and not manifest["video"].get("is_live", False),
         "status": manifest["status"],
         "warnings": len(manifest["warnings"]),
+        "damage": "; ".join(manifest["warnings"])[:MOST_DAMAGE] if manifest["status"] != "complete" else None,
         "duration_s": float(manifest["video"]["duration_seconds"]),
         "coverage": results.get("coverage"),
         "shares": results.get("shares") or {},
         "dominant": results.get("dominant"),
         "tracks": results.get("tracks"),
+        "recorded": str(manifest["video"].get("recorded") or "")[:19],
         "peak_anger": (results.get("peak_anger") or {}).get("value"),
         "agitation": _highest((results.get("motion") or {}).get("peaks")),
         "labels": manifest["model"]["labels"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fervid.base.printable import printable
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError
 from fervid.review.cards import Queue, failures_below, make_card, make_queue, make_strip, run_id
+from fervid.review.moments import FaceScores, ScoreShelf, longest_stretch, peaks_of
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.files import ALERTS_JSON, MANIFEST, REVIEWS_TABLE
 from fervid.run.find import folders_below
@@ -31,6 +33,7 @@ class RunIndex:
         self._cards: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._strips: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._queues: dict[str, tuple[tuple[int, ...], Queue]] = {}
+        self._scores = ScoreShelf()
 
     def listing(self) -> dict[str, Any]:
         """All runs and what the last batch could not analyse, ready for JSON."""
@@ -63,6 +66,32 @@ class RunIndex:
             rows += queue.rows
             shared += queue.shared
         return {"alerts": rows, "agreement": [one.to_json() for one in agreements(shared)]}
+
+    def find(self, label: str, at_least: float, seconds: float) -> dict[str, dict[str, Any]]:
+        """By the name of each run in which one face shows a label `at_least` so much for so many seconds: where.
+
+        With label "" all runs. `faces` are the most usable faces at any moment.
+        """
+        found = {}
+        for name, scores in self._every_scores():
+            longest, begin = longest_stretch(scores, label, at_least) if label else (0.0, 0.0)
+            if not label or (longest >= seconds and longest > 0):
+                found[name] = {"seconds": longest, "start_s": begin, "faces": scores.most_faces}
+        return found
+
+    def moments(self, label: str, most: int) -> list[dict[str, Any]]:
+        """The strongest moments of a label over all runs, largest first."""
+        found = [{"run": name} | peak for name, scores in self._every_scores() for peak in peaks_of(scores, label)]
+        return sorted(found, key=lambda peak: -peak["value"])[:most]
+
+    def _every_scores(self) -> Iterator[tuple[str, FaceScores]]:
+        self._look()
+        for name, folder in self._folders.items():
+            try:
+                scores = self._scores.of(folder, _stamp(folder))
+            except (InputError, OSError, *BAD_VALUES):
+                continue
+            yield name, scores
 
     def stamps(self) -> dict[str, tuple[int, ...]]:
         """By the name of each run when what is shown of it last changed."""

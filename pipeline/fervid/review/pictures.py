@@ -129,7 +129,7 @@ class Pictures:
                     maker.thumbnail(run)
                 else:
                     maker.still(run, still.milliseconds)
-            except (FervidError, OSError, *BAD_VALUES) as problem:
+            except (FervidError, OSError, EOFError, *BAD_VALUES) as problem:  # EOFError: workers are being ended
                 log.info("no still of %s: %s", still.run, problem)
                 self._failed[still] = time.monotonic()
             finally:

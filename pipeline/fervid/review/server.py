@@ -51,7 +51,7 @@ from fervid.web.limits import BODY_SECONDS, http_config
 
 LARGEST_BODY_BYTES, LARGEST_BULK_BYTES = 16_384, 1_048_576
 CLIENT_CLOSED_REQUEST = 499
-MOST_STRIPS, MOST_STILLS = 1000, 200
+MOST_STRIPS, MOST_STILLS, MOST_MOMENTS = 1000, 200, 60
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ def make_app(
         Route("/api/runs", pages.runs),
         Route("/api/strips", pages.strips),
         Route("/api/alerts", pages.alerts),
+        Route("/api/find", pages.find),
+        Route("/api/moments", pages.moments),
         Route("/api/pictures", pages.states),
         Route("/api/events", pages.changes),
         Route("/api/runs/{run}", pages.run),
@@ -192,7 +194,7 @@ class _Maker:
                 return Response(status_code=CLIENT_CLOSED_REQUEST)
             try:
                 path = await asyncio.get_running_loop().run_in_executor(self._thread, function)
-            except OutputError:
+            except (OutputError, EOFError):  # EOFError: workers are being ended
                 if self.previews.is_stopped:
                     return Response(status_code=CLIENT_CLOSED_REQUEST)
                 raise
@@ -237,6 +239,19 @@ class _Pages:
     @_answer
     async def alerts(self, _request: Request) -> Response:
         return _json(await to_thread.run_sync(self._index.alerts) | {"account": account_name()})
+
+    @_answer
+    async def find(self, request: Request) -> Response:
+        """The runs in which somebody shows `label` at least `score` for `seconds`."""
+        asked = request.query_params
+        numbers = float(asked.get("score") or 0), float(asked.get("seconds") or 0)
+        return _json(await to_thread.run_sync(self._index.find, asked.get("label", ""), *numbers))
+
+    @_answer
+    async def moments(self, request: Request) -> Response:
+        """The strongest moments of `label` over all runs."""
+        found = await to_thread.run_sync(self._index.moments, request.query_params.get("label", ""), MOST_MOMENTS)
+        return _json({"moments": found})
 
     @_answer
     async def states(self, request: Request) -> Response:

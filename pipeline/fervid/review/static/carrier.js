@@ -164,6 +164,16 @@ class ServerCarrier {
     return this._get("/api/alerts");
   }
 
+  /** The runs in which somebody shows an expression for some time, and where. */
+  async find(values, options = {}) {
+    return this._get(`/api/find?${new URLSearchParams(values)}`, options);
+  }
+
+  /** The strongest moments of an expression over all runs. */
+  async moments(label) {
+    return (await this._get(`/api/moments?label=${encodeURIComponent(label)}`)).moments;
+  }
+
   /** Which stills are ready; the others are made meanwhile. */
   async pictureStates(names) {
     return this._get(`/api/pictures?ids=${names.map(encodeURIComponent).join(",")}`);

@@ -2,7 +2,8 @@
 
 import { hashOf } from "./address.js";
 import { readStrip } from "./carrier.js";
-import { announce, count, fill, h, isTyping, percent, span } from "./dom.js";
+import { announce, clock, count, fill, h, isTyping, percent, span } from "./dom.js";
+import { ListFilters } from "./listfilters.js";
 import { paintStrip } from "./paint.js";
 
 const SHORT_FIT = { fit: "fit", limited: "in part", not_fit: "not fit" };
@@ -49,6 +50,7 @@ export class ListView {
         this.draw();
       },
     });
+    this.more = new ListFilters(list, carrier, options, () => this.draw());
     this.watcher = new IntersectionObserver((entries) => this._onView(entries), { rootMargin: "200px" });
     this.end = h("p", { class: "quiet", hidden: true }, "more below …");
     new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this._more(), { rootMargin: "800px" }).observe(this.end);
@@ -56,7 +58,7 @@ export class ListView {
     this.overview = h("div", {});
     this.failures = h("div", {});
     this.element = h("div", { class: "list" }, this.overview,
-      h("div", { class: "list-tools" }, this.search, this.filters, this.found),
+      h("div", { class: "list-tools" }, this.search, this.filters, this.found, this.more.element),
       h("div", { class: "panel table-panel", tabindex: "0", role: "group", "aria-label": "Table of videos" },
         h("table", { class: "runs" }, h("thead", {}, this.headings), this.body), this.end),
       this.failures);
@@ -90,7 +92,7 @@ export class ListView {
   _write() {
     const usual = this.sorted === this.usual && this.direction === usualDirection(this.sorted);
     const sort = usual ? "" : `${this.sorted}${this.direction === usualDirection(this.sorted) ? "" : "-turned"}`;
-    this.keeper.write(hashOf("list", { q: this.query, show: this.filter === "all" ? "" : this.filter, sort, focus: this.current }));
+    this.keeper.write(hashOf("list", { q: this.query, show: this.filter === "all" ? "" : this.filter, sort, ...this.more.options, focus: this.current }));
   }
 
   /** Takes the list anew, when runs or verdicts came. */
@@ -117,7 +119,7 @@ export class ListView {
     const [, , keep] = FILTERS.find(([name]) => name === this.filter);
     const [, , value] = COLUMNS.find(([name]) => name === this.sorted);
     const shown = this.list.runs
-      .filter((card) => keep(card) && words.every((word) => `${card.name} ${card.camera ?? ""} ${card.folder}`.toLowerCase().includes(word)))
+      .filter((card) => keep(card) && this.more.keeps(card) && words.every((word) => `${card.name} ${card.camera ?? ""} ${card.folder}`.toLowerCase().includes(word)))
       .sort((a, b) => compare(value(a), value(b)) * this.direction || compare(a.name, b.name));
     fill(this.filters, FILTERS.map(([name, text, matches]) => {
       const n = this.list.runs.filter(matches).length;
@@ -131,7 +133,7 @@ export class ListView {
     const place = shown.findIndex((card) => card.id === this.current);
     const n = Math.max(ROWS_AT_ONCE, place + 1, Math.min(shown.length, this.body.children.length));
     this.waiting = shown.slice(n);
-    fill(this.body, shown.slice(0, n).map((card) => this._row(card)));
+    fill(this.body, shown.slice(0, n).map((card) => this._found(card)));
     this.end.hidden = !this.waiting.length;
     if (!shown.length) fill(this.body, h("tr", {}, h("td", { colspan: COLUMNS.length, class: "plain" }, this._nothing())));
     fill(this.overview, this._overview());
@@ -158,7 +160,7 @@ export class ListView {
     return ["Nothing matches. ", h("button", { type: "button", onclick: () => {
       this.query = this.search.value = "";
       this.filter = "all";
-      this.draw();
+      this.more.clear();
       this.search.focus();
     } }, "Clear search and filters")];
   }
@@ -169,8 +171,16 @@ export class ListView {
 
   /** Further rows, when the last ones come near. */
   _more() {
-    this.body.append(...this.waiting.splice(0, ROWS_AT_ONCE).map((card) => this._row(card)));
+    this.body.append(...this.waiting.splice(0, ROWS_AT_ONCE).map((card) => this._found(card)));
     this.end.hidden = !this.waiting.length;
+  }
+
+  /** The row of a video, with a link to what was looked for in it. */
+  _found(card) {
+    const row = this._row(card);
+    const hit = this.more.hit(card);
+    fill(row.querySelector(".hit"), hit ? h("a", { href: `#/run/${card.id}@${hit.start_s.toFixed(2)}` }, `${hit.words} at ${clock(hit.start_s)}`) : null);
+    return row;
   }
 
   _sort(name) {
@@ -193,7 +203,7 @@ export class ListView {
     const look = card.dominant ? `, mostly looks ${card.dominant}` : ", no usable face";
     const fitness = h("td", { class: "fitness" });
     const row = h("tr", {},
-      h("td", { class: "name" }, h("a", { href: address, "data-run": card.id }, image, h("span", {}, h("b", {}, card.name), h("small", { title: card.folder }, [card.camera, card.folder.slice(-ID_DIGITS)].filter(Boolean).join(" · "))))),
+      h("td", { class: "name" }, h("a", { href: address, "data-run": card.id }, image, h("span", {}, h("b", {}, card.name), h("small", { title: card.folder }, [card.camera, card.folder.slice(-ID_DIGITS)].filter(Boolean).join(" · ")))), h("span", { class: "hit" })),
       h("td", { class: "figure" }, span(card.duration_s)),
       h("td", { class: "strip" }, canvas, h("span", { class: "hidden" }, `${percent(card.coverage)} with a usable face${look}`)),
       h("td", { class: "figure" }, percent(card.coverage)),
@@ -209,7 +219,7 @@ export class ListView {
   _showFitness(card, cell) {
     const { fitness } = card;
     fill(cell, fitness ? h("span", { class: `badge ${fitness.verdict}`, title: fitness.short || fitness.text }, SHORT_FIT[fitness.verdict] ?? fitness.verdict) : "",
-      card.status === "complete" ? null : h("span", { class: "badge limited" }, card.status));
+      card.status === "complete" ? null : h("span", { class: "badge limited", title: card.damage ?? "" }, card.status));
   }
 
   async _onView(entries) {
@@ -240,7 +250,8 @@ export class ListView {
   }
 
   _overview() {
-    const { runs, failures } = this.list;
+    const { runs } = this.list;
+    const lost = this._lost();
     const alerts = sum(runs, (card) => card.alerts?.alerts ?? 0);
     const waiting = sum(runs, toReview);
     const seconds = sum(runs, (card) => card.duration_s);
@@ -250,16 +261,22 @@ export class ListView {
       [String(waiting), "to review", `${count(alerts, "alert")} in all`, waiting ? "hot" : ""],
       [percent(seconds ? covered / seconds : null), "face usable", "of the time"],
       [String(runs.filter((card) => card.fitness?.verdict === "not_fit").length), "not fit for alerts", "neither faces nor motion"],
-      [String(failures.length), "not analysed", "see below", failures.length ? "warm" : ""],
+      [String(lost.length), "not analysed", lost.length ? "see below" : "", lost.length ? "warm" : ""],
     ];
     return h("header", { class: "overview" },
       h("h1", { tabindex: "-1" }, this.list.title),
       h("dl", { class: "tiles" }, tiles.map(([value, name, note, kind = ""]) => h("div", { class: `tile ${kind}` },
-        h("dt", {}, name), h("dd", {}, value), h("dd", { class: "quiet" }, note)))));
+        h("dt", {}, name), h("dd", {}, name === "to review" && waiting ? h("a", { href: "#/alerts" }, value) : value), h("dd", { class: "quiet" }, note)))));
+  }
+
+  /** What the last batch could not analyse: damaged videos that are in the list were. */
+  _lost() {
+    const names = new Set(this.list.runs.map((card) => card.name));
+    return this.list.failures.filter((failure) => failure.status !== "partial" || !names.has(failure.name));
   }
 
   _failures() {
-    const { failures } = this.list;
+    const failures = this._lost();
     if (!failures.length) return null;
     return h("section", { class: "panel" }, h("h2", {}, "Not analysed in the last batch"), h("table", {},
       h("thead", {}, h("tr", {}, ["video", "status", "reason"].map((text) => h("th", { scope: "col" }, text)))),

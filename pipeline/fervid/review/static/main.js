@@ -4,16 +4,17 @@ import { AddressKeeper, readAddress } from "./address.js";
 import { openCarrier } from "./carrier.js";
 import { announce, fill, h, isTyping } from "./dom.js";
 import { ListView } from "./listview.js";
+import { MomentsView } from "./moments.js";
 import { NameKeeper } from "./people.js";
 import { PictureShelf } from "./pictures.js";
 import { QueueView } from "./queue.js";
 import { RunView } from "./runview.js";
 
 const THEME = "fervid-theme";
-const BACK = { list: "← all videos", alerts: "← all alerts" };
-const PAGES = [["list", "#/", "Videos"], ["alerts", "#/alerts", "Alerts"]];
+const BACK = { list: "← all videos", alerts: "← all alerts", moments: "← strongest moments" };
+const PAGES = [["list", "#/", "Videos"], ["alerts", "#/alerts", "Alerts"], ["moments", "#/moments", "Moments"]];
 const KEYS = [
-  ["a", "alerts of all videos"], ["v", "all videos"],
+  ["a", "alerts of all videos"], ["v", "all videos"], ["m", "strongest moments of all videos"],
   ["space", "play or pause"], ["j  k", "next, previous alert"], ["t  f  u", "verdict about the alert: true, false, unsure"],
   ["z", "undo the last verdict (alerts)"], ["x", "select (alerts); Ctrl A all"], ["0", "the 10 strongest (alerts)"], ["s  g", "order by score, group repeats (alerts)"],
   ["←  →", "1 s back, forward; with shift 10 s"], [",  .", "one analysed frame back, forward"], ["Home  End", "begin, end"],
@@ -55,6 +56,7 @@ class Page {
       if (single === null) this._drawPages(wanted.view);
       if (id) await this._showRun(id, wanted.at, single === null);
       else if (wanted.view === "alerts") await this._showAlerts(wanted.options);
+      else if (wanted.view === "moments" && this.carrier.isServed) await this._showMoments(wanted.options);
       else await this._showList(wanted.options);
     } catch (problem) {
       if (hash === location.hash) this._replace(null, h("section", { class: "panel" }, h("h1", { tabindex: "-1" }, "This cannot be shown"), h("p", {}, String(problem.message ?? problem))));
@@ -79,6 +81,15 @@ class Page {
     document.title = "Alerts – fervid";
     this.names.know(list.account);
     const view = new QueueView(list, { carrier: this.carrier, keeper: this.keeper, names: this.names, shelf: this._shelf(), options });
+    this._replace(view, view.element);
+    view.focus();
+  }
+
+  async _showMoments(options) {
+    const list = await this.carrier.list();
+    if (readAddress().view !== "moments") return;
+    document.title = "Moments – fervid";
+    const view = new MomentsView(list, { carrier: this.carrier, keeper: this.keeper, shelf: this._shelf(), options });
     this._replace(view, view.element);
     view.focus();
   }
@@ -124,7 +135,7 @@ class Page {
   }
 
   _drawPages(current) {
-    fill(document.getElementById("pages"), PAGES.map(([name, address, words]) => h("a", { href: address, "aria-current": name === current ? "page" : null }, words)));
+    fill(document.getElementById("pages"), PAGES.filter(([name]) => name !== "moments" || this.carrier.isServed).map(([name, address, words]) => h("a", { href: address, "aria-current": name === current ? "page" : null }, words)));
   }
 
   _replace(view, element) {
@@ -144,7 +155,7 @@ class Page {
   /** The keys that lead to another page. */
   _goTo(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target) || !document.getElementById("pages").children.length) return false;
-    const page = { a: "#/alerts", v: "#/" }[event.key];
+    const page = { a: "#/alerts", v: "#/", m: this.carrier.isServed ? "#/moments" : null }[event.key];
     if (!page) return false;
     this.keeper.flush();
     location.hash = page;
