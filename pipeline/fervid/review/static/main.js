@@ -119,8 +119,9 @@ class Page {
       if (view === this.view) view.refresh(list);
     } else if (view instanceof QueueView) {
       await view.saving;
+      const asked = performance.now();
       const list = await this.carrier.alerts();
-      if (view === this.view) view.refresh(list);
+      if (view === this.view) view.refresh(list, asked);
     } else if (view instanceof RunView && change.runs.includes(view.id)) {
       const { alerts } = await this.carrier.alerts();
       if (view === this.view) view.alerts.take(alerts.filter((alert) => alert.run === view.id));

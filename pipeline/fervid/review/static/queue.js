@@ -75,11 +75,11 @@ export class QueueView {
     announce(`Alerts of all videos: ${this.left.textContent}`);
   }
 
-  /** Takes the alerts anew, when others judged or runs came. */
-  refresh(list) {
+  /** Takes the alerts anew, when others judged or runs came; they were `asked` for at a time of this page's clock. */
+  refresh(list, asked) {
     const known = new Map(this.list.alerts.map((alert) => [keyOf(alert), alert]));
     const fresh = list.alerts.filter((alert) => !known.has(keyOf(alert))).length;
-    this.list = { ...list, alerts: list.alerts.map((alert) => merged(known.get(keyOf(alert)), alert)) };
+    this.list = { ...list, alerts: list.alerts.map((alert) => merged(known.get(keyOf(alert)), alert, asked)) };
     for (const alert of this.list.alerts) if (alert.review && this.items.has(keyOf(alert))) this.kept.add(keyOf(alert));
     const hadFocus = this.body.contains(document.activeElement);
     this.draw();
@@ -188,6 +188,7 @@ export class QueueView {
       alert.review = alert.reviews.at(-1) ?? null;
       alert.problem = null;
       alert.nOnTheWay = (alert.nOnTheWay ?? 0) + 1;
+      alert.changed = performance.now();
       this.kept.add(keyOf(alert));
       return { run: alert.run, alert_id: alert.alert_id, verdict, reason, seen: seen.map((review) => [review.by, review.at]) };
     });
@@ -207,6 +208,7 @@ export class QueueView {
     const refused = [];
     wanted.forEach(({ alert }, i) => {
       alert.nOnTheWay -= 1;
+      alert.changed = performance.now();
       if (alert.nOnTheWay) return; // a later verdict about it is on its way
       const { review, reviews, conflict, error } = answers[i];
       if (reviews) Object.assign(alert, { review, reviews });
@@ -382,9 +384,9 @@ function isOpen(row) {
   return row.alerts.some((alert) => !alert.review);
 }
 
-/** An alert with what the server has of it now, unless a verdict about it is on its way. */
-function merged(known, fresh) {
-  return known?.nOnTheWay ? known : Object.assign(known ?? {}, fresh);
+/** An alert with what the server had of it when it was `asked`, unless a verdict was given here since. */
+function merged(known, fresh, asked) {
+  return known?.nOnTheWay || (known?.changed ?? 0) > asked ? known : Object.assign(known ?? {}, fresh);
 }
 
 function isText(target) {
