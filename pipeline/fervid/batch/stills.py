@@ -36,6 +36,7 @@ FASTEST = 1000
 log = logging.getLogger(__name__)
 
 
+# Decision VID-10.
 @dataclass(frozen=True, slots=True)
 class Stills:
     """Makes the videos of series of images at `rate` per second, below `out`."""

@@ -165,8 +165,9 @@ class RunFolders:
         They are looked for among those named like the file, and by the id that it had before, if known. Runs that are
         marked as superseded are none of them.
         """
+        own = self.of(path, video_id).name
         stem = _stem(run_folder_name(path, video_id))
-        found = list(self._held_by(stem))
+        found = list(self._held_by(stem)) if self._by_stem.get(stem, [own]) != [own] else []  # most have no other
         if former_id is not None and (name := self._by_id.get(former_id[:ID_DIGITS])) is not None:
             found += self._held_by(_stem(name))
         now = printable(path.absolute())

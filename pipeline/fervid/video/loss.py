@@ -45,7 +45,7 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
             )
         elif claimed - max(found, plan.others_end_seconds) > max(tolerance, NOTICEABLE_SHARE * claimed):
             lost.append(f"ends at {found:.2f} s of the {claimed:.2f} s that its header claims")
-    if plan.is_interlaced:
+    if plan.is_interlaced:  # Decision VID-9.
         doubtful.append(
             "interlaced: moving faces are combed; deinterlace it first (ffmpeg -vf bwdif) for better scores"
         )
