@@ -17,6 +17,7 @@ import numpy as np
 from fervid.alerts.review.reviews import Review
 from fervid.base.printable import printable
 from fervid.review.columns import plain_bytes, quantise
+from fervid.review.media import browser_plays
 from fervid.review.queue import opinions_of, queue_rows, records_of
 from fervid.run.files import ALERTS_JSON, FAILED_LIST
 from fervid.run.intact import check_file
@@ -46,6 +47,7 @@ def make_card(folder: Path) -> dict[str, Any]:
         "camera": printable(video.parent.name),
         "folder": printable(folder.name),
         "has_video": video.is_file() and not manifest["video"].get("is_live", False),
+        "plays": browser_plays(manifest["video"]),
         "status": manifest["status"],
         "warnings": len(manifest["warnings"]),
         "damage": "; ".join(manifest["warnings"])[:MOST_DAMAGE] if manifest["status"] != "complete" else None,

@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +21,7 @@ import pyarrow.parquet  # noqa: F401  Arrow loads it with the first table that i
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -187,6 +189,15 @@ class _Maker:
             self.previews.stop()
             self._thread.submit(self.previews.close)
 
+    def warm(self, run_of: Callable[[], Run]) -> None:
+        """Start the worker with the thumbnail of a run; what fails here is said when it is asked for."""
+
+        def begin() -> None:
+            with suppress(FervidError, OSError, EOFError, *BAD_VALUES):
+                self.previews.thumbnail(run_of())
+
+        self._thread.submit(begin)
+
     async def make(self, request: Request, function: Callable[[], Path], media_type: str) -> Response:
         """The file that `function` makes; nothing is made for a page that was left meanwhile."""
         async with self._turn:
@@ -212,6 +223,7 @@ class _Pages:
         self._pictures = Pictures(stills, self.with_video, index.folder)
         self._events = Events(index.stamps)
         self._one_verdict = anyio.Lock()
+        self._is_warm = False
 
     def stop(self) -> None:
         """Give up what is being made."""
@@ -234,7 +246,18 @@ class _Pages:
     @_answer
     async def runs(self, _request: Request) -> Response:
         await self._events.begin()
-        return _json(await to_thread.run_sync(self._index.listing) | {"account": account_name()})
+        listing = await to_thread.run_sync(self._index.listing)
+        answer = _json(listing | {"account": account_name()})
+        answer.background = self._warm(listing["runs"])
+        return answer
+
+    def _warm(self, cards: Sequence[Mapping[str, Any]]) -> BackgroundTask | None:
+        """Start the worker for clips, once, where some video needs it: with a thumbnail, after the list was sent."""
+        needs = next((card["id"] for card in cards if card["has_video"] and not card["plays"]), None)
+        if needs is None or self._is_warm:
+            return None
+        self._is_warm = True
+        return BackgroundTask(self._clips.warm, lambda: self.with_video(needs))
 
     @_answer
     async def alerts(self, _request: Request) -> Response:
