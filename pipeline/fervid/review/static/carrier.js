@@ -67,6 +67,7 @@ class FileCarrier {
     } catch {
       // A browser may forbid storage for files; the verdicts then live until the page is closed.
     }
+    this.onSaved?.();
     return verdict === null ? null : { verdict, reason, by: "you", at: time };
   }
 

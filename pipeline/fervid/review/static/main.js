@@ -42,7 +42,10 @@ class Page {
     });
     addEventListener("keydown", (event) => this._onKey(event));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.view?.redraw());
-    this.carrier.onSaved = () => this.names.askOnce();
+    this.carrier.onSaved = () => {
+      this.names.askOnce();
+      this._updateDownload();
+    };
     this.carrier.listen((change) => this._refresh(change));
   }
 
