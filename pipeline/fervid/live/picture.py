@@ -18,7 +18,8 @@ from fervid.errors import OutputError
 from fervid.interpret.causal import LiveFace
 from fervid.live.alarms import LiveAlert
 from fervid.live.session import Moment, Rates
-from fervid.overlay.faces import FaceDrawer, FaceMark, draw_note, text_size
+from fervid.overlay.faces import FaceDrawer, FaceMark, draw_note, note_size, text_size
+from fervid.overlay.places import Area
 from fervid.overlay.strip import NOTICE
 from fervid.overlay.text import line_height, readable_on, rgb_of, shade, text_width, write
 from fervid.privacy.audit import note_open_faces
@@ -49,12 +50,12 @@ class LivePainter:
         rgb = moment.rgb()
         if self._covers is not None:
             rgb = self._covers.cover(rgb, moment)
-        shown = self._with_faces(rgb, moment)
-        size = text_size(shown.shape[0])
-        draw_note(shown, rates_in_words(moment.rates), size_px=round(size * 0.8))
         self._alerts.extend((moment.seconds, alert) for alert in moment.alerts)
         while self._alerts and self._alerts[0][0] < moment.seconds - ALERT_SECONDS:
             self._alerts.popleft()
+        shown = self._with_faces(rgb, moment, note=rates_in_words(moment.rates))
+        size = text_size(shown.shape[0])
+        draw_note(shown, rates_in_words(moment.rates), size_px=round(size * 0.8))
         bottom = shown.shape[0]
         for _, alert in reversed(self._alerts):
             bottom -= line_height(size) + size // 2
@@ -77,15 +78,22 @@ class LivePainter:
         write(shown, NOTICE, left, shown.shape[0] - line_height(size) - size // 2, size_px=size)
         return shown
 
-    def _with_faces(self, rgb: np.ndarray, moment: Moment) -> np.ndarray:
+    def _with_faces(self, rgb: np.ndarray, moment: Moment, *, note: str = "") -> np.ndarray:
         height, width = rgb.shape[:2]
         times = LEAST_HEIGHT_PX / height if height < LEAST_HEIGHT_PX else min(1.0, MOST_HEIGHT_PX / height)
         size = max(1, round(width * moment.pixel_aspect * times)), max(1, round(height * times))
         if size != (width, height):
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if times < 1 else cv2.INTER_LINEAR))
         scale = np.array([size[0] / width, size[1] / height] * 2)
-        self._drawer.draw(rgb, [_mark(face.box * scale, face) for face in moment.faces])
+        taken = self._written(note, *size) if note else []
+        self._drawer.draw(rgb, [_mark(face.box * scale, face) for face in moment.faces], keep_free=taken)
         return rgb
+
+    def _written(self, note: str, width: int, height: int) -> list[Area]:
+        """Where the rates and the alerts are written: no tag goes there."""
+        size = text_size(height)
+        lines = len(self._alerts) * (line_height(size) + size // 2)
+        return [(0, 0, *note_size(note, round(size * 0.8))), (0, height - lines, width, height)]
 
 
 class _LiveCovers:

@@ -49,8 +49,9 @@ class TimelineStrip:
         line = line_height(text_px)
         self._chart = slice(pad + max(3, pad // 2), pad + max(3, pad // 2) + 3 * line)
         self._clock_top = self._chart.stop + pad // 2
-        height = self._clock_top + line + pad // 2
         self._left, self._right = pad, width_px - pad
+        legend = self._legend(labels)
+        height = max((top for _, _, top in legend), default=self._clock_top) + line + pad // 2
         self._ground = np.empty((height + height % 2, width_px, 3), np.uint8)
         self._ground[:] = BACKGROUND
         self._draw_chart(bins, labels)
@@ -97,16 +98,28 @@ class TimelineStrip:
                 chart[rows - min(top, rows) : rows - low, column] = colour
                 low = min(top, rows)
 
+    def _legend(self, labels: Sequence[str]) -> list[tuple[str, int, int]]:
+        """Each label with its place: to the right of the clock, and in further lines where the width ends."""
+        size = self._text_px
+        x, top = self._left + text_width(self._clock_text(self._end), size) + 2 * size, self._clock_top
+        places = []
+        for label in labels:
+            width = size + text_width(label, size)
+            if x + width > self._right and x > self._left:
+                x, top = self._left, top + line_height(size)
+            places.append((label, x, top))
+            x += width + size
+        return places
+
     def _draw_legend(self, labels: Sequence[str]) -> None:
-        """To the right of the clock: each label's colour; then the notice, as far as there is room."""
-        size, gap = self._text_px, self._text_px
-        x = self._left + text_width(self._clock_text(self._end), size) + 2 * gap
-        for label, colour in label_colours(labels).items():
-            if x + size + text_width(label, size) > self._right:
-                return
-            top = self._clock_top + line_height(size) // 2 - size // 3
-            cv2.rectangle(self._ground, (x, top), (x + 2 * size // 3, top + 2 * size // 3), rgb_of(colour), cv2.FILLED)
-            x = write(self._ground, label, x + size, self._clock_top, size_px=size) + gap
+        """Each label's colour; then the notice, as far as there is room."""
+        size, x, top = self._text_px, self._left, self._clock_top
+        colours = label_colours(labels)
+        for label, left, top in self._legend(labels):
+            middle = top + line_height(size) // 2 - size // 3
+            corner = left + 2 * size // 3, middle + 2 * size // 3
+            cv2.rectangle(self._ground, (left, middle), corner, rgb_of(colours[label]), cv2.FILLED)
+            x = write(self._ground, label, left + size, top, size_px=size) + size
         if x + text_width(NOTICE, size) <= self._right:
             left = self._right - text_width(NOTICE, size)
-            write(self._ground, NOTICE, left, self._clock_top, size_px=size, colour=rgb_of(LIGHT_GREY))
+            write(self._ground, NOTICE, left, top, size_px=size, colour=rgb_of(LIGHT_GREY))

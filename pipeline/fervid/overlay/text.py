@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fervid.base.opencv import cv2
 from fervid.errors import DependencyMissing
 
 FONT = "mpl-data/fonts/ttf/DejaVuSans.ttf"
@@ -60,11 +61,27 @@ def write(rgb: np.ndarray, text: str, left: int, top: int, *, size_px: int, colo
     return left
 
 
+def ink(canvas: np.ndarray, text: str, left: int, top: int, *, size_px: int) -> None:
+    """Add a text to a mask uint8 (H, W) that has room for it: many texts are then drawn at the price of one."""
+    for mask, width in _words(text, size_px):
+        if mask is not None:
+            canvas[top : top + len(mask), left : left + width] = mask
+        left += width
+
+
+def lighten(rgb: np.ndarray, mask: np.ndarray, left: int, top: int) -> None:
+    """Draw a mask uint8 (h, w) in white over a dark area of an image, within it."""
+    area = rgb[top : top + len(mask), left : left + len(mask[0])]
+    area[:] = cv2.max(area, cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB))
+
+
 def shade(rgb: np.ndarray, x0: int, y0: int, x1: int, y1: int, *, colour: Colour = BLACK, share: float = 0.6) -> None:
     """Mix a colour into a rectangle, in place."""
     area = rgb[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
-    mixed = area * np.float32(1 - share) + np.array(colour, np.float32) * np.float32(share)
-    area[:] = mixed.astype(np.uint8)
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    mixed = levels * np.float32(1 - share) + np.array(colour, np.float32) * np.float32(share)
+    if area.size:
+        area[:] = cv2.LUT(area, mixed.astype(np.uint8)[None])
 
 
 def _words(text: str, size_px: int) -> list[tuple[np.ndarray | None, int]]:

@@ -74,8 +74,8 @@ def test_bars_are_left_out_for_small_faces_and_on_request() -> None:
 def test_tags_of_neighbours_do_not_cover_each_other() -> None:
     rgb, faces = picture(), [mark((400, 300, 440, 340)), mark((450, 300, 490, 340), track_id=1)]
     FaceDrawer(LABELS).draw(rgb, faces)
-    assert has_colour(rgb[275:298, 400:], HAPPY)
-    assert has_colour(rgb[342:365, 450:], HAPPY)
+    assert has_colour(rgb[277:298, 220:395], HAPPY)
+    assert has_colour(rgb[277:298, 495:670], HAPPY)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,15 @@ def test_the_cursor_moves_and_alerts_are_marked_above() -> None:
         assert np.flatnonzero(cursor).min() == pytest.approx(column, abs=3)
     marked = np.flatnonzero((below.at(9.0)[4] == rgb_of(COLOURS["angry"])).all(axis=-1))
     assert (marked.min(), marked.max()) == pytest.approx((164, 321), abs=3)
+
+
+@pytest.mark.parametrize("width_px", [200, 300, 800])
+def test_the_legend_names_every_label_at_any_width(width_px: int) -> None:
+    empty = Bins(np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0))
+    below = TimelineStrip(empty, LABELS, start_seconds=0, end_seconds=10, width_px=width_px, text_px=14)
+    picture = below.at(5.0)
+    assert all(has_colour(picture, rgb_of(COLOURS[label])) for label in LABELS)
+    assert not (picture[:, -3:] != np.array((24, 24, 24))).any()
 
 
 def test_letters_grow_with_the_picture_down_to_what_can_be_read() -> None:
