@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fervid.charts.figures import shorten_name, without_glyph_warnings
 from fervid.charts.palette import COLOURS, HATCHES, SPARE_COLOURS
 from fervid.storage.files import file_sha256
 from fervid.storage.place import Place
@@ -25,8 +26,11 @@ MOVING_SHARE = 0.5
 """A column with a moving camera for so large a share of its time is marked."""
 MAX_COLUMNS = 1000
 """Columns of a plot, about as many as the axes have pixels: 11 inches at 110 dpi, less legend and margins."""
+LONGEST_NAME = 72
+"""Columns of a file name in the title; longer ones would be cut off at the edge of the image."""
 
 
+@without_glyph_warnings()
 def plot_timeline(
     timeline: pa.Table, labels: tuple[str, ...], path: Place, *, title: str, recorded: datetime | None = None
 ) -> str:
@@ -64,7 +68,7 @@ def plot_timeline(
         bottom = top
     emotions.set_ylim(0, 1)
     emotions.set_ylabel("mean probability")
-    emotions.set_title(f"{title}: how faces look over time", loc="left", parse_math=False)
+    emotions.set_title(f"{shorten_name(title, LONGEST_NAME)}: how faces look over time", loc="left", parse_math=False)
     handles, names = emotions.get_legend_handles_labels()
     emotions.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     if not bottom.any():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fervid.charts.figures import make_figure
+from fervid.charts.figures import make_figure, shorten_name, without_glyph_warnings
 from fervid.charts.palette import (
     BLUE,
     DARK_GREY,
@@ -125,6 +125,7 @@ def draw_map(
     return _png(figure)
 
 
+@without_glyph_warnings()
 def _name_points(figure: Any, axes: Any, names: Sequence[str], places: np.ndarray) -> None:
     """Write each name beside its point unless it would cover another name or point."""
     figure.draw_without_rendering()
@@ -295,9 +296,10 @@ def _finish(axes: Any, profile: Profile, *, shift: float = 0.0) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}…{name[-LONGEST_NAME // 2 + 1 :]}"
+    return shorten_name(name, LONGEST_NAME)
 
 
+@without_glyph_warnings()
 def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=DPI, metadata={"Software": None})

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from fervid.charts.figures import shorten_name
 from fervid.charts.timeline import MAX_COLUMNS, _columns, plot_timeline
 
 LABELS = ("angry", "happy", "neutral")
@@ -107,3 +108,22 @@ def test_the_highest_agitation_of_many_bins_is_kept() -> None:
     columns = _columns(table.append_column("camera_moves", pa.array(np.zeros(n))), LABELS)
     assert columns.agitation is not None
     assert columns.agitation[33] == pytest.approx(0.9)
+
+
+def test_a_name_that_the_font_lacks_is_drawn_without_warnings(tmp_path: Path) -> None:
+    table = timeline(5, happy=np.full(5, 0.5), coverage=np.ones(5))
+    plot_timeline(table, LABELS, tmp_path / "timeline.png", title="大楼南门入口监控.mp4")  # a warning is an error here
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("door.mp4", "door.mp4"),
+        ("0123456789", "0123456789"),
+        ("0123456789a", "01234…789a"),
+        ("监控录像一", "监控录像一"),
+        ("监控录像一二.mp4", "监控录…mp4"),
+    ],
+)
+def test_long_names_lose_their_middle(name: str, expected: str) -> None:
+    assert shorten_name(name, 10) == expected
