@@ -21,7 +21,7 @@ def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> No
     """
     entry = {
         "time_utc": utc_now(),
-        "user": user_name(),
+        "user": _user(),
         "what": what,
         "blur": blur,
         **details,
@@ -34,8 +34,7 @@ def note_open_faces(folder: Path, what: str, *, blur: str, **details: Any) -> No
         ) from None
 
 
-def user_name() -> str:
-    """The account of this process, for logs."""
+def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -25,10 +25,11 @@ from fervid.alerts.find.samples import read_faces_between
 from fervid.alerts.find.scan import scan_run
 from fervid.alerts.language.rules import RuleSet, default_rules
 from fervid.alerts.review.evidence import make_evidence
+from fervid.alerts.review.reviews import account_name
 from fervid.base.clock import clock, utc_now
 from fervid.batch.apart import Apart
 from fervid.errors import FervidError, InputError, OutputError
-from fervid.privacy.audit import note_open_faces, user_name
+from fervid.privacy.audit import note_open_faces
 from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.derived import note_derived, publish_derived
 from fervid.run.files import TAKEN, TAKEN_LOG
@@ -252,7 +253,7 @@ def _file_name(run: Run, wish: Wish) -> str:
 def _note(run: Run, wish: Wish, name: str, blur: str) -> None:
     """Append who took what and when to the log of the run."""
     entry = {
-        "time_utc": utc_now(), "by": wish.by or user_name(), "what": wish.kind, "start_s": wish.start,
+        "time_utc": utc_now(), "by": wish.by or account_name(), "what": wish.kind, "start_s": wish.start,
         "end_s": wish.end, "alert_id": wish.alert_id, "file": name, "blur": blur,
     }  # fmt: skip
     append_synced(run.folder / TAKEN_LOG, json.dumps(entry, ensure_ascii=False) + "\n")

@@ -90,7 +90,7 @@ def preview_frames(
     ahead = max(HELD_SECONDS, SEARCH_EVERY_SECONDS)
     for frame in read_rgb_frames(VideoSource.of(run.manifest), start, end):
         reached(frame.seconds)
-        shrunk, factors = _shrink(frame, height_px)
+        shrunk, factors = shrink(frame, height_px)
         if blur == "none":
             yield shrunk
             continue
@@ -121,7 +121,7 @@ def _covered(frame: RgbFrame, covers: FaceCovers) -> RgbFrame:
     return RgbFrame(frame.seconds, cover(frame.rgb, covers.at(frame.seconds)), frame.pixel_aspect)
 
 
-def _shrink(frame: RgbFrame, height_px: int) -> tuple[RgbFrame, tuple[float, float]]:
+def shrink(frame: RgbFrame, height_px: int) -> tuple[RgbFrame, tuple[float, float]]:
     """A frame downscaled to at most `height_px` with square pixels, and its scale factors (x, y)."""
     height, width = frame.rgb.shape[:2]
     shrink = min(1.0, height_px / height)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.alerts.find.samples import read_faces_between
+from fervid.alerts.review.preview_frames import shrink
 from fervid.base.opencv import cv2
 from fervid.errors import OutputError, WrittenShort
 from fervid.privacy.covers import FaceCovers
@@ -104,7 +104,7 @@ def cut_clip(
     def frames() -> Iterator[RgbFrame]:
         for frame in covered_frames(stretch, covers, CoveredArea()):
             shown.seconds.append(frame.seconds)
-            yield frame if height_px is None else _shrunk(frame, height_px)
+            yield frame if height_px is None else shrink(frame, height_px)[0]
 
     write_clip(
         target,
@@ -138,13 +138,6 @@ def save_still(path: Path, frame: RgbFrame) -> None:
     if not encoded:
         raise OutputError(f"{path} cannot be made from a frame of {rgb.shape[1]}x{rgb.shape[0]}.")
     path.write_bytes(data.tobytes())
-
-
-def _shrunk(frame: RgbFrame, height_px: int) -> RgbFrame:
-    height, width = frame.rgb.shape[:2]
-    share = min(1.0, height_px / height)
-    size = (max(2, round(width * float(frame.pixel_aspect) * share)), max(2, round(height * share)))
-    return RgbFrame(frame.seconds, np.asarray(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)), Fraction(1))
 
 
 def _rows(run: Run, stretch: Stretch) -> pa.Table:
