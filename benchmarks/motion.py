@@ -13,7 +13,7 @@ import argparse
 import csv
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,8 @@ SEARCHED_PX = 640
 FIGHTS = "cctv/shop_fight_indoor.avi", "cctv/fi"
 NORMAL = ("cctv", "faces", "trailers")
 STILLS = ("cctv/one-by-one-person-detection.mp4", "cctv/traffic_camera_vfr.mp4", "faces/family_dinner.mp4")
+OTHERS = (0.9, 0.8, 0.7, 0.6, 0.5)
+"""Other limits to enter at, tried with a shorter duration."""
 STILL_SECONDS, SCENE_SECONDS, LOOPS = 20, 60.0, 3
 SHOWN = {"fight": True, "none": False}
 
@@ -133,9 +135,23 @@ def agitation_of(rows: Rows, model: AgitationModel) -> tuple[np.ndarray, np.ndar
     return np.array([each[0] for each in found]), np.array([each[1] for each in found])
 
 
-def notices(times: np.ndarray, agitation: np.ndarray) -> list[tuple[float, float]]:
-    """When notices of the shipped rule are raised, and how long they last; those within the cooldown are one."""
+@dataclass(frozen=True)
+class Notice:
+    """The thresholds of a rule."""
+
+    enter: float
+    exit_: float
+    for_: float
+    cooldown: float = 60.0
+
+
+def shipped_notice() -> Notice:
     rule = next(rule for rule in load_rules("cctv").rules if rule.name == "agitated-motion")
+    return Notice(rule.enter, rule.exit_ or rule.enter, rule.for_, rule.cooldown)
+
+
+def notices(times: np.ndarray, agitation: np.ndarray, rule: Notice) -> list[tuple[float, float]]:
+    """When notices are raised, and how long they last; those within the cooldown are one."""
     found: list[tuple[float, float]] = []
     since: float | None = None
     is_on = False
@@ -155,27 +171,33 @@ def notices(times: np.ndarray, agitation: np.ndarray) -> list[tuple[float, float
     return found
 
 
-def report_normal(videos: Path, model: AgitationModel) -> None:
-    """Notices on footage without a fight."""
-    hours, n = 0.0, 0
+def read_normal(videos: Path, model: AgitationModel) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, times and agitation of each video without a fight."""
+    found = []
     for path in sorted(path for name in NORMAL for path in (videos / name).iterdir()):
         if path.relative_to(videos).as_posix().startswith(FIGHTS) or path.name.startswith(("nofi", "SOURCES")):
             continue
-        times, agitation = agitation_of(rows_of(grays(path, FPS)), model)
-        raised = notices(times, agitation)
+        found.append((path.name, *agitation_of(rows_of(grays(path, FPS)), model)))
+    return found
+
+
+def report_normal(normal: list[tuple[str, np.ndarray, np.ndarray]]) -> None:
+    """Notices of the shipped rule on footage without a fight."""
+    hours, n = 0.0, 0
+    for name, times, agitation in normal:
+        raised = notices(times, agitation, shipped_notice())
         hours, n = hours + (times[-1] - times[0]) / 3600, n + len(raised)
         known = agitation[~np.isnan(agitation)]
         high = f"highest {known.max():.2f}" if len(known) else "none"
-        print(
-            f"  {path.name:40} {times[-1]:6.1f} s  judged {len(known) / len(times):4.0%}  {high}  notices {len(raised)}"
-        )
+        judged = f"judged {len(known) / len(times):4.0%}"
+        print(f"  {name:40} {times[-1]:6.1f} s  {judged}  {high}  notices {len(raised)}")
     low, high_rate = (bound / hours for bound in poisson_interval(n))
-    print(f"normal footage: {n} notices in {hours:.3f} h = {n / hours:.1f} per hour ({low:.1f} to {high_rate:.1f})")
+    print(f"  {n} notices in {hours:.3f} h = {n / hours:.1f} per hour ({low:.1f} to {high_rate:.1f})")
 
 
 def report_cameras(videos: Path, model: AgitationModel) -> None:
     """A camera made from a still: the share of time below the notice."""
-    limit = next(rule for rule in load_rules("cctv").rules if rule.name == "agitated-motion").enter
+    limit = shipped_notice().enter
     for kind in ("pan", "zoom", "shake", "turn"):
         below = said = total = 0
         for name in STILLS:
@@ -209,10 +231,11 @@ def moved(still: np.ndarray, kind: str) -> Iterator[tuple[float, np.ndarray]]:
         yield seconds, shown.clip(0, 255).astype(np.uint8)
 
 
-def report_scenes(clips: list[Clip], fitted: Fitted, long_rows: Rows) -> None:
+def report_scenes(clips: list[Clip], fitted: Fitted, long_rows: Rows, rule: Notice) -> None:
     """Fights laid into a minute of normal footage: of the same recording, and of a long normal video."""
     for name, around in (("the same recording", None), ("long normal footage", long_rows)):
-        found, delays, false, n = 0, [], 0, 0
+        found, false, n = 0, 0, 0
+        delays: list[float] = []
         for clip in clips:
             model = fitted.left_out[clip.recording]
             calm = [_known(one.phases[0]) for one in clips if one.recording == clip.recording and not one.is_fight]
@@ -224,7 +247,7 @@ def report_scenes(clips: list[Clip], fitted: Fitted, long_rows: Rows) -> None:
             before = (normal * (n_before // len(normal) + 1))[:n_before]
             rows = [(i / FPS, row) for i, (_, row) in enumerate(before + fight + before)]
             begin, end = n_before / FPS, (n_before + len(fight)) / FPS
-            raised = notices(*agitation_of(rows, model))
+            raised = notices(*agitation_of(rows, model), rule)
             own = [first for first, last in raised if last >= begin and first <= end + WINDOW_SECONDS]
             n, found = n + 1, found + bool(own)
             false += sum(first < begin or first > end + WINDOW_SECONDS for first, _ in raised)
@@ -267,14 +290,16 @@ def main() -> None:
     if chosen.write:
         chosen.write.write_text(fitted.model.to_json(), encoding="utf-8")
     model = fitted.model if chosen.write else load_agitation_model("surveillance")
-    parts: list[tuple[str, Callable[[], None]]] = [
-        ("moving cameras", lambda: report_cameras(chosen.videos, model)),
-        ("normal footage", lambda: report_normal(chosen.videos, model)),
-        ("scenes", lambda: report_scenes(clips, fitted, rows_of(grays(chosen.videos / STILLS[0], FPS)))),
-    ]
-    for name, part in parts:
-        print(name)
-        part()
+    print("moving cameras")
+    report_cameras(chosen.videos, model)
+    print("normal footage")
+    normal = read_normal(chosen.videos, model)
+    report_normal(normal)
+    long_rows = rows_of(grays(chosen.videos / STILLS[0], FPS))
+    for rule in (shipped_notice(), *(Notice(enter, enter - 0.1, 0.4) for enter in OTHERS)):
+        n = sum(len(notices(times, agitation, rule)) for _, times, agitation in normal)
+        print(f"scenes, enter {rule.enter:g} for {rule.for_:g} s; on normal footage {n} notices")
+        report_scenes(clips, fitted, long_rows, rule)
     if chosen.cost:
         report_cost(chosen.cost)
 

@@ -65,12 +65,14 @@ def wait_for(condition: object, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize("numbers", [(2,), pytest.param((1, 4), marks=pytest.mark.slow)])
 def test_any_number_of_workers_writes_the_same_bytes(clip: Path, tmp_path: Path, numbers: tuple[int, ...]) -> None:
-    everything = ["baseline.scope=video", "baseline.min_seconds=0", "baseline.min_spread=0"]
+    everything = ["baseline.scope=video", "baseline.min_seconds=0", "baseline.min_spread=0", "motion.measure=true"]
     settings = fervid.load_settings(assignments=["video.segment_seconds=1", *everything], environment={})
     for workers in (None, *numbers):
         out = tmp_path / str(workers)
         run = fervid.analyze(clip, out=out, settings=settings, device="cpu", workers=workers, plot=False)
         assert not run.faces["b_happy"].equals(run.faces["s_happy"])
+        assert run.frames["speed"].null_count == 4  # the first frame of each segment
+        assert run.frames["agitation"].null_count < 16
     expected = tables(tmp_path / "None")
     assert len(expected) == 4 + 4
     assert all(tables(tmp_path / str(workers)) == expected for workers in numbers)
@@ -95,7 +97,8 @@ def test_results_of_other_settings_are_never_mixed_in(clip: Path, tmp_path: Path
 @pytest.mark.slow
 def test_killed_workers_and_parents_leave_the_bytes_of_an_unbroken_run(clip: Path, tmp_path: Path) -> None:
     out, rng = tmp_path / "out", np.random.default_rng(5)
-    options = (clip, "-o", out, *SEGMENTS, "--workers", "2", "--fps", "25")
+    motion = ("--set", "motion.measure=true")
+    options = (clip, "-o", out, *SEGMENTS, *motion, "--workers", "2", "--fps", "25")
     for victim in ("worker", "parent", "worker"):
         process = start(*options)
         n_before = len(list(out.glob("*/observations/*.parquet")))
@@ -114,7 +117,8 @@ def test_killed_workers_and_parents_leave_the_bytes_of_an_unbroken_run(clip: Pat
             _, errors = process.communicate(timeout=120)
             assert process.returncode == 0, errors
     assert run_fervid("analyze", *map(str, options)).returncode == 0
-    assert run_fervid("analyze", str(clip), "-o", str(tmp_path / "unbroken"), *SEGMENTS, "--fps", "25").returncode == 0
+    unbroken = (str(clip), "-o", str(tmp_path / "unbroken"), *SEGMENTS, *motion, "--fps", "25")
+    assert run_fervid("analyze", *unbroken).returncode == 0
     assert tables(out) == tables(tmp_path / "unbroken")
     assert not list(out.rglob("*.part*"))
 
