@@ -61,6 +61,7 @@ class Fitted:
     merits: dict[str, Merit]
 
 
+# Decision MOT-3.
 def fit_agitation(labelled: Labelled, *, name: str, window_seconds: float, about: dict[str, object]) -> Fitted:
     """A model of all windows, and what it is worth: every recording is judged by a fit without it.
 
