@@ -1,10 +1,10 @@
-"""What the agitation of motion is worth: ranking of clips, moving cameras, false notices, scenes, and its cost.
+"""What the agitation of motion is worth: ranking of clips, moving cameras, and its cost.
 
     python benchmarks/motion.py VIDEOS [--write configs/motion/surveillance.json] [--cost VIDEO]
 
-VIDEOS/fights holds clips of surveillance cameras with labels.csv (file,label,camera), VIDEOS/cctv, faces and trailers
-normal footage. Every clip is judged by a model that never saw its recording; the penalty of that model is chosen within
-the other recordings. Intervals draw recordings with replacement.
+VIDEOS/fights holds clips of surveillance cameras with labels.csv (file,label,camera). Every clip is judged by a model
+that never saw its recording; the penalty of that model is chosen within the other recordings. Intervals draw recordings
+with replacement. benchmarks/motion_rules.py measures notices, on scenes made of the clips and on normal footage.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ from fervid.detect.motion import shrunk
 from fervid.interpret.agitation import LEAST_ROWS, MotionJudge, moves_with_camera
 from fervid.interpret.agitation_model import AgitationModel, load_agitation_model, window_features
 from fervid.observe.flow import FlowWatch
-from fervid.stats.intervals import poisson_interval
-from fervid.stats.metrics import wilson_interval
 from fervid.video.luma import luma
 from fervid.video.sampling import sampling_slot
 from process_tree import cost_of
@@ -41,8 +39,6 @@ SEARCHED_PX = 640
 FIGHTS = "cctv/shop_fight_indoor.avi", "cctv/fi"
 NORMAL = ("cctv", "faces", "trailers")
 STILLS = ("cctv/one-by-one-person-detection.mp4", "cctv/traffic_camera_vfr.mp4", "faces/family_dinner.mp4")
-OTHERS = (0.9, 0.8, 0.7, 0.6, 0.5)
-"""Other limits to enter at, tried with a shorter duration."""
 STILL_SECONDS, SCENE_SECONDS, LOOPS = 20, 60.0, 3
 SHOWN = {"fight": True, "none": False}
 
@@ -135,69 +131,9 @@ def agitation_of(rows: Rows, model: AgitationModel) -> tuple[np.ndarray, np.ndar
     return np.array([each[0] for each in found]), np.array([each[1] for each in found])
 
 
-@dataclass(frozen=True)
-class Notice:
-    """The thresholds of a rule."""
-
-    enter: float
-    exit_: float
-    for_: float
-    cooldown: float = 60.0
-
-
-def shipped_notice() -> Notice:
-    rule = next(rule for rule in load_rules("cctv").rules if rule.name == "agitated-motion")
-    return Notice(rule.enter, rule.exit_ or rule.enter, rule.for_, rule.cooldown)
-
-
-def notices(times: np.ndarray, agitation: np.ndarray, rule: Notice) -> list[tuple[float, float]]:
-    """When notices are raised, and how long they last; those within the cooldown are one."""
-    found: list[tuple[float, float]] = []
-    since: float | None = None
-    is_on = False
-    for seconds, value in zip(times.tolist(), agitation.tolist(), strict=True):
-        if not value >= (rule.exit_ if is_on else rule.enter):
-            since, is_on = None, False
-            continue
-        since = seconds if since is None else since
-        if is_on:
-            found[-1] = found[-1][0], seconds
-        elif seconds - since >= rule.for_ - 1e-6:
-            is_on = True
-            if found and seconds - found[-1][1] <= rule.cooldown:
-                found[-1] = found[-1][0], seconds
-            else:
-                found.append((seconds, seconds))
-    return found
-
-
-def read_normal(videos: Path, model: AgitationModel) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, times and agitation of each video without a fight."""
-    found = []
-    for path in sorted(path for name in NORMAL for path in (videos / name).iterdir()):
-        if path.relative_to(videos).as_posix().startswith(FIGHTS) or path.name.startswith(("nofi", "SOURCES")):
-            continue
-        found.append((path.name, *agitation_of(rows_of(grays(path, FPS)), model)))
-    return found
-
-
-def report_normal(normal: list[tuple[str, np.ndarray, np.ndarray]]) -> None:
-    """Notices of the shipped rule on footage without a fight."""
-    hours, n = 0.0, 0
-    for name, times, agitation in normal:
-        raised = notices(times, agitation, shipped_notice())
-        hours, n = hours + (times[-1] - times[0]) / 3600, n + len(raised)
-        known = agitation[~np.isnan(agitation)]
-        high = f"highest {known.max():.2f}" if len(known) else "none"
-        judged = f"judged {len(known) / len(times):4.0%}"
-        print(f"  {name:40} {times[-1]:6.1f} s  {judged}  {high}  notices {len(raised)}")
-    low, high_rate = (bound / hours for bound in poisson_interval(n))
-    print(f"  {n} notices in {hours:.3f} h = {n / hours:.1f} per hour ({low:.1f} to {high_rate:.1f})")
-
-
 def report_cameras(videos: Path, model: AgitationModel) -> None:
     """A camera made from a still: the share of time below the notice."""
-    limit = shipped_notice().enter
+    limit = next(rule for rule in load_rules("cctv").rules if rule.name == "agitated-motion").enter
     for kind in ("pan", "zoom", "shake", "turn"):
         below = said = total = 0
         for name in STILLS:
@@ -231,35 +167,6 @@ def moved(still: np.ndarray, kind: str) -> Iterator[tuple[float, np.ndarray]]:
         yield seconds, shown.clip(0, 255).astype(np.uint8)
 
 
-def report_scenes(clips: list[Clip], fitted: Fitted, long_rows: Rows, rule: Notice) -> None:
-    """Fights laid into a minute of normal footage: of the same recording, and of a long normal video."""
-    for name, around in (("the same recording", None), ("long normal footage", long_rows)):
-        found, false, n = 0, 0, 0
-        delays: list[float] = []
-        for clip in clips:
-            model = fitted.left_out[clip.recording]
-            calm = [_known(one.phases[0]) for one in clips if one.recording == clip.recording and not one.is_fight]
-            normal = [row for rows in calm for row in rows] if around is None else _known(around)
-            if not clip.is_fight or not normal:
-                continue
-            fight = _known(clip.phases[0]) * LOOPS
-            n_before = int((SCENE_SECONDS - len(fight) / FPS) / 2 * FPS)
-            before = (normal * (n_before // len(normal) + 1))[:n_before]
-            rows = [(i / FPS, row) for i, (_, row) in enumerate(before + fight + before)]
-            begin, end = n_before / FPS, (n_before + len(fight)) / FPS
-            raised = notices(*agitation_of(rows, model), rule)
-            own = [first for first, last in raised if last >= begin and first <= end + WINDOW_SECONDS]
-            n, found = n + 1, found + bool(own)
-            false += sum(first < begin or first > end + WINDOW_SECONDS for first, _ in raised)
-            delays += [max(0.0, own[0] - begin)] if own else []
-        low, high = wilson_interval(found / n, n)
-        late = f"{np.median(delays):.1f} s" if delays else "none"
-        print(
-            f"  {name}: {found} of {n} fights = {found / n:.0%} ({low:.0%} to {high:.0%}) overlap a notice, "
-            f"median delay {late}; {false} other notices in {n} minutes"
-        )
-
-
 def report_cost(video: Path) -> None:
     """CPU seconds and memory of analyses with and without motion, in turn."""
     pairs = []
@@ -267,7 +174,20 @@ def report_cost(video: Path) -> None:
         spent = {}
         for measure in ("true", "false"):
             with tempfile.TemporaryDirectory() as out:
-                arguments = ["analyze", str(video), "-o", out, "--preset", "cctv", "--workers", "1", "--no-plot", "-q"]
+                arguments = [
+                    "analyze",
+                    str(video),
+                    "-o",
+                    out,
+                    "--preset",
+                    "cctv",
+                    "--workers",
+                    "1",
+                    "--no-plot",
+                    "-q",
+                    "--set",
+                    "batch.stall_seconds=600",
+                ]
                 command = [sys.executable, "-c", START, *arguments, "--set", f"motion.measure={measure}"]
                 spent[measure] = cost_of(command)
         pairs.append(spent)
@@ -292,14 +212,6 @@ def main() -> None:
     model = fitted.model if chosen.write else load_agitation_model("surveillance")
     print("moving cameras")
     report_cameras(chosen.videos, model)
-    print("normal footage")
-    normal = read_normal(chosen.videos, model)
-    report_normal(normal)
-    long_rows = rows_of(grays(chosen.videos / STILLS[0], FPS))
-    for rule in (shipped_notice(), *(Notice(enter, enter - 0.1, 0.4) for enter in OTHERS)):
-        n = sum(len(notices(times, agitation, rule)) for _, times, agitation in normal)
-        print(f"scenes, enter {rule.enter:g} for {rule.for_:g} s; on normal footage {n} notices")
-        report_scenes(clips, fitted, long_rows, rule)
     if chosen.cost:
         report_cost(chosen.cost)
 

@@ -18,7 +18,7 @@ from fervid.stats.ranking import area_under_roc
 STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 """Of the penalty on squared weights, per unit of weight of the samples."""
 ROUNDS = 50
-MOST_FOLDS = 5
+MOST_FOLDS = 8
 """In which the penalty is chosen, within the recordings of a fit."""
 LEAST_GROUPS, LEAST_OF_A_KIND = 4, 8
 CALIBRATION_BINS = 5
