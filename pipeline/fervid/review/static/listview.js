@@ -39,6 +39,7 @@ export class ListView {
     this.sorted = COLUMNS.some(([name, , value]) => name === sorted && value) ? sorted : this.usual;
     this.direction = usualDirection(this.sorted) * (turned === "turned" ? -1 : 1);
     this.rows = new Map();
+    this._lookForMotion();
     this.body = h("tbody");
     this.found = h("p", { class: "quiet", role: "status" });
     this.filters = h("div", { class: "filters", role: "group", "aria-label": "Filter" });
@@ -63,6 +64,17 @@ export class ListView {
         h("table", { class: "runs" }, h("thead", {}, this.headings), this.body), this.end),
       this.failures);
     this.draw();
+  }
+
+  /** Notes whether a run measured motion; otherwise there is no column of it. */
+  _lookForMotion() {
+    const hasMotion = this.list.runs.some((card) => typeof card.agitation === "number");
+    if (hasMotion !== this.hasMotion) this.rows.clear();
+    this.hasMotion = hasMotion;
+  }
+
+  get columns() {
+    return COLUMNS.filter(([name]) => name !== "agitation" || this.hasMotion);
   }
 
   onKey(event) {
@@ -107,6 +119,7 @@ export class ListView {
       else card.cells = before.get(card.id).cells;
     }
     this.list = list;
+    this._lookForMotion();
     this.colours = list.colours;
     const focused = this.body.contains(document.activeElement) ? document.activeElement.dataset.run : null;
     this.draw();
@@ -126,7 +139,7 @@ export class ListView {
       return h("button", { type: "button", "aria-pressed": String(name === this.filter), disabled: n === 0 && name !== "all",
         onclick: () => { this.filter = name; this.draw(); } }, text, h("span", { class: "n" }, String(n)));
     }));
-    fill(this.headings, COLUMNS.map(([name, text, sorts]) => h("th", {
+    fill(this.headings, this.columns.map(([name, text, sorts]) => h("th", {
       scope: "col", class: name, "aria-sort": name === this.sorted ? (this.direction > 0 ? "ascending" : "descending") : null,
     }, sorts ? h("button", { type: "button", class: "sort", onclick: () => this._sort(name) }, text,
       h("span", { "aria-hidden": "true" }, name === this.sorted ? (this.direction > 0 ? " ▲" : " ▼") : "")) : text)));
@@ -135,7 +148,7 @@ export class ListView {
     this.waiting = shown.slice(n);
     fill(this.body, shown.slice(0, n).map((card) => this._found(card)));
     this.end.hidden = !this.waiting.length;
-    if (!shown.length) fill(this.body, h("tr", {}, h("td", { colspan: COLUMNS.length, class: "plain" }, this._nothing())));
+    if (!shown.length) fill(this.body, h("tr", {}, h("td", { colspan: this.columns.length, class: "plain" }, this._nothing())));
     fill(this.overview, this._overview());
     fill(this.failures, this._failures());
     this._write();
@@ -207,7 +220,7 @@ export class ListView {
       h("td", { class: "figure" }, span(card.duration_s)),
       h("td", { class: "strip" }, canvas, h("span", { class: "hidden" }, `${percent(card.coverage)} with a usable face${look}`)),
       h("td", { class: "figure" }, percent(card.coverage)),
-      h("td", { class: "figure", title: card.agitation === null ? "" : "the most agitated motion, 0 to 1" }, card.agitation?.toFixed(2) ?? "–"),
+      this.hasMotion ? h("td", { class: "figure", title: "the most agitated motion, 0 to 1" }, card.agitation?.toFixed(2) ?? "–") : null,
       h("td", { class: "review" }, alertsOf(card)),
       fitness);
     this._showFitness(card, fitness);
