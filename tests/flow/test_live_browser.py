@@ -102,6 +102,12 @@ def test_the_browsers_view_sends_pictures_numbers_and_alerts_and_takes_wishes(tm
                 kind = line.removeprefix("event: ")
                 kinds[kind] = json.loads(events.readline().decode().removeprefix("data: "))
         assert kinds["alert"]["text"].endswith("needs review")
+        still = viewer.open(f"/stills/{kinds['alert']['still']}")
+        assert still.getheader("content-type") == "image/jpeg"
+        assert cv2.imdecode(np.frombuffer(still.read(), np.uint8), cv2.IMREAD_COLOR).shape == (480, 640, 3)
+        assert viewer.open("/stills/999999").status == 404
+        assert viewer.open("/wishes/bars-off", "POST", origin=viewer.origin).status == 200
+        assert json.loads(viewer.open("/about").read())["shown"] == {"boxes": True, "bars": False, "covers": False}
         assert kinds["frame"]["faces"][0]["label"] == "angry"
         events.close()
 
@@ -120,6 +126,40 @@ def test_other_machines_are_let_in_on_request_alone() -> None:
 
     with pytest.raises(ConfigError, match="--allow-remote"):
         LiveServer(["angry"], title="x", host="0.0.0.0")
+
+
+def test_a_view_that_was_started_covered_stays_so() -> None:
+    from fervid.live.server import LiveServer
+
+    with ExitStack() as stack, LiveServer(["angry"], title="x", is_covered=True) as server:
+        viewer = Viewer(server.url)
+        stack.callback(viewer.close)
+        assert viewer.open("/wishes/covers-off", "POST", origin=viewer.origin).status == 403
+        assert server.command() is None
+        assert json.loads(viewer.open("/about").read())["may_uncover"] is False
+
+
+@pytest.mark.usefixtures("fake_faces")
+def test_boxes_bars_and_covers_come_and_go(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", constant_rate(1), bright_square)
+    with LiveSession(str(video), settings=settings("detect.detector=fake"), device="cpu", pace="unpaced") as session:
+        moment = next(moment for moment in session.moments() if moment.faces)
+        painter = LivePainter(session.model.labels, rates=False)
+        full = painter.paint(moment)
+        painter.choose("bars", is_on=False)
+        without_bars = painter.paint(moment)
+        painter.choose("boxes", is_on=False)
+        bare = painter.paint(moment)
+        painter.choose("covers", is_on=True)
+        covered = painter.paint(moment)
+        painter.choose("covers", is_on=False)
+        assert np.array_equal(painter.paint(moment), bare)
+        pictures = [full, without_bars, bare, covered]
+        assert all(not np.array_equal(a, b) for i, a in enumerate(pictures) for b in pictures[:i])
+        stays = LivePainter(session.model.labels, blur="all", rates=False)
+        stays.choose("boxes", is_on=False)
+        stays.choose("covers", is_on=False)
+        assert np.array_equal(stays.paint(moment), covered)
 
 
 def test_a_hub_keeps_the_newest_picture_and_every_alert() -> None:

@@ -137,6 +137,8 @@ class FakeScreen:
         self.pictures: list[np.ndarray] = []
         self.rows: list[dict[str, Any]] = []
         self.told: list[str] = []
+        self.kept: list[np.ndarray] = []
+        self.reason = ""
         self._quits_after, self._stills = quits_after, asks_for_stills
 
     def show(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
@@ -146,6 +148,12 @@ class FakeScreen:
 
     def tell(self, status: str) -> None:
         self.told.append(status)
+
+    def keep(self, rgb: np.ndarray) -> None:
+        self.kept.append(rgb)
+
+    def end(self, reason: str) -> None:
+        self.reason = reason
 
     def command(self) -> str | None:
         if self._stills and len(self.pictures) == 10:
@@ -172,6 +180,7 @@ def test_pictures_show_the_faces_of_their_own_frame_and_stills_cover_them(live_c
         assert face["x"] + face["w"] / 2 == pytest.approx(85 + 60 * np.sin(row["time_s"]) + 75, abs=8)
         edge = picture[round(2 * (face["y"] + face["h"] / 2)), round(2 * face["x"])]
         assert tuple(edge) in [tuple(bytes.fromhex(c[1:])) for c in _colours(session)]
+    assert screen.reason == ending.reason
     (still,) = ending.stills
     bgr = cv2.imread(str(still))
     assert len(search.search(screen.pictures[9])) > 0

@@ -114,11 +114,19 @@ class _Shown:
                 port=self.port,
                 is_remote_allowed=self.allow_remote,
                 may_save=self.stills is not None,
+                bars=self.bars,
+                is_covered=self.blur == "all",
             )
             stack.enter_context(server)
             screens.append(BrowserScreen(server))
             print(f"open {server.url}", file=sys.stderr, flush=True)
         return screens
+
+    def painter(self, session: LiveSession, screens: list[Screen]) -> LivePainter:
+        """Rates are written into the picture of a window only: the page has them beside it."""
+        has_window = any(isinstance(screen, WindowScreen) for screen in screens)
+        labels = session.model.labels
+        return LivePainter(labels, bars=self.bars, blur=self.blur, alert_blur=self.still_blur, rates=has_window)
 
 
 RULES_HELP = (
@@ -170,7 +178,7 @@ def live(
         try:
             run_live(
                 session,
-                LivePainter(session.model.labels, bars=shown.bars, blur=shown.blur),
+                shown.painter(session, screens),
                 screens,
                 recorder=recorder,
                 rows=sys.stdout if jsonl else None,

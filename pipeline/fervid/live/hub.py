@@ -18,6 +18,7 @@ from fervid.base.opencv import cv2
 
 JPEG_QUALITY = 80
 ALERTS_KEPT = 100
+STILL_WIDTH_PX = 640
 
 
 @dataclass(slots=True)
@@ -35,10 +36,7 @@ class Shot:
         """The image as JPEG."""
         with self._lock:
             if self._jpeg is None:
-                bgr = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2BGR)
-                encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-                assert encoded
-                self._jpeg = data.tobytes()
+                self._jpeg = _jpeg(self.rgb)
             return self._jpeg
 
     @property
@@ -57,7 +55,12 @@ class Hub:
         self.is_closed = False
         self.is_attached = threading.Event()
         self.alerts: deque[tuple[int, dict[str, Any]]] = deque(maxlen=ALERTS_KEPT)
+        self.stills: dict[int, bytes] = {}
+        """JPEGs by the numbers of the kept alerts; they are in memory only."""
+        self.reason = ""
+        """Why the view ended."""
         self._n_alerts = 0
+        self._still: bytes | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: asyncio.Event | None = None
 
@@ -66,12 +69,23 @@ class Hub:
         self._loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
         self.is_attached.set()
 
+    def keep(self, rgb: np.ndarray) -> None:
+        """Keep a still RGB uint8 (H, W, 3) for the alerts of the next image."""
+        height = max(1, round(rgb.shape[0] * STILL_WIDTH_PX / rgb.shape[1]))
+        self._still = _jpeg(cv2.resize(rgb, (STILL_WIDTH_PX, height), interpolation=cv2.INTER_AREA))
+
     def publish(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
         """Show an image. It must not be modified afterwards."""
         number = self.newest.number + 1 if self.newest is not None else 0
         for alert in row["alerts"]:
-            self.alerts.append((self._n_alerts, alert | {"utc": row["utc"]}))
+            still = self._still
+            if still is not None:
+                self.stills[self._n_alerts] = still
+                self.stills.pop(self._n_alerts - ALERTS_KEPT, None)
+            told = {"utc": row["utc"], "still": self._n_alerts if still is not None else None}
+            self.alerts.append((self._n_alerts, alert | told))
             self._n_alerts += 1
+        self._still = None
         self.newest, self.status = Shot(number, rgb, row, arrived), row["status"]
         self._wake()
 
@@ -103,3 +117,10 @@ class Hub:
         if self._changed is not None:
             waiting, self._changed = self._changed, asyncio.Event()
             waiting.set()
+
+
+def _jpeg(rgb: np.ndarray) -> bytes:
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert encoded
+    return data.tobytes()

@@ -40,10 +40,32 @@ JPEG_QUALITY = 92
 class LivePainter:
     """Draws successive moments of one session. Not thread-safe."""
 
-    def __init__(self, labels: Sequence[str], *, bars: bool = True, blur: Blur = "none") -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        bars: bool = True,
+        blur: Blur = "none",
+        alert_blur: Blur = "all",
+        rates: bool = True,
+    ) -> None:
+        """`alert_blur` covers the faces in stills of alerts, `rates` writes the session's rates into the picture."""
         self._drawer = FaceDrawer(labels, bars=bars)
         self._covers = _LiveCovers() if blur == "all" else None
+        self._may_uncover = blur == "none"
+        self._alert_blur, self._has_rates, self._has_boxes = alert_blur, rates, True
         self._alerts: deque[tuple[float, LiveAlert]] = deque()
+
+    def choose(self, name: str, *, is_on: bool) -> None:
+        """Show or leave out "boxes" (with tags and bars), "bars" or "covers"; a covered view stays covered."""
+        if name == "boxes":
+            self._has_boxes = is_on
+        elif name == "bars":
+            self._drawer.bars = is_on
+        elif is_on and self._covers is None:
+            self._covers = _LiveCovers()
+        elif not is_on and self._may_uncover:
+            self._covers = None
 
     def paint(self, moment: Moment) -> np.ndarray:
         """The frame of a moment with everything drawn into it: RGB uint8 (H, W, 3)."""
@@ -53,9 +75,11 @@ class LivePainter:
         self._alerts.extend((moment.seconds, alert) for alert in moment.alerts)
         while self._alerts and self._alerts[0][0] < moment.seconds - ALERT_SECONDS:
             self._alerts.popleft()
-        shown = self._with_faces(rgb, moment, note=rates_in_words(moment.rates))
+        note = rates_in_words(moment.rates) if self._has_rates else ""
+        shown = self._with_faces(rgb, moment, note=note)
         size = text_size(shown.shape[0])
-        draw_note(shown, rates_in_words(moment.rates), size_px=round(size * 0.8))
+        if note:
+            draw_note(shown, note, size_px=round(size * 0.8))
         bottom = shown.shape[0]
         for _, alert in reversed(self._alerts):
             bottom -= line_height(size) + size // 2
@@ -65,6 +89,10 @@ class LivePainter:
             )
             write(shown, alert.text(), size, bottom + size // 4, size_px=size, colour=readable_on(background))
         return shown
+
+    def alert_still(self, moment: Moment) -> np.ndarray:
+        """The frame in which an alert was raised: RGB uint8 (H, W, 3)."""
+        return self.still(moment, blur=self._alert_blur)
 
     def still(self, moment: Moment, *, blur: Blur) -> np.ndarray:
         """The frame of a moment for a still, with its faces but without rates: RGB uint8 (H, W, 3)."""
@@ -85,7 +113,9 @@ class LivePainter:
         if size != (width, height):
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if times < 1 else cv2.INTER_LINEAR))
         scale = np.array([size[0] / width, size[1] / height] * 2)
-        taken = self._written(note, *size) if note else []
+        if not self._has_boxes:
+            return rgb
+        taken = self._written(note, *size)
         self._drawer.draw(rgb, [_mark(face.box * scale, face) for face in moment.faces], keep_free=taken)
         return rgb
 
@@ -93,7 +123,8 @@ class LivePainter:
         """Where the rates and the alerts are written: no tag goes there."""
         size = text_size(height)
         lines = len(self._alerts) * (line_height(size) + size // 2)
-        return [(0, 0, *note_size(note, round(size * 0.8))), (0, height - lines, width, height)]
+        noted = note_size(note, round(size * 0.8)) if note else (0, 0)
+        return [(0, 0, *noted), (0, height - lines, width, height)]
 
 
 class _LiveCovers:

@@ -25,6 +25,12 @@ class WindowScreen:
         self._last, self._told = rgb, str(row["status"])
         self._window.show(rgb)
 
+    def keep(self, rgb: np.ndarray) -> None:
+        pass
+
+    def end(self, reason: str) -> None:
+        pass
+
     def tell(self, status: str) -> None:
         if self._last is None or status == self._told:
             return
@@ -45,6 +51,12 @@ class BrowserScreen:
 
     def show(self, rgb: np.ndarray, row: dict[str, Any], arrived: float) -> None:
         self._server.hub.publish(rgb, row, arrived)
+
+    def keep(self, rgb: np.ndarray) -> None:
+        self._server.hub.keep(rgb)
+
+    def end(self, reason: str) -> None:
+        self._server.hub.reason = reason
 
     def tell(self, status: str) -> None:
         self._server.hub.tell(status)

@@ -18,6 +18,8 @@ from typing import Any
 from fervid.charts.palette import label_colours
 from fervid.errors import ConfigError, missing
 from fervid.live.hub import Hub
+from fervid.live.view import CHOICES, QUIT, STILL
+from fervid.web.written import THEME, style_file
 
 try:
     import uvicorn
@@ -35,8 +37,7 @@ except ImportError as problem:
 BOUNDARY = "fervid-frame"
 HEARTBEAT_SECONDS = 5.0
 STARTING_SECONDS, STOPPING_SECONDS = 10.0, 3.0
-STATIC = {"live.js": "text/javascript", "live.css": "text/css"}
-QUIT, STILL = "quit", "still"
+STATIC = {"live.js": "text/javascript", "curves.js": "text/javascript", "live.css": "text/css", THEME: "text/css"}
 
 
 class LiveServer:
@@ -55,7 +56,10 @@ class LiveServer:
         port: int = 0,
         is_remote_allowed: bool = False,
         may_save: bool = False,
+        bars: bool = True,
+        is_covered: bool = False,
     ) -> None:
+        """`bars` and `is_covered` say how the view begins; one that begins covered stays covered."""
         if not is_loopback(host) and not is_remote_allowed:
             raise ConfigError(
                 f"--host {host} would show faces to other machines. Add --allow-remote if that is intended and lawful."
@@ -77,6 +81,8 @@ class LiveServer:
             host=host,
             port=self.port,
             may_save=may_save,
+            bars=bars,
+            is_covered=is_covered,
         )
         self._server = uvicorn.Server(http_config(app, lifespan="on", timeout_graceful_shutdown=1))
         self._thread = threading.Thread(target=self._run, name="fervid live server", daemon=True)
@@ -114,9 +120,13 @@ def make_app(
     host: str,
     port: int,
     may_save: bool,
+    bars: bool = True,
+    is_covered: bool = False,
 ) -> Starlette:
     """The application: page, images, events, commands, behind the guard."""
-    about = {"title": title, "colours": label_colours(labels), "may_save": may_save}
+    wishes = _Wishes(commands, may_save=may_save, bars=bars, is_covered=is_covered)
+    about = {"title": title, "colours": label_colours(labels), "may_save": may_save, "shown": wishes.shown}
+    about["may_uncover"] = not is_covered
 
     async def front(_request: Request) -> Response:
         return Response(_static("live.html"), media_type="text/html")
@@ -136,14 +146,11 @@ def make_app(
     async def events(_request: Request) -> Response:
         return StreamingResponse(_events(hub), media_type="text/event-stream")
 
-    async def command(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in (QUIT, STILL):
-            return JSONResponse({"error": "Unknown command."}, 404)
-        if name == STILL and not may_save:
-            return JSONResponse({"error": "Stills are off; start with --stills FOLDER."}, 403)
-        commands.put(name)
-        return JSONResponse({"done": name})
+    async def still(request: Request) -> Response:
+        jpeg = hub.stills.get(request.path_params["number"])
+        if jpeg is None:
+            return Response("No such still.\n", 404, media_type="text/plain")
+        return Response(jpeg, media_type="image/jpeg")
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -156,10 +163,33 @@ def make_app(
         Route("/about", tell_about),
         Route("/pictures", frames),
         Route("/events", events),
-        Route("/wishes/{name}", command, methods=["POST"]),
+        Route("/stills/{number:int}", still),
+        Route("/wishes/{name}", wishes.take, methods=["POST"]),
     ]
     guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
     return Starlette(routes=routes, middleware=[guard], lifespan=lifespan)
+
+
+class _Wishes:
+    """Takes the commands of viewers, and knows what they chose to be shown: a page that is opened later shows it."""
+
+    def __init__(self, commands: queue.SimpleQueue[str], *, may_save: bool, bars: bool, is_covered: bool) -> None:
+        self._commands, self._may_save, self._stays_covered = commands, may_save, is_covered
+        self.shown = {"boxes": True, "bars": bars, "covers": is_covered}
+
+    async def take(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in (QUIT, STILL, *CHOICES):
+            return JSONResponse({"error": "Unknown command."}, 404)
+        if name == STILL and not self._may_save:
+            return JSONResponse({"error": "Stills are off; start with --stills FOLDER."}, 403)
+        if name == "covers-off" and self._stays_covered:
+            return JSONResponse({"error": "This view was started with covered faces and stays so."}, 403)
+        if name in CHOICES:
+            which, is_on = CHOICES[name]
+            self.shown[which] = is_on
+        self._commands.put(name)
+        return JSONResponse({"done": name})
 
 
 async def _parts(hub: Hub) -> AsyncIterator[bytes]:
@@ -199,7 +229,7 @@ async def _events(hub: Hub) -> AsyncIterator[bytes]:
             if number > n_alerts:
                 n_alerts = number
                 yield _event("alert", alert)
-    yield _event("end", {})
+    yield _event("end", {"reason": hub.reason})
 
 
 def _event(name: str, content: dict[str, Any]) -> bytes:
@@ -207,6 +237,8 @@ def _event(name: str, content: dict[str, Any]) -> bytes:
 
 
 def _static(name: str) -> bytes:
+    if name == THEME:
+        return style_file(name).encode()
     return (files("fervid.live") / "static" / name).read_bytes()
 
 

@@ -24,6 +24,8 @@ from fervid.live.session import LiveSession, Moment, Rates
 log = logging.getLogger(__name__)
 
 QUIT, STILL = "quit", "still"
+CHOICES = {f"{name}-{state}": (name, state == "on") for name in ("boxes", "bars", "covers") for state in ("on", "off")}
+"""What a viewer can show or leave out."""
 
 
 class Screen(Protocol):
@@ -37,8 +39,16 @@ class Screen(Protocol):
         """Show the status of the source while there is no image."""
         ...
 
+    def keep(self, rgb: np.ndarray) -> None:
+        """Keep the still of the alerts that the next frame raises."""
+        ...
+
+    def end(self, reason: str) -> None:
+        """Say why the view ended, as in `Ending`."""
+        ...
+
     def command(self) -> str | None:
-        """`quit`, `still` or None."""
+        """`quit`, `still`, one of CHOICES, or None."""
         ...
 
 
@@ -94,7 +104,10 @@ def run_live(
             row = moment_row(moment, labels) if screens or rows is not None else {}
             if screens:
                 frame = painter.paint(moment)
+                still = painter.alert_still(moment) if moment.alerts else None
                 for screen in screens:
+                    if still is not None:
+                        screen.keep(still)
                     screen.show(frame, row, moment.arrived)
             if rows is not None:
                 rows.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
@@ -104,12 +117,16 @@ def run_live(
                 ending.reason = "time"
                 break
         commands = {screen.command() for screen in screens}
+        for name, is_on in (CHOICES[command] for command in commands if command in CHOICES):
+            painter.choose(name, is_on=is_on)
         if STILL in commands and shown is not None:
             _save(shown, painter, stills, ending)
         if QUIT in commands:
             ending.reason = "quit"
             break
     ending.rates = session.rates
+    for screen in screens:
+        screen.end(ending.reason)
     return ending
 
 

@@ -1,7 +1,14 @@
-// The page of a live view: numbers of the newest frame, alerts as they are raised, two keys.
+// The page of a live view: numbers of the newest frame, alerts as they are raised, what is shown, three keys.
+
+import { Curves } from "./curves.js";
 
 const LOOKS = { disgust: "disgusted", fear: "afraid", surprise: "surprised" };
 const MOST_ALERTS = 50;
+const ENDINGS = {
+  ended: "The file has ended. This is its last frame.",
+  quit: "The view was quit. This is its last frame.",
+  time: "The chosen time is over. This is the last frame.",
+};
 const at = (id) => document.getElementById(id);
 
 const about = await (await fetch("/about")).json();
@@ -9,6 +16,7 @@ const labels = Object.keys(about.colours);
 document.title = `${about.title} - fervid live`;
 at("title").textContent = about.title;
 at("still").hidden = !about.may_save;
+const curves = new Curves(at("curves"), at("legend"), at("whose"), about.colours);
 
 function make(name, className, text) {
   const element = document.createElement(name);
@@ -61,16 +69,56 @@ function showFaces(faces) {
   }
 }
 
+function stillOf(alert) {
+  const image = make("img");
+  image.src = `/stills/${alert.still}`;
+  image.alt = `Still: ${alert.text}`;
+  const button = make("button");
+  button.type = "button";
+  button.append(image);
+  button.addEventListener("click", () => {
+    at("large").querySelector("img")?.remove();
+    at("large").append(image.cloneNode());
+    at("large").showModal();
+  });
+  return button;
+}
+
+function showBanner(text) {
+  at("banner").textContent = text;
+  at("banner").hidden = !text;
+}
+
+// The picture is held in this page alone: the analysis continues, and alerts are still listed.
+function pause(isPaused) {
+  if (hasEnded || isPaused === paused) return;
+  paused = isPaused;
+  const [picture, frozen] = [at("picture"), at("frozen")];
+  if (paused && picture.naturalWidth) {
+    [frozen.width, frozen.height] = [picture.naturalWidth, picture.naturalHeight];
+    frozen.getContext("2d").drawImage(picture, 0, 0);
+  }
+  frozen.hidden = !paused;
+  at("pause").setAttribute("aria-pressed", String(paused));
+  at("pause").firstChild.textContent = paused ? "Continue " : "Pause ";
+  showBanner(paused ? `Paused at ${new Date().toLocaleTimeString()}. The analysis continues.` : "");
+  curves.pause(paused);
+  if (!paused && last.faces) showFaces(last.faces);
+}
+
 function showStatus(text, isLost) {
   at("status").textContent = text;
   at("status").classList.toggle("lost", isLost);
 }
 
 let last = { status: "connecting" };
+let paused = false;
+let hasEnded = false;
 const events = new EventSource("/events");
 events.addEventListener("frame", (event) => {
   last = JSON.parse(event.data);
-  showFaces(last.faces);
+  curves.add(last);
+  if (!paused) showFaces(last.faces);
 });
 events.addEventListener("status", (event) => {
   last = { ...last, ...JSON.parse(event.data) };
@@ -80,11 +128,20 @@ events.addEventListener("alert", (event) => {
   const item = make("li");
   item.appendChild(make("time", "", new Date(alert.utc).toLocaleTimeString()));
   item.appendChild(make("span", "", alert.text));
+  if (alert.still !== null) item.appendChild(stillOf(alert));
+  curves.mark(alert.raised_s);
   at("alerts").prepend(item);
   at("no-alerts").hidden = true;
   while (at("alerts").children.length > MOST_ALERTS) at("alerts").lastChild.remove();
 });
-events.addEventListener("end", () => {
+events.addEventListener("end", (event) => {
+  pause(false);
+  hasEnded = true;
+  document.querySelector(".picture").classList.add("ended");
+  showBanner(ENDINGS[JSON.parse(event.data).reason] ?? "The view has ended. This is its last frame.");
+  at("faces-title").textContent = "Faces in the last frame";
+  curves.draw();
+  for (const control of document.querySelectorAll("nav button, .choices input")) control.disabled = true;
   events.close();
   clearInterval(ticking);
   showStatus("The view has ended.", true);
@@ -96,7 +153,7 @@ events.addEventListener("error", () => {
 // Once a second is enough to read, and does not make a screen reader talk all the time.
 const ticking = setInterval(() => {
   const isFine = last.status === "live" || last.status === "playing";
-  const numbers = last.fps === undefined ? "" : `${last.fps.toFixed(1)} fps, ${last.latency_ms.toFixed(0)} ms, ${last.dropped} dropped`;
+  const numbers = last.fps === undefined ? "" : `${last.fps.toFixed(1)} fps, ${last.latency_ms.toFixed(0)} ms, ${last.dropped} of ${last.frame + 1} frames dropped`;
   showStatus(isFine ? numbers : last.status, !isFine);
 }, 1000);
 
@@ -105,10 +162,18 @@ async function wish(name) {
   if (!answer.ok) showStatus((await answer.json()).error, true);
 }
 
+for (const [name, isOn] of Object.entries(about.shown)) {
+  at(name).checked = isOn;
+  at(name).addEventListener("change", (event) => wish(`${name}-${event.target.checked ? "on" : "off"}`));
+}
+at("covers").disabled = !about.may_uncover;
+at("pause").addEventListener("click", () => pause(!paused));
 at("still").addEventListener("click", () => wish("still"));
 at("quit").addEventListener("click", () => wish("quit"));
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("select, dialog *")) return;
+  if (event.key === "p") pause(!paused);
   if (event.key === "q") wish("quit");
   if (event.key === "s" && about.may_save) wish("still");
 });
