@@ -5,7 +5,7 @@ of the run folder, in proportion to their sizes or (half of the flips) in every 
 every view, `export` of every table and `report` are run as commands are; what they print or write is compared with what
 they print for the whole run. A change is silent when the output differs, the exit code is 0, and stderr says nothing.
 
-    python benchmarks/bit_flips.py [--flips 2000]
+    python benchmarks/bit_flips.py [--flips 2000] [--first 0]
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def a_run(folder: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flips", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first flip, to go on from an earlier call")
     parser.add_argument("--seed", type=int, default=20)
     chosen = parser.parse_args()
-    rng = np.random.default_rng(chosen.seed)
     with tempfile.TemporaryDirectory() as name:
         run, scratch = a_run(Path(name) / "demo"), Path(name) / "scratch"
         files = sorted(path for path in run.rglob("*") if path.is_file())
@@ -98,7 +98,8 @@ def main() -> None:
         assert all(code == 0 for code, _, _ in whole.values()), whole
         counts: Counter[str] = Counter()
         silent, bugs = [], []
-        for number in range(chosen.flips):
+        for number in range(chosen.first, chosen.first + chosen.flips):
+            rng = np.random.default_rng((chosen.seed, number))
             weights = sizes / sizes.sum() if number % 2 else (sizes > 0) / (sizes > 0).sum()
             path = files[int(rng.choice(len(files), p=weights))]
             content = path.read_bytes()
@@ -119,7 +120,7 @@ def main() -> None:
                     silent.append(f"{what}: {name_of}")
             counts["silent" if "silent" in verdicts else "said" if verdicts else "no difference"] += 1
             path.write_bytes(content)
-            if (number + 1) % 100 == 0:
+            if (number + 1) % 50 == 0:
                 print(f"{number + 1}: {dict(counts)}", file=sys.stderr, flush=True)
         for line in (*silent, *bugs):
             print(line)

@@ -9,7 +9,7 @@ Each point begins with a copy of the same folder:
 
     kill   a process of the command, the first or one of its descendants, gets SIGKILL at a random moment
     full   the disk has room for a random part of what the command writes
-    two    two commands begin together, one a random time after the other
+    two    two commands begin together, one a random time after the other; each run folder is judged by itself
 
 Then the same command runs again (after `full` with room, after `two` not at all), and every file is compared with those
 of an unbroken run: byte by byte, but for times of running; verdicts by what they say. A verdict that was confirmed has
@@ -317,11 +317,16 @@ def resize(root: Path, n_bytes: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={n_bytes}", str(root)], check=True)
 
 
+def _below(found: dict[str, str], run: str) -> dict[str, str]:
+    return {name: content for name, content in found.items() if name.split("/")[0] == run}
+
+
 def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, known: Known) -> list[str]:
     """Run two commands at once; the folder must be as if one had come after the other, or had been refused."""
+    delay = rng.uniform(0, known.seconds(names[0]))
     fresh(base, folder, names[0])
     first = Command(commands(folder)[names[0]])
-    first.is_over_after(rng.uniform(0, known.seconds(names[0])))
+    first.is_over_after(delay)
     ends = [command.end() for command in (first, Command(commands(folder)[names[1]]))]
     n_kept = sum(end[0] == DONE and name == "review" for end, name in zip(ends, names, strict=True))
     wrong = lost(folder, n_confirmed=n_kept)
@@ -329,12 +334,13 @@ def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, 
         if code in (1, BUG) or code < 0 or not is_in_words(said):
             wrong.append(f"{name}: exit {code}: {said}")
     orders: list[tuple[str, ...]] = [names, names[::-1]]
-    if any(code != DONE for code, _, _ in ends):
+    if any(code != DONE for code, _, _ in ends) or "purge" in names:  # which leaves runs in use as they are
         orders += [names[:1], names[1:]]
-    found = contents(folder)
-    apart = [differences(found, known.contents(*order)) for order in orders]
-    if all(apart):
-        wrong.append(f"mixed, exits {[code for code, _, _ in ends]}: {min(apart, key=len)}")
+    found, states = contents(folder), [known.contents(*order) for order in orders]
+    for run in {name.split("/")[0] for name in found}:
+        apart = [differences(_below(found, run), _below(state, run)) for state in states]
+        if all(apart):
+            wrong.append(f"{run} is mixed, exits {[code for code, _, _ in ends]}: {min(apart, key=len)}")
     return wrong + damage(folder)
 
 
