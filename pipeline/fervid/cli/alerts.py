@@ -207,9 +207,10 @@ def _total(results: list[RunAlerts]) -> str:
     n_alerts = sum(len(found.of_tier("alert")) for found in results)
     n_notices = sum(len(found.of_tier("notice")) for found in results)
     not_fit = sum(found.fitness.best == "not_fit" for found in results)
-    return (
-        f"{len(results)} runs: {count(n_alerts, 'alert')}, {count(n_notices, 'notice')}; {not_fit} not fit for alerts"
-    )
+    by_motion = sum(found.fitness.is_by_motion_alone for found in results)
+    motion = f", {by_motion} fit by motion alone" if by_motion else ""
+    found_text = f"{count(n_alerts, 'alert')}, {count(n_notices, 'notice')}"
+    return f"{len(results)} runs: {found_text}; {not_fit} not fit for alerts{motion}"
 
 
 for command in (review, evaluate, tune):

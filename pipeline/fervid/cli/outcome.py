@@ -55,7 +55,7 @@ class Outcome:
         self.n_alerts = 0
         self._is_brief = n_videos > LONG_DESCRIPTIONS
         self._counts: Counter[str] = Counter()
-        self._n_skipped = self._n_fit = self._n_without_face = self._n_judged = 0
+        self._n_skipped = self._n_fit = self._n_by_motion = self._n_without_face = self._n_judged = 0
         self._waiting: list[tuple[dict[str, Any], RunAlerts | None]] = []
         self.is_fine = True
 
@@ -113,13 +113,16 @@ class Outcome:
             self._n_judged += 1
         elif found is not None or is_on_disk(place):
             self._n_judged += 1
-            self._n_fit += _fitness(place, found).best == "fit"
+            fitness = _fitness(place, found)
+            self._n_fit += fitness.best == "fit"
+            self._n_by_motion += fitness.best == "fit" and fitness.is_by_motion_alone
 
     def verdict(self, n_ignored: int, suffixes: str = "") -> str:
         """The last line of a batch."""
         judged = ""
         if self._n_judged:
-            judged = f"; {self._n_fit} of {self._n_judged} fit for alerts; no face in {self._n_without_face}"
+            motion = f" ({self._n_by_motion} by motion alone)" if self._n_by_motion else ""
+            judged = f"; {self._n_fit} of {self._n_judged} fit for alerts{motion}; no face in {self._n_without_face}"
         ignored = f"; {n_ignored} other files ignored ({suffixes})" if n_ignored else ""
         return verdict(self._counts, self._n_skipped) + judged + ignored
 

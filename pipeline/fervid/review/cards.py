@@ -204,6 +204,12 @@ def _highest(peaks: Any) -> float | None:
     return max((value for value in values if isinstance(value, int | float)), default=None)
 
 
-def _short_fitness(fitness: dict[str, Any]) -> dict[str, str]:
-    verdict = fitness.get("best") or fitness.get("verdict", "")
-    return {"verdict": str(verdict), "text": str(fitness.get("text", "")), "short": str(fitness.get("short", ""))}
+def _short_fitness(fitness: dict[str, Any]) -> dict[str, Any]:
+    faces = str(fitness.get("verdict", ""))
+    verdict = str(fitness.get("best") or faces)
+    return {
+        "verdict": verdict,
+        "is_by_motion_alone": faces == "not_fit" != verdict,
+        "text": str(fitness.get("text", "")),
+        "short": str(fitness.get("short", "")),
+    }

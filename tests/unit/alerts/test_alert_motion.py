@@ -239,6 +239,7 @@ def test_fitness_is_said_by_channel(tmp_path: Path) -> None:
     small = [face(t, 0, 0.1, w=14.0, h=14.0, abstain="too_small") for t in TIMES.tolist()]
     fitness = scan_run(make_run(tmp_path / "a", small, TIMES, motion=moving((1, 2))), CCTV).fitness
     assert fitness.short() == "faces: not fit (median 14 px); motion: fit"
+    assert fitness.is_by_motion_alone
     assert fitness.text().startswith("faces: not fit (faces usable in 0% of the time, median size 14 px")
     assert fitness.text().endswith("; motion: fit")
     assert (fitness.verdict, fitness.best) == ("not_fit", "fit")
@@ -246,6 +247,14 @@ def test_fitness_is_said_by_channel(tmp_path: Path) -> None:
     assert (stored["best"], stored["motion"]["verdict"]) == ("fit", "fit")
     plain = scan_run(make_run(tmp_path / "b", small, TIMES), CCTV).fitness
     assert (plain.short(), plain.best, plain.to_json()["motion"]) == ("faces: not fit (median 14 px)", "not_fit", None)
+    assert not plain.is_by_motion_alone
+
+
+def test_the_reason_for_a_short_time_is_its_length(tmp_path: Path) -> None:
+    seen = [face(t, 0, 0.1) for t in TIMES.tolist() if t < 1.5]
+    fitness = scan_run(make_run(tmp_path, seen, TIMES[TIMES < 2]), CCTV).fitness
+    assert fitness.verdict == "not_fit"
+    assert fitness.short().startswith("faces: not fit (usable for only 1.")
 
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.2, "fit"), (0.8, "limited"), (1.0, "not_fit")])

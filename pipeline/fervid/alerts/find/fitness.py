@@ -104,10 +104,17 @@ class Fitness:
         """The verdict of the channel that can be judged best."""
         return min((self.verdict, *((self.motion.verdict,) if self.motion else ())), key=list(SHORT).index)
 
+    @property
+    def is_by_motion_alone(self) -> bool:
+        """Whether rules for motion can be judged, fully or in part, and rules for faces cannot."""
+        return self.verdict == "not_fit" != self.best
+
     def short(self) -> str:
         """The verdict of each channel in a few words."""
         if self.median_face_px is None:
             detail = "none found"
+        elif 0 < self._usable_seconds < LEAST_USABLE_SECONDS:
+            detail = f"usable for only {self._usable_seconds:.1f} s"
         elif self.verdict == "not_fit":
             detail = f"median {self.median_face_px:.0f} px"
         else:
@@ -122,14 +129,17 @@ class Fitness:
         judgement = {"fit": "fit for alerts", "limited": "fit for alerts in part", "not_fit": "not fit for alerts"}
         return f"{detail}: {judgement[self.verdict]}"
 
+    @property
+    def _usable_seconds(self) -> float:
+        return self.usable_share * self.observed_seconds
+
     def _detail(self) -> str:
         """What the verdict on faces rests on."""
         if self.median_face_px is None:
             return f"no face found in {self.observed_seconds:.0f} s"
         text = f"faces usable in {self.usable_share:.0%} of the time, median size {self.median_face_px:.0f} px"
-        usable_seconds = self.usable_share * self.observed_seconds
-        if 0 < usable_seconds < LEAST_USABLE_SECONDS:
-            text += f", only {usable_seconds:.1f} s in all"
+        if 0 < self._usable_seconds < LEAST_USABLE_SECONDS:
+            text += f", only {self._usable_seconds:.1f} s in all"
         # Rules also evaluate faces between two expressions.
         unused = {reason: share for reason, share in self.abstained_by_reason.items() if reason != UNSURE}
         if unused:

@@ -115,7 +115,9 @@ def _fitness_summary(found: Sequence[RunAlerts]) -> str:
     if faces:
         text += f"; in {abstained / faces:.0%} of the time of faces no label is given"
     if len(found) > 1:
-        text += f"; not fit for alerts: {unfit} of {len(found)} videos"
+        by_motion = sum(one.fitness.is_by_motion_alone for one in found)
+        motion = f" (fit by motion alone: {by_motion})" if by_motion else ""
+        text += f"; not fit for alerts: {unfit} of {len(found)} videos{motion}"
     return f"<p>{text}.</p>"
 
 

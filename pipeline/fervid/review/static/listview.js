@@ -231,7 +231,7 @@ export class ListView {
 
   _showFitness(card, cell) {
     const { fitness } = card;
-    fill(cell, fitness ? h("span", { class: `badge ${fitness.verdict}`, title: fitness.short || fitness.text }, SHORT_FIT[fitness.verdict] ?? fitness.verdict) : "",
+    fill(cell, fitness ? h("span", { class: `badge ${fitness.verdict}`, title: fitness.short || fitness.text }, (SHORT_FIT[fitness.verdict] ?? fitness.verdict) + (fitness.is_by_motion_alone ? ", motion only" : "")) : "",
       card.status === "complete" ? null : h("span", { class: "badge limited", title: card.damage ?? "" }, card.status));
   }
 

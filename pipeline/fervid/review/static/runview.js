@@ -171,13 +171,14 @@ export class RunView {
   _head(backLink) {
     const { content } = this.recording;
     const verdict = content.fitness.best;
+    const isByMotion = content.fitness.verdict === "not_fit" && verdict !== "not_fit";
     return h("header", { class: "run-head" },
       backLink,
       h("h1", { tabindex: "-1" }, content.name),
       h("p", { class: "facts" },
         h("span", {}, span(content.duration_s)),
         h("span", {}, `a usable face in ${percent(content.fitness.usable_share)} of the time`),
-        h("span", { class: `badge ${verdict}`, title: content.fitness.text }, FIT[verdict] ?? verdict),
+        h("span", { class: `badge ${verdict}`, title: content.fitness.text }, (FIT[verdict] ?? verdict) + (isByMotion ? ", motion only" : "")),
         content.fitness.motion ? h("span", {}, content.fitness.short) : null,
         content.status === "complete" ? null : h("span", { class: "badge limited" }, content.status)),
       h("span", { class: "group head-tools" },
