@@ -12,6 +12,7 @@ import pytest
 import fervid
 from alert_runs import face, make_run
 from fervid.alerts.find.scan import find_runs
+from manifests import change_manifest
 from receivers import receiver
 from runner import run_fervid
 from synthetic import constant_rate, write_video
@@ -161,6 +162,19 @@ def test_evidence_of_a_video_that_has_gone_does_not_stop_the_others(
     assert "1 of 2 runs could not be used" in done.stderr.splitlines()[-1]
     assert (tmp_path / "run2" / "evidence.zip").is_file()
     assert (tmp_path / "alerts.html").is_file()
+
+
+def test_evidence_shows_no_video_that_replaced_the_analysed_one(analysed: Path, tmp_path: Path) -> None:
+    shutil.copytree(analysed / "runs", tmp_path / "runs")
+    (run,) = find_runs([tmp_path / "runs"])
+    video = Path(shutil.copyfile(analysed / "cam1" / "clip.mp4", tmp_path / "clip.mp4"))
+    change_manifest(run.folder, video_path=str(video))
+    with video.open("ab") as file:
+        file.write(b"\0")  # plays as before: only its content shows that it is another file
+    done = run_fervid("alerts", str(run.folder), "--rules", str(analysed / "any.toml"), "--evidence")
+    assert done.returncode == 3
+    assert "clip.mp4 is not the video that was analysed" in done.stderr
+    assert not (run.folder / "evidence.zip").exists()
 
 
 def test_evidence_is_written_and_verified_and_open_faces_are_logged(analysed: Path, tmp_path: Path) -> None:

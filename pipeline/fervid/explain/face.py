@@ -21,16 +21,15 @@ from fervid.emotion.crops import crop_faces
 from fervid.emotion.model import ModelInfo
 from fervid.emotion.occlusion import Occlusion, occlusion_map
 from fervid.emotion.plugin import find_model
-from fervid.errors import ConfigError, InputError, ModelError, VideoUnreadable
+from fervid.errors import ConfigError, InputError, ModelError
 from fervid.interpret.judge import probabilities
 from fervid.observe.observer import cropped
 from fervid.run.handle import Run
 from fervid.run.schema import answers_of
 from fervid.run.tables import read_table
 from fervid.runtime.device import RUNNERS
-from fervid.storage.files import is_content
 from fervid.video.moment import frame_at
-from fervid.video.writer import check_is_there
+from fervid.video.writer import check_is_analysed
 
 NEAR_SECONDS = 1.0
 """A face is looked for so far before and after the moment; the nearest one counts."""
@@ -74,7 +73,7 @@ def explain_face(run: Run, seconds: float, *, track_id: int | None = None, label
         raise ConfigError(f"label {label!r} does not exist. The model of this run has {', '.join(labels)}.")
     row, others = _row_of(run, seconds, track_id)
     video, settings, model = Path(run.manifest.video_path), _settings_of(run), _model_of(run)
-    _check_video(run, video)
+    check_is_analysed(video, run.manifest.video_id)
     crop = _crop_of(video, row, settings, model)
     chosen = label or str(row["label"])
     classifier = make_classifier(RUNNERS["cpu"], model, flip=settings.emotion.flip)
@@ -143,12 +142,6 @@ def _model_of(run: Run) -> ModelInfo:
             f"model {model.name} has changed since {run.folder} was made. Put the old one back, or analyse again."
         )
     return model
-
-
-def _check_video(run: Run, video: Path) -> None:
-    check_is_there(video)
-    if not is_content(video, run.manifest.video_id):
-        raise VideoUnreadable(f"{video} is not the video that was analysed. Put that one back, or analyse this one.")
 
 
 def _crop_of(video: Path, row: dict[str, Any], settings: Settings, model: ModelInfo) -> np.ndarray:

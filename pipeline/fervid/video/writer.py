@@ -17,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 
 from fervid.base.opencv import cv2
 from fervid.errors import OutputError, VideoUnreadable, WrittenShort
+from fervid.storage.files import is_content
 from fervid.storage.publish import written_whole
 from fervid.video.container import as_fraction
 from fervid.video.luma import as_displayed, display_matrix, luma
@@ -173,3 +174,16 @@ def check_is_there(path: Path) -> None:
     """Raises VideoUnreadable when the video of a run has gone since."""
     if not path.is_file():
         raise VideoUnreadable(f"{path} no longer exists, so no clip can be made from it. Restore it, or omit the clip.")
+
+
+def check_is_analysed(path: Path, video_id: str) -> None:
+    """Raises VideoUnreadable when the video of a run has gone since, or another one has its name now: a clip of that
+    would show other people under the labels of the run. Reads the whole file.
+    """
+    check_is_there(path)
+    try:
+        is_same = is_content(path, video_id)
+    except OSError as problem:
+        raise VideoUnreadable(f"{path} cannot be read ({problem.strerror}). Check its permissions.") from None
+    if not is_same:
+        raise VideoUnreadable(f"{path} is not the video that was analysed. Put that one back, or analyse this one.")

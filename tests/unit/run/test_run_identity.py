@@ -34,11 +34,13 @@ from fervid.review.cards import make_card, make_strip
 from fervid.review.content import read_alerts, run_content
 from fervid.review.preview import Previews
 from fervid.review.report import write_reports
-from fervid.run.handle import Run
+from fervid.run.handle import Run, open_run
 from fervid.run.io import write_table
 from fervid.run.schema import timeline_schema, tracks_schema
 from fervid.run.summary import analysed_seconds
 from fervid.run.tables import read_table
+from fervid.storage.files import content_id
+from manifests import change_manifest
 
 ALL = ("faces", "frames", "tracks", "timeline", "alerts")
 OWN, OTHER = "s", "another"
@@ -51,7 +53,9 @@ def run(tmp_path: Path) -> Run:
     video.write_bytes(b"no video")
     times = np.round(np.arange(0, 20, 0.2), 6)
     faces = [face(t, 0, 0.9 if 5 <= t <= 12 else 0.1) for t in times.tolist()]
-    made = make_run(tmp_path / "run", faces, times, video=str(video))
+    folder = make_run(tmp_path / "run", faces, times, video=str(video)).folder
+    change_manifest(folder, video_id=content_id(video))
+    made = open_run(folder)
     track = {"video_id": "v", "track_id": 0, "start_s": 0.0, "end_s": 19.8, "n_faces": 100}
     bins = [{"start_s": float(i), "end_s": i + 1.0, "observed_s": 1.0, "coverage": 1.0} for i in range(20)]
     means = {f"mean_{label}": 1 / len(LABELS) for label in LABELS}

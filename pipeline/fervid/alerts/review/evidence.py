@@ -42,7 +42,7 @@ from fervid.storage.place import remove_folder
 from fervid.storage.publish import PART, sync
 from fervid.video.bar import Reached
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import RgbFrame, check_is_there, write_clip
+from fervid.video.writer import RgbFrame, check_is_analysed, write_clip
 
 LONGEST_CLIP_SECONDS = 120.0
 """A clip of a longer alert shows its start."""
@@ -75,7 +75,8 @@ def write_evidence(
 
     blur "all" covers every face, "others" all but those that the alert is about, "none" covers nothing; the last two
     are written to the audit log first, and readable for their owner alone. Raises VideoUnreadable when the video has
-    gone, OutputError when nothing can be written, WrittenShort when a clip lacks frames that were analysed.
+    gone or is another one, OutputError when nothing can be written, WrittenShort when a clip lacks frames that were
+    analysed.
     """
     run = found.run
     records = [record for record in found.records if record.tier in tiers]
@@ -83,7 +84,7 @@ def write_evidence(
     if not records:
         remove_evidence(run.folder)
         return []
-    check_is_there(video)
+    check_is_analysed(video, run.manifest.video_id)
     if blur != "all":
         alert_ids = [record.alert_id for record in records]
         note_open_faces(run.folder, "evidence with open faces", blur=blur, alerts=alert_ids)
