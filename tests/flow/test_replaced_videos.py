@@ -235,3 +235,26 @@ def test_a_dry_run_changes_nothing(replaced: tuple[Path, Path, fervid.Run, fervi
     assert "0 to analyse, 2 to skip" in done.stdout
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert fervid.open_run(earlier.folder).manifest.superseded_by
+
+
+def test_nothing_is_drawn_or_cut_from_another_video_of_the_same_name(tmp_path: Path) -> None:
+    content, changed = raw_clip()
+    video = written(tmp_path / "camera.avi", bytes(content))
+    run = analysed(video, tmp_path / "out")
+    content[changed] = bytes(CHANGED_BYTES)
+    written(video, bytes(content))
+    drawn = run_fervid("annotate", str(run.folder), "-q")
+    assert drawn.returncode == 3
+    assert "camera.avi is not the video that was analysed. Put that one back, or analyse this one." in drawn.stderr
+    assert not (run.folder / "annotated.mp4").exists()
+    reported = run_fervid("report", str(run.folder), "--with-clips")
+    assert "no clips" in reported.stderr
+    assert "camera.avi is not the video that was analysed" in reported.stderr
+
+
+def test_a_rate_of_images_is_not_taken_for_the_sampling_of_a_video(tmp_path: Path) -> None:
+    content, _ = raw_clip()
+    video = written(tmp_path / "camera.avi", bytes(content))
+    done = run_fervid("analyze", str(video), "--rate", "5", "-o", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert "--rate 5 is for series of images, and none was given. Use --fps" in done.stderr

@@ -33,7 +33,7 @@ from fervid.run.tables import read_table
 from fervid.run.writing import writing
 from fervid.video.bar import Reached, with_bar
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import RgbFrame, check_is_there, letterbox, read_gray, read_rgb_frames, write_clip
+from fervid.video.writer import RgbFrame, check_is_analysed, letterbox, read_gray, read_rgb_frames, write_clip
 
 Blur = Literal["all", "none"]
 
@@ -62,14 +62,12 @@ def annotate_run(
 
     `blur` "all" covers every face that the run or a search of its own finds, "none" is noted in the run's audit log
     first. `bars` are the probabilities beside each face, `strip` is the timeline below the frame, `motion` shades where
-    the image moves. With `apart` a worker
-    process decodes and draws.
-    Raises VideoUnreadable when the video is missing, InputError for an empty part or for motion that the run did not
-    measure, OutputError when nothing can be
-    written.
+    the image moves. With `apart` a worker process decodes and draws.
+    Raises VideoUnreadable when the video is missing or another one, InputError for an empty part or for motion that the
+    run did not measure, OutputError when nothing can be written.
     """
     video, duration = Path(run.manifest.video_path), float(run.manifest.video["duration_seconds"])
-    check_is_there(video)
+    check_is_analysed(video, run.manifest.video_id, recorded_bytes=run.manifest.video_bytes)
     end = min(duration, end_seconds if end_seconds is not None else duration)
     if start_seconds >= end:
         raise InputError(

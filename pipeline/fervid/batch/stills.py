@@ -57,6 +57,10 @@ class Stills:
             raise ConfigError("--rate writes a video of the images into the output folder. Give an --out on this disk.")
         return cls(number.limit_denominator(100_000), out)
 
+    def is_made(self, video: Place) -> bool:
+        """Whether a video is one of those made of images."""
+        return is_on_disk(video) and (self.out / SEQUENCES) in video.parents
+
     def video_of(self, images: Sequence[Path], name: str) -> Path:
         """The video of some images, in this order, called `name`. Raises VideoUnreadable or OutputError."""
         place = f"{images[0].absolute().parent} {name}"

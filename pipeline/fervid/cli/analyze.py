@@ -140,7 +140,12 @@ def analyze(
     cluster, make = place.cluster(), SettingsMaker(given)
     settings = make({})
     place_of_results = as_place(out or assets.default_output_folder())
-    found = find_videos(videos, _stills(rate, place_of_results, dry_run=dry_run))
+    stills = _stills(rate, place_of_results, dry_run=dry_run)
+    found = find_videos(videos, stills)
+    if stills is not None and not any(stills.is_made(path) for path in found.videos):
+        raise ConfigError(
+            f"--rate {rate} is for series of images, and none was given. Use --fps for analysed frames per second."
+        )
     if given.start_time is not None and len(found.videos) > 1:
         _check_one_start(given.start_time, found)
     batch = Batch(

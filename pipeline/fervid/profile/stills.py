@@ -17,7 +17,7 @@ from fervid.profile.profile import Peak, Profile
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import read_table
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import RgbFrame, read_rgb_frames
+from fervid.video.writer import RgbFrame, check_is_analysed, read_rgb_frames
 
 Blur = Literal["all", "none"]
 
@@ -37,6 +37,10 @@ def take_stills(folder: Path, profile: Profile, *, blur: Blur = "all") -> tuple[
         return (), "No expression is strong enough for a still."
     if not video.is_file():
         return (), f"No stills: the video is no longer at {manifest['video_path']}."
+    try:
+        check_is_analysed(video, manifest["video_id"], recorded_bytes=manifest["video_bytes"])
+    except InputError as problem:
+        return (), f"No stills: {problem}"
     columns = ["time_s", "track_id", "x", "y", "w", "h"]
     table = read_table(folder, manifest["settings_hash"], "faces", columns)
     faces = {name: table[name].to_numpy() for name in columns}

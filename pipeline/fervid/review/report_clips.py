@@ -15,6 +15,7 @@ from fervid.review.content import read_records
 from fervid.run.elsewhere import Elsewhere
 from fervid.run.handle import Run
 from fervid.storage.publish import write_whole
+from fervid.video.writer import check_is_analysed
 
 AROUND_SECONDS = 3.0
 """Before and after an alert."""
@@ -49,6 +50,7 @@ def cut_clips(run: Run, apart: Elsewhere, scratch: Path) -> list[Clip]:
     """
     made = []
     video = Path(run.manifest.video_path)
+    check_is_analysed(video, run.manifest.video_id, recorded_bytes=run.manifest.video_bytes)
     for number, (start, end) in enumerate(stretches_of(run)):
         target = scratch / f"{number}.mp4"
         apart.run("cut", "clip", run, target, start, end, "all", HEIGHT_PX, video=video)

@@ -35,7 +35,7 @@ from fervid.run.derived import note_derived, publish_derived
 from fervid.run.files import TAKEN, TAKEN_LOG
 from fervid.run.handle import Run
 from fervid.storage.publish import append_synced
-from fervid.video.writer import check_is_there
+from fervid.video.writer import check_is_analysed
 
 Kind = Literal["clip", "still", "table", "evidence", "explanation"]
 Blur = Literal["all", "none"]
@@ -261,7 +261,7 @@ def _note(run: Run, wish: Wish, name: str, blur: str) -> None:
 
 def _worker(run: Run) -> Apart:
     """A worker process that may read the run's video and write into its folder."""
-    check_is_there(_video(run))
+    check_is_analysed(_video(run), run.manifest.video_id, recorded_bytes=run.manifest.video_bytes)
     return Apart([_video(run)], [run.folder])
 
 

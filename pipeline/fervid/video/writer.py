@@ -173,15 +173,20 @@ def _pixel_aspect(stream: Any, frame: Any, turn_degrees: int) -> Fraction:
 def check_is_there(path: Path) -> None:
     """Raises VideoUnreadable when the video of a run has gone since."""
     if not path.is_file():
-        raise VideoUnreadable(f"{path} no longer exists, so no clip can be made from it. Restore it, or omit the clip.")
+        raise VideoUnreadable(f"{path} no longer exists, so no frame can be taken from it. Restore it and run again.")
 
 
-def check_is_analysed(path: Path, video_id: str) -> None:
+def check_is_analysed(path: Path, video_id: str, *, recorded_bytes: int | None = None) -> None:
     """Raises VideoUnreadable when the video of a run has gone since, or another one has its name now: a clip of that
     would show other people under the labels of the run. Reads the whole file.
+
+    With `recorded_bytes` a shorter file is not compared: it is taken for the same one without its end, and what is
+    made of it says how much is missing.
     """
     check_is_there(path)
     try:
+        if recorded_bytes is not None and path.stat().st_size < recorded_bytes:
+            return
         is_same = is_content(path, video_id)
     except OSError as problem:
         raise VideoUnreadable(f"{path} cannot be read ({problem.strerror}). Check its permissions.") from None

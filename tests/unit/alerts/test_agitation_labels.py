@@ -93,7 +93,7 @@ def test_what_is_wrong_with_a_list_is_said(tmp_path: Path) -> None:
     runs = [run_of(tmp_path, "a"), run_of(tmp_path, "old", has_flow=False)]
     with pytest.raises(ConfigError, match=r"line 2: label 'angry' is unknown. Use agitated"):
         read_stretches(write(tmp_path / "l.csv", "a.mp4,angry,,,"), runs)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="does not exist"):
         read_stretches(tmp_path / "none.csv", runs)
     with pytest.raises(InputError, match="none of its videos is among 2 runs"):
         read_stretches(write(tmp_path / "l.csv", "b.mp4,none,,,"), runs)

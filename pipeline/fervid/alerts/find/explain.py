@@ -232,7 +232,7 @@ def _short(b: BoundRule, score: float, level: int, lasted: float | None) -> str:
         return f"{text}, but outside the conditions"
     if lasted is None:
         return text
-    return f"{text} for {lasted:.1f} of {b.rule.for_:g} s"
+    return f"{text} for {lasted:.1f} s" if lasted >= b.rule.for_ else f"{text} for {lasted:.1f} of {b.rule.for_:g} s"
 
 
 def _against(b: BoundRule, score: float, level: int) -> str:

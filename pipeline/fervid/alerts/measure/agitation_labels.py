@@ -20,6 +20,7 @@ import numpy as np
 
 from fervid.alerts.measure.agitation_fit import Labelled
 from fervid.alerts.measure.truth import VIDEO_COLUMNS
+from fervid.base.toml import read_settings_file
 from fervid.config import parse_time
 from fervid.errors import ConfigError, InputError
 from fervid.interpret.agitation import LEAST_ROWS, moves_with_camera
@@ -51,9 +52,10 @@ def read_stretches(path: Path, runs: Sequence[Run]) -> list[Stretch]:
     Raises ConfigError for another kind of file, InputError when no row matches a run.
     """
     try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), skipinitialspace=True)
-    except (OSError, UnicodeDecodeError) as problem:
+        text = read_settings_file(path, "file of labels").decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
         raise ConfigError(f"{path} cannot be read ({problem}). Give a CSV file with file,label,camera.") from None
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
     column = next((name for name in VIDEO_COLUMNS if name in (reader.fieldnames or ())), None)
     if column is None or "label" not in (reader.fieldnames or ()):
         raise ConfigError(f"{path} has no columns file and label. It needs file,label and may have camera,start,end.")

@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fervid.base.toml import read_settings_file
 from fervid.config import parse_time
 from fervid.errors import ConfigError, InputError
 from fervid.run.handle import Run, is_named
@@ -49,8 +50,8 @@ def read_truth(path: Path, runs: Sequence[Run]) -> Truth:
     Raises ConfigError for another kind of file, InputError when a name matches several runs or none matches any.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
+        text = read_settings_file(path, "file of events").decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
         raise ConfigError(f"{path} cannot be read ({problem}). Give a CSV file with video,start,end.") from None
     reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
     columns = [name.strip() for name in reader.fieldnames or ()]
