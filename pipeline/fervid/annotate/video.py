@@ -22,8 +22,7 @@ from fervid.overlay.motion import draw_heat
 from fervid.overlay.strip import Bins, TimelineStrip
 from fervid.privacy.audit import note_open_faces
 from fervid.privacy.covers import FaceCovers
-from fervid.privacy.mosaic import cover
-from fervid.privacy.search import search_for_covers
+from fervid.privacy.reading import AROUND_SECONDS, covered_frames
 from fervid.run.derived import note_derived
 from fervid.run.elsewhere import Elsewhere
 from fervid.run.files import ALERTS_TABLE, ANNOTATED
@@ -33,7 +32,7 @@ from fervid.run.tables import read_table
 from fervid.run.writing import writing
 from fervid.video.bar import Reached, with_bar
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import RgbFrame, check_is_analysed, letterbox, read_gray, read_rgb_frames, write_clip
+from fervid.video.writer import Picture, RgbFrame, check_is_analysed, letterbox, read_pictures, write_clip
 
 Blur = Literal["all", "none"]
 
@@ -41,8 +40,6 @@ LEAST_HEIGHT_PX = 480
 """Smaller frames are enlarged by a whole number, so that text is readable."""
 LARGEST_WIDTH_PX = 3840
 """Upper limit of enlarging: a frame 16 px high would take gigabytes and exceed every encoder."""
-AROUND_SECONDS = 1.0
-"""Faces found within this time before and after the annotated part are covered in it."""
 
 
 def annotate_run(
@@ -98,22 +95,21 @@ def annotate_span(
     if blur == "none":
         note_open_faces(run.folder, "annotated video with open faces", blur=blur, start_s=start_seconds, end_s=end)
     faces, source = StoredFaces(run), VideoSource.of(run.manifest)
-    covers = None
-    if blur == "all":
-        covers = FaceCovers(faces.tracks)
-        first, last = max(0.0, start_seconds - AROUND_SECONDS), end + AROUND_SECONDS
-        around = ((look[0], look) for look in read_gray(source, first, last))
-        what = "looking for faces to cover"
-        seen = with_bar(around, what, start_seconds, end, is_shown=progress, reached=reached)
-        search_for_covers(seen, covers)
     # The last frame is before the end of the video; a clip to the very end must not lose it to rounding.
     until = end if end < duration else duration + AROUND_SECONDS
     shown = Shown(run, start_seconds, until)
-    decoded = ((frame.seconds, frame) for frame in read_rgb_frames(source, start_seconds, until))
-    frames = with_bar(decoded, "drawing", start_seconds, end, is_shown=progress, reached=reached)
+
+    def read(first: float, last: float) -> Iterator[Picture]:
+        decoded = ((picture.seconds, picture) for picture in read_pictures(source, first, last))
+        return with_bar(decoded, "drawing", start_seconds, end, is_shown=progress, reached=reached)
+
+    if blur == "all":
+        frames = covered_frames(read, FaceCovers(faces.tracks), start_seconds, until)
+    else:
+        frames = (picture.rgb() for picture in read(start_seconds, until))
     write_clip(
         target,
-        _noted(_drawn(run, frames, faces, covers, span, options), shown),
+        _noted(_drawn(run, frames, faces, span, options), shown),
         start_seconds=start_seconds,
         end_seconds=until,
         sound_from=source,
@@ -134,7 +130,6 @@ def _drawn(
     run: Run,
     frames: Iterator[RgbFrame],
     faces: StoredFaces,
-    covers: FaceCovers | None,
     span: tuple[float, float],
     options: Mapping[str, Any],
 ) -> Iterator[RgbFrame]:
@@ -143,7 +138,7 @@ def _drawn(
     below: TimelineStrip | None = None
     size: tuple[int, int] | None = None
     for frame in frames:
-        rgb = frame.rgb if covers is None else cover(frame.rgb, covers.at(frame.seconds))
+        rgb = frame.rgb
         if size is None:
             size = _shown_size(rgb, frame.pixel_aspect)
             if options["strip"]:

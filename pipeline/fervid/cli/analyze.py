@@ -140,12 +140,7 @@ def analyze(
     cluster, make = place.cluster(), SettingsMaker(given)
     settings = make({})
     place_of_results = as_place(out or assets.default_output_folder())
-    stills = _stills(rate, place_of_results, dry_run=dry_run)
-    found = find_videos(videos, stills)
-    if stills is not None and not any(stills.is_made(path) for path in found.videos):
-        raise ConfigError(
-            f"--rate {rate} is for series of images, and none was given. Use --fps for analysed frames per second."
-        )
+    found = find_videos(videos) if rate is None else _made_of_images(videos, rate, place_of_results, dry_run=dry_run)
     if given.start_time is not None and len(found.videos) > 1:
         _check_one_start(given.start_time, found)
     batch = Batch(
@@ -177,11 +172,17 @@ def analyze(
         raise typer.Exit(ALERTS_FOUND)
 
 
-def _stills(rate: str | None, out: Place, *, dry_run: bool) -> Stills | None:
-    """What makes videos of images; None without a rate. Raises ConfigError."""
-    if rate is not None and dry_run:
+def _made_of_images(names: list[str], rate: str, out: Place, *, dry_run: bool) -> Inputs:
+    """The videos of a command line with series of images, at `rate` images per second. Raises ConfigError."""
+    if dry_run:
         raise ConfigError("--rate makes a video of images, and --dry-run makes nothing. Leave one of them out.")
-    return None if rate is None else Stills.of(rate, out)
+    stills = Stills.of(rate, out)
+    found = find_videos(names, stills)
+    if not any(stills.is_made(path) for path in found.videos):
+        raise ConfigError(
+            f"--rate {rate} is for series of images, and none was given. Use --fps for analysed frames per second."
+        )
+    return found
 
 
 def _check_one_start(start_time: str, found: Inputs) -> None:

@@ -6,7 +6,6 @@ find. A face that neither it nor the run finds stays uncovered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 from math import ceil
 
@@ -137,10 +136,3 @@ class CoverSearch:
         cells = cells_of((int(left), int(top), ceil(right), ceil(bottom)), (shape[0], shape[1]), now.shape)
         self._searched = self._searched.copy()
         self._searched[cells] = now[cells]
-
-
-def search_for_covers(frames: Iterable[tuple[float, np.ndarray, Fraction]], covers: FaceCovers) -> None:
-    """Search frames (seconds, gray, pixel aspect) in order and enter the faces and cuts that are found."""
-    search = CoverSearch(covers)
-    for seconds, gray, pixel_aspect in frames:
-        search.see(seconds, gray, pixel_aspect)

@@ -43,23 +43,53 @@ class RgbFrame:
     pixel_aspect: Fraction
 
 
-def read_rgb_frames(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[RgbFrame]:
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded frame, converted only where it is looked at. `seconds` on the video's timeline."""
+
+    seconds: float
+    pixel_aspect: Fraction
+    _decoded: Any
+    _turn_degrees: int
+    _converter: VideoReformatter
+
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory it takes while it is kept."""
+        return sum(plane.buffer_size for plane in self._decoded.planes)
+
+    def gray(self) -> np.ndarray:
+        """Luma as a player shows it, uint8 (H, W): a third of the cost of colour."""
+        shown = as_displayed(luma(self._decoded)[0], display_matrix(self._decoded))
+        return np.asarray(turned(shown, self._turn_degrees))
+
+    def rgb(self) -> RgbFrame:
+        """The same in colour, in memory of its own."""
+        rgb = self._converter.reformat(self._decoded, format="rgb24").to_ndarray()
+        shown = turned(_as_shown(rgb, display_matrix(self._decoded)), self._turn_degrees)
+        return RgbFrame(self.seconds, np.ascontiguousarray(shown), self.pixel_aspect)
+
+
+def read_pictures(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[Picture]:
     """The frames with start <= time < end, in order. Damaged packets are left out."""
     # One converter for all frames: that of each frame starts threads of its own, hundreds before they are freed.
     converter = VideoReformatter()
     for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
-        rgb = converter.reformat(frame, format="rgb24").to_ndarray()
-        shown = turned(_as_shown(rgb, display_matrix(frame)), source.turn_degrees)
-        yield RgbFrame(seconds, shown, _pixel_aspect(stream, frame, source.turn_degrees))
+        aspect = _pixel_aspect(stream, frame, source.turn_degrees)
+        yield Picture(seconds, aspect, frame, source.turn_degrees, converter)
+
+
+def read_rgb_frames(source: VideoSource, start_seconds: float, end_seconds: float) -> Iterator[RgbFrame]:
+    """The same frames in colour."""
+    return (picture.rgb() for picture in read_pictures(source, start_seconds, end_seconds))
 
 
 def read_gray(
     source: VideoSource, start_seconds: float, end_seconds: float
 ) -> Iterator[tuple[float, np.ndarray, Fraction]]:
-    """Seconds, luma uint8 (H, W) as shown, and pixel aspect of the same frames: a third of the cost of colour."""
-    for seconds, stream, frame in frames_between(source, start_seconds, end_seconds):
-        gray = turned(as_displayed(luma(frame)[0], display_matrix(frame)), source.turn_degrees)
-        yield seconds, gray, _pixel_aspect(stream, frame, source.turn_degrees)
+    """Seconds, luma uint8 (H, W) as shown, and pixel aspect of the same frames."""
+    for picture in read_pictures(source, start_seconds, end_seconds):
+        yield picture.seconds, picture.gray(), picture.pixel_aspect
 
 
 def write_clip(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fervid.privacy.covers import FaceCovers
-from fervid.privacy.mosaic import BLOCKS, ELLIPSE, CoveredArea, cover, cover_mask
+from fervid.privacy.mosaic import BLOCKS, ELLIPSE, CoveredArea, cover, cover_in_place, cover_mask
 from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from synthetic import FACE_PX, moving_face
 
@@ -95,6 +95,16 @@ def test_a_small_box_within_a_face_shows_nothing_finer() -> None:
     small = [120.0, 80.0, 130.0, 90.0]
     np.testing.assert_array_equal(cover(NOISE, [FACE, small]), cover(NOISE, [FACE]))
     np.testing.assert_array_equal(cover(NOISE, [small, FACE]), cover(NOISE, [FACE]))
+
+
+def test_what_cannot_be_drawn_into_is_refused_and_not_left_open() -> None:
+    image = NOISE.copy()
+    cover_in_place(image, [FACE])
+    np.testing.assert_array_equal(image, cover(NOISE, [FACE]))
+    for unfit in (NOISE[:, ::-1], np.frombuffer(NOISE.tobytes(), np.uint8).reshape(NOISE.shape)):
+        with pytest.raises(ValueError, match="can be covered only in an image"):
+            cover_in_place(unfit, [FACE])
+    np.testing.assert_array_equal(cover(NOISE[:, ::-1], []), NOISE[:, ::-1])
 
 
 @pytest.mark.parametrize("boxes", [[], [[-50, -50, -30, -30]], [[400, 10, 440, 60]]])

@@ -24,13 +24,14 @@ from fervid.alerts.find.samples import read_faces_between
 from fervid.alerts.find.scan import RunAlerts, remove_evidence
 from fervid.alerts.find.stored_motion import StoredMotion, has_motion
 from fervid.alerts.review.bundle import make_bundle
-from fervid.alerts.review.stretch import AROUND_SECONDS, Blur, Stretch, covered_frames, covers_of, save_still
+from fervid.alerts.review.stretch import Blur, Stretch, covers_of, frames_of, save_still
 from fervid.alerts.review.strip import draw_strip
 from fervid.base.opencv import cv2
 from fervid.base.version import __version__
 from fervid.errors import OutputError, WrittenShort
 from fervid.privacy.audit import note_open_faces
 from fervid.privacy.mosaic import CoveredArea
+from fervid.privacy.reading import AROUND_SECONDS
 from fervid.run.derived import note_hashes, publish_derived
 from fervid.run.elsewhere import Elsewhere
 from fervid.run.files import BUNDLE, EVIDENCE
@@ -182,7 +183,7 @@ def _write_one(run: Run, record: AlertRecord, folder: Path, clip: Stretch) -> Al
     shown = Shown(run, start, end)
 
     def covered() -> Iterator[RgbFrame]:
-        for frame in covered_frames(clip, covers, area):
+        for frame in frames_of(clip, covers, area):
             for name, moment in wanted.items():
                 if name not in stills or abs(frame.seconds - moment) < abs(stills[name].seconds - moment):
                     stills[name] = frame

@@ -18,7 +18,7 @@ from fervid.alerts.find.samples import read_faces_between
 from fervid.base.opencv import cv2
 from fervid.errors import InputError, OutputError
 from fervid.privacy.covers import HELD_SECONDS, FaceCovers
-from fervid.privacy.mosaic import cover
+from fervid.privacy.mosaic import cover_in_place
 from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from fervid.run.handle import Run
 from fervid.video.stretch import VideoSource
@@ -118,7 +118,8 @@ def _face_search() -> FaceSearch:
 
 
 def _covered(frame: RgbFrame, covers: FaceCovers) -> RgbFrame:
-    return RgbFrame(frame.seconds, cover(frame.rgb, covers.at(frame.seconds)), frame.pixel_aspect)
+    cover_in_place(frame.rgb, covers.at(frame.seconds))
+    return frame
 
 
 def shrink(frame: RgbFrame, height_px: int) -> tuple[RgbFrame, tuple[float, float]]:

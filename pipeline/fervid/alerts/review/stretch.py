@@ -18,18 +18,16 @@ from fervid.alerts.review.preview_frames import shrink
 from fervid.base.opencv import cv2
 from fervid.errors import OutputError, WrittenShort
 from fervid.privacy.covers import FaceCovers
-from fervid.privacy.mosaic import CoveredArea, cover
-from fervid.privacy.search import search_for_covers
+from fervid.privacy.mosaic import CoveredArea
+from fervid.privacy.reading import AROUND_SECONDS, covered_frames
 from fervid.run.handle import Run
 from fervid.run.shown import Shown
 from fervid.video.bar import Reached, with_bar
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import RgbFrame, read_gray, read_rgb_frames, write_clip
+from fervid.video.writer import Picture, RgbFrame, read_pictures, write_clip
 
 Blur = Literal["all", "others", "none"]
 
-AROUND_SECONDS = 1.0
-"""Faces this long before and after a stretch also count for covering its first and last frames."""
 STILL_SECONDS = 2.0
 """A still is the first frame that can be decoded within this time after the wanted moment."""
 JPEG_QUALITY = 90
@@ -50,7 +48,7 @@ class Stretch:
 
 
 def covers_of(rows: pa.Table, stretch: Stretch, spared: frozenset[int] = frozenset()) -> FaceCovers | None:
-    """What to cover in a stretch: the tracks of `rows` (with BOX_COLUMNS), and what a search of its own finds.
+    """What to cover in a stretch before it is searched: the tracks of `rows` (with BOX_COLUMNS).
 
     `spared` tracks stay open with blur "others". None where nothing is covered.
     """
@@ -60,25 +58,23 @@ def covers_of(rows: pa.Table, stretch: Stretch, spared: frozenset[int] = frozens
     x, y, w, h = (rows[name].to_numpy().astype(np.float64) for name in ("x", "y", "w", "h"))
     boxes = np.stack([x, y, x + w, y + h], axis=1)
     tracks = {track: (times[ids == track], boxes[ids == track]) for track in np.unique(ids).tolist()}
-    covers = FaceCovers(tracks, spared=spared if stretch.blur == "others" else frozenset())
-    first, last = max(0.0, stretch.start - AROUND_SECONDS), stretch.end + AROUND_SECONDS
-    around = ((look[0], look) for look in read_gray(stretch.source, first, last))
-    bar = f"{stretch.bar}: looking for faces"
-    seen = with_bar(around, bar, first, last, is_shown=bool(stretch.bar), reached=stretch.reached)
-    search_for_covers(seen, covers)
-    return covers
+    return FaceCovers(tracks, spared=spared if stretch.blur == "others" else frozenset())
 
 
-def covered_frames(stretch: Stretch, covers: FaceCovers | None, area: CoveredArea) -> Iterator[RgbFrame]:
-    """The frames of a stretch with their faces covered; `area` adds up how much of them that is."""
-    decoded = ((frame.seconds, frame) for frame in read_rgb_frames(stretch.source, stretch.start, stretch.end))
-    bar = f"{stretch.bar}: writing"
-    shown = bool(stretch.bar)
-    for frame in with_bar(decoded, bar, stretch.start, stretch.end, is_shown=shown, reached=stretch.reached):
-        if covers is None:
-            yield frame
-        else:
-            yield RgbFrame(frame.seconds, cover(frame.rgb, covers.at(frame.seconds), area), frame.pixel_aspect)
+def frames_of(stretch: Stretch, covers: FaceCovers | None, area: CoveredArea) -> Iterator[RgbFrame]:
+    """The frames of a stretch, with the faces covered that `covers` holds or a search finds; none where it is None.
+
+    `area` adds up how much of them that is.
+    """
+
+    def read(first: float, last: float) -> Iterator[Picture]:
+        decoded = ((picture.seconds, picture) for picture in read_pictures(stretch.source, first, last))
+        is_shown = bool(stretch.bar)
+        return with_bar(decoded, stretch.bar, stretch.start, stretch.end, is_shown=is_shown, reached=stretch.reached)
+
+    if covers is None:
+        return (picture.rgb() for picture in read(stretch.start, stretch.end))
+    return covered_frames(read, covers, stretch.start, stretch.end, area)
 
 
 def cut_clip(
@@ -102,7 +98,7 @@ def cut_clip(
     shown = Shown(run, start, end)
 
     def frames() -> Iterator[RgbFrame]:
-        for frame in covered_frames(stretch, covers, CoveredArea()):
+        for frame in frames_of(stretch, covers, CoveredArea()):
             shown.seconds.append(frame.seconds)
             yield frame if height_px is None else shrink(frame, height_px)[0]
 
@@ -123,7 +119,7 @@ def cut_still(run: Run, target: Path, seconds: float, blur: Blur, *, reached: Re
         VideoSource.of(run.manifest), seconds, seconds + STILL_SECONDS, blur, reached=reached or Reached()
     )
     covers = covers_of(_rows(run, stretch), stretch)
-    frame = next(covered_frames(stretch, covers, CoveredArea()), None)
+    frame = next(frames_of(stretch, covers, CoveredArea()), None)
     if frame is None:
         raise WrittenShort(f"{target.name}: no frame could be decoded at {seconds:.1f} s. Check the video.")
     save_still(target, frame)
