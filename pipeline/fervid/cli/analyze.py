@@ -9,29 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fervid.alerts.language.rules import default_rules, load_rules
 from fervid.base import assets
 from fervid.base.printable import one_line
-from fervid.batch.discover import Handling
-from fervid.batch.inputs import Inputs, find_videos
-from fervid.batch.job import Cluster
-from fervid.batch.preview import print_plan
-from fervid.batch.run import Batch, analyze_batch
-from fervid.batch.stills import Stills
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.found_alerts import ALERTS_FOUND
 from fervid.cli.option_groups import with_option_groups
 from fervid.cli.options import OutPlace, Quiet, SettingsMaker, SettingsOptions
 from fervid.cli.outcome import Outcome
-from fervid.config import parse_time
 from fervid.errors import ConfigError
 from fervid.storage.place import Place, as_place
 
 if TYPE_CHECKING:
     from fervid.alerts.language.rules import RuleSet
+    from fervid.alerts.notify.deliver import Notifier
+    from fervid.batch.discover import Handling
+    from fervid.batch.inputs import Inputs
+    from fervid.batch.job import Cluster
     from fervid.config import Settings
 
 SOME_INPUTS_FAILED = 3
+# What analyses is imported where it is used: the help of this command is asked for most, and needs none of it.
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,8 @@ class _Place:
         """The cluster; None for this machine. Raises ConfigError for options of a cluster without one."""
         if self.engine == "local" and (self.address or self.classifiers):
             raise ConfigError("--address and --classifiers need a cluster. Add --engine ray.")
+        from fervid.batch.job import Cluster
+
         return Cluster(self.address, self.workers, self.classifiers) if self.engine == "ray" else None
 
 
@@ -74,6 +73,9 @@ class _Treatment:
 
     def handling(self, plot: bool) -> Handling:
         """The same for the batch. Raises ConfigError for a time that cannot be read."""
+        from fervid.batch.discover import Handling
+        from fervid.config import parse_time
+
         return Handling(
             overwrite=self.overwrite,
             resume=self.resume,
@@ -106,6 +108,8 @@ class _Alerting:
             raise ConfigError("--notify and --fail-on-alert need alerts. Add --alerts.")
         if not self.alerts:
             return None
+        from fervid.alerts.language.rules import default_rules, load_rules
+
         return load_rules(self.rules) if self.rules else default_rules(settings.model_dump())
 
 
@@ -137,6 +141,10 @@ def analyze(
 
     Example: fervid analyze interview.mp4 --fps 10 --start 00:01:00
     """
+    from fervid.batch.inputs import find_videos
+    from fervid.batch.preview import print_plan
+    from fervid.batch.run import Batch, analyze_batch
+
     cluster, make = place.cluster(), SettingsMaker(given)
     settings = make({})
     place_of_results = as_place(out or assets.default_output_folder())
@@ -161,6 +169,13 @@ def analyze(
     rules, notifier = alerting.rule_set(settings), open_notifier(alerting.notify)
     outcome = Outcome(len(found.videos), as_json=as_json, is_single=not found.is_many, rules=rules, notifier=notifier)
     analyze_batch(batch, outcome.on_result, is_shown=not quiet)
+    _end(outcome, found, notifier)
+    if alerting.fail_on_alert and outcome.n_alerts:
+        raise typer.Exit(ALERTS_FOUND)
+
+
+def _end(outcome: Outcome, found: Inputs, notifier: Notifier | None) -> None:
+    """Print what comes after the last video, and fail if a video did."""
     outcome.print_what_waited()
     if found.is_many:
         print(outcome.verdict(found.n_ignored, found.ignored_suffixes), file=sys.stderr)
@@ -168,14 +183,15 @@ def analyze(
         print_deliveries(notifier.deliver())
     if not outcome.is_fine:
         raise typer.Exit(SOME_INPUTS_FAILED)
-    if alerting.fail_on_alert and outcome.n_alerts:
-        raise typer.Exit(ALERTS_FOUND)
 
 
 def _made_of_images(names: list[str], rate: str, out: Place, *, dry_run: bool) -> Inputs:
     """The videos of a command line with series of images, at `rate` images per second. Raises ConfigError."""
     if dry_run:
         raise ConfigError("--rate makes a video of images, and --dry-run makes nothing. Leave one of them out.")
+    from fervid.batch.inputs import find_videos
+    from fervid.batch.stills import Stills
+
     stills = Stills.of(rate, out)
     found = find_videos(names, stills)
     if not any(stills.is_made(path) for path in found.videos):

@@ -11,7 +11,7 @@ from typing import Any
 from fervid.errors import VideoNotFound, VideoUnreadable
 from fervid.storage.place import Place, is_on_disk, open_for_reading
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES, HUGE_BYTES = 1 << 20, 1 << 30
 ID_LENGTH, SAMPLED_ID_LENGTH = 32, 16
 """Hexadecimal digits of a content id, and of the ids of earlier versions."""
 
@@ -72,7 +72,16 @@ def _status(found: Any) -> FileStatus:
 
 # Decision BAT-10.
 def content_id(path: Place) -> str:
-    """The first ID_LENGTH hexadecimal digits of a file's SHA-256: the same for a renamed copy, for no other file."""
+    """The first ID_LENGTH hexadecimal digits of a file's SHA-256: the same for a renamed copy, for no other file.
+
+    A huge file whose first MiB is zeros, such as a download that was only given its size, is no video and may take
+    hours to read: its id is made of its size and of samples.
+    """
+    size = path.stat().st_size
+    if size >= HUGE_BYTES:
+        with open_for_reading(path, is_all_wanted=False, n_bytes=size) as file:
+            if not any(file.read(CHUNK_BYTES)):
+                return f"{sampled_id(path):0>{ID_LENGTH}}"
     return file_sha256(path)[:ID_LENGTH]
 
 

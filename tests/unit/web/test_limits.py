@@ -117,7 +117,7 @@ def test_a_bad_verdict_is_answered_with_400(client: Served, body: bytes) -> None
 def test_a_manifest_cannot_have_another_file_sent(runs: Path, tmp_path: Path) -> None:
     secret, video = tmp_path / "secret.txt", tmp_path / "clip.mp4"
     secret.write_bytes(b"canary-4711" * 50)
-    video.write_bytes(b"of the run" * 50)
+    video.write_bytes(b"\x00\x00\x00\x18ftypmp42" + b"of the run" * 50)
     shutil.copytree(runs / "run", runs / "honest")
     change_manifest(runs / "run", video_path=str(secret), video_bytes=secret.stat().st_size, video_id="0" * 16)
     change_manifest(
