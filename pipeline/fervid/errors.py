@@ -109,8 +109,24 @@ Extra = Literal["gcs", "genres", "gpu", "jax", "query", "ray", "s3", "train", "t
 
 
 def install_line(extra: Extra) -> str:
-    """The command that installs an extra, as people type it."""
-    return f"pip install 'fervid[{extra}]'"
+    """The command that installs an extra, as people type it: from where fervid itself was installed."""
+    return f"pip install '{_origin()}[{extra}]'"
+
+
+def _origin() -> str:
+    """The folder or file that fervid was installed from, by the note that installers leave (PEP 610), or its name."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from pathlib import Path
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        address = str(json.loads(distribution("fervid").read_text("direct_url.json") or "{}").get("url", ""))
+    except (PackageNotFoundError, ValueError, AttributeError):
+        return "fervid"
+    path = url2pathname(urlsplit(address).path)
+    return path if address.startswith("file:") and Path(path).exists() else "fervid"
 
 
 def missing(purpose: str, library: str, extra: Extra, problem: object = None) -> DependencyMissing:

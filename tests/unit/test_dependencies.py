@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -14,7 +16,8 @@ from packaging.requirements import Requirement
 from fervid.errors import DependencyMissing, Extra, install_line, missing
 from fervid.storage.place import as_place
 
-PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 FOR_DEVELOPERS = {"docs", "test"}
 ONLY_JOINS_OTHERS = {"all"}
@@ -54,7 +57,28 @@ def test_with_a_gpu_training_has_the_same_bounds() -> None:
 
 def test_messages_name_extras_that_exist_as_people_install_them() -> None:
     assert set(get_args(Extra)) <= EXTRAS.keys()
-    assert install_line("train") == "pip install 'fervid[train]'"
+    assert install_line("train") in (f"pip install '{ROOT}[train]'", "pip install 'fervid[train]'")
+
+
+@pytest.mark.parametrize(
+    ("note", "origin"),
+    [
+        (None, "fervid"),
+        ("{", "fervid"),
+        ("[]", "fervid"),
+        ('{"url": "https://example.org/fervid.whl"}', "fervid"),
+        ('{"url": "file:///nowhere/at/all"}', "fervid"),
+        ('{"url": "FILE"}', "PATH"),
+    ],
+)
+def test_an_extra_is_installed_from_where_fervid_was(
+    note: str | None, origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "a check out"
+    checkout.mkdir()
+    text = note and note.replace("FILE", checkout.as_uri())
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: SimpleNamespace(read_text=lambda _: text))
+    assert install_line("web") == f"pip install '{origin.replace('PATH', str(checkout))}[web]'"
 
 
 @pytest.mark.parametrize(
@@ -68,11 +92,11 @@ def test_messages_name_extras_that_exist_as_people_install_them() -> None:
 def test_what_is_missing_is_one_line_with_the_reason_and_the_cure(problem: object, reason: str) -> None:
     text = str(missing("a query", "DuckDB", "query", problem))
     assert text.startswith(f"a query needs DuckDB, which {reason}")
-    assert text.endswith(". Run `pip install 'fervid[query]'`.")
+    assert text.endswith(f". Run `{install_line('query')}`.")
     assert "\n" not in text
 
 
 def test_a_bucket_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "upath", None)
-    with pytest.raises(DependencyMissing, match=r"s3://b/x needs .* Run `pip install 'fervid\[s3\]'`"):
+    with pytest.raises(DependencyMissing, match=rf"s3://b/x needs .* Run `{re.escape(install_line('s3'))}`"):
         as_place("s3://b/x")

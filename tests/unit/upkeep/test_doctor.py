@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from fervid.base import assets
+from fervid.errors import install_line
 from fervid.upkeep import doctor
 from fervid.upkeep.doctor import Finding, examine
 
@@ -107,7 +108,7 @@ def test_without_tensorflow_the_cpu_is_what_there_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "exists", lambda path: str(path) in drivers)
     found = doctor._devices()
     assert found.state == ("warning" if drivers else "ok")
-    assert "pip install 'fervid[gpu]'" in found.detail + found.advice
+    assert install_line("gpu") in found.detail + found.advice
 
 
 @pytest.mark.parametrize(
