@@ -11,6 +11,7 @@ import pytest
 
 import hostile
 from fervid.batch.apart import Apart
+from fervid.batch.pool import stop_workers
 from fervid.config.settings import BatchSettings
 from fervid.errors import InputError
 from runner import run_fervid
@@ -23,6 +24,7 @@ RULES = '[[rule]]\nname = "any-face"\nwording = "a face"\nscore = "confidence"\n
 
 @pytest.fixture
 def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_workers()  # of other tests, whose fork server has other steps
     for name, value in hostile.environment(tmp_path).items():
         monkeypatch.setenv(name, value)
 

@@ -61,9 +61,10 @@ class ProcessEngine:
         self._memory_mib, self._tasks_per_worker = memory_mib, tasks_per_worker
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
         self._context: Any = multiprocessing.get_context(method)
-        self._owns_server = method == "forkserver" and not _server_runs()
-        if self._owns_server:
+        if method == "forkserver" and not _engines and not _server_runs():
             self._context.set_forkserver_preload(["fervid.batch.preload"])
+            _engines.is_server_ours = True
+        _engines.add(self)
         self._workers: list[_Worker] = []
         self._idle_deaths = 0
 
@@ -114,8 +115,11 @@ class ProcessEngine:
                 worker.process.kill()
                 worker.process.join(1.0)
         self._workers.clear()
-        if self._owns_server:
-            _stop_server()
+        if self in _engines:
+            _engines.remove(self)
+            if not _engines and _engines.is_server_ours:
+                _engines.is_server_ours = False
+                _stop_server()
 
     def _start(self) -> _Worker:
         with _signals_held():
@@ -220,6 +224,21 @@ def _signals_held() -> Iterator[None]:
             signal.signal(number, handler)
         for late in heard:
             signal.raise_signal(late)
+
+
+class _Engines(set[ProcessEngine]):
+    """The engines of this process that are not closed: the last one stops the fork server that they share."""
+
+    is_server_ours = False
+
+
+_engines = _Engines()
+
+
+def stop_workers() -> None:
+    """Close every engine of this process, and with them the fork server that they started."""
+    for engine in list(_engines):
+        engine.close()
 
 
 def _server_runs() -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 import hostile
 from fervid.batch.engine import Bug, Outcome, Task
-from fervid.batch.pool import ProcessEngine
+from fervid.batch.pool import ProcessEngine, stop_workers
 from fervid.errors import InputError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and limits as Linux has them")
@@ -31,6 +31,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def engine(surroundings: dict[str, str]) -> Iterator[ProcessEngine]:
     before = dict(os.environ)
+    stop_workers()  # of other tests, whose fork server has other steps
     os.environ.update(surroundings)
     engine = ProcessEngine(2, memory_mib=MEMORY_MIB, tasks_per_worker=50)
     yield engine
@@ -139,3 +140,33 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_the_last_engine_of_a_process_stops_what_they_share() -> None:
+    """A server of previews has two engines: the first to close must not leave the second with a server of nobody."""
+    script = """
+        from multiprocessing import forkserver
+        from fervid.batch.engine import Outcome, Task
+        from fervid.batch.pool import ProcessEngine
+
+        def run(engine):
+            engine.submit(Task("doctor-of-nothing", ()))
+            while not any(isinstance(event, Outcome) for event in engine.wait()):
+                pass
+
+        def pid():
+            return forkserver._forkserver._forkserver_pid
+
+        first, second = (ProcessEngine(1, memory_mib=600, tasks_per_worker=5) for _ in range(2))
+        run(first)
+        first.close()
+        assert pid() is not None
+        run(second)
+        second.close()
+        assert pid() is None
+        second.close()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
