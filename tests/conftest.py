@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,11 @@ def combined_model(tiny_model: Path, two_headed_model: Path, tmp_path_factory: p
 def copied_model(tiny_model: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model folder that a test may change."""
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_worker_is_left() -> Iterator[None]:
+    """A fork server keeps the surroundings of the test that started it: no module gets that of another."""
+    yield
+    if (pool := sys.modules.get("fervid.batch.pool")) is not None:
+        pool.stop_workers()
