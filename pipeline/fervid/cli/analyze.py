@@ -88,7 +88,7 @@ class _Treatment:
 
 @dataclass(frozen=True)
 class _Alerting:
-    """Alerts found after each analysis, and who is told of them."""
+    """Alerts found after each analysis, and where they are sent."""
 
     alerts: Annotated[bool, typer.Option("--alerts", help="Also find events for review, like `fervid alerts`.")] = False
     rules: Annotated[

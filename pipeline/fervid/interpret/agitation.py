@@ -63,7 +63,7 @@ class MotionJudge:
     def update(self, flow: np.ndarray, seconds: float, *, is_cut: bool = False) -> FrameMotion:
         """`flow` float16 (N_VALUES,) of the next frame, or (0,) where it was not measured."""
         if is_cut:
-            self._rows.clear()  # and what is measured across the cut is no motion
+            self._rows.clear()  # a difference across a cut is not motion
         n_before = len(self._rows)
         while self._rows and self._rows[0][0] <= seconds - self._model.window_seconds + 1e-6:
             self._rows.popleft()

@@ -154,7 +154,7 @@ def _number(request: Request, name: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{name}={text!r} is no number. Give one such as 12.5.")
+        raise InputError(f"{name}={text!r} is not a number. Give one such as 12.5.")
     return value
 
 

@@ -193,7 +193,7 @@ class RuleSet:
 def with_threshold(rules: RuleSet, name: str, enter: float) -> RuleSet:
     """The same rules, one of them at another threshold. Raises ConfigError for an unknown rule or no finite number."""
     if not math.isfinite(enter):
-        raise ConfigError(f"threshold {enter!r} of rule {name!r} is no number. Give one such as 0.4.")
+        raise ConfigError(f"threshold {enter!r} of rule {name!r} is not a number. Give one such as 0.4.")
     if name not in {rule.name for rule in rules.rules}:
         raise ConfigError(f"rule {name!r} does not exist (rules: {', '.join(rule.name for rule in rules.rules)}).")
     changed = tuple(rule.at(enter) if rule.name == name else rule for rule in rules.rules)

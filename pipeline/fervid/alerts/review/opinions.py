@@ -1,4 +1,4 @@
-"""Verdicts of several people about the same alerts: nobody's is overwritten unseen, and how far two agree.
+"""Verdicts of several people about the same alerts: none is overwritten unseen, and how well two agree.
 
 write_judgements(folder, judgements, reviewer)   stores those that contradict no verdict that was not seen
 agreements(history)                              Cohen's kappa of each two reviewers
