@@ -13,8 +13,10 @@ import fervid
 from fervid import errors
 from fervid.alerts.find.records import alerts_schema
 from fervid.alerts.language.rules import Rule
-from fervid.alerts.notify.deliver import Command, NotifySettings, Webhook
+from fervid.alerts.notify import RECEIVERS
+from fervid.alerts.notify.deliver import NotifySettings
 from fervid.alerts.review.reviews import reviews_schema
+from fervid.base.registry import resolve
 from fervid.batch.inputs import OPTION_COLUMNS, PATH_COLUMN
 from fervid.cli.table import COMMANDS as TABLE
 from fervid.cli.table import load_command
@@ -79,7 +81,7 @@ def test_every_column_about_alerts_is_described(schema: object) -> None:
 def test_every_key_of_rules_and_of_receivers_is_described() -> None:
     for name, field in Rule.model_fields.items():
         assert f"`{field.alias or name}`" in ALERTS, name
-    for model in (NotifySettings, Webhook, Command):
+    for model in (NotifySettings, *(resolve(RECEIVERS, name, kind="receiver") for name in RECEIVERS)):
         for name in model.model_fields:
             assert re.search(rf"^(\[{name}\]|{name} = )", ALERTS, re.MULTILINE), name
 

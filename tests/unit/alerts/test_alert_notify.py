@@ -17,9 +17,11 @@ from alert_runs import face, make_run
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.scan import scan_run
 from fervid.alerts.language.rules import parse_rules
+from fervid.alerts.notify import NotSent
+from fervid.alerts.notify.command import start
 from fervid.alerts.notify.deliver import Delivery, check_delivered, deliver, load_notifier
-from fervid.alerts.notify.hooks import NotSent, post, start
 from fervid.alerts.notify.spool import Spool
+from fervid.alerts.notify.webhook import post
 from fervid.errors import ConfigError, NotDelivered, OutputError
 from receivers import receiver
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 
+from fervid.alerts.notify import RECEIVERS
 from fervid.base.registry import resolve
 from fervid.detect import DETECTORS
 from fervid.emotion import CLASSIFIERS
@@ -32,7 +33,10 @@ def test_an_entry_is_imported_only_when_it_is_used() -> None:
         resolve(TABLE, "broken", kind="number")
 
 
-@pytest.mark.parametrize("table", [DETECTORS, TRACKERS, SMOOTHERS], ids=["detectors", "trackers", "smoothers"])
+TABLES = {"detectors": DETECTORS, "trackers": TRACKERS, "smoothers": SMOOTHERS, "receivers": RECEIVERS}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
 def test_every_entry_of_the_tables_exists(table: dict[str, str]) -> None:
     for name, entry in table.items():
         assert resolve(table, name, kind="entry").__name__ == entry.partition(":")[2]

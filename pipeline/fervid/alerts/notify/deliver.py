@@ -1,4 +1,4 @@
-"""Sends alerts to a webhook, a command, or both, as configured in a TOML file, with a rate limit.
+"""Sends alerts to receivers, such as a webhook or a command, that a TOML file names, with a rate limit.
 
     max_per_hour = 6
     [webhook]
@@ -12,23 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
 from fervid.alerts.find.records import AlertRecord
-from fervid.alerts.notify.hooks import NotSent, post, start
+from fervid.alerts.notify import RECEIVERS, NotSent, Receiver
+from fervid.alerts.notify.section import NotifySection, Seconds
 from fervid.alerts.notify.spool import HOUR_SECONDS, Spool, Waiting
 from fervid.base.clock import utc_now
+from fervid.base.registry import resolve
 from fervid.base.toml import read_toml
-from fervid.config import parse_time
 from fervid.errors import ConfigError, NotDelivered, OutputInUse
 from fervid.storage.lock import locked
 
@@ -37,67 +35,39 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 MOST_LISTED = 50
 """Alerts that a digest lists; it counts all."""
 NOTICE = "The labels say how faces look, not what people feel. Every alert needs review."
-FROM_ENVIRONMENT = "env:"
 
 Send = Callable[[bytes, str], None]
 """Sends the JSON of a message with its id, or raises NotSent."""
 
 
-def _seconds(value: Any) -> Any:
-    return parse_time(value) if isinstance(value, str) else value
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=86_400, allow_inf_nan=False)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Webhook(_Part):
-    """An address that takes a POST of JSON. A header's value `env:NAME` is taken from the environment."""
-
-    url: str
-    headers: dict[str, str] = Field(default_factory=dict)
-    timeout: Seconds = 10.0
-
-    @field_validator("url")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected an address that begins with https:// or http://")
-        return url
-
-    @field_validator("headers")
-    @classmethod
-    def _are_lines(cls, headers: dict[str, str]) -> dict[str, str]:
-        if any(sign in text for item in headers.items() for text in item for sign in "\r\n"):
-            raise ValueError("a header is one line")
-        return headers
-
-
-class Command(_Part):
-    """A command and its arguments. The message is sent to its standard input."""
-
-    argv: tuple[str, ...] = Field(min_length=1)
-    timeout: Seconds = 30.0
-
-
-class NotifySettings(_Part):
-    """The content of a file for --notify."""
+class _NotifySettings(NotifySection):
+    """The content of a file for --notify: a section for each receiver, and how they are told."""
 
     tiers: tuple[Literal["alert", "notice"], ...] = ("alert",)
     max_per_hour: int = Field(default=12, ge=1, le=3600)
     patience: Seconds = 30.0
-    webhook: Webhook | None = None
-    command: Command | None = None
+
+    @property
+    def receivers(self) -> dict[str, Receiver]:
+        """The receivers that the file has a section for, in the order of the table."""
+        return {name: section for name in RECEIVERS if (section := getattr(self, name)) is not None}
 
     @model_validator(mode="after")
-    def _tells_somebody(self) -> NotifySettings:
-        if self.webhook is None and self.command is None:
-            raise ValueError("expected a [webhook] or a [command]")
+    def _tells_somebody(self) -> _NotifySettings:
+        if not self.receivers:
+            raise ValueError(f"expected {' or '.join(f'a [{name}]' for name in RECEIVERS)}")
         return self
+
+
+if TYPE_CHECKING:
+    NotifySettings = _NotifySettings
+else:
+    NotifySettings = create_model(
+        "NotifySettings",
+        __base__=_NotifySettings,
+        __doc__=_NotifySettings.__doc__,
+        **{name: (resolve(RECEIVERS, name, kind="receiver") | None, None) for name in RECEIVERS},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +99,10 @@ class Notifier:
     def __init__(self, settings: NotifySettings, spool_folder: Path) -> None:
         """Raises ConfigError when a header needs a variable that is not set, OutputError without a place to write."""
         self.settings = settings
-        self._sends: dict[str, Send] = {}
-        if settings.webhook is not None:
-            self._sends["webhook"] = partial(_post, settings.webhook, _headers(settings.webhook))
-        if settings.command is not None:
-            self._sends["command"] = partial(_start, settings.command)
-        self._spools = {name: Spool(spool_folder / name) for name in self._sends}
+        self._receivers = settings.receivers
+        for receiver in self._receivers.values():
+            receiver.prepare()
+        self._spools = {name: Spool(spool_folder / name) for name in self._receivers}
 
     def tell(self, records: Iterable[AlertRecord]) -> list[Delivery]:
         """Queue the alerts of the chosen tiers, then deliver."""
@@ -149,14 +117,14 @@ class Notifier:
     def deliver(self, *, patience_seconds: float | None = None) -> list[Delivery]:
         """Send pending alerts, retrying for at most `patience_seconds`; returns the results."""
         patience = self.settings.patience if patience_seconds is None else patience_seconds
-        return [self._deliver_to(name, send, patience) for name, send in self._sends.items()]
+        return [self._deliver_to(name, one.send, patience) for name, one in self._receivers.items()]
 
     def send_test(self) -> None:
         """Send one message without an alert to every receiver. Raises NotDelivered."""
         body = _body("test", "test", "fervid: a test message, no alert", [])
-        for name, send in self._sends.items():
+        for name, receiver in self._receivers.items():
             try:
-                send(body, "test")
+                receiver.send(body, "test")
             except NotSent as problem:
                 raise NotDelivered(f"{name}: {problem}. Check the file of --notify.") from None
 
@@ -253,27 +221,6 @@ def _body(message_id: str, kind: str, text: str, waiting: Sequence[Waiting]) -> 
         "alerts": [dict(one.alert) for one in waiting[:MOST_LISTED]],
     }
     return json.dumps(content, ensure_ascii=False).encode()
-
-
-def _post(webhook: Webhook, headers: Mapping[str, str], body: bytes, message_id: str) -> None:
-    post(webhook.url, body, message_id=message_id, headers=headers, timeout_seconds=webhook.timeout)
-
-
-def _start(command: Command, body: bytes, _message_id: str) -> None:
-    start(command.argv, body, timeout_seconds=command.timeout)
-
-
-def _headers(webhook: Webhook) -> dict[str, str]:
-    """Headers with those filled in that name a variable of the environment."""
-    headers = {}
-    for name, value in webhook.headers.items():
-        if value.startswith(FROM_ENVIRONMENT):
-            variable = value.removeprefix(FROM_ENVIRONMENT)
-            if variable not in os.environ:
-                raise ConfigError(f"header {name} needs the environment variable {variable}, which is not set.")
-            value = os.environ[variable]
-        headers[name] = value
-    return headers
 
 
 def _explain(problem: ValidationError) -> str:

@@ -1,7 +1,9 @@
-"""Two transports: an HTTP request and a command. Each sends one message once, without retries.
+"""Sends a message as an HTTP request.
 
-A message is JSON without images. A command is started from a list of arguments, never through a shell,
-and nothing of a message becomes an argument: it reads the JSON from its standard input.
+    [webhook]
+    url = "https://example.org/hook"
+
+A message is JSON without images.
 """
 
 from __future__ import annotations
@@ -9,29 +11,69 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import Field, field_validator
+
+from fervid.alerts.notify import NotSent
+from fervid.alerts.notify.section import NotifySection, Seconds
 from fervid.base.version import __version__
+from fervid.errors import ConfigError
 
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Temporary failures; other errors are permanent."""
+FROM_ENVIRONMENT = "env:"
 
 
-class NotSent(Exception):
-    """A message was not delivered. `is_passing`: a retry may help, after `wait_seconds`."""
+class Webhook(NotifySection):
+    """An address that takes a POST of JSON. A header's value `env:NAME` is taken from the environment."""
 
-    def __init__(self, problem: str, *, is_passing: bool, wait_seconds: float = 0.0) -> None:
-        super().__init__(problem)
-        self.is_passing, self.wait_seconds = is_passing, wait_seconds
+    url: str
+    headers: dict[str, str] = Field(default_factory=dict)
+    timeout: Seconds = 10.0
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an address that begins with https:// or http://")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _are_lines(cls, headers: dict[str, str]) -> dict[str, str]:
+        if any(sign in text for item in headers.items() for text in item for sign in "\r\n"):
+            raise ValueError("a header is one line")
+        return headers
+
+    def prepare(self) -> None:
+        """Raises ConfigError when a header needs a variable that is not set."""
+        _ = self.filled_headers
+
+    def send(self, body: bytes, message_id: str) -> None:
+        """POST the message. Raises NotSent."""
+        post(self.url, body, message_id=message_id, headers=self.filled_headers, timeout_seconds=self.timeout)
+
+    @cached_property
+    def filled_headers(self) -> dict[str, str]:
+        """Headers with those filled in that name a variable of the environment."""
+        headers = {}
+        for name, value in self.headers.items():
+            if value.startswith(FROM_ENVIRONMENT):
+                variable = value.removeprefix(FROM_ENVIRONMENT)
+                if variable not in os.environ:
+                    raise ConfigError(f"header {name} needs the environment variable {variable}, which is not set.")
+                value = os.environ[variable]
+            headers[name] = value
+        return headers
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -110,43 +152,6 @@ def _send(request: urllib.request.Request, handler: _Closable, where: str, timeo
         raise NotSent(f"{where} cannot be reached ({_reason(problem.reason)})", is_passing=True) from None
     except (OSError, http.client.HTTPException) as problem:
         raise NotSent(f"{where} broke off ({_reason(problem)})", is_passing=True) from None
-
-
-def start(argv: Sequence[str], body: bytes, *, timeout_seconds: float) -> None:
-    """Run a program with the message on its standard input; exit status 0 means delivered. Raises NotSent.
-
-    What it prints goes to stderr. After `timeout_seconds` it is killed with its child processes.
-    """
-    try:
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=_stderr(), start_new_session=True)
-    except OSError as problem:
-        raise NotSent(f"{argv[0]} cannot be started ({problem.strerror})", is_passing=False) from None
-    try:
-        process.communicate(body, timeout=timeout_seconds)
-    except subprocess.TimeoutExpired:
-        _end(process)
-        raise NotSent(f"{argv[0]} took longer than {timeout_seconds:g} s", is_passing=True) from None
-    except BaseException:
-        _end(process)
-        raise
-    if process.returncode:
-        raise NotSent(f"{argv[0]} ended with status {process.returncode}", is_passing=True)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.communicate()
-
-
-def _stderr() -> int:
-    try:
-        return sys.stderr.fileno()
-    except (OSError, ValueError, AttributeError):
-        return subprocess.DEVNULL
 
 
 def _retry_after(text: str | None) -> float:
