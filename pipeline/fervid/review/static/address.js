@@ -1,7 +1,7 @@
 // What the address says: the view, and what of it should survive Back, a reload and a copied link.
 
 const WRITE_AFTER_MS = 150;
-const VIEWS = ["alerts", "moments"];
+const VIEWS = ["alerts", "moments", "compare"];
 
 /** `{view, id, at, options}` of a hash such as `#/run/ID@12.5`, `#/alerts?tier=notice` or `#/?q=door`. */
 export function readAddress(hash = location.hash) {

@@ -9,7 +9,7 @@ const CURVE_REMS = 6.5;
 const BAND_ALPHA = 0.22;
 
 /** What all rows of curves share: background, y axis, limits. */
-function drawFrame(context, { left, width, y, height, unit }, { low = 0, high = 1, ticks = [0, 0.5, 1] } = {}) {
+export function drawFrame(context, { left, width, y, height, unit }, { low = 0, high = 1, ticks = [0, 0.5, 1] } = {}) {
   context.fillStyle = themeColour("--chart");
   context.fillRect(left, y, width, height);
   context.strokeStyle = themeColour("--grid");
@@ -30,8 +30,9 @@ function drawFrame(context, { left, width, y, height, unit }, { low = 0, high = 
 }
 
 /** One line through reduced points: the mean course as a line, the extent within each pixel as a pale band. */
-function drawLine(context, points, { left, toY, colour, thick }) {
+export function drawLine(context, points, { left, toY, colour, thick, dash = [] }) {
   drawBands(context, points, { left, toY, colour });
+  context.setLineDash(dash);
   context.strokeStyle = colour;
   context.lineWidth = thick;
   context.lineJoin = "bevel"; // round joins cost as much as all else
@@ -45,6 +46,7 @@ function drawLine(context, points, { left, toY, colour, thick }) {
     } else context.lineTo(x, middle);
   });
   context.stroke();
+  context.setLineDash([]);
 }
 
 /** From the lowest to the highest value of each pixel, as one shape per line without a gap. */
@@ -65,10 +67,21 @@ function drawBands(context, points, { left, toY, colour }) {
   context.globalAlpha = 1;
 }
 
-function clipTo(context, { left, y, width, height }) {
+export function clipTo(context, { left, y, width, height }) {
   context.beginPath();
   context.rect(left, y - 1, width, height + 2);
   context.clip();
+}
+
+/** The points of a label's curve of a subject, reduced to pixels. */
+export function pointsOf(series, subject, label, { view, width }) {
+  const { frameTimes, frameBegins, frameEnds, every } = series.recording;
+  const { frames, values } = series.of(subject);
+  const timeOf = (i) => frameTimes[frames[i]];
+  const follows = every > 1
+    ? (i) => frames[i] - frames[i - 1] <= every
+    : (i) => frames[i] === frames[i - 1] + 1 && frameBegins[frames[i]] - frameEnds[frames[i - 1]] < 2e-3;
+  return values.length ? reduceToPixels({ n: frames.length, timeOf, follows, column: values[label], view, width }) : [];
 }
 
 /** A line per expression of one subject: a track's id or MEAN. */
@@ -87,20 +100,15 @@ export class CurveRow {
   draw(context, area) {
     const { left, width, y, height, view } = area;
     const series = this.series.for(view, () => this.onFine?.());
-    const { labels, colours, frameTimes, frameBegins, frameEnds, every } = series.recording;
+    const { labels, colours } = series.recording;
     drawFrame(context, area);
     clipTo(context, area);
-    const { frames, values } = series.of(this.subject);
-    const timeOf = (i) => frameTimes[frames[i]];
-    const follows = every > 1
-      ? (i) => frames[i] - frames[i - 1] <= every
-      : (i) => frames[i] === frames[i - 1] + 1 && frameBegins[frames[i]] - frameEnds[frames[i - 1]] < 2e-3;
     const toY = (steps) => y + height - (steps / STEPS) * height;
     const order = labels.map((_, c) => c).sort((a, b) => this._isOn(a) - this._isOn(b) || (labels[b] === "neutral") - (labels[a] === "neutral"));
     for (const c of order) {
       const isOn = this._isOn(c);
       if (this.only.size && !isOn) continue;
-      const points = reduceToPixels({ n: frames.length, timeOf, follows, column: values[c], view, width });
+      const points = pointsOf(series, this.subject, c, { view, width });
       drawLine(context, points, { left, toY, colour: colours[labels[c]], thick: this.only.size ? 2.2 : labels[c] === "neutral" ? 1.2 : 1.8 });
     }
   }

@@ -85,6 +85,11 @@ export class ListView {
     return true;
   }
 
+  /** The address of the video of now beside others. */
+  get compareAddress() {
+    return this.current ? `#/compare?runs=${this.current}` : null;
+  }
+
   /** To the next (+1) or previous (-1) video; the focus goes along. */
   _go(direction) {
     const links = [...this.body.querySelectorAll("td.name a")];

@@ -2,6 +2,7 @@
 
 import { AddressKeeper, readAddress } from "./address.js";
 import { openCarrier } from "./carrier.js";
+import { CompareView } from "./compare.js";
 import { announce, fill, h, isTyping } from "./dom.js";
 import { ListView } from "./listview.js";
 import { MomentsView } from "./moments.js";
@@ -11,10 +12,10 @@ import { QueueView } from "./queue.js";
 import { RunView } from "./runview.js";
 
 const THEME = "fervid-theme";
-const BACK = { list: "← all videos", alerts: "← all alerts", moments: "← strongest moments" };
-const PAGES = [["list", "#/", "Videos"], ["alerts", "#/alerts", "Alerts"], ["moments", "#/moments", "Moments"]];
+const BACK = { list: "← all videos", alerts: "← all alerts", moments: "← strongest moments", compare: "← side by side" };
+const PAGES = [["list", "#/", "Videos"], ["alerts", "#/alerts", "Alerts"], ["moments", "#/moments", "Moments"], ["compare", "#/compare", "Side by side"]];
 const KEYS = [
-  ["a", "alerts of all videos"], ["v", "all videos"], ["m", "strongest moments of all videos"],
+  ["a", "alerts of all videos"], ["v", "all videos"], ["m", "strongest moments of all videos"], ["c", "videos side by side; of a run or a row, beside others"],
   ["space", "play or pause"], ["j  k", "next, previous alert"], ["t  f  u", "verdict about the alert: true, false, unsure"],
   ["z", "undo the last verdict (alerts)"], ["x", "select (alerts); Ctrl A all"], ["0", "the 10 strongest (alerts)"], ["s  g", "order by score, group repeats (alerts)"],
   ["←  →", "1 s back, forward; with shift 10 s"], [",  .", "one analysed frame back, forward"], ["Home  End", "begin, end"],
@@ -60,6 +61,7 @@ class Page {
       if (id) await this._showRun(id, wanted.at, single === null);
       else if (wanted.view === "alerts") await this._showAlerts(wanted.options);
       else if (wanted.view === "moments" && this.carrier.isServed) await this._showMoments(wanted.options);
+      else if (wanted.view === "compare") await this._showCompare(wanted.options);
       else await this._showList(wanted.options);
     } catch (problem) {
       if (hash === location.hash) this._replace(null, h("section", { class: "panel" }, h("h1", { tabindex: "-1" }, "This cannot be shown"), h("p", {}, String(problem.message ?? problem))));
@@ -94,6 +96,16 @@ class Page {
     document.title = "Moments – fervid";
     const view = new MomentsView(list, { carrier: this.carrier, keeper: this.keeper, shelf: this._shelf(), options });
     this._replace(view, view.element);
+    view.focus();
+  }
+
+  async _showCompare(options) {
+    const list = await this.carrier.list();
+    const view = await CompareView.open(list, { carrier: this.carrier, keeper: this.keeper, options });
+    if (readAddress().view !== "compare") return view.destroy();
+    document.title = "Side by side – fervid";
+    this._replace(view, view.element);
+    view.redraw();
     view.focus();
   }
 
@@ -159,7 +171,7 @@ class Page {
   /** The keys that lead to another page. */
   _goTo(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target) || !document.getElementById("pages").children.length) return false;
-    const page = { a: "#/alerts", v: "#/", m: this.carrier.isServed ? "#/moments" : null }[event.key];
+    const page = { a: "#/alerts", v: "#/", m: this.carrier.isServed ? "#/moments" : null, c: this.view?.compareAddress ?? "#/compare" }[event.key];
     if (!page) return false;
     this.keeper.flush();
     location.hash = page;

@@ -12,11 +12,15 @@ const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
 const END_MARGIN_SECONDS = 0.02;
 
 export class Player {
-  /** `media`: `{file, plays, clips: {url, seconds}}`, each part null when there are none. */
-  constructor(recording, media, { onTime }) {
+  /**
+   * `media`: `{file, plays, clips: {url, seconds}}`, each part null when there are none. With a `leader` what is pressed
+   * on the picture goes to its `toggle()` and `seek(seconds)`.
+   */
+  constructor(recording, media, { onTime, leader = null }) {
     this.recording = recording;
     this.media = media;
     this.onTime = onTime;
+    this.leader = leader ?? this;
     this.time = 0;
     this.shown = 0;
     this.showBoxes = true;
@@ -47,6 +51,11 @@ export class Player {
   /** Whether the clock of the page runs by itself: without a video, or between the clips of a page that has some. */
   get hasNoPicture() {
     return this.mode === "none" || (this.mode === "stretches" && this.piece < 0);
+  }
+
+  /** Whether the picture of the moment is there, as far as there is one. */
+  get isReady() {
+    return this.hasNoPicture || (this.video.readyState >= 2 && !this.video.seeking);
   }
 
   /** Goes to a moment. */
@@ -161,7 +170,7 @@ export class Player {
     }
     this.shown = this.time;
     const next = stretches.find((one) => one.start > this.time) ?? stretches[0];
-    this._say("This page has clips of the alerts only. ", h("button", { type: "button", onclick: () => this.seek(next.start) }, `Clip at ${clock(next.start)}`));
+    this._say("This page has clips of the alerts only. ", h("button", { type: "button", onclick: () => this.leader.seek(next.start) }, `Clip at ${clock(next.start)}`));
     return false;
   }
 
@@ -241,7 +250,7 @@ export class Player {
     });
     video.addEventListener("error", () => this._fail());
     for (const name of ["play", "pause"]) video.addEventListener(name, () => this._updateButton());
-    video.addEventListener("click", () => this.toggle());
+    video.addEventListener("click", () => this.leader.toggle());
     if ("requestVideoFrameCallback" in video) {
       const onFrame = (_now, frame) => {
         if (this.isGone) return;
@@ -334,7 +343,7 @@ export class Player {
     this.button = h("button", { type: "button", class: "primary", onclick: () => this.toggle() }, "▶ Play");
     this.boxesButton = h("button", { type: "button", "aria-pressed": "true", onclick: () => this.toggleBoxes() }, "Boxes");
     const heat = this.recording.motion ? h("button", { type: "button", "aria-pressed": "false", onclick: (event) => this._toggleHeat(event.currentTarget) }, "Motion") : null;
-    const rate = h("select", { "aria-label": "Speed", onchange: (event) => this._setRate(Number(event.target.value)) },
+    const rate = h("select", { "aria-label": "Speed", onchange: (event) => this.setRate(Number(event.target.value)) },
       RATES.map((value) => h("option", { value, selected: value === 1 }, `${value}×`)));
     const sound = h("button", { type: "button", "aria-pressed": "true", onclick: (event) => {
       this.video.muted = !this.video.muted;
@@ -358,7 +367,7 @@ export class Player {
     this.drawOverlay();
   }
 
-  _setRate(rate) {
+  setRate(rate) {
     this.video.playbackRate = rate;
     this.video.defaultPlaybackRate = rate;
   }

@@ -107,6 +107,11 @@ export class RunView {
     return `#/run/${this.id}@${this.player.time.toFixed(1)}`;
   }
 
+  /** The address of this video beside others. */
+  get compareAddress() {
+    return `#/compare?runs=${this.id}&at=${this.player.time.toFixed(1)}`;
+  }
+
   _onTime(seconds) {
     this.charts?.setTime(seconds);
     // Words follow the cursor some times a second; the last moment is always said.
@@ -183,6 +188,7 @@ export class RunView {
         content.status === "complete" ? null : h("span", { class: "badge limited" }, content.status)),
       h("span", { class: "group head-tools" },
         h("button", { type: "button", "aria-keyshortcuts": "p", onclick: () => this.peaks.open() }, "Peaks"),
+        backLink ? h("button", { type: "button", "aria-keyshortcuts": "c", onclick: () => (location.hash = this.compareAddress) }, "Side by side") : null,
         h("button", { type: "button", onclick: () => this._copyLink() }, "Copy link")));
   }
 

@@ -101,6 +101,7 @@ export class Timeline {
   /** Times on the axis as on the clock of the wall, where the run knows when it was recorded. */
   showWall(isOn) {
     this.showsWall = isOn && this.wallStart !== null;
+    this.wallButton?.setAttribute("aria-pressed", String(this.showsWall));
     this.draw();
   }
 
@@ -185,12 +186,7 @@ export class Timeline {
       onchange: (event) => this._goTo(event.target),
     });
     this.goTo = goTo;
-    const wall = this.wallStart === null ? null : h("button", {
-      type: "button", "aria-pressed": "false", onclick: (event) => {
-        this.showWall(!this.showsWall);
-        event.currentTarget.setAttribute("aria-pressed", String(this.showsWall));
-      },
-    }, "Wall clock");
+    const wall = (this.wallButton = this.wallStart === null ? null : h("button", { type: "button", "aria-pressed": "false", onclick: () => this.showWall(!this.showsWall) }, "Wall clock"));
     return h(
       "div", { class: "tools" },
       this.range, goTo, wall,
