@@ -115,9 +115,9 @@ def test_rules_are_measured_and_tuned_against_what_people_saw(angry_run: Path, t
     given = (str(angry_run), "--truth", str(truth), "-o", str(out))
     done = run_fervid("alerts", "evaluate", *given)
     assert done.returncode == 0, done.stderr
-    assert "all alerts         1 of 1 events, 0 false alarms: 0.00 per hour" in done.stdout
+    assert "all alerts         1 of 1 event, 0 false alarms: 0.00 per hour" in done.stdout
     assert (out / "curve.png").is_file()
-    assert "rule anger at 0.5 false alarms per hour or fewer: 1 of 1 events" in done.stdout
+    assert "rule anger at 0.5 false alarms per hour or fewer: 1 of 1 event" in done.stdout
 
     alone = run_fervid("alerts", "tune", *given)
     assert (alone.returncode, alone.stdout) == (2, "")
@@ -126,7 +126,7 @@ def test_rules_are_measured_and_tuned_against_what_people_saw(angry_run: Path, t
     runs = (str(angry_run), str(tmp_path / "other"))
     tuned = run_fervid("alerts", "tune", *runs, "--truth", str(truth), "-o", str(out), "--target-fa-per-hour", "2")
     assert tuned.returncode == 0, tuned.stderr
-    assert "chosen on 1 videos, checked on 1 others" in tuned.stdout
+    assert "chosen on 1 video, checked on 1 other" in tuned.stdout
     assert "cannot demonstrate 2 false alarms per hour" in tuned.stdout
     assert (out / "tuned.toml").is_file()
 
@@ -143,7 +143,7 @@ def test_somebody_is_told_and_what_does_not_arrive_waits(angry_run: Path, tmp_pa
     with receiver(503) as web:
         settings.write_text(f'[webhook]\nurl = "{web.url}"\n')
         done = run_fervid("alerts", "notify", str(settings), environment=environment)
-        assert (done.returncode, done.stdout) == (0, "webhook: 1 alerts sent in 1 messages\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, "webhook: 1 alert sent in 1 message\n"), done.stderr
         again = run_fervid(*told, environment=environment)
         assert "webhook: 0 alerts sent in 0 messages" in again.stderr
         assert run_fervid("alerts", "notify", str(settings), "--test", environment=environment).returncode == 0

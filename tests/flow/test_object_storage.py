@@ -321,7 +321,7 @@ def test_doctor_removes_uploads_and_tables_of_runs_that_ended_in_the_middle(stor
     (out / ".batch.4711.part").write_bytes(b"rows")
 
     found = {one.check: one for one in examine_storage(out, clean=None)}
-    assert found["stopped"].detail.startswith("1 runs with 1 observed segments: stopped-0123abcd")
+    assert found["stopped"].detail.startswith("1 run with 1 observed segment: stopped-0123abcd")
     assert found["remains"].detail == (
         "1 x rows of a batch that was stopped, 1 x table of an unfinished run, 1 x unfinished upload"
     )

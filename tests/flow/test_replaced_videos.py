@@ -134,7 +134,7 @@ def test_the_run_of_a_replaced_video_is_marked_and_left_out(
         assert "1 superseded run left out" in done.stderr
         assert "left out" not in run_fervid(command, str(out), "--superseded").stderr
     copied = run_fervid("compact", str(out), "-o", str(out / "compacted"))
-    assert copied.stdout.startswith("1 runs")
+    assert copied.stdout.startswith("1 run")
     shutil.rmtree(later.folder)
     shutil.rmtree(out / "compacted")
     assert "Add --superseded" in run_fervid("report", str(out)).stderr

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fervid.base.printable import counted
 from fervid.cli.options import Runs
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def tune(
 def describe_evaluation(evaluation: Evaluation, best: Point | None, at: float) -> str:
     """An evaluation as text."""
     hours = evaluation.alerts.hours
-    lines = [f"{evaluation.n_videos} videos, {hours:.2f} h"]
+    lines = [f"{counted(evaluation.n_videos, 'video')}, {hours:.2f} h"]
     if evaluation.unmatched:
         lines.append(f"  without a run: {', '.join(evaluation.unmatched)}")
     lines += [_row(name, outcome) for name, outcome in evaluation.by_rule.items()]
@@ -114,7 +115,7 @@ def describe_tuning(tuning: Tuning) -> str:
     name = tuning.before.name
     lines = [
         f"rule {name}: {_numbers(tuning.before)} -> {_numbers(tuning.after)}",
-        f"chosen on {len(tuning.tuned_on)} videos, checked on {len(tuning.checked_on)} others",
+        f"chosen on {counted(len(tuning.tuned_on), 'video')}, checked on {counted(len(tuning.checked_on), 'other')}",
         *(_row(key.replace("_", " on "), outcome) for key, outcome in tuning.outcomes.items()),
     ]
     if not tuning.meets_target:
@@ -139,7 +140,7 @@ def _row(name: str, outcome: Outcome) -> str:
 
 
 def _found(outcome: Outcome) -> str:
-    return f"{outcome.n_found} of {outcome.n_events} events" if outcome.n_events else "no events to find"
+    return f"{outcome.n_found} of {counted(outcome.n_events, 'event')}" if outcome.n_events else "no events to find"
 
 
 def _best(best: Point | None) -> str:

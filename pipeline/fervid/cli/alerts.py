@@ -21,13 +21,13 @@ from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.scan import RunAlerts, scan_run, write_alerts
 from fervid.alerts.language.rules import RuleSet, default_rules, load_rules
 from fervid.alerts.review.report import write_report
-from fervid.base.printable import one_line
+from fervid.base.printable import counted, one_line
 from fervid.batch.apart import Apart
 from fervid.cli.alert_notify import notify as notify_command
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alert_review import review
 from fervid.cli.alert_tuning import evaluate, tune
-from fervid.cli.found_alerts import ALERTS_FOUND, count, describe_alerts
+from fervid.cli.found_alerts import ALERTS_FOUND, describe_alerts
 from fervid.cli.option_groups import with_option_groups
 from fervid.cli.options import Runs, Superseded
 from fervid.cli.several import Refusals, runs_in
@@ -209,8 +209,8 @@ def _total(results: list[RunAlerts]) -> str:
     not_fit = sum(found.fitness.best == "not_fit" for found in results)
     by_motion = sum(found.fitness.is_by_motion_alone for found in results)
     motion = f", {by_motion} fit by motion alone" if by_motion else ""
-    found_text = f"{count(n_alerts, 'alert')}, {count(n_notices, 'notice')}"
-    return f"{len(results)} runs: {found_text}; {not_fit} not fit for alerts{motion}"
+    found_text = f"{counted(n_alerts, 'alert')}, {counted(n_notices, 'notice')}"
+    return f"{counted(len(results), 'run')}: {found_text}; {not_fit} not fit for alerts{motion}"
 
 
 for command in (review, evaluate, tune):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fervid.base.printable import counted
+
 app = typer.Typer(help="Verify evidence bundles.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -25,4 +27,4 @@ def verify(
 
     for bundle in bundles:
         found, n_files = verify_bundle(bundle, expected=digest)
-        typer.echo(f"{bundle}: intact, {n_files} files, digest {found}")
+        typer.echo(f"{bundle}: intact, {counted(n_files, 'file')}, digest {found}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fervid.base.printable import one_line
+from fervid.base.printable import counted, one_line
 from fervid.storage.place import Place, is_on_disk
 from fervid.storage.publish import write_whole
 
@@ -41,7 +41,7 @@ def describe_alerts(found: RunAlerts) -> str:
     """The alerts of a run as text, always with a statement on how suitable the video is."""
     from fervid.alerts.find.records import readable
 
-    counts = f"{count(len(found.of_tier('alert')), 'alert')}, {count(len(found.of_tier('notice')), 'notice')}"
+    counts = f"{counted(len(found.of_tier('alert')), 'alert')}, {counted(len(found.of_tier('notice')), 'notice')}"
     lines = [f"{one_line(found.video)}: {counts}; {found.fitness.text()}"]
     if found.records:
         lines.append(readable(found.records))
@@ -51,8 +51,3 @@ def describe_alerts(found: RunAlerts) -> str:
         for box in found.fitness.static_boxes
     ]
     return "\n".join(lines)
-
-
-def count(n: int, what: str) -> str:
-    """A number with its noun, in the plural where it must be."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

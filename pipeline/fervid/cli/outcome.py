@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.base.clock import clock
 from fervid.base.interrupt import STARTED
-from fervid.base.printable import one_line
+from fervid.base.printable import counted, one_line
 from fervid.batch.result import GROWING, SAME, Result, verdict
 from fervid.cli.found_alerts import alerts_of_run, describe_alerts
 from fervid.cli.summary import describe, describe_briefly
@@ -144,7 +144,7 @@ def row_of(summary: dict[str, Any], n_alerts: int | None) -> list[tuple[str, str
     label = max(summary["shares"], key=summary["shares"].get) if summary["faces"] and summary["shares"] else "no face"
     n_warnings = len(summary["warnings"])
     notes = [
-        f"{n_warnings} warning{'' if n_warnings == 1 else 's'}" if n_warnings else "",
+        counted(n_warnings, "warning") if n_warnings else "",
         "was there" if summary["was_there"] else "",
     ]
     return [

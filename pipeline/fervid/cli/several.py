@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fervid.base.printable import one_line
+from fervid.base.printable import counted, one_line
 from fervid.errors import InputError, OutputInUse
 from fervid.run.bad_values import BAD_VALUES, bad_values
 
@@ -36,10 +36,10 @@ def say_left_out(n_superseded: int, n_current: int) -> None:
     """Print how many runs are left out as superseded. Raises InputError when nothing else is there."""
     if not n_superseded:
         return
-    counted = f"{n_superseded} superseded {'run' if n_superseded == 1 else 'runs'}"
+    left_out = counted(n_superseded, "superseded run")
     reason = "the video at that path was replaced by another one since"
     if not n_current:
-        raise InputError(f"{counted} and no other: {reason}. Add --superseded to include them.")
+        raise InputError(f"{left_out} and no other: {reason}. Add --superseded to include them.")
     print(f"fervid: {counted} left out: {reason} (--superseded includes them)", file=sys.stderr)
 
 

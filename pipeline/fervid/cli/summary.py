@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fervid.base.clock import clock
-from fervid.base.printable import one_line
+from fervid.base.printable import counted, one_line
 
 
 def describe_briefly(summary: dict[str, Any]) -> str:
@@ -85,5 +85,4 @@ def _faces_line(summary: dict[str, Any]) -> str:
     faces, tracks = summary["faces"], summary["tracks"]
     if not faces:
         return "  faces         none"
-    plural = "" if tracks == 1 else "s"
-    return f"  faces         {faces} in {tracks} track{plural}; a usable face {summary['coverage']:.0%} of the time"
+    return f"  faces         {faces} in {counted(tracks, 'track')}; a usable face {summary['coverage']:.0%} of the time"

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fervid.base.printable import counted
+
 
 def targets(
     teachers: Annotated[list[str], typer.Argument(help="Models by name or folder; their logits are averaged.")],
@@ -33,4 +35,4 @@ def targets(
     n_views, n_faces, n_logits = write_targets(
         out, teachers, dataset.split("Training"), augment, n_views=views, seed=seed, progress=not quiet
     )
-    typer.echo(f"{n_views} views of {n_faces:,} faces, {n_logits} logits each: {out}")
+    typer.echo(f"{counted(n_views, 'view')} of {counted(n_faces, 'face')}, {n_logits} logits each: {out}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fervid.base.printable import one_line
+from fervid.base.printable import counted, one_line
 from fervid.cli.options import Runs
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def verify(
         n_damaged += any(fault.name not in repaired for fault in faults)
         _print(folder, faults, repaired, as_json=as_json)
     if not as_json:
-        noun = "run" if len(folders) == 1 else "runs"
-        typer.echo(f"{len(folders)} {noun}: {len(folders) - n_damaged} intact, {n_damaged} damaged")
+        typer.echo(f"{counted(len(folders), 'run')}: {len(folders) - n_damaged} intact, {n_damaged} damaged")
     if n_damaged:
         raise InputError(f"{n_damaged} of {len(folders)} runs are damaged. The lines above name files and what to do.")
 

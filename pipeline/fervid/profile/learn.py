@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fervid.base.printable import counted
 from fervid.errors import DatasetError, missing
 from fervid.profile.features import feature_table, profile_features
 from fervid.profile.genre import CLIP, Evidence, Genres, Tag, Weight, missing_evidence, suggest_tags
@@ -187,7 +188,7 @@ def evaluate_genres(
         rows = [i for i, scores in enumerate(scored) if scores[tag] is not None]
         y = np.array([tag in tags[i] for i in rows], bool)
         if len(rows) < len(scored):
-            left_out.append(f"{tag}: {len(scored) - len(rows)} videos with insufficient evidence")
+            left_out.append(f"{tag}: {counted(len(scored) - len(rows), 'video')} with insufficient evidence")
         if y.any() and not y.all():
             merits.append(judge(tag, np.array([scored[i][tag] for i in rows], float), y, n_tags=len(names)))
         else:
@@ -241,7 +242,7 @@ def _training_set(
     rows = [i for i, profile in enumerate(profiles) if not missing_evidence(profile, evidence)]
     left_out = []
     if len(rows) < len(profiles):
-        left_out.append(f"{len(profiles) - len(rows)} videos with insufficient evidence")
+        left_out.append(f"{counted(len(profiles) - len(rows), 'video')} with insufficient evidence")
     if not rows:
         raise DatasetError("no labelled video has enough evidence (seconds of video, of faces). Label other videos.")
     names = list(feature_table(profiles[0].labels))

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fervid.base.printable import counted
 from fervid.errors import OutputError
 from fervid.exports.cells import csv_text
 from fervid.storage.publish import write_whole
@@ -63,7 +64,7 @@ def _aligned(table: pa.Table, rows: list[dict[str, Any]]) -> str:
         for row in cells
     ]
     lines = [line.rstrip() for line in lines]
-    return "\n".join([*lines, f"({len(rows)} row{'' if len(rows) == 1 else 's'})"]) + "\n"
+    return "\n".join([*lines, f"({counted(len(rows), 'row')})"]) + "\n"
 
 
 def _cell(value: Any) -> str:

@@ -6,6 +6,8 @@ import base64
 from html import escape
 from typing import Any
 
+from fervid.base.printable import counted
+
 MOST_SHARES = 3
 LEAST_SHARE = 0.005
 
@@ -15,7 +17,7 @@ def run_html(summary: dict[str, Any], plot: bytes | None = None) -> str:
     ranked = sorted(summary["shares"].items(), key=lambda item: -item[1])[:MOST_SHARES]
     shares = ", ".join(f"{label} {share:.0%}" for label, share in ranked if share >= LEAST_SHARE)
     peak = summary["peak_anger"]
-    n_tracks = f"{summary['tracks']} track{'' if summary['tracks'] == 1 else 's'}"
+    n_tracks = counted(summary["tracks"], "track")
     rows = {
         "video": f"{summary['video']}, {summary['duration_seconds']:.1f} s, {summary['status']}",
         "frames": f"{summary['frames_analysed']} of {summary['frames']} analysed",

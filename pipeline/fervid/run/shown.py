@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fervid.base.printable import counted
 from fervid.run.handle import Run
 from fervid.run.tables import read_table
 
@@ -48,7 +49,7 @@ class Shown:
         missing = self.missing()
         if not len(missing):
             return ""
-        written = f"{len(self.seconds)} frames from {self.seconds[0]:.2f} to {self.seconds[-1]:.2f} s"
+        written = f"{counted(len(self.seconds), 'frame')} from {self.seconds[0]:.2f} to {self.seconds[-1]:.2f} s"
         return (
             f"{what} is incomplete: of {self._start:.2f} to {self._end:.2f} s it has {written}; {len(missing)} of "
             f"{len(self._expected)} analysed frames, the first at {missing[0]:.2f} s, could not be read again. "

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from fervid.base import assets
+from fervid.base.printable import counted
 from fervid.base.version import __version__
 from fervid.batch.sandbox import LANDLOCK, NO_NEW_PRIVS, SECCOMP, active_here
 from fervid.errors import FervidError, install_line
@@ -158,7 +159,8 @@ def _analysis() -> Finding:
         clip = make_portrait_clip(Path(folder) / "doctor.mp4", seconds=CLIP_SECONDS)
         run = analyze(clip, out=Path(folder) / "out", settings=load_settings(environment={}), progress=False)
         n_frames, n_faces = run.frames.num_rows, run.faces.num_rows
-    text = f"a clip of {CLIP_SECONDS:g} s was written, decoded and analysed: {n_faces} faces in {n_frames} frames"
+    found = f"{counted(n_faces, 'face')} in {counted(n_frames, 'frame')}"
+    text = f"a clip of {CLIP_SECONDS:g} s was written, decoded and analysed: {found}"
     if n_frames == 0 or n_faces != n_frames:
         return Finding("analysis", "problem", text, "There is one face in each: reinstall fervid, OpenCV and PyAV.")
     return Finding("analysis", "ok", text)
@@ -264,7 +266,7 @@ def _speed() -> Finding:
                 break
         stream.close()
     times_real_time = passed / max(spent, 1e-9)
-    text = f"{times_real_time:.1f} times real time in one process ({WIDTH_PX}x{HEIGHT_PX}, {n_faces} faces)"
+    text = f"{times_real_time:.1f} times real time in one process ({WIDTH_PX}x{HEIGHT_PX}, {counted(n_faces, 'face')})"
     if n_faces == 0:
         return Finding("speed", "problem", f"{text}: the portrait was not found", "Reinstall fervid and OpenCV.")
     if times_real_time < SLOW_TIMES_REAL_TIME:

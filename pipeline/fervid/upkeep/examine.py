@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from fervid.base.printable import counted
 from fervid.storage.lease import CLOCK
 from fervid.storage.place import Place
 from fervid.storage.publish import write_new, write_over
@@ -71,11 +72,11 @@ def _runs(found: Survey) -> Iterator[Finding]:
             "Analyse them again.",
         )
     if found.interrupted:
-        n_segments = sum(found.interrupted.values())
+        segments = counted(sum(found.interrupted.values()), "observed segment")
         yield Finding(
             "stopped",
             "warning",
-            f"{len(found.interrupted)} runs with {n_segments} observed segments: {_named(sorted(found.interrupted))}",
+            f"{counted(len(found.interrupted), 'run')} with {segments}: {_named(sorted(found.interrupted))}",
             "The same `fervid analyze` resumes from them; --clean all removes them.",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fervid.base.printable import counted
 from fervid.base.types import VideoInfo
 from fervid.video.clock import Repair
 from fervid.video.ledger import Ledger
@@ -24,8 +25,8 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
     lost, doubtful = [], []
     if ledger.bad_packets or ledger.failed:
         lost.append(
-            f"damaged: {ledger.bad_packets} of {_count(ledger.packets, 'packet')} could not be decoded, "
-            f"{_count(ledger.failed, 'frame')} corrupt and not classified"
+            f"damaged: {ledger.bad_packets} of {counted(ledger.packets, 'packet')} could not be decoded, "
+            f"{counted(ledger.failed, 'frame')} corrupt and not classified"
         )
     if ledger.late_start_seconds > max(NOTICEABLE_SECONDS, 2 / info.average_frame_rate):
         lost.append(f"its first {ledger.late_start_seconds:.2f} s cannot be decoded: it starts mid-GOP")
@@ -58,13 +59,13 @@ def judge_loss(info: VideoInfo, plan: PacketPlan, ledger: Ledger) -> tuple[tuple
         doubtful.append(f"carries no usable times: {info.average_frame_rate:g} frames per second were assumed")
     if ledger.clock_jumps:
         doubtful.append(
-            f"{_count(ledger.clock_jumps, 'frame')} had no time, or one that ran backwards, and follow the one before"
+            f"{counted(ledger.clock_jumps, 'frame')} had no time, or one that ran backwards, and follow the one before"
         )
     if plan.repair is not None:
         doubtful.extend(_repairs(plan.repair))
     if ledger.left_out:
         doubtful.append(
-            f"fast scan: {_count(ledger.left_out, 'frame')} of {ledger.frames} were skipped, "
+            f"fast scan: {counted(ledger.left_out, 'frame')} of {ledger.frames} were skipped, "
             "because the key frames around them show no face"
         )
     if ledger.analysed == 0:
@@ -78,10 +79,6 @@ def _repairs(found: Repair) -> Iterator[str]:
         times = "once" if found.n_joined == 1 else f"{found.n_joined} times"
         yield f"its clock ran backwards {times}, as where recordings are joined: each part follows the one before"
     if found.n_filled:
-        yield f"{_count(found.n_filled, 'packet')} of {len(found.stamps)} had no usable time and got one in between"
+        yield f"{counted(found.n_filled, 'packet')} of {len(found.stamps)} had no usable time and got one in between"
     if found.n_unsorted:
         yield "its time stamps tell the order of decoding alone: frames take them in the order in which they are shown"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

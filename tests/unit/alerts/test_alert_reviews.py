@@ -79,7 +79,7 @@ def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("alert_id", "verdict", "reason", "message"),
     [
-        ("0" * 12, "true", "", "alert '000000000000' is in none of 1 runs"),
+        ("0" * 12, "true", "", "alert '000000000000' is in none of 1 run"),
         (None, "maybe", "", "verdict 'maybe' is unknown. Use true, false, unsure"),
         (None, "true", "x" * 1001, "a reason of 1001 characters is too long"),
     ],
@@ -176,7 +176,7 @@ def test_the_page_of_alerts_shows_verdicts_and_precision(tmp_path: Path) -> None
         ('"x"', "is not a list of verdicts"),
         ("[3]", 'entry 1 has no "alert_id"'),
         ('[{"alert_id": "a", "verdict": "so-so"}]', "entry 1: verdict 'so-so' is unknown"),
-        ('[{"alert_id": "a", "verdict": "true"}]', "alert 'a' is in none of 1 runs"),
+        ('[{"alert_id": "a", "verdict": "true"}]', "alert 'a' is in none of 1 run"),
     ],
 )
 def test_a_file_that_no_page_saved_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -91,7 +91,7 @@ def test_tags_with_too_few_examples_are_refused_by_name() -> None:
 def test_videos_without_evidence_are_left_out_and_counted() -> None:
     profiles, tags = collection()
     learned = fit_genres([*profiles, profile(12.0)], [*tags, frozenset({"gloom"})], EVIDENCE)
-    assert learned.left_out == ("1 videos with insufficient evidence",)
+    assert learned.left_out == ("1 video with insufficient evidence",)
     assert learned.merits[0].n == N
     with pytest.raises(DatasetError, match="no labelled video has enough evidence"):
         fit_genres([profile(12.0)], [frozenset({"gloom"})], EVIDENCE)

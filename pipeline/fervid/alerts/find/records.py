@@ -16,6 +16,7 @@ from fervid.alerts.find.finder import WHOLE_FRAME
 from fervid.alerts.find.machine import Alert
 from fervid.alerts.language.rules import BoundRule
 from fervid.base.clock import clock
+from fervid.base.printable import counted
 from fervid.run.handle import Run
 
 NEEDS_REVIEW = "needs review"
@@ -67,7 +68,7 @@ class AlertRecord:
         if self.track_id is not None:
             return f"track {self.track_id}"
         n = len(self.track_ids)
-        return f"{n} face{'' if n == 1 else 's'}" if n else "no usable face"
+        return counted(n, "face") if n else "no usable face"
 
     def text(self) -> str:
         """The alert as a sentence."""

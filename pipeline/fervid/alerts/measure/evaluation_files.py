@@ -15,6 +15,7 @@ from fervid.alerts.language.rules import RuleSet
 from fervid.alerts.measure.curves import draw_curves
 from fervid.alerts.measure.outcomes import Evaluation, Point
 from fervid.alerts.measure.search import Tuning
+from fervid.base.printable import counted
 from fervid.errors import OutputError
 
 METRICS, CURVE_TABLE, CURVE_PICTURE, TUNED_RULES = "metrics.json", "curve.csv", "curve.png", "tuned.toml"
@@ -42,7 +43,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
             {rule.name: evaluation.points},
             {rule.name: evaluation.by_rule[rule.name]},
             folder / CURVE_PICTURE,
-            title=f"Rule {rule.name} over thresholds, {evaluation.n_videos} videos",
+            title=f"Rule {rule.name} over thresholds, {counted(evaluation.n_videos, 'video')}",
         )
     return [folder / name for name in (METRICS, CURVE_TABLE, CURVE_PICTURE)]
 
@@ -50,9 +51,10 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
 def write_tuning(tuning: Tuning, rules: RuleSet, folder: Path) -> list[Path]:
     """Write tuned.toml, metrics.json, curve.csv and curve.png. Raises OutputError."""
     named = [tuning.after if rule.name == tuning.before.name else rule for rule in rules.rules]
+    tuned, others = counted(len(tuning.tuned_on), "video"), counted(len(tuning.checked_on), "other")
     comment = (
         f"{rules.source}, rule {tuning.before.name} tuned to {tuning.target_per_hour:g} false alarms per hour or "
-        f"fewer\non {len(tuning.tuned_on)} videos; on {len(tuning.checked_on)} others it had {_rate(tuning)}"
+        f"fewer\non {tuned}; on {others} it had {_rate(tuning)}"
     )
     with _Writing(folder):
         write_text(folder / TUNED_RULES, rules_text(named, rules.zones, comment=comment))

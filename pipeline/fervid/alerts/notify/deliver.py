@@ -25,6 +25,7 @@ from fervid.alerts.notify import RECEIVERS, NotSent, Receiver
 from fervid.alerts.notify.section import NotifySection, Seconds
 from fervid.alerts.notify.spool import HOUR_SECONDS, Spool, Waiting
 from fervid.base.clock import utc_now
+from fervid.base.printable import counted
 from fervid.base.registry import resolve
 from fervid.base.toml import read_toml
 from fervid.errors import ConfigError, NotDelivered, OutputInUse
@@ -85,7 +86,7 @@ class Delivery:
 
     def text(self) -> str:
         """The delivery as a line."""
-        line = f"{self.receiver}: {self.n_told} alerts sent in {self.n_messages} messages"
+        line = f"{self.receiver}: {counted(self.n_told, 'alert')} sent in {counted(self.n_messages, 'message')}"
         if self.problem is not None:
             return f"{line}; {self.n_waiting} pending: {self.problem}"
         if self.free_in_seconds is not None:

@@ -17,6 +17,7 @@ from fervid.alerts.find.scan import RunAlerts
 from fervid.alerts.review.report_pictures import images
 from fervid.alerts.review.reviews import Review, precision_by_rule_and_camera, read_verdicts, verdicts_of
 from fervid.base.clock import clock
+from fervid.base.printable import counted
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived
 from fervid.run.files import ALERTS_PAGE, pages_beside
@@ -102,7 +103,7 @@ def make_report(found: Sequence[RunAlerts], folder: Path) -> str:
 
 def _counts(records: Sequence[AlertRecord]) -> str:
     n = {tier: sum(record.tier == tier for record in records) for tier in TIER_COLOURS}
-    return ", ".join(f"{count} {tier}{'' if count == 1 else 's'}" for tier, count in n.items())
+    return ", ".join(counted(count, tier) for tier, count in n.items())
 
 
 def _fitness_summary(found: Sequence[RunAlerts]) -> str:

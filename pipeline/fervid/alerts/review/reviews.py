@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 
 from fervid.alerts.find.records import AlertRecord
 from fervid.base.clock import utc_now
+from fervid.base.printable import counted
 from fervid.errors import InputError, OutputError
 from fervid.run.files import ALERTS_TABLE, REVIEWS_TABLE, table_file
 from fervid.run.find import folders_below
@@ -348,7 +349,9 @@ def _find_alert(place: Run | str | Path | Sequence[Run | str | Path], alert_id: 
         for review in reversed(read_history(folder)):
             if review.alert_id == alert_id:
                 return folder, {name: getattr(review, name) for name in _FROM_ALERT}
-    raise InputError(f"alert {alert_id!r} is in none of {len(folders)} runs. Take the alert_id from alerts.csv.")
+    raise InputError(
+        f"alert {alert_id!r} is in none of {counted(len(folders), 'run')}. Take the alert_id from alerts.csv."
+    )
 
 
 def _run_folders(place: Run | str | Path | Sequence[Run | str | Path]) -> list[Path]:
