@@ -18,10 +18,12 @@ import fervid
 from browser import Visit, first_address
 from fervid.alerts.find.explain import Trial
 from fervid.alerts.find.scan import scan_run, write_alerts
-from fervid.alerts.language.rules import load_rules
+from fervid.alerts.language.rules import load_rules, with_threshold
 from fervid.alerts.review.bundle import verify_bundle
 from fervid.review.cards import run_id
+from fervid.review.report import write_reports
 from fervid.run.files import TAKEN_LOG
+from fervid.run.handle import open_run
 from runner import run_fervid
 from served import Served, serving
 
@@ -335,3 +337,21 @@ def test_a_thinned_run_is_fine_again_where_the_view_is_short(
     assert answers[-1].json()["faces_of_every"] == 1
     assert page.screenshot() != before
     assert opened.problems == []
+
+
+def test_a_page_from_disk_tries_thresholds_by_itself(
+    visit: Callable[..., Visit], footage: Path, tmp_path: Path
+) -> None:
+    [page, *_] = write_reports([footage], out=tmp_path)
+    angry = next(footage.glob("style*"))
+    opened = visit(f"{page.as_uri()}#/run/{run_id(angry)}@1.0")
+    slider = opened.page.get_by_label("Threshold of")
+    slider.fill("0.95")
+    opened.page.get_by_text("− 00:0").first.wait_for()
+    wanted = Trial(open_run(angry), load_rules("anger")).tried(with_threshold(load_rules("anger"), "anger", 0.95))
+    left = sum(record.rule == "anger" for record in wanted.records)
+    opened.page.get_by_text(f"{left} moment").first.wait_for()
+    assert "In the folder:" in opened.page.locator(".rules").inner_text()
+    opened.page.get_by_role("button", name="Back to the rule").click()
+    assert opened.page.get_by_text("− 00:0").count() == 0
+    assert [one for one in opened.problems if "file:" not in one] == []

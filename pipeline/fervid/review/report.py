@@ -21,6 +21,7 @@ from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.page import single_file
 from fervid.review.report_clips import Clip, ClipFolder
+from fervid.review.run_rules import RuleDesk
 from fervid.run.derived import publish_derived
 from fervid.run.files import REPORT
 from fervid.run.find import Guard, find_run_folders, shared_folder, unguarded
@@ -51,10 +52,11 @@ def write_reports(
     runs: list[Run] = []
     contents: dict[Path, dict[str, Any]] = {}
     cards: dict[Path, dict[str, Any]] = {}
+    desk = RuleDesk(None)
     for place in folders:
         with guarded(place):
             run = open_run(place)
-            content, card = run_content(run), _card(run)
+            content, card = run_content(run) | {"rules": desk.for_disk(run)}, _card(run)
             runs.append(run)
             contents[run.folder], cards[run.folder] = content, card
     if not runs:

@@ -1,12 +1,14 @@
 """Rules on a run as the page asks for them: its scores, why at a moment, what another threshold would change.
 
 All answers come from the functions behind `fervid alerts`, `--explain` and `--diff`. Runs are read once and
-kept, as far as memory allows. Writes no file.
+kept, as far as memory allows. A page from disk, which can ask nobody, gets the answers for a grid of thresholds along.
+Writes no file.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -14,15 +16,22 @@ from typing import Any
 import numpy as np
 
 from fervid.alerts.find.explain import Trial, Tried, compare
+from fervid.alerts.find.finder import levels
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.language.rule_text import rules_text
 from fervid.alerts.language.rules import RuleSet, default_rules, with_threshold
+from fervid.errors import ConfigError
 from fervid.review.columns import pack, pack_numbers
 from fervid.review.content import face_order
 from fervid.run.bad_values import BAD_VALUES
 from fervid.run.files import ALERTS_JSON
 from fervid.run.handle import Run
 
+TRIAL_STEP, MOST_TRIALS = 0.02, 50
+"""Of the thresholds that a page from disk can try: the rule's own is among them."""
+FACES_OF_TRIALS = 500_000
+"""Faces that all trials of a rule look at: a long run gets fewer of them, at least LEAST_TRIALS."""
+LEAST_TRIALS = 8
 MOST_FACES_KEPT = 2_000_000
 """Of all runs whose samples are kept in memory: about 100 bytes each."""
 
@@ -100,6 +109,37 @@ class RuleDesk:
             "changed": len(change.changed),
         }
 
+    def for_disk(self, run: Run) -> dict[str, Any] | None:
+        """`scores`, and with each rule what `what_if` says at a grid of thresholds; None for rules that do not fit."""
+        try:
+            content = self.scores(run)
+        except ConfigError:
+            return None
+        for about in content["rules"]:
+            about["trials"] = self._trials(run, about["name"], about["enter"])
+        return content
+
+    def _trials(self, run: Run, rule: str, enter: float) -> dict[str, Any]:
+        """By threshold what `what_if` says: the alerts as [place of the rule, start, end, peak score]."""
+        tried = self._tried(run)
+        before, rules = tried.records, {b.rule.name: i for i, b in enumerate(tried.bound)}
+        place = {record.alert_id: i for i, record in enumerate(before)}
+        judged, own = tried.finder.judged[rules[rule]], tried.bound[rules[rule]].rule
+        trials: dict[str, Any] = {"before": [_brief(record) for record in before], "enter": [], "added": []}
+        trials |= {"removed": [], "changed": [], "rule": []}
+        last, after = b"", before
+        for at in _thresholds(enter, len(tried.trial.samples.track_ids)):
+            level = levels(judged.score, judged.holds, own.at(at)).astype(np.uint8).tobytes()
+            if level != last:  # between two scores every threshold comes to the same
+                last, after = level, self._at(run, rule, at).records
+            change = compare(before, after)
+            trials["enter"].append(at)
+            trials["added"].append([_numbers(rules, record) for record in change.added])
+            trials["removed"].append([place[record.alert_id] for record in change.removed])
+            trials["changed"].append(len(change.changed))
+            trials["rule"].append(_counts(after, rule)["rule"])
+        return trials
+
     def text(self, run: Run, rule: str, enter: float) -> str:
         """The rules of a run with one of them at another threshold, as a file for `--rules`. Raises ConfigError."""
         rules = self.rules(run)
@@ -135,12 +175,25 @@ class RuleDesk:
             return None
 
 
+def _thresholds(enter: float, n_faces: int) -> list[float]:
+    """Thresholds from near 0 to 1 (or beyond a larger one), at equal steps from a rule's own."""
+    most = min(MOST_TRIALS, max(LEAST_TRIALS, FACES_OF_TRIALS // max(1, n_faces)))
+    highest = max(1.0, 1.5 * enter)
+    step = TRIAL_STEP * math.ceil(highest / most / TRIAL_STEP - 1e-9)
+    below, above = (max(0, math.floor(room / step + 1e-9)) for room in (enter - TRIAL_STEP, highest - enter))
+    return [round(enter + k * step, 4) for k in range(-below, above + 1)]
+
+
 def _n_faces(tried: Tried) -> int:
     return 1 + len(tried.trial.samples.track_ids)
 
 
 def _counts(records: tuple[AlertRecord, ...], rule: str) -> dict[str, int]:
     return {"all": len(records), "rule": sum(record.rule == rule for record in records)}
+
+
+def _numbers(places: dict[str, int], record: AlertRecord) -> list[float]:
+    return [places[record.rule], round(record.start_s, 2), round(record.end_s, 2), round(record.peak_score, 3)]
 
 
 def _brief(record: AlertRecord) -> dict[str, Any]:

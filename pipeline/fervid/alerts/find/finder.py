@@ -16,7 +16,7 @@ from fervid.alerts.find.yielding import LiveSettling, settle, spans_of
 from fervid.alerts.find.zone_motion import ZoneMotion, cells_within
 from fervid.alerts.find.zones import is_inside
 from fervid.alerts.language.expression import Faces, evaluate, evaluate_frames
-from fervid.alerts.language.rules import GRID_NAME, MOTION_NAMES, SECONDS_OF_A_DAY, BoundRule, Zone
+from fervid.alerts.language.rules import GRID_NAME, MOTION_NAMES, SECONDS_OF_A_DAY, BoundRule, Rule, Zone
 
 SAMPLES_WITHOUT_A_GAP = 1.5
 """Consecutive samples are never a gap, however sparsely a video was sampled."""
@@ -246,7 +246,7 @@ class Finder:
             times = samples.times[samples.frame_of_face]
         if rule.hours:
             holds = holds & self._within_hours(rule.hours, times)
-        level = np.where(holds & (score >= rule.enter), ENTERS, np.where(holds & (score >= rule.leave), HOLDS, BELOW))
+        level = levels(score, holds, rule)
         return Judged(score, level, holds, is_in_place, faces.frame_columns, moves_in_place)
 
     def _within_hours(self, hours: Sequence[tuple[float, float]], times: np.ndarray) -> np.ndarray:
@@ -288,6 +288,11 @@ class Finder:
         seconds[order] = times - np.repeat(since, counts)
         faces[order] = np.arange(1, len(ids) + 1) - np.repeat(starts, counts) + np.repeat(before, counts)
         return {"track_seconds": seconds, "track_faces": faces}
+
+
+def levels(score: np.ndarray, holds: np.ndarray, rule: Rule) -> np.ndarray:
+    """What each score (n,) means for an event, where `holds` says whether all but the score allows one."""
+    return np.where(holds & (score >= rule.enter), ENTERS, np.where(holds & (score >= rule.leave), HOLDS, BELOW))
 
 
 def missing_names(bound: BoundRule, measured: Container[str]) -> list[str]:

@@ -47,6 +47,21 @@ class FileCarrier {
     return content;
   }
 
+  /** What the page has along of what a server would be asked for: the rules of a run, and what other thresholds change. */
+  async ask(id, what, { rule, enter } = {}) {
+    const { rules } = await this.run(id);
+    return what === "rules" ? rules : outcomeOf(rules.rules, rule, enter);
+  }
+
+  async whatIf(ids, { rule, enter }) {
+    const found = {};
+    for (const id of ids) {
+      const { rules } = (await this.run(id)) ?? {};
+      if (rules?.rules.some((one) => one.name === rule)) found[id] = outcomeOf(rules.rules, rule, enter);
+    }
+    return found;
+  }
+
   /** The alerts of the runs that this page contains. */
   async alerts() {
     const alerts = [];
@@ -113,6 +128,17 @@ class FileCarrier {
     }
     card.alerts.reviewed = known.size;
   }
+}
+
+/** What a threshold changes, from the trials that a page from disk has of each rule. */
+function outcomeOf(rules, name, enter) {
+  const { trials } = rules.find((rule) => rule.name === name);
+  const at = trials.enter.reduce((best, one, i) => (Math.abs(one - enter) < Math.abs(trials.enter[best] - enter) ? i : best), 0);
+  return {
+    before: { rule: trials.before.filter((alert) => alert.rule === name).length }, after: { rule: trials.rule[at] },
+    added: trials.added[at].map(([place, start, end, score]) => ({ rule: rules[place].name, wording: rules[place].wording, tier: rules[place].tier, start_s: start, end_s: end, peak_score: score })),
+    removed: trials.removed[at].map((i) => trials.before[i]), changed: trials.changed[at],
+  };
 }
 
 class ServerCarrier {

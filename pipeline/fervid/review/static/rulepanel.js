@@ -34,6 +34,7 @@ export class RulePanel {
   at(seconds) {
     this.wanted = seconds;
     if (!this.rules || this.timer || this.isGone) return;
+    if (!this.view.carrier.isServed) return this._sayScore(seconds);
     this.timer = setTimeout(() => this._ask(), WHY_EVERY_MS);
   }
 
@@ -78,6 +79,12 @@ export class RulePanel {
     if (this.wanted !== seconds) this.at(this.wanted);
   }
 
+  /** A page from disk has the score of the rule, but nobody who explains it. */
+  _sayScore(seconds) {
+    const words = this.score.words(seconds)?.map(([, text]) => text).join(", ") ?? "no frame was analysed there";
+    fill(this.answer, h("h3", {}, `At ${clock(seconds)}`), h("p", {}, words));
+  }
+
   /** The threshold that is tried, for the query of a request; nothing at the rule's own. */
   _tried() {
     return this.rule && Math.abs(this.score.enter - this.rule.enter) > 1e-9 ? { rule: this.rule.name, enter: this.score.enter } : {};
@@ -102,10 +109,11 @@ export class RulePanel {
 
   _drawTrial() {
     const { rule } = this;
-    const [low, high] = this.score.limits;
+    const grid = rule.trials?.enter;
+    const [low, high] = grid ? [grid[0], grid.at(-1)] : this.score.limits;
     this.number = h("output", { class: "figure" }, rule.enter.toFixed(2));
     this.slider = h("input", {
-      type: "range", min: low.toFixed(2), max: Math.max(high, rule.enter).toFixed(2), step: STEP, value: rule.enter,
+      type: "range", min: low.toFixed(4), max: Math.max(high, rule.enter).toFixed(4), step: grid ? (grid[1] - grid[0]).toFixed(4) : STEP, value: rule.enter,
       "aria-label": `Threshold of ${rule.name}`, oninput: () => this._try(Number(this.slider.value)), onchange: () => this._tryFolder(),
     });
     this.outcome = h("div", { class: "outcome" });
@@ -120,7 +128,7 @@ export class RulePanel {
       this.outcome, this.inFolder, stored,
       h("div", { class: "group" },
         h("button", { type: "button", onclick: () => this._reset() }, "Back to the rule"),
-        h("button", { type: "button", onclick: () => this._download() }, "Save as rules file")));
+        this.view.carrier.isServed ? h("button", { type: "button", onclick: () => this._download() }, "Save as rules file") : null));
   }
 
   /** Shows at once what a threshold would change in this run; the newest wish wins. */
@@ -141,7 +149,7 @@ export class RulePanel {
     }
     this.asked = null;
     this.at(this.wanted ?? 0);
-    if (!this.timer && this.rules) this.timer = setTimeout(() => this._ask(), WHY_EVERY_MS);
+    if (this.view.carrier.isServed && !this.timer && this.rules) this.timer = setTimeout(() => this._ask(), WHY_EVERY_MS);
   }
 
   _showChange(found) {

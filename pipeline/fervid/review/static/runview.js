@@ -44,7 +44,7 @@ export class RunView {
     });
     this.peaks = new PeaksDialog(recording, { onSeek: (seconds) => this.player.seek(seconds) });
     this.takeAway = new TakeAway(this);
-    this.rules = carrier.isServed ? new RulePanel(this) : null;
+    this.rules = carrier.isServed || content.rules ? new RulePanel(this) : null;
     this.now = h("section", { class: "panel now", "aria-label": "Faces now" });
     this.element = h("div", { class: "run" }, this._head(backLink), this._body());
     // After a click with the pointer the space bar plays again; with the keyboard a button keeps the focus.
