@@ -1,11 +1,12 @@
 """Every command that writes, killed, on a full disk, or beside another one: is anything lost or mixed?
 
-    python benchmarks/interruptions.py kill [--points 200] [--first 0] [--seed 20] [--only NAME...]
+    python benchmarks/interruptions.py kill [--points 200] [--first 0] [--seed 20] [--only NAME...] [--results FILE]
     python benchmarks/interruptions.py full [--points 60] ...      (as root: mounts a small file system)
     python benchmarks/interruptions.py two [--points 60] ...
 
-Works on the drawn clip of the demo and its run, with alerts, a verdict, notes of the user and two copies of that run.
-Each point begins with a copy of the same folder:
+Works on a part of the drawn clip of the demo and its run, with alerts, a verdict, notes of the user and two copies of
+that run. Every command is tried in turn (`NOT_TRIED` says which are not, and why). Each point begins with a copy of the
+same folder:
 
     kill   a process of the command, the first or one of its descendants, gets SIGKILL at a random moment
     full   the disk has room for a random part of what the command writes
@@ -22,12 +23,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import importlib
 import itertools
 import json
-import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -35,51 +35,60 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import av
 import cv2
-import duckdb
-import pyarrow.parquet
+import typer.main
 
-import fervid.__main__
 from fervid.alerts.review.reviews import read_history
-from fervid.run.files import DERIVED, MANIFEST
+from fervid.cli import app
+from fervid.demo.scenes import FRAME_RATE, SHOTS, draw_frame
+from fervid.privacy.audit import AUDIT_LOG
+from fervid.run.files import DERIVED, HOLD, MANIFEST
 from fervid.upkeep.verify import verify_run
 from kill_resume import family
+from warm import Command, run
 
-for imported in ("matplotlib.figure", "fervid.analysis", "fervid.batch.run"):
-    importlib.import_module(imported)
-PRELOADED = cv2, duckdb, pyarrow.parquet
-VOLATILE = frozenset((MANIFEST, DERIVED, "purge.jsonl", "reviews.parquet", "batch.parquet", "batch.json"))
+VOLATILE = frozenset(
+    (MANIFEST, DERIVED, AUDIT_LOG, HOLD, "purge.jsonl", "reviews.parquet", "batch.parquet", "batch.json")
+)
 """Files with times of running in them."""
+RECORDED = re.compile(r"demo-mp4-\d{8}-\d{6}-")
+"""Recordings are named by their time, and never go on: what is whole of them is left to `verify`."""
 DONE, REFUSED, BUG, NO_ROOM = 0, 3, 70, 74
 ROOMY_BYTES = 1 << 28
 PAGE_BYTES = 4096
 PARENT_SHARE = 0.7
+NOTIFY, TRUTH = "notify.toml", "truth.csv"
+CLIP_SHOTS = slice(1, 3)
+CLIP_PX = 320, 180
+ANALYZE = ("analyze", "-q", "--workers", "2", "--set", "video.segment_seconds=3")
 SAME_PAIR_POINTS = 3
 PAIRS = (
-    ("analyze", "analyze and alerts"),
+    ("analyze", "analyze --alerts"),
     ("analyze", "alerts"),
-    ("analyze", "evidence"),
-    ("analyze", "review"),
+    ("analyze", "alerts --evidence"),
+    ("analyze", "alerts review"),
     ("analyze", "annotate"),
-    ("analyze", "profile"),
+    ("analyze", "profile RUN"),
     ("analyze", "export"),
     ("analyze", "report"),
     ("analyze", "compact"),
     ("analyze", "purge"),
-    ("analyze and alerts", "analyze and alerts"),
-    ("evidence", "evidence"),
-    ("evidence", "alerts"),
-    ("evidence", "purge"),
-    ("review", "review"),
-    ("review", "purge"),
+    ("analyze --alerts", "analyze --alerts"),
+    ("alerts --evidence", "alerts --evidence"),
+    ("alerts --evidence", "alerts"),
+    ("alerts --evidence", "purge"),
+    ("alerts review", "alerts review"),
+    ("alerts review", "purge"),
     ("compact", "compact"),
-    ("profile", "review"),
+    ("profile RUN", "alerts review"),
     ("annotate", "purge"),
-    ("alerts", "review"),
+    ("alerts", "alerts review"),
 )
 """Commands that meet. Those that read all runs meet those that write one: else they may see some before, some after."""
 
@@ -95,6 +104,10 @@ class Folder:
         return self.root / "out"
 
     @property
+    def clip(self) -> Path:
+        return self.root / "demo.mp4"
+
+    @property
     def runs(self) -> list[Path]:
         return sorted(path.parent for path in self.out.glob(f"*/{MANIFEST}"))
 
@@ -106,59 +119,73 @@ class Folder:
 def commands(folder: Folder) -> dict[str, tuple[str, ...]]:
     """The arguments of each command that writes, by its name here."""
     out, one, alert = str(folder.out), str(folder.run), (folder.root / "alert").read_text()
-    clip = str(folder.root / "demo.mp4")
-    anew: tuple[str, ...] = ("analyze", clip, "-o", out, "-q", "--workers", "2", "--set", "video.segment_seconds=4")
+    anew = (*ANALYZE, str(folder.clip), "-o", out)
+    rows = str(folder.out / "rows.csv")
+    notified, truth = (str(folder.root / name) for name in (NOTIFY, TRUTH))
+    formats = ("csv", "vtt", "eaf", "otio")
     return {
         "analyze": (*anew, "--fps", "3"),
-        "analyze and alerts": (*anew, "--set", "timeline.bin_seconds=2", "--alerts"),
+        "analyze --alerts": (*anew, "--set", "timeline.bin_seconds=2", "--alerts"),
         "alerts": ("alerts", out, "--rules", "distress"),
-        "evidence": ("alerts", one, "--evidence"),
-        "review": ("alerts", "review", one, "--alert", alert, "--verdict", "false", "--reason", "second"),
+        "alerts --evidence": ("alerts", one, "--evidence"),
+        "alerts --notify": ("alerts", out, "--notify", notified),
+        "alerts review": ("alerts", "review", one, "--alert", alert, "--verdict", "false", "--reason", "second"),
+        "alerts evaluate": ("alerts", "evaluate", out, "--truth", truth, "-o", str(folder.out / "evaluated")),
+        "alerts tune": ("alerts", "tune", out, "--truth", truth, "-o", str(folder.out / "tuned")),
         "report": ("report", out),
-        "annotate": ("annotate", one, "--start", "5", "--end", "7", "-q"),
-        "profile": ("profile", one),
-        "profiles": ("profile", out),
-        "export": ("export", one, *itertools.chain(*(("--format", name) for name in ("csv", "vtt", "eaf", "otio")))),
+        "annotate": ("annotate", one, "--start", "1", "--end", "2", "-q"),
+        "explain": ("explain", one, "--at", "2"),
+        "profile RUN": ("profile", one),
+        "profile FOLDER": ("profile", out),
+        "export": ("export", one, *itertools.chain(*(("--format", name) for name in formats))),
+        "query --out": ("query", "SELECT * FROM faces ORDER BY ALL", out, "--format", "csv", "-o", rows),
         "compact": ("compact", out),
+        "live --record": ("live", str(folder.clip), "--record", out, "--pace", "unpaced", "--view", "none", "-q"),
         "purge": ("purge", out, "--older-than", "0d"),
-        "repair": ("verify", out, "--repair"),
+        "purge --hold": ("purge", out, "--hold", one, "--reason", "case 7"),
+        "verify --repair": ("verify", out, "--repair"),
     }
 
 
-FORKED = multiprocessing.get_context("fork")
+NOT_TRIED = {
+    "demo": "draws a clip, then does what analyze, alerts and report do",
+    "serve": "runs until it is stopped; verdicts given there are written as by alerts review",
+    "alerts notify": "sends what waits, as alerts --notify does",
+    "genres fit": "needs 30 labelled videos of a tag",
+    "motion fit": "needs labelled recordings of agitated people",
+    "models readout": "needs labelled recordings",
+    "train": "needs FER-2013",
+    "targets": "needs FER-2013",
+    "tune": "needs FER-2013",
+    "evaluate": "needs FER-2013",
+    "models combine": "needs FER-2013",
+    "data": "prints",
+    "config": "prints",
+    "bench": "prints",
+    "doctor": "prints; --clean is for object storage",
+    "models": "prints",
+    "models verify": "prints",
+    "models card": "prints",
+    "models networks": "prints",
+    "evidence verify": "prints",
+    "genres evaluate": "prints",
+}
+"""Why the other commands are not interrupted here."""
 
 
-class Command:
-    """A command as a process of its own, forked where the libraries are there: no moment of its life is importing."""
+def check_all_are_named(tried: Iterable[str]) -> None:
+    """Every command of the table is tried, or has a reason why not."""
 
-    def __init__(self, arguments: tuple[str, ...]) -> None:
-        self._said = [os.memfd_create(name) for name in ("stdout", "stderr")]
-        self.process = FORKED.Process(target=self._run, args=(arguments,))
-        self.process.start()
+    def leaves(command: Any, name: str) -> Iterator[str]:
+        for below, one in getattr(command, "commands", {}).items():
+            yield from leaves(one, f"{name} {below}".strip())
+        if not getattr(command, "commands", {}) or command.invoke_without_command:
+            yield name
 
-    def _run(self, arguments: tuple[str, ...]) -> None:
-        for number, file in enumerate(self._said, 1):
-            os.dup2(file, number)
-        sys.argv = ["fervid", *arguments]
-        sys.modules["__main__"] = fervid.__main__  # what workers import first
-        fervid.__main__.main()
-
-    def is_over_after(self, seconds: float) -> bool:
-        self.process.join(seconds)
-        return self.process.exitcode is not None
-
-    def end(self) -> tuple[int, str, str]:
-        """The exit code, stdout and stderr."""
-        self.process.join()
-        texts = [os.pread(file, 1 << 20, 0).decode() for file in self._said]
-        for file in self._said:
-            os.close(file)
-        return self.process.exitcode or 0, texts[0], texts[1]
-
-
-def run(arguments: tuple[str, ...]) -> tuple[int, str, str]:
-    """The exit code, stdout and stderr of a command."""
-    return Command(arguments).end()
+    table = set(leaves(typer.main.get_command(app), "")) - {""}
+    names = {name.split(" --")[0].split(" RUN")[0].split(" FOLDER")[0] for name in tried}
+    names = {"alerts find" if name == "alerts" else name for name in names}
+    assert table == names | NOT_TRIED.keys(), table ^ (names | NOT_TRIED.keys())
 
 
 def contents(folder: Folder) -> dict[str, str]:
@@ -166,6 +193,8 @@ def contents(folder: Folder) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted(folder.out.rglob("*")):
         name = path.relative_to(folder.out).as_posix()
+        if RECORDED.match(name):
+            continue
         if path.is_dir():
             found |= {} if any(path.iterdir()) else {name: "empty"}
         elif path.name == "reviews.parquet":
@@ -188,25 +217,39 @@ def is_in_words(said: str) -> bool:
     return "Traceback" not in said and "internal error" not in said
 
 
+def make_clip(path: Path) -> None:
+    """A man who looks angry for three seconds, then nobody: the smallest in which every command finds its work."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "23", "preset": "veryfast"})
+        stream.width, stream.height = CLIP_PX
+        stream.pix_fmt = "yuv420p"
+        for shot in SHOTS[CLIP_SHOTS]:
+            background = shot.background()
+            for i in range(round(shot.seconds * FRAME_RATE)):
+                image = cv2.resize(draw_frame(shot, background, i / FRAME_RATE), CLIP_PX, interpolation=cv2.INTER_AREA)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _finish(*arguments: str) -> None:
+    code, _, said = run(arguments)
+    assert code == DONE, said
+
+
 def make_base(folder: Folder) -> None:
     """The folder that every point begins with."""
     folder.root.mkdir()
-    for arguments in (("demo", "-o", str(folder.out), "-q"),):
-        assert run(arguments)[0] == DONE
-    (folder.out / "demo.mp4").rename(folder.root / "demo.mp4")
+    make_clip(folder.clip)
+    _finish(*ANALYZE, str(folder.clip), "-o", str(folder.out), "--alerts")
     (alert,) = json.loads((folder.run / "alerts.json").read_text())["alerts"]
     (folder.root / "alert").write_text(alert["alert_id"])
-    clip = str(folder.root / "demo.mp4")
-    shutil.rmtree(folder.out)
-    for arguments in (
-        ("analyze", clip, "-o", str(folder.out), "-q", "--alerts", "--set", "video.segment_seconds=4"),
-        ("alerts", "review", str(folder.out), "--alert", alert["alert_id"], "--verdict", "true", "--reason", "first"),
-    ):
-        code, _, said = run(arguments)
-        assert code == DONE, said
+    _finish("alerts", "review", str(folder.out), "--alert", alert["alert_id"], "--verdict", "true", "--reason", "first")
     (folder.run / "case-notes.txt").write_text("mine")
+    (folder.root / NOTIFY).write_text('[command]\nargv = ["/bin/true"]\n')
     for name in ("copy-a", "copy-b"):
         shutil.copytree(folder.run, folder.out / folder.run.name.replace("demo", name))
+    rows = (f"{run.name},1.3,4,angry" for run in folder.runs)
+    (folder.root / TRUTH).write_text("\n".join(("video,start,end,emotion", *rows)))
 
 
 def fresh(base: Path, folder: Folder, name: str) -> None:
@@ -214,7 +257,7 @@ def fresh(base: Path, folder: Folder, name: str) -> None:
     for path in folder.root.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.copytree(base, folder.root, dirs_exist_ok=True)
-    if name == "repair":  # so that there is something to make again
+    if name == "verify --repair":  # so that there is something to make again
         (folder.run / "tracks.parquet").write_bytes(b"")
         (folder.run / "timeline.parquet").unlink()
 
@@ -277,7 +320,7 @@ def kill(folder: Folder, base: Path, name: str, rng: random.Random, known: Known
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
         code, said, errors = command.end()
-    wrong = lost(folder, n_confirmed=int(name == "review" and bool(said)))
+    wrong = lost(folder, n_confirmed=int(name == "alerts review" and bool(said)))
     if code >= 0 and not is_in_words(errors):
         wrong.append(errors)
     return wrong + again(folder, name, expected)
@@ -290,10 +333,10 @@ def full(folder: Folder, base: Path, name: str, rng: random.Random, known: Known
     room = rng.choice((0, PAGE_BYTES, 2 * PAGE_BYTES, rng.randrange(1 << 16), rng.randrange(1 << 19)))
     resize(folder.root, used_bytes(folder.root) + room)
     code, _, errors = run(commands(folder)[name])
-    wrong = lost(folder, n_confirmed=int(name == "review" and code == DONE))
+    wrong = lost(folder, n_confirmed=int(name == "alerts review" and code == DONE))
     if code not in (DONE, REFUSED, NO_ROOM) or not is_in_words(errors):
         wrong.append(f"exit {code}: {errors}")
-    wrong += damage(folder) if name != "repair" else []
+    wrong += damage(folder) if name != "verify --repair" else []
     resize(folder.root, ROOMY_BYTES)
     return [f"({room} bytes free, exit {code}) {line}" for line in wrong + again(folder, name, expected)]
 
@@ -328,7 +371,7 @@ def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, 
     first = Command(commands(folder)[names[0]])
     first.is_over_after(delay)
     ends = [command.end() for command in (first, Command(commands(folder)[names[1]]))]
-    n_kept = sum(end[0] == DONE and name == "review" for end, name in zip(ends, names, strict=True))
+    n_kept = sum(end[0] == DONE and name == "alerts review" for end, name in zip(ends, names, strict=True))
     wrong = lost(folder, n_confirmed=n_kept)
     for (code, _, said), name in zip(ends, names, strict=True):
         if code in (1, BUG) or code < 0 or not is_in_words(said):
@@ -337,10 +380,10 @@ def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, 
     if any(code != DONE for code, _, _ in ends) or "purge" in names:  # which leaves runs in use as they are
         orders += [names[:1], names[1:]]
     found, states = contents(folder), [known.contents(*order) for order in orders]
-    for run in {name.split("/")[0] for name in found}:
-        apart = [differences(_below(found, run), _below(state, run)) for state in states]
+    for below in {name.split("/")[0] for name in found}:
+        apart = [differences(_below(found, below), _below(state, below)) for state in states]
         if all(apart):
-            wrong.append(f"{run} is mixed, exits {[code for code, _, _ in ends]}: {min(apart, key=len)}")
+            wrong.append(f"{below} is mixed, exits {[code for code, _, _ in ends]}: {min(apart, key=len)}")
     return wrong + damage(folder)
 
 
@@ -348,31 +391,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("how", choices=("kill", "full", "two"))
     parser.add_argument("--points", type=int, default=60)
-    parser.add_argument("--first", type=int, default=0, help="number of the first point, to go on from an earlier call")
+    parser.add_argument("--first", type=int, default=0, help="number of the first point")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--only", nargs="+", help="these commands alone")
+    parser.add_argument("--results", type=Path, help="file that keeps the points; those in it are not tried again")
     chosen = parser.parse_args()
-    counts: Counter[str] = Counter()
-    n_wrong = 0
+    earlier = [json.loads(line) for line in chosen.results.open()] if chosen.results and chosen.results.exists() else []
+    done = {one["point"]: one for one in earlier if (one["how"], one["seed"]) == (chosen.how, chosen.seed)}
     with tempfile.TemporaryDirectory() as name:
         folder, base = Folder(Path(name) / "work"), Path(name) / "base"
         make_base(folder)
         shutil.copytree(folder.root, base)
         known = Known(base, folder)
+        check_all_are_named(commands(folder))
         names = [one for one in commands(folder) if not chosen.only or one in chosen.only]
         with small_disk(folder.root) if chosen.how == "full" else contextlib.nullcontext():
             for point in range(chosen.first, chosen.first + chosen.points):
-                rng = random.Random(f"{chosen.seed} {chosen.how} {point}")
-                if chosen.how == "two":
-                    pair = PAIRS[point // SAME_PAIR_POINTS % len(PAIRS)]
-                    what, wrong = " beside ".join(pair), two(folder, base, pair, rng, known)
-                else:
-                    what = names[point % len(names)]
-                    wrong = (kill if chosen.how == "kill" else full)(folder, base, what, rng, known)
-                counts[what] += 1
-                n_wrong += bool(wrong)
-                print(f"{point}: {what}: {'; '.join(wrong) or 'nothing lost'}", flush=True)
-    print(f"{chosen.how}: {chosen.points} points, {n_wrong} wrong; {dict(counts)}")
+                if point not in done:
+                    one = try_point(chosen.how, point, chosen.seed, names, folder, base, known)
+                    done[point] = one
+                    print(f"{point}: {one['what']}: {'; '.join(one['wrong']) or 'nothing lost'}", flush=True)
+                    if chosen.results:
+                        with chosen.results.open("a") as file:
+                            file.write(json.dumps(one) + "\n")
+    print(table([done[point] for point in range(chosen.first, chosen.first + chosen.points)]))
+
+
+def try_point(
+    how: str, point: int, seed: int, names: list[str], folder: Folder, base: Path, known: Known
+) -> dict[str, Any]:
+    """What was done at a point, and what was wrong after it."""
+    rng = random.Random(f"{seed} {how} {point}")
+    if how == "two":
+        pair = PAIRS[point // SAME_PAIR_POINTS % len(PAIRS)]
+        what, wrong = " beside ".join(pair), two(folder, base, pair, rng, known)
+    else:
+        what = names[point % len(names)]
+        wrong = (kill if how == "kill" else full)(folder, base, what, rng, known)
+    return {"how": how, "seed": seed, "point": point, "what": what, "wrong": wrong}
+
+
+def table(points: list[dict[str, Any]]) -> str:
+    """The points of each command, and how many of them lost or mixed something."""
+    tried = Counter(one["what"] for one in points)
+    wrong = Counter(one["what"] for one in points if one["wrong"])
+    rows = [f"| {name} | {n} | {wrong[name]} |" for name, n in tried.items()]
+    rows.append(f"| all | {len(points)} | {wrong.total()} |")
+    return "\n".join(("| command | points | wrong |", "|---|---|---|", *rows))
 
 
 if __name__ == "__main__":
