@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
+
+from fervid.base.widths import columns_of
+from fervid.charts.fonts import drawable
 
 DPI = 130
 
@@ -21,17 +20,10 @@ def make_figure(width_inches: float, height_inches: float) -> Any:
     return figure
 
 
-@contextmanager
-def without_glyph_warnings() -> Iterator[None]:
-    """No warning per character that the font lacks: file names may be in any script. It is drawn as a box."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
-        yield
-
-
 def shorten_name(name: str, n_columns: int) -> str:
-    """A name in at most so many columns, without its middle if it is longer. A CJK character takes two columns."""
-    widths = [2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in name]
+    """A name in at most so many columns, without its middle if it is longer, in letters that the fonts here have."""
+    name = drawable(name)
+    widths = [columns_of(character) for character in name]
     if sum(widths) <= n_columns:
         return name
     head, tail, used = 0, len(name), 1

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fervid.charts.figures import shorten_name, without_glyph_warnings
+from fervid.charts.figures import shorten_name
+from fervid.charts.fonts import CODES_NOTE, drawable, fit_fonts
 from fervid.charts.palette import COLOURS, HATCHES, SPARE_COLOURS
 from fervid.storage.files import file_sha256
 from fervid.storage.place import Place
@@ -30,7 +31,6 @@ LONGEST_NAME = 72
 """Columns of a file name in the title; longer ones would be cut off at the edge of the image."""
 
 
-@without_glyph_warnings()
 def plot_timeline(
     timeline: pa.Table, labels: tuple[str, ...], path: Place, *, title: str, recorded: datetime | None = None
 ) -> str:
@@ -87,6 +87,9 @@ def plot_timeline(
     _label_time(last, begin, end, recorded)
     for axes in (emotions, faces, *others):
         axes.spines[["top", "right"]].set_visible(False)
+    if drawable(title) != title:
+        figure.text(1.0, 0.0, CODES_NOTE, ha="right", va="bottom", fontsize=7, color="#666666")
+    fit_fonts(figure)
     with written_whole(path) as partial:
         figure.savefig(partial, format="png")
         return file_sha256(partial)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fervid.charts.figures import make_figure, shorten_name, without_glyph_warnings
+from fervid.charts.figures import make_figure, shorten_name
+from fervid.charts.fonts import fit_fonts
 from fervid.charts.palette import (
     BLUE,
     DARK_GREY,
@@ -125,7 +126,6 @@ def draw_map(
     return _png(figure)
 
 
-@without_glyph_warnings()
 def _name_points(figure: Any, axes: Any, names: Sequence[str], places: np.ndarray) -> None:
     """Write each name beside its point unless it would cover another name or point."""
     figure.draw_without_rendering()
@@ -299,8 +299,8 @@ def _short(name: str) -> str:
     return shorten_name(name, LONGEST_NAME)
 
 
-@without_glyph_warnings()
 def _png(figure: Any) -> bytes:
+    fit_fonts(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

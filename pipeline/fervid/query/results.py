@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fervid.base.printable import counted
+from fervid.base.widths import columns_of, left, right
 from fervid.errors import OutputError
 from fervid.exports.cells import csv_text
 from fervid.storage.publish import write_whole
@@ -55,15 +56,12 @@ def _aligned(table: pa.Table, rows: list[dict[str, Any]]) -> str:
     names = table.column_names
     cells = [[_cell(row[name]) for name in names] for row in rows]
     is_number = [pa.types.is_floating(column.type) or pa.types.is_integer(column.type) for column in table.schema]
-    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
+    widths = [max(columns_of(row[i]) for row in (names, *cells)) for i in range(len(names))]
+    place = [right if n else left for n in is_number]
     lines = [
-        "  ".join(name.rjust(w) if n else name.ljust(w) for name, w, n in zip(names, widths, is_number, strict=True))
+        "  ".join(put(text, width) for put, text, width in zip(place, row, widths, strict=True)).rstrip()
+        for row in (names, *cells)
     ]
-    lines += [
-        "  ".join(text.rjust(w) if n else text.ljust(w) for text, w, n in zip(row, widths, is_number, strict=True))
-        for row in cells
-    ]
-    lines = [line.rstrip() for line in lines]
     return "\n".join([*lines, f"({counted(len(rows), 'row')})"]) + "\n"
 
 

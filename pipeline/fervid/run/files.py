@@ -47,7 +47,9 @@ PAGES = {"review": REPORT, "alerts": ALERTS_PAGE, "profile": PROFILE_PAGE, "comp
 """Pages that people open, by the words of their links."""
 
 ID_DIGITS = 8
-RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
+NAME_LETTERS, NAME_BYTES = 60, 120
+"""Of a video's name at the begin of its run folder's: file systems take 255 bytes for all of a name."""
+RUN_NAME = re.compile(r"[a-z0-9\u00a1-\ud7ff\uf900-\U0010ffff][a-z0-9\u00a1-\ud7ff\uf900-\U0010ffff-]*-[0-9a-f]{8}")
 """The default name of a run folder; users may rename it."""
 
 

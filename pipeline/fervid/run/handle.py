@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fervid.base.printable import printable
 from fervid.errors import InputError
 from fervid.run.derived import noted_hashes
-from fervid.run.files import ID_DIGITS, MADE_LATER, MANIFEST, PLOT
+from fervid.run.files import ID_DIGITS, MADE_LATER, MANIFEST, NAME_BYTES, NAME_LETTERS, PLOT
 from fervid.run.manifest import RunManifest, manifest_content, read_manifest
 from fervid.run.summary import results_in_numbers, summarise
 from fervid.run.tables import read_table
@@ -114,11 +114,8 @@ def is_named(run: Run, name: str) -> bool:
 
 
 def run_folder_name(path: Place, video_id: str) -> str:
-    """A readable and safe folder name: the stem in plain letters, and the start of the id."""
-    plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
-    return (
-        f"{re.sub(r'[^A-Za-z0-9]+', '-', plain).strip('-').lower()[:60].rstrip('-') or 'video'}-{video_id[:ID_DIGITS]}"
-    )
+    """A readable and safe folder name: the letters and digits of the stem, in any script, and the start of the id."""
+    return f"{_safe(path.stem)}-{video_id[:ID_DIGITS]}"
 
 
 class RunFolders:
@@ -166,8 +163,10 @@ class RunFolders:
         marked as superseded are none of them.
         """
         own = self.of(path, video_id).name
-        stem = _stem(run_folder_name(path, video_id))
-        found = list(self._held_by(stem)) if self._by_stem.get(stem, [own]) != [own] else []  # most have no other
+        found = []
+        for stem in dict.fromkeys((_safe(path.stem), _former_stem(path.stem))):
+            if self._by_stem.get(stem, [own]) != [own]:  # most have no other
+                found += self._held_by(stem)
         if former_id is not None and (name := self._by_id.get(former_id[:ID_DIGITS])) is not None:
             found += self._held_by(_stem(name))
         now = printable(path.absolute())
@@ -184,6 +183,37 @@ class RunFolders:
                     if not content.get("superseded_by"):
                         self._videos[stem].append((name, str(content["video_path"]), str(content["video_id"])))
         return self._videos[stem]
+
+
+def _safe(stem: str) -> str:
+    """A file's name without what file systems and shells give a meaning: NFC, in small letters, hyphens between.
+
+    Letters and digits with a plain form (`é`, `Ａ`) take it, others are kept.
+    """
+    kept = ""
+    for letter in unicodedata.normalize("NFC", stem):
+        kind = unicodedata.category(letter)[0]
+        if plain := _plain(letter):
+            kept += plain
+        elif kind in "LN" or (kind == "M" and kept and not kept[-1].isascii()):
+            kept += letter
+        elif kind != "M":
+            kept += "-"
+    name = unicodedata.normalize("NFC", _hyphened(kept))[:NAME_LETTERS]
+    return name.encode()[:NAME_BYTES].decode("utf-8", "ignore").rstrip("-") or "video"
+
+
+def _former_stem(stem: str) -> str:
+    """What run folders were named after until 2026-11-30: plain letters alone."""
+    return _hyphened(_plain(stem))[:NAME_LETTERS].rstrip("-") or "video"
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+def _hyphened(text: str) -> str:
+    return re.sub(r"[\x00-/:-@\[-`{-\x7f]+", "-", text).strip("-").lower()
 
 
 def _stem(name: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from fervid.run.handle import run_folder_name
+from alert_runs import make_run
+from fervid.run.files import MANIFEST
+from fervid.run.handle import RunFolders, run_folder_name
 from fervid.storage.files import CHUNK_BYTES, content_id
 
 ID = "0123456789abcdef"
@@ -65,7 +69,15 @@ def test_files_of_zeros_differ_by_their_size(tmp_path: Path) -> None:
         ("", "video"),
         (".", "video"),
         ("....", "video"),
-        ("東京.mp4", "video"),
+        ("東京.mp4", "東京"),
+        ("会議室の録画・第２回.mp4", "会議室の録画-第2回"),
+        ("Видео с камеры №3.mkv", "видео-с-камеры-no3"),
+        ("हिन्दी वीडियो.mp4", "हिन्दी-वीडियो"),
+        (unicodedata.normalize("NFD", "비디오が.mp4"), "비디오が"),
+        ("\u202eabc\u0000\u3000def🎥.mp4", "abc-def"),
+        ("\udce9t\udce9.mp4", "t"),
+        ("…", "video"),
+        ("京" * 60 + ".mp4", "京" * 40),
         ("Grace Hopper.mp4", "grace-hopper"),
         ("Ünïcödé Ärger.mov", "unicode-arger"),
         ("v1.2.final.mkv", "v1-2-final"),
@@ -78,6 +90,20 @@ def test_files_of_zeros_differ_by_their_size(tmp_path: Path) -> None:
 )
 def test_a_run_folder_has_a_plain_name(name: str, expected: str) -> None:
     assert run_folder_name(Path(name), ID) == f"{expected}-01234567"
+
+
+@pytest.mark.parametrize("former", ["東京-video", "video"])
+def test_a_run_under_a_former_name_is_found(tmp_path: Path, former: str) -> None:
+    run = tmp_path / f"{former}-01234567"
+    make_run(run, [], [0.0, 0.2], video="/footage/東京.mp4")
+    manifest = json.loads((run / MANIFEST).read_text())
+    (run / MANIFEST).write_text(json.dumps(manifest | {"video_id": ID}))
+    assert RunFolders(tmp_path).of(Path("/footage/東京.mp4"), ID) == run
+
+
+def test_a_replaced_video_is_found_under_a_former_name(tmp_path: Path) -> None:
+    make_run(tmp_path / "video-89abcdef", [], [0.0, 0.2], video="/footage/東京.mp4")
+    assert RunFolders(tmp_path).replaced(Path("/footage/東京.mp4"), ID, None) == (tmp_path / "video-89abcdef",)
 
 
 def test_videos_of_the_same_name_have_different_folders() -> None:

@@ -17,6 +17,7 @@ from fervid.alerts.find.machine import Alert
 from fervid.alerts.language.rules import BoundRule
 from fervid.base.clock import clock
 from fervid.base.printable import counted
+from fervid.base.widths import columns_of, left
 from fervid.run.handle import Run
 
 NEEDS_REVIEW = "needs review"
@@ -185,10 +186,10 @@ def readable(records: Sequence[AlertRecord]) -> str:
                 f"{record.wording}, {record.who}{held}: {NEEDS_REVIEW}",
             )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    widths = [max(columns_of(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     lines = []
     for row in rows:
-        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        cells = [left(text, width) for text, width in zip(row, widths, strict=False)]
         lines.append("  " + "  ".join([*cells, row[-1]]))
     return "\n".join(lines)
 
