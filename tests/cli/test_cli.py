@@ -189,7 +189,7 @@ def test_one_refused_video_does_not_stop_the_others(tmp_path: Path) -> None:
         (["analyze", "clip.mp4", "--start", "1:2:3:4"], 2, "Write it as 90, 12.5s or 00:01:02.5"),
         (["analyze", "clip.mp4", "--end", "0.5", "--start", "0.9"], 2, "is not after the start"),
         (["analyze", "clip.mp4", "--preset", "nope"], 2, "Use one of cctv, default, fast, trailer"),
-        (["analyze", "clip.mp4", "--detector", "nope"], 2, "Use one of haar, yunet, centerface"),
+        (["analyze", "clip.mp4", "--detector", "nope"], 2, "Use one of haar, yunet, centerface, finder"),
         (["analyze", "clip.mp4", "--detector", "yunet"], 2, "detect.yunet.model_path"),
         (["analyze", "clip.mp4", "--device", "gpu:9"], 2, "no GPU driver was found"),
         (["analyze", "clip.mp4", "--model", "nope"], 78, "model 'nope' does not exist. Use fer2013-res-s or"),

@@ -13,7 +13,7 @@ from fervid.demo.photograph import portrait
 from fervid.detect import DETECTORS, Detector, centerface, make_detector
 from fervid.errors import ConfigError, DependencyMissing, ModelError
 
-NEEDS_A_FILE = ("yunet",)
+NEEDS_A_FILE = ("yunet", "finder")
 """Detectors that work with a model file of the user's alone."""
 
 FACE = np.array([[170, 120, 370, 320]], np.float32)
@@ -127,7 +127,9 @@ def test_an_unknown_cascade_is_refused_with_the_ones_there_are() -> None:
 
 
 def test_an_unknown_detector_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"detector 'retina' does not exist\. Use one of haar, yunet, centerface"):
+    with pytest.raises(
+        ConfigError, match=r"detector 'retina' does not exist\. Use one of haar, yunet, centerface, finder"
+    ):
         make_detector("retina", {})
 
 

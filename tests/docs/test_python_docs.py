@@ -249,7 +249,7 @@ def test_detectors_and_exporters_of_another_package_work(demo: Path, tmp_path: P
         (lambda: find_model("gone"), DependencyMissing, "classifier 'gone' of my-faces 1.0 cannot be loaded"),
         (lambda: find_model("nobody"), ModelError, "Plug-ins: gone, nameless, poor"),
         (lambda: PluginClassifier(find_model("poor")).predict(np.zeros((3, 48, 48), np.uint8)), ModelError, "returned"),
-        (lambda: make_detector("nobody", {}), ConfigError, "Use one of haar, yunet, centerface, corner"),
+        (lambda: make_detector("nobody", {}), ConfigError, "Use one of haar, yunet, centerface, finder, corner"),
         (lambda: make_detector("corner", {"edge": 1}), ConfigError, "corner.*edge"),
     ],
 )

@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": ("demo:demo", "Make a short clip, analyse it, find its alert, show the results."),
     "data": ("data:data", "Describe a data set: faces per split and label, copies, FER+."),
     "train": ("train:train", "Train a classifier on FER-2013 and write a model folder."),
+    "train-finder": ("train_finder:train_finder", "Train a face finder on your images and videos."),
     "targets": ("targets:targets", "Store teachers' logits, for `fervid train --targets`."),
     "tune": ("tune:tune", "Search training recipes by k-fold cross-validation."),
     "evaluate": ("evaluate:evaluate", "Measure models on FER-2013, and compare them."),

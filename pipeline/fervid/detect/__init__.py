@@ -14,6 +14,7 @@ DETECTORS = {
     "haar": "fervid.detect.haar:HaarDetector",
     "yunet": "fervid.detect.yunet:YuNetDetector",
     "centerface": "fervid.detect.centerface:CenterFaceDetector",
+    "finder": "fervid.detect.finder:FinderDetector",
 }
 """Each class has its options, a section of the settings, as its `Options`."""
 

@@ -84,7 +84,7 @@ def _stored_identity(arrays: Arrays) -> Identity | None:
     """As it would be written now: settings added after the run started have their defaults."""
     try:
         stored: Identity = json.loads(str(arrays["identity"]))
-        return stored | {"recipe": _settings(Recipe.model_validate(stored["recipe"]))}
+        return stored | {"recipe": _settings(Recipe.model_validate(stored["recipe"]))} if "recipe" in stored else stored
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -85,11 +85,15 @@ class Recipe(BaseModel):
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """The rate of one step: linear warm-up to the peak, then a cosine to zero at the last step."""
-        warmup = self.warmup_epochs * steps_per_epoch
-        total = self.epochs * steps_per_epoch
-        if step < warmup:
-            return self.peak_learning_rate * (step + 1) / warmup
-        return self.peak_learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+        warmup, total = self.warmup_epochs * steps_per_epoch, self.epochs * steps_per_epoch
+        return warmup_and_cosine(step, warmup, total, self.peak_learning_rate)
+
+
+def warmup_and_cosine(step: int, warmup: int, total: int, peak: float) -> float:
+    """The rate of one step of `total`: linear over the `warmup` steps, then a cosine to zero at the last step."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 
 def load_recipe(

@@ -1,0 +1,1 @@
+"""Trains fervid's own face finder, taught by CenterFace."""
