@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.errors import OutputError, OutputInUse
 from fervid.storage.place import remove_file
-from fervid.storage.publish import write_new, write_over
+from fervid.storage.publish import is_running, write_new, write_over
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -225,10 +225,4 @@ def _is_running(process: Any, began: Any) -> bool:
         return False
     if began:
         return bool(_began(process) == began)
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    return is_running(process)

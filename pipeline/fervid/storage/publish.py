@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ def written_whole(target: Place, *, is_private: bool = False) -> Iterator[Path]:
     """
     if is_on_disk(target):
         partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
+        _remove_left(target)
         try:
             if is_private:
                 os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -50,6 +52,31 @@ def written_whole(target: Place, *, is_private: bool = False) -> Iterator[Path]:
         local = Path(scratch) / target.name
         yield local
         target.fs.put_file(str(local), target.path)
+
+
+def _remove_left(target: Path) -> None:
+    """Remove what killed processes left of earlier attempts at this file.
+
+    A process of another machine counts as ended here; its attempt then fails with an error, and nothing is lost.
+    """
+    for left in target.parent.glob(f".{escape(target.name)}.*{PART}"):
+        process = left.name.removesuffix(PART).rpartition(".")[2]
+        if process.isdecimal() and not is_running(int(process)):
+            with suppress(OSError):
+                left.unlink()
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine runs; where that cannot be asked, yes."""
+    if os.name == "nt":  # there `os.kill` ends the process
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_whole(target: Place, content: bytes, *, is_private: bool = False) -> None:

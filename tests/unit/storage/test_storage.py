@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +102,17 @@ def test_what_is_published_appears_whole_or_not_at_all(tmp_path: Path, bucket: U
         write_whole(target, b"again")
         assert target.read_bytes() == b"again"
         assert names_in(folder) == ["table.parquet"]
+
+
+def test_what_killed_processes_left_of_a_file_goes_with_the_next_attempt(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    running = tmp_path / f".[1].json.{os.getppid()}.part"
+    others = [tmp_path / name for name in (f".2.json.{ended.pid}.part", ".[1].json.mine.part", running.name)]
+    for left in (tmp_path / f".[1].json.{ended.pid}.part", *others):
+        left.write_bytes(b"half")
+    write_whole(tmp_path / "[1].json", b"whole")
+    assert set(names_in(tmp_path)) == {"[1].json", *(path.name for path in others)}
 
 
 def test_a_new_object_is_made_once(bucket: UPath) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fervid.errors import OutputError
+from fervid.storage.publish import write_whole
 
 HOUR_SECONDS = 3600.0
 
@@ -116,12 +117,7 @@ def _last_byte(file: BinaryIO) -> bytes:
 
 def _write(path: Path, text: str) -> None:
     """Write a file atomically and durably, even across power loss."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        write_whole(path, text.encode())
     except OSError as problem:
         raise OutputError(f"{path} cannot be written ({problem.strerror}). Check its permissions.") from None
