@@ -76,6 +76,7 @@ def test_explaining_and_comparing_write_nothing(angry_run: Path) -> None:
         (["--rules", "nothing"], 2, "rules 'nothing' do not exist. Use anger, anger-person, cctv, distress, template"),
         (["--start-time", "noon"], 2, "start time 'noon' is not valid"),
         (["--explain", "soon"], 2, "time 'soon' is not valid"),
+        (["--explain", "1:00:00"], 2, "--explain 01:00:00.0: the video ends at 00:00:"),
         (["--evidence"], 3, "/footage/cam1/clip.mp4 no longer exists"),
     ],
 )

@@ -13,6 +13,8 @@ import pytest
 import fervid
 from bad_sources import clip
 from fervid.batch import ids, steps
+from fervid.review.cards import run_id
+from fervid.review.index import RunIndex
 from fervid.storage.files import SAMPLED_ID_LENGTH, content_id, sampled_id
 from numbered_clips import numbered_clip
 from runner import counts_of, run_fervid
@@ -128,10 +130,17 @@ def test_the_run_of_a_replaced_video_is_marked_and_left_out(
     (named,) = videos_of(str(earlier.folder))
     assert named["video_id"] == earlier.manifest.video_id
 
-    for command in ("report", "alerts", "profile"):
+    index = RunIndex((out,))
+    assert {card["folder"]: card["is_left_out"] for card in index.listing()["runs"]} == {
+        earlier.folder.name: True, later.folder.name: False,
+    }  # fmt: skip
+    assert list(index.find("", 0, 0)) == [run_id(later.folder)]
+    assert not RunIndex((earlier.folder,)).listing()["runs"][0]["is_left_out"], "it was named itself"
+
+    for command in ("report", "alerts", "profile", "annotate"):
         done = run_fervid(command, str(out))
         assert done.returncode == 0, done.stderr
-        assert "1 superseded run left out" in done.stderr
+        assert "fervid: 1 superseded run left out" in done.stderr
         assert "left out" not in run_fervid(command, str(out), "--superseded").stderr
     copied = run_fervid("compact", str(out), "-o", str(out / "compacted"))
     assert copied.stdout.startswith("1 run")

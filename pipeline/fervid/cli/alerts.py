@@ -21,6 +21,7 @@ from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.scan import RunAlerts, scan_run, write_alerts
 from fervid.alerts.language.rules import RuleSet, default_rules, load_rules
 from fervid.alerts.review.report import write_report
+from fervid.base.clock import clock
 from fervid.base.printable import counted, one_line
 from fervid.batch.apart import Apart
 from fervid.cli.alert_notify import notify as notify_command
@@ -81,6 +82,9 @@ class _Looking:
     def answer(self, runs: Iterable[Run], given: RuleSet | None, recorded: datetime | None, refusals: Refusals) -> None:
         """Print the answer for each run."""
         named = load_rules(self.diff) if self.diff is not None else None
+        runs = list(runs)
+        if self.explain is not None:
+            _check_within(parse_time(self.explain), runs)
         for run in runs:
             with refusals.noted(run.folder):
                 rules = given or default_rules(run.manifest.settings)
@@ -90,6 +94,14 @@ class _Looking:
                     continue
                 before = scan_run(run, other, recorded=recorded)
                 print(_describe_change(before, scan_run(run, rules, recorded=recorded)), flush=True)
+
+
+def _check_within(seconds: float, runs: Sequence[Run]) -> None:
+    """Raises ConfigError for a moment after the end of every video."""
+    longest = max((float(run.manifest.video["duration_seconds"]) for run in runs), default=seconds)
+    if seconds > longest:
+        ends = "the video ends" if len(runs) == 1 else "the longest video ends"
+        raise ConfigError(f"--explain {clock(seconds)}: {ends} at {clock(longest)}. Give a time before that.")
 
 
 @dataclass(frozen=True)

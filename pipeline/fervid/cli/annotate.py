@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from fervid.cli.options import Runs
-from fervid.cli.several import Refusals
+from fervid.cli.options import Runs, Superseded
+from fervid.cli.several import Refusals, runs_in
 from fervid.errors import ConfigError, OutputError
 
 
@@ -26,6 +26,7 @@ def annotate(
         Path | None, typer.Option("-o", "--out", help="A folder, or for one run an .mp4 file. [RUN/annotated.mp4]")
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
+    superseded: Superseded = False,
 ) -> None:
     """Draw boxes, labels and the timeline of finished runs into their videos: annotated.mp4 in each run folder.
 
@@ -34,9 +35,8 @@ def annotate(
     from fervid.annotate.video import annotate_run
     from fervid.batch.apart import Apart
     from fervid.config import parse_time
-    from fervid.run.find import find_run_folders
 
-    folders = find_run_folders(runs)
+    folders = runs_in(runs, with_superseded=superseded)
     refusals = Refusals(len(folders))
     found = refusals.opened(folders)
     targets = _targets(out, [run.folder.name for run in found])

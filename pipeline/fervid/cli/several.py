@@ -40,7 +40,7 @@ def say_left_out(n_superseded: int, n_current: int) -> None:
     reason = "the video at that path was replaced by another one since"
     if not n_current:
         raise InputError(f"{left_out} and no other: {reason}. Add --superseded to include them.")
-    print(f"fervid: {counted} left out: {reason} (--superseded includes them)", file=sys.stderr)
+    print(f"fervid: {left_out} left out: {reason} (--superseded includes them)", file=sys.stderr)
 
 
 class Refusals:

@@ -33,7 +33,7 @@ def key_figures(profile: Profile) -> list[tuple[str, str, str]]:
         ("expressions", ", ".join(f"{label} {share:.0%}" for label, share in shares) or "none", of_faces),
         ("intensity", _number(profile.expressions.intensity), of_faces + "; 1 minus neutral"),
         ("not marked unsure", _percent(coverage.sure_share), of_faces),
-        ("changes of expression", f"{_number(profile.transitions.per_face_minute, 1)} per minute", of_faces),
+        ("changes of expression", _number(profile.transitions.per_face_minute, 1, " per minute"), of_faces),
         ("two faces or more", _percent(profile.co_occurrence.coverage), "of the observed time"),
         ("longest time without a face", f"{faces.longest_without_s:.1f} s", ""),
         ("brightness", _percent(picture.brightness), f"{picture.coverage:.0%} of the observed time"),
@@ -160,8 +160,8 @@ def _best_expressions(profile: Profile) -> str:
     return ", ".join(f"{label} {share:.0%}" for label, share in shares[:3] if share) or "none"
 
 
-def _number(value: float | None, digits: int = 2) -> str:
-    return "not measured" if value is None else f"{value:.{digits}f}"
+def _number(value: float | None, digits: int = 2, unit: str = "") -> str:
+    return "not measured" if value is None else f"{value:.{digits}f}{unit}"
 
 
 def _percent(value: float | None, digits: int = 0) -> str:

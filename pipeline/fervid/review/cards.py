@@ -50,6 +50,7 @@ def make_card(folder: Path) -> dict[str, Any]:
         "plays": browser_plays(manifest["video"]),
         "status": manifest["status"],
         "warnings": len(manifest["warnings"]),
+        "is_superseded": bool(manifest.get("superseded_by")),
         "damage": "; ".join(manifest["warnings"])[:MOST_DAMAGE] if manifest["status"] != "complete" else None,
         "duration_s": float(manifest["video"]["duration_seconds"]),
         "coverage": results.get("coverage"),

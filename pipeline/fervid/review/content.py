@@ -26,6 +26,7 @@ from fervid.review.motion import motion_content
 from fervid.review.queue import opinions_of, queue_rows
 from fervid.run.files import ALERTS_TABLE
 from fervid.run.handle import Run
+from fervid.run.moved import is_superseded
 from fervid.run.recorded import recorded_time
 from fervid.run.schema import answers_of
 from fervid.run.tables import open_table, read_table
@@ -59,6 +60,7 @@ def run_content(run: Run) -> dict[str, Any]:
         "status": manifest.status,
         "is_live": bool(video.get("is_live", False)),
         "warnings": list(manifest.warnings),
+        "is_superseded": is_superseded(run.folder),
         "duration_s": float(video["duration_seconds"]),
         "start_time_s": float(manifest.start_time_s),
         "width_px": int(video["width_px"]),

@@ -18,6 +18,7 @@ from fervid.run.bad_values import BAD_VALUES, bad_values
 from fervid.run.files import ALERTS_JSON, MANIFEST, REVIEWS_TABLE
 from fervid.run.find import folders_below
 from fervid.run.handle import Run, open_run
+from fervid.run.moved import current_runs
 
 
 class UnknownRun(KeyError):
@@ -38,10 +39,11 @@ class RunIndex:
     def listing(self) -> dict[str, Any]:
         """All runs and what the last batch could not analyse, ready for JSON."""
         self._look()
+        current = self._current()
         cards, failures = [], [one for root in self._roots for one in failures_below(root)]
         for name, folder in self._folders.items():
             try:
-                cards.append(self._card(name, folder))
+                cards.append(self._card(name, folder) | {"is_left_out": name not in current})
             except (InputError, OSError, *BAD_VALUES) as problem:
                 reason = str(problem) if isinstance(problem, InputError) else str(bad_values(folder, problem))
                 failures.append({"name": printable(folder.name), "status": "unreadable", "reason": printable(reason)})
@@ -53,12 +55,12 @@ class RunIndex:
     def alerts(self) -> dict[str, Any]:
         """The alerts of all runs with everybody's verdicts, and how far each two people agree, ready for JSON.
 
-        Runs that cannot be read are left out: the list names them.
+        Runs that cannot be read are left out, as the list names them, and runs whose videos were replaced.
         """
         self._look()
         rows: list[dict[str, Any]] = []
         shared: list[Review] = []
-        for name, folder in self._folders.items():
+        for name, folder in self._current().items():
             try:
                 queue = self._queue(name, folder)
             except (InputError, OSError, *BAD_VALUES):
@@ -86,12 +88,18 @@ class RunIndex:
 
     def _every_scores(self) -> Iterator[tuple[str, FaceScores]]:
         self._look()
-        for name, folder in self._folders.items():
+        for name, folder in self._current().items():
             try:
                 scores = self._scores.of(folder, _stamp(folder))
             except (InputError, OSError, *BAD_VALUES):
                 continue
             yield name, scores
+
+    def _current(self) -> dict[str, Path]:
+        """The folders of runs whose videos were not replaced since, or that are served by themselves."""
+        current, _ = current_runs(self._folders.values(), self._roots)
+        known = set(current)
+        return {name: folder for name, folder in self._folders.items() if folder in known}
 
     def stamps(self) -> dict[str, tuple[int, ...]]:
         """By the name of each run when what is shown of it last changed."""

@@ -157,7 +157,16 @@ def test_a_moving_camera_is_unknown_and_raises_nothing(tmp_path: Path) -> None:
     motion = moving((10, 14)) | {"agitation": [None] * len(TIMES), "camera_moves": [True] * len(TIMES)}
     run = make_run(tmp_path, [], TIMES, motion=motion)
     assert scan_run(run, CCTV).records == ()
-    assert "agitation is unknown there" in explain(run, CCTV, 12.0)
+    assert "agitation is unknown there: the camera moves" in explain(run, CCTV, 12.0)
+    answers = Trial(run, CCTV).tried(CCTV).answers(12.0)
+    assert not isinstance(answers, str)
+    assert "unknown: the camera moves" in {one.short for answer in answers for one in answer.standings}
+
+
+def test_motion_that_was_not_measured_at_a_frame_says_so(tmp_path: Path) -> None:
+    motion = moving((10, 14)) | {"agitation": [None] * len(TIMES)}
+    run = make_run(tmp_path, [], TIMES, motion=motion)
+    assert "unknown there: the motion of the image was not measured" in explain(run, CCTV, 12.0)
 
 
 def test_explain_diff_and_thresholds_know_motion(tmp_path: Path) -> None:

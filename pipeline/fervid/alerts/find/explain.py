@@ -13,10 +13,16 @@ import pyarrow as pa
 from fervid.alerts.find.finder import Finder, Judged, Samples, missing_names
 from fervid.alerts.find.machine import BELOW, ENTERS, Alert
 from fervid.alerts.find.records import AlertRecord
-from fervid.alerts.find.samples import read_all_samples, read_faces_between, read_frame_times
+from fervid.alerts.find.samples import (
+    CAMERA_MOVES,
+    read_all_samples,
+    read_faces_between,
+    read_frame_motion,
+    read_frame_times,
+)
 from fervid.alerts.find.scan import WITHOUT_HOURS, WITHOUT_MOTION, make_finder, names_of, records_of, video_name
 from fervid.alerts.language.expression import Faces, conditions, evaluate, evaluate_frames, names_in
-from fervid.alerts.language.rules import BoundRule, Rule, RuleSet, bind
+from fervid.alerts.language.rules import MOTION_NAMES, BoundRule, Rule, RuleSet, bind
 from fervid.alerts.language.syntax import Node, write
 from fervid.base.clock import clock
 from fervid.run.handle import Run
@@ -91,6 +97,18 @@ class Trial:
         self.recorded = recorded or recorded_time(run.manifest.video, video_name(run))
         self.samples = read_all_samples(run, self.frames, names_of(bind(rules, run.manifest.model["labels"])))
 
+    @cached_property
+    def camera_moves(self) -> np.ndarray:
+        """Of each frame (F,), whether the camera moves: then the motion of the image is unknown."""
+        found = read_frame_motion(self.run, (CAMERA_MOVES,)).get(CAMERA_MOVES)
+        return np.zeros(len(self.frames.seconds), bool) if found is None else found == 1
+
+    def because(self, bound: BoundRule, frame: int) -> str:
+        """Why a value of a rule may be unknown at a frame, to follow the word; empty where nothing tells."""
+        if not bound.names & set(MOTION_NAMES):
+            return ""
+        return ": the camera moves" if self.camera_moves[frame] else ": the motion of the image was not measured"
+
     def tried(self, rules: RuleSet) -> Tried:
         """The rules over this run; they may differ from the first ones in anything but the names they use."""
         return Tried(self, rules)
@@ -131,11 +149,11 @@ class Tried:
             if problem:
                 answers.append(Answer(b.rule, verdict, (), problem))
                 continue
-            judged = self.finder.judged[i]
+            judged, because = self.finder.judged[i], self.trial.because(b, frame)
             found = (
-                [_of_frame(b, judged, samples, frame)]
+                [_of_frame(b, judged, samples, frame, because)]
                 if b.rule.over == "group"
-                else _of_faces(b, judged, samples, frame, reasons)
+                else _of_faces(b, judged, samples, frame, reasons, because)
             )
             answers.append(Answer(b.rule, verdict, tuple(found), "" if found else "no face is tracked there"))
         return answers
@@ -183,20 +201,21 @@ def _verdict(bound: Sequence[BoundRule], finder: Finder, alerts: Sequence[Alert]
     return "did not fire"
 
 
-def _of_frame(b: BoundRule, judged: Judged, samples: Samples, frame: int) -> Standing:
+def _of_frame(b: BoundRule, judged: Judged, samples: Samples, frame: int, because: str) -> Standing:
     """How the whole frame stands towards a group rule."""
     score, level = float(judged.score[frame]), int(judged.level[frame])
     counts = samples.is_usable & judged.is_in_place
     faces = _pick(samples, np.flatnonzero(samples.frame_of_face == frame), counts, _of_frame_alone(judged, frame))
     lasted = _lasted(judged.level, samples.times, frame)
-    lines = [_against(b, score, level), *_parts(b, faces, over_frames=True), *_lasting(lasted, b)]
+    failing = _parts(b, faces, because, over_frames=True)
+    lines = [_against(b, score, level, because), *failing, *_lasting(lasted, b)]
     if judged.moves_in_place is not None and not judged.moves_in_place[frame]:
         lines.append(ELSEWHERE)
-    return Standing(None, _short(b, score, level, lasted), tuple(lines))
+    return Standing(None, _short(b, score, level, lasted, because), tuple(lines))
 
 
 def _of_faces(
-    b: BoundRule, judged: Judged, samples: Samples, frame: int, reasons: dict[int, str | None]
+    b: BoundRule, judged: Judged, samples: Samples, frame: int, reasons: dict[int, str | None], because: str
 ) -> list[Standing]:
     """How each face of a frame stands towards a rule."""
     standings = []
@@ -215,18 +234,18 @@ def _of_faces(
         times = samples.times[samples.frame_of_face[own]]
         lasted = _lasted(judged.level[own], times, int(np.searchsorted(own, face)))
         alone = _pick(samples, np.array([face]), samples.is_usable, _of_frame_alone(judged, frame))
-        failing = _parts(b, alone, over_frames=False)
-        lines = (_against(b, score, level), *failing, *_lasting(lasted, b))
+        failing = _parts(b, alone, because, over_frames=False)
+        lines = (_against(b, score, level, because), *failing, *_lasting(lasted, b))
         if judged.moves_in_place is not None and not judged.moves_in_place[frame]:
             lines = (*lines, ELSEWHERE)
-        standings.append(Standing(track, _short(b, score, level, lasted), lines))
+        standings.append(Standing(track, _short(b, score, level, lasted, because), lines))
     return standings
 
 
-def _short(b: BoundRule, score: float, level: int, lasted: float | None) -> str:
+def _short(b: BoundRule, score: float, level: int, lasted: float | None, because: str) -> str:
     """The score against `enter`, and how long it has lasted of what is required."""
     if np.isnan(score):
-        return "unknown"
+        return f"unknown{because}"
     text = f"{score:.2f} {'≥' if score >= b.rule.enter else '<'} {b.rule.enter:.2f}"
     if level == BELOW and score >= b.rule.leave:
         return f"{text}, but outside the conditions"
@@ -235,10 +254,10 @@ def _short(b: BoundRule, score: float, level: int, lasted: float | None) -> str:
     return f"{text} for {lasted:.1f} s" if lasted >= b.rule.for_ else f"{text} for {lasted:.1f} of {b.rule.for_:g} s"
 
 
-def _against(b: BoundRule, score: float, level: int) -> str:
+def _against(b: BoundRule, score: float, level: int, because: str) -> str:
     rule = b.rule
     if np.isnan(score):
-        return f"{write(b.score)} is unknown there"
+        return f"{write(b.score)} is unknown there{because}"
     if score >= rule.enter:
         place = f"at or above enter ({rule.enter:g})"
     elif score >= rule.leave:
@@ -249,29 +268,29 @@ def _against(b: BoundRule, score: float, level: int) -> str:
     return f"{write(b.score)} = {score:.2f}, {place}{ruled_out}"
 
 
-def _parts(b: BoundRule, faces: Faces, *, over_frames: bool) -> list[str]:
+def _parts(b: BoundRule, faces: Faces, because: str, *, over_frames: bool) -> list[str]:
     """The conditions that are false, each with its values."""
     lines = []
     for part in conditions(b.where) if b.where is not None else []:
         holds = evaluate_frames(part, faces)[-1] if over_frames else np.broadcast_to(evaluate(part, faces), 1)[0]
         if not holds:
-            lines.append(f"{write(part)} is false{_values(part, faces, over_frames=over_frames)}")
+            lines.append(f"{write(part)} is false{_values(part, faces, because, over_frames=over_frames)}")
     return lines
 
 
-def _values(part: Node, faces: Faces, *, over_frames: bool) -> str:
+def _values(part: Node, faces: Faces, because: str, *, over_frames: bool) -> str:
     """The values of a part's names; in a part over frames those of the frame, not of each face."""
     columns = faces.frame_columns if over_frames else faces.columns
     found = [
-        f"{name} = {_number(float(np.asarray(columns[name]).ravel()[0]))}"
+        f"{name} = {_number(float(np.asarray(columns[name]).ravel()[0]), because if name in MOTION_NAMES else '')}"
         for name in sorted(names_in(part))
         if name in columns
     ]
     return f" ({', '.join(found)})" if found else ""
 
 
-def _number(value: float) -> str:
-    return "unknown" if np.isnan(value) else f"{value:.2f}"
+def _number(value: float, because: str) -> str:
+    return f"unknown{because}" if np.isnan(value) else f"{value:.2f}"
 
 
 def _of_frame_alone(judged: Judged, frame: int) -> dict[str, np.ndarray]:

@@ -174,7 +174,7 @@ export class CompareView {
   }
 
   _drawTools(canAlign) {
-    const cards = this.list.runs.filter((card) => !card.href);
+    const cards = this.list.runs.filter((card) => !card.href && !card.is_left_out);
     const select = (label, choices, current, act, attributes = {}) => h("select", { "aria-label": label, onchange: (event) => act(event.target.value), ...attributes },
       choices.map(([value, words]) => h("option", { value, selected: value === current }, words)));
     fill(this.tools,

@@ -242,7 +242,7 @@ export class ScoreRow {
     const frame = recording.frameAt(seconds);
     if (frame < 0) return null;
     const value = this.largest[frame];
-    if (value === undefined || Number.isNaN(value)) return [[null, `${this.rule.name}: no face that it may judge`]];
+    if (value === undefined || Number.isNaN(value)) return [[null, `${this.rule.name}: ${recording.motion?.moves[frame] ? "unknown, the camera moves" : this.rule.over === "group" ? "unknown" : "no face that it may judge"}`]];
     const but = value >= this.exit && this.holds[frame] < 2 ? ", but a condition is false" : "";
     return [[null, `${this.rule.name} ${value.toFixed(2)} ${value >= this.enter ? "≥" : "<"} ${this.enter.toFixed(2)}${but}`]];
   }

@@ -16,6 +16,8 @@ const FILTERS = [
   ["unfit", "Not fit", (card) => card.fitness?.verdict === "not_fit"],
   ["partial", "Damaged", (card) => card.status !== "complete" || card.warnings > 0],
 ];
+const REPLACED = ["replaced", "Video replaced", (card) => card.is_left_out];
+const REPLACED_WORDS = "Another video is at this path since the analysis.";
 const COLUMNS = [
   ["name", "video", (card) => card.name.toLowerCase(), 1],
   ["duration", "length", (card) => card.duration_s, -1],
@@ -32,7 +34,7 @@ export class ListView {
     Object.assign(this, { list, carrier, colours, keeper, shelf });
     this.strips = new Map();
     this.query = options.get("q") ?? "";
-    this.filter = FILTERS.some(([name]) => name === options.get("show")) ? options.get("show") : "all";
+    this.filter = [...FILTERS, REPLACED].some(([name]) => name === options.get("show")) ? options.get("show") : "all";
     this.current = options.get("focus");
     this.usual = list.runs.some((card) => toReview(card)) ? "review" : "name";
     const [sorted, turned] = (options.get("sort") ?? "").split("-");
@@ -134,12 +136,13 @@ export class ListView {
 
   draw() {
     const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    const [, , keep] = FILTERS.find(([name]) => name === this.filter);
+    const filters = this._filters();
+    const [, , keep] = filters.find(([name]) => name === this.filter) ?? filters[0];
     const [, , value] = COLUMNS.find(([name]) => name === this.sorted);
     const shown = this.list.runs
       .filter((card) => keep(card) && this.more.keeps(card) && words.every((word) => `${card.name} ${card.camera ?? ""} ${card.folder}`.toLowerCase().includes(word)))
       .sort((a, b) => compare(value(a), value(b)) * this.direction || compare(a.name, b.name));
-    fill(this.filters, FILTERS.map(([name, text, matches]) => {
+    fill(this.filters, filters.map(([name, text, matches]) => {
       const n = this.list.runs.filter(matches).length;
       return h("button", { type: "button", "aria-pressed": String(name === this.filter), disabled: n === 0 && name !== "all",
         onclick: () => { this.filter = name; this.draw(); } }, text, h("span", { class: "n" }, String(n)));
@@ -157,7 +160,19 @@ export class ListView {
     fill(this.overview, this._overview());
     fill(this.failures, this._failures());
     this._write();
-    this.found.textContent = shown.length === this.list.runs.length ? count(shown.length, "video") : `${shown.length} of ${count(this.list.runs.length, "video")}`;
+    const total = this._current().length;
+    this.found.textContent = shown.length === total ? count(total, "video") : `${shown.length} of ${count(total, "video")}`;
+  }
+
+  /** The runs that count: another video took the place of those of the others. */
+  _current() {
+    return this.list.runs.filter((card) => !card.is_left_out);
+  }
+
+  /** The filters, which leave out runs of replaced videos; those have one of their own where there are some. */
+  _filters() {
+    const own = FILTERS.map(([name, text, matches]) => [name, text, (card) => !card.is_left_out && matches(card)]);
+    return this.list.runs.some(REPLACED[2]) ? [...own, REPLACED] : own;
   }
 
   redraw() {
@@ -170,7 +185,7 @@ export class ListView {
       link.focus({ preventScroll: true });
       if (!this.keeper.place) link.scrollIntoView({ block: "center" });
     }
-    announce(count(this.list.runs.length, "video"));
+    announce(count(this._current().length, "video"));
   }
 
   _nothing() {
@@ -237,6 +252,7 @@ export class ListView {
   _showFitness(card, cell) {
     const { fitness } = card;
     fill(cell, fitness ? h("span", { class: `badge ${fitness.verdict}`, title: fitness.short || fitness.text }, (SHORT_FIT[fitness.verdict] ?? fitness.verdict) + (fitness.is_by_motion_alone ? ", motion only" : "")) : "",
+      card.is_superseded ? h("span", { class: "badge limited", title: REPLACED_WORDS }, "video replaced") : null,
       card.status === "complete" ? null : h("span", { class: "badge limited", title: card.damage ?? "" }, card.status));
   }
 
@@ -268,7 +284,7 @@ export class ListView {
   }
 
   _overview() {
-    const { runs } = this.list;
+    const runs = this._current();
     const lost = this._lost();
     const alerts = sum(runs, (card) => card.alerts?.alerts ?? 0);
     const waiting = sum(runs, toReview);

@@ -170,7 +170,7 @@ export class RulePanel {
     this.folder?.abort();
     const folder = (this.folder = new AbortController());
     try {
-      const ids = (await this.view.carrier.list()).runs.map((card) => card.id);
+      const ids = (await this.view.carrier.list()).runs.filter((card) => !card.is_left_out).map((card) => card.id);
       if (ids.length < 2) return;
       const total = { runs: 0, before: 0, after: 0, added: 0, removed: 0 };
       for (let i = 0; i < ids.length; i += RUNS_AT_ONCE) {

@@ -185,6 +185,7 @@ export class RunView {
         h("span", {}, `a usable face in ${percent(content.fitness.usable_share)} of the time`),
         h("span", { class: `badge ${verdict}`, title: content.fitness.text }, (FIT[verdict] ?? verdict) + (isByMotion ? ", motion only" : "")),
         content.fitness.motion ? h("span", {}, content.fitness.short) : null,
+        content.is_superseded ? h("span", { class: "badge limited" }, "another video is at this path since") : null,
         content.status === "complete" ? null : h("span", { class: "badge limited" }, content.status)),
       h("span", { class: "group head-tools" },
         h("button", { type: "button", "aria-keyshortcuts": "p", onclick: () => this.peaks.open() }, "Peaks"),
