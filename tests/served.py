@@ -62,15 +62,18 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, **options: Any) -> Iterator[Served]:
-    """Serve the runs of a folder until the end of the block."""
+def serving(folder: Path, *, begins: bool = False, **options: Any) -> Iterator[Served]:
+    """Serve the runs of a folder until the end of the block; with `begins` as `fervid serve` begins."""
     listener = open_socket("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server = http_server(make_app([folder], token=TOKEN, port=port, **options))
+    app = make_app([folder], token=TOKEN, port=port, **options)
+    server = http_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.01)
+    if begins:
+        app.state.begin()
     try:
         yield Served(port, folder)
     finally:

@@ -68,5 +68,6 @@ def serve(
         import webbrowser
 
         webbrowser.open(address)
+    app.state.begin()
     print_when_stopped("stopped serving; all verdicts are saved")
     http_server(app).run(sockets=[listener])

@@ -109,6 +109,7 @@ class RuleDesk:
             "changed": len(change.changed),
         }
 
+    # Decision REV-9.
     def for_disk(self, run: Run) -> dict[str, Any] | None:
         """`scores`, and with each rule what `what_if` says at a grid of thresholds; None for rules that do not fit."""
         try:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +21,6 @@ import pyarrow.parquet  # noqa: F401  Arrow loads it with the first table that i
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -106,7 +105,7 @@ def make_app(
     ]
     guard = Middleware(Guard, token=token, names=allowed_names(host), port=port, is_remote=not is_loopback(host))
     app = Starlette(routes=routes, middleware=[guard])
-    app.state.stop = pages.stop
+    app.state.stop, app.state.begin = pages.stop, pages.begin
     return app
 
 
@@ -189,12 +188,13 @@ class _Maker:
             self.previews.stop()
             self._thread.submit(self.previews.close)
 
-    def warm(self, run_of: Callable[[], Run]) -> None:
-        """Start the worker with the thumbnail of a run; what fails here is said when it is asked for."""
+    def warm(self, run_of: Callable[[], Run | None]) -> None:
+        """Start the worker with the thumbnail of a run, if any; what fails here is said when it is asked for."""
 
         def begin() -> None:
-            with suppress(FervidError, OSError, EOFError, *BAD_VALUES):
-                self.previews.thumbnail(run_of())
+            with suppress(FervidError, OSError, EOFError, KeyError, *BAD_VALUES):
+                if (run := run_of()) is not None:
+                    self.previews.thumbnail(run)
 
         self._thread.submit(begin)
 
@@ -223,7 +223,6 @@ class _Pages:
         self._pictures = Pictures(stills, self.with_video, index.folder)
         self._events = Events(index.stamps)
         self._one_verdict = anyio.Lock()
-        self._is_warm = False
 
     def stop(self) -> None:
         """Give up what is being made."""
@@ -247,17 +246,17 @@ class _Pages:
     async def runs(self, _request: Request) -> Response:
         await self._events.begin()
         listing = await to_thread.run_sync(self._index.listing)
-        answer = _json(listing | {"account": account_name()})
-        answer.background = self._warm(listing["runs"])
-        return answer
+        return _json(listing | {"account": account_name()})
 
-    def _warm(self, cards: Sequence[Mapping[str, Any]]) -> BackgroundTask | None:
-        """Start the worker for clips, once, where some video needs it: with a thumbnail, after the list was sent."""
+    def begin(self) -> None:
+        """Read the list before the first visitor, and start the worker for clips where some video needs it."""
+        self._clips.warm(self._needs_clips)
+
+    def _needs_clips(self) -> Run | None:
+        """The first run whose video browsers cannot play."""
+        cards = self._index.listing()["runs"]
         needs = next((card["id"] for card in cards if card["has_video"] and not card["plays"]), None)
-        if needs is None or self._is_warm:
-            return None
-        self._is_warm = True
-        return BackgroundTask(self._clips.warm, lambda: self.with_video(needs))
+        return None if needs is None else self.with_video(needs)
 
     @_answer
     async def alerts(self, _request: Request) -> Response:

@@ -473,3 +473,12 @@ def next_event(stream: http.client.HTTPResponse) -> dict[str, Any]:
         assert line
     content: dict[str, Any] = json.loads(stream.readline().decode().removeprefix("data: "))
     return content
+
+
+def test_a_server_that_begins_has_a_worker_for_previews_before_anybody_asks(runs: Path) -> None:
+    with serving(runs, begins=True):
+        deadline = time.monotonic() + 120
+        while not (found := list(runs.glob("*/previews/thumbnail.jpg"))):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert [path.parent.parent.name.partition("-")[0] for path in found] == ["old"], "the one that browsers do not play"
