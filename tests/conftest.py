@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import compileall
+import fcntl
+import os
 import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drawn_faces import draw_dataset, draw_votes
+from drawn_faces import SMALL, draw_dataset, draw_votes
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile fervid where Python is told to write no bytecode: each of the processes that tests start would."""
+    if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(__file__).parents[1] / "pipeline", quiet=2)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that one of the processes of this session makes, and all of them read."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / f"made-once-{name}"
+    with (base / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(part := folder.with_suffix(".part"), ignore_errors=True)  # of a process that failed
+            make(part)
+            part.rename(folder)
+    return folder
 
 
 @pytest.fixture
@@ -22,25 +47,19 @@ def own_threads() -> Callable[[], list[str]]:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder of the smallest network, trained for two epochs on drawn faces. For reading only."""
-    from fervid.runtime.backend import load_tensorflow
-
-    load_tensorflow()
-    from fervid.train.export.folder import write_model_folder
-    from fervid.train.fit.loop import fit
-    from fervid.train.fit.recipe import Recipe
-
-    out = tmp_path_factory.mktemp("models") / "tiny"
-    dataset = draw_dataset()
-    recipe = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
-    fitted = fit(dataset, recipe, out, progress=False)
-    write_model_folder(fitted, recipe, dataset, out, "tiny")
-    return out
+    """A model folder of a small network, trained for two epochs on drawn faces. For reading only."""
+    return made_once(tmp_path_factory, "tiny", lambda out: _train(out, "tiny", epochs=2))
 
 
 @pytest.fixture(scope="session")
 def two_headed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder of the smallest network with a second head, trained for one epoch on drawn votes. For reading."""
+    """A model folder of a small network with a second head, trained for one epoch on drawn votes. For reading."""
+    return made_once(
+        tmp_path_factory, "two-headed", lambda out: _train(out, "two-headed", epochs=1, ferplus_weight=0.5)
+    )
+
+
+def _train(out: Path, name: str, **settings: Any) -> None:
     from fervid.runtime.backend import load_tensorflow
 
     load_tensorflow()
@@ -48,13 +67,11 @@ def two_headed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from fervid.train.fit.loop import fit
     from fervid.train.fit.recipe import Recipe
 
-    out = tmp_path_factory.mktemp("models") / "two-headed"
     dataset = draw_dataset()
-    votes = draw_votes(dataset)
-    recipe = Recipe(network="res-nano", epochs=1, batch_size=28, warmup_epochs=0, ema_decay=0.5, ferplus_weight=0.5)
+    recipe = Recipe(network=SMALL, batch_size=28, warmup_epochs=0, ema_decay=0.5, **settings)
+    votes = draw_votes(dataset) if recipe.ferplus_weight else None
     fitted = fit(dataset, recipe, out, votes=votes, progress=False)
-    write_model_folder(fitted, recipe, dataset, out, "two-headed", votes=votes)
-    return out
+    write_model_folder(fitted, recipe, dataset, out, name, votes=votes)
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +79,11 @@ def combined_model(tiny_model: Path, two_headed_model: Path, tmp_path_factory: p
     """The ensemble of the two; the first member has no FER+ head. For reading only."""
     from fervid.train.export.combine import combine_models
 
-    out = tmp_path_factory.mktemp("models") / "combined"
-    dataset = draw_dataset()
-    combine_models([tiny_model, two_headed_model], dataset, out, "combined", votes=draw_votes(dataset))
-    return out
+    def combine(out: Path) -> None:
+        dataset = draw_dataset()
+        combine_models([tiny_model, two_headed_model], dataset, out, "combined", votes=draw_votes(dataset))
+
+    return made_once(tmp_path_factory, "combined", combine)
 
 
 @pytest.fixture

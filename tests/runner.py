@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+
+from forked import Forked, is_supported
 
 SOURCE = Path(__file__).resolve().parents[1] / "pipeline"
 START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
+
+TIMEOUT_SECONDS = 300
 
 HELD_TO_PERMISSIONS = """
 import ctypes, os, sys
@@ -23,18 +28,41 @@ if os.geteuid() == 0 and not os.environ.get("FERVID_TEST_HELD"):
 
 
 def run_fervid(
-    *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None, before: str = ""
+    *arguments: str,
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+    before: str = "",
+    is_fresh: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """The finished command, its output as text. `before` is Python that runs first, to spoil something on purpose."""
+    """The finished command, its output as text. `before` is Python that runs first, to spoil something on purpose.
+
+    It is a fork of a process that has imported everything, unless that is another beginning than the test asks for.
+    """
+    if is_supported() and not (before or environment or is_fresh):
+        return _forked().run(list(arguments), os.environ | {"PYTHONPATH": str(SOURCE)}, cwd, TIMEOUT_SECONDS)
     return subprocess.run(
         [sys.executable, "-c", f"{before}\n{START}", *arguments],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(SOURCE)} | (environment or {}),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
+
+
+def _forked() -> Forked:
+    """The process that forks commands, another one when this process has changed what an interpreter starts with."""
+    if not (found := _start_forked()).fits:
+        found.close()
+        _start_forked.cache_clear()
+        found = _start_forked()
+    return found
+
+
+@cache
+def _start_forked() -> Forked:
+    return Forked(SOURCE)
 
 
 def counts_of(stderr: str) -> str:

@@ -54,7 +54,7 @@ def test_analysing_never_loads_tensorflow() -> None:
 
 @pytest.mark.parametrize("words", [(), ("analyze",), ("alerts", "review")])
 def test_help_may_be_a_word(words: tuple[str, ...]) -> None:
-    as_word, as_option = run_fervid("help", *words), run_fervid(*words, "--help")
+    as_word, as_option = run_fervid("help", *words), run_fervid(*words, "--help", is_fresh=True)
     assert (as_word.returncode, as_word.stdout) == (0, as_option.stdout)
     assert as_word.stdout.startswith("Usage: fervid")
     unknown = run_fervid("help", "analyse")
@@ -129,7 +129,7 @@ def test_progress_stays_within_the_video_and_warns_of_nothing(tmp_path: Path) ->
 def test_a_part_is_as_fast_as_its_seconds_and_a_log_holds_no_bar(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", constant_rate(3))
     begun = time.perf_counter()
-    done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), "--end", "1")
+    done = run_fervid("analyze", str(video), "-o", str(tmp_path / "out"), "--end", "1", is_fresh=True)
     waited = time.perf_counter() - begun
     assert done.stderr == ""
     times, took = re.search(r"(\S+) times real time: 1\.0 s of video in (\S+) s, with start-up", done.stdout).groups()  # type: ignore[union-attr]

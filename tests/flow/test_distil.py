@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from drawn_faces import draw_dataset, write_csv
+from drawn_faces import SMALL, draw_dataset, write_csv
+from fervid.cli import app
 from fervid.emotion.keras import KerasClassifier
 from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError, ModelError, OutputError
@@ -20,12 +22,11 @@ from fervid.train.fit import loop as fit_module
 from fervid.train.fit.distil import load_targets, write_targets
 from fervid.train.fit.loop import Fitted
 from fervid.train.fit.recipe import AugmentSettings, Recipe, load_recipe
-from runner import run_fervid
 
 DATASET = draw_dataset()
 TRAINING = DATASET.split("Training")
 STILL = AugmentSettings(angle_degrees=0, scale=0, shift_px=0, contrast=0, brightness=0, erase_share=0)
-RECIPE = Recipe(network="res-nano", epochs=3, batch_size=28, warmup_epochs=0, ema_decay=0.5, augment=STILL, seed=5)
+RECIPE = Recipe(network=SMALL, epochs=3, batch_size=28, warmup_epochs=0, ema_decay=0.5, augment=STILL, seed=5)
 N_VIEWS = 2
 
 
@@ -214,12 +215,12 @@ def test_targets_that_cannot_be_written_are_an_output_error(tiny_model: Path, tm
 def test_the_command_writes_targets_that_a_training_takes(tiny_model: Path, tmp_path: Path) -> None:
     data, path = write_csv(DATASET, tmp_path / "fer2013.csv"), tmp_path / "targets.npz"
     recipe = tmp_path / "student.toml"
-    recipe.write_text('network = "res-nano"\nepochs = 1\nbatch_size = 28\nwarmup_epochs = 0\n')
+    recipe.write_text(f'network = "{SMALL}"\nepochs = 1\nbatch_size = 28\nwarmup_epochs = 0\n')
     common = ["--data", str(data), "--recipe", str(recipe), "--allow-unofficial"]
-    done = run_fervid("targets", str(tiny_model), *common, "-o", str(path), "--views", "1")
-    assert (done.returncode, done.stdout) == (0, f"1 views of 140 faces, 7 logits each: {path}\n"), done.stderr
+    done = CliRunner().invoke(app, ["targets", str(tiny_model), *common, "-o", str(path), "--views", "1"])
+    assert (done.exit_code, done.stdout) == (0, f"1 view of 140 faces, 7 logits each: {path}\n"), done.stderr
     out = tmp_path / "student"
-    done = run_fervid("train", *common, "--targets", str(path), "-o", str(out))
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, ["train", *common, "--targets", str(path), "-o", str(out)])
+    assert done.exit_code == 0, done.stderr
     assert done.stdout.endswith(f": {out}\n")
     assert json.loads((out / "model.json").read_text())["recipe"]["distil"]["targets"] == str(path)

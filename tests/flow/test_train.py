@@ -13,8 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import fervid
-from drawn_faces import draw_dataset, write_csv
+from drawn_faces import SMALL, draw_dataset, write_csv
 from fervid.cli.evaluate import evaluate
 from fervid.cli.train import train
 from fervid.emotion.keras import load_network
@@ -29,9 +28,10 @@ from fervid.train.export.folder import write_model_folder
 from fervid.train.fit import loop as fit_module
 from fervid.train.fit.loop import EpochRecord, Fitted
 from fervid.train.fit.recipe import Recipe
+from runner import SOURCE
 
 DATASET = draw_dataset()
-RECIPE = Recipe(network="res-nano", epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
+RECIPE = Recipe(network=SMALL, epochs=2, batch_size=28, warmup_epochs=0, ema_decay=0.5)
 PNG = b"\x89PNG"
 
 
@@ -122,7 +122,7 @@ def test_a_model_folder_holds_what_its_card_says(tiny_model: Path) -> None:
 def test_a_tflite_file_that_differs_from_the_network_is_not_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    untrained = build_network("res-nano", n_classes=7)
+    untrained = build_network(SMALL, n_classes=7)
     epoch = EpochRecord(1, 0.1, 1.0, 0.5, 1.0, 0.5, seconds=1.0)
     fitted = Fitted(untrained, (epoch,), best_epoch=1, mean=0.5, std=0.25)
     wrong = np.zeros((35, 7), np.float32)
@@ -185,10 +185,10 @@ def test_labels_in_another_order_are_matched_by_name() -> None:
 
 def test_training_killed_in_the_middle_goes_on_with_the_same_command(tmp_path: Path) -> None:
     data, recipe, out = write_csv(DATASET, tmp_path / "fer2013.csv"), tmp_path / "tiny.toml", tmp_path / "run"
-    recipe.write_text('network = "res-nano"\nepochs = 12\nbatch_size = 28\nwarmup_epochs = 0\n')
+    recipe.write_text(f'network = "{SMALL}"\nepochs = 12\nbatch_size = 28\nwarmup_epochs = 0\n')
     options = ["--data", str(data), "--recipe", str(recipe), "--out", str(out), "--allow-unofficial"]
-    code = "import sys, typer; from fervid.cli.train import train; typer.run(train)"
-    environment = os.environ | {"PYTHONPATH": str(Path(fervid.__path__[0]).parent)}
+    code = "import drawn_faces, sys, typer; from fervid.cli.train import train; typer.run(train)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE), str(Path(__file__).parents[1])])}
     with subprocess.Popen(
         [sys.executable, "-c", code, *options],
         env=environment,
@@ -306,7 +306,7 @@ def test_training_starts_from_the_weights_of_the_initial_model(tiny_model: Path,
 
 def test_an_initial_model_of_another_network_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"network": "res-xs", "initial_model": str(tiny_model)})
-    with pytest.raises(ConfigError, match="is res-nano with 7 logits, expected res-xs with 7"):
+    with pytest.raises(ConfigError, match="is small with 7 logits, expected res-xs with 7"):
         fit(tmp_path, recipe)
 
 

@@ -109,14 +109,14 @@ def test_an_ensemble_averages_what_its_members_have(
     )
     np.testing.assert_allclose(combined[:, :7], (tiny + both[:, :7]) / 2, atol=1e-5)
     np.testing.assert_allclose(combined[:, 7:], both[:, 7:], atol=1e-5)
-    assert info.network == "res-nano+res-nano"
+    assert info.network == "small+small"
     assert [member.heads for member in info.members] == [("fer2013",), ("fer2013", "ferplus")]
     content, card = read_model_json(combined_model), (combined_model / "CARD.md").read_text(encoding="utf-8")
     assert [member["name"] for member in content["combined_from"]] == ["tiny", "two-headed"]
     assert content["parameters"] == sum(
         read_model_json(folder)["parameters"] for folder in (tiny_model, two_headed_model)
     )
-    assert "Combined from | tiny (`res-nano`" in card
+    assert "Combined from | tiny (`small`" in card
 
 
 def test_members_of_ensembles_count_singly(combined_model: Path, tiny_model: Path, tmp_path: Path) -> None:
