@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from drawn_faces import SMALL, draw_dataset, draw_votes
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile fervid where Python is told to write no bytecode: each of the processes that tests start would."""
+    """Compile fervid where Python is told to write no bytecode: each of the processes that tests start would.
+
+    Threads of OpenBLAS wait by spinning: of as many tests at once as there are CPUs, each keeps the others waiting.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by NumPy's import
     if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
         compileall.compile_dir(Path(__file__).parents[1] / "pipeline", quiet=2)
 
@@ -46,20 +48,28 @@ def own_threads() -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder of a small network, trained for two epochs on drawn faces. For reading only."""
-    return made_once(tmp_path_factory, "tiny", lambda out: _train(out, "tiny", epochs=2))
+def small_network() -> str:
+    """The name of a small network, which whoever loads a model of it has to know."""
+    from drawn_faces import SMALL
+
+    return SMALL
 
 
 @pytest.fixture(scope="session")
-def two_headed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_model(small_network: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of a small network, trained for two epochs on drawn faces. For reading only."""
+    return made_once(tmp_path_factory, "tiny", lambda out: _train(out, "tiny", network=small_network, epochs=2))
+
+
+@pytest.fixture(scope="session")
+def two_headed_model(small_network: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of a small network with a second head, trained for one epoch on drawn votes. For reading."""
-    return made_once(
-        tmp_path_factory, "two-headed", lambda out: _train(out, "two-headed", epochs=1, ferplus_weight=0.5)
-    )
+    recipe = {"network": small_network, "epochs": 1, "ferplus_weight": 0.5}
+    return made_once(tmp_path_factory, "two-headed", lambda out: _train(out, "two-headed", **recipe))
 
 
 def _train(out: Path, name: str, **settings: Any) -> None:
+    from drawn_faces import draw_dataset, draw_votes
     from fervid.runtime.backend import load_tensorflow
 
     load_tensorflow()
@@ -68,7 +78,7 @@ def _train(out: Path, name: str, **settings: Any) -> None:
     from fervid.train.fit.recipe import Recipe
 
     dataset = draw_dataset()
-    recipe = Recipe(network=SMALL, batch_size=28, warmup_epochs=0, ema_decay=0.5, **settings)
+    recipe = Recipe(batch_size=28, warmup_epochs=0, ema_decay=0.5, **settings)
     votes = draw_votes(dataset) if recipe.ferplus_weight else None
     fitted = fit(dataset, recipe, out, votes=votes, progress=False)
     write_model_folder(fitted, recipe, dataset, out, name, votes=votes)
@@ -77,6 +87,7 @@ def _train(out: Path, name: str, **settings: Any) -> None:
 @pytest.fixture(scope="session")
 def combined_model(tiny_model: Path, two_headed_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ensemble of the two; the first member has no FER+ head. For reading only."""
+    from drawn_faces import draw_dataset, draw_votes
     from fervid.train.export.combine import combine_models
 
     def combine(out: Path) -> None:
