@@ -30,8 +30,9 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     base = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
-    folder = base / f"made-once-{name}"
-    with (base / f"{folder.name}.lock").open("w") as lock:
+    folder = base / "made-once" / name
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             shutil.rmtree(part := folder.with_suffix(".part"), ignore_errors=True)  # of a process that failed
