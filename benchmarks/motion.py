@@ -2,9 +2,11 @@
 
     python benchmarks/motion.py VIDEOS [--write configs/motion/surveillance.json] [--cost VIDEO]
 
-VIDEOS/fights holds clips of surveillance cameras with labels.csv (file,label,camera). Every clip is judged by a model
-that never saw its recording; the penalty of that model is chosen within the other recordings. Intervals draw recordings
-with replacement. benchmarks/motion_rules.py measures notices, on scenes made of the clips and on normal footage.
+VIDEOS/fights holds clips of surveillance cameras with labels.csv (file,label,camera). Models also learn from a few
+windows of each video of normal footage, in VIDEOS/cctv, faces and trailers, which counts as a recording. Every clip is
+judged by a model that never saw its recording; the penalty of that model is chosen within the other recordings.
+Figures are of the clips alone; intervals draw recordings with replacement. benchmarks/motion_rules.py measures notices,
+on scenes made of the clips and on normal footage.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ import csv
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
 import numpy as np
 
 from fervid.alerts.language.rules import load_rules
-from fervid.alerts.measure.agitation_fit import Fitted, Labelled, fit_agitation
+from fervid.alerts.measure.agitation_fit import Fitted, Labelled, card_merits, fit_agitation, merits_of
 from fervid.base.opencv import cv2
 from fervid.detect.motion import shrunk
 from fervid.interpret.agitation import LEAST_ROWS, MotionJudge, moves_with_camera
@@ -36,6 +38,10 @@ START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; m
 FPS, DENSE_FPS, WINDOW_SECONDS = 5.0, 10.0, 2.0
 SEARCHED_PX = 640
 """Longer side to which frames are shrunk first, as for the face search."""
+NORMAL_WINDOWS = 4
+"""Of each video of normal footage, spread over it: enough to tell what is normal from what surrounds a fight."""
+FIRST_NORMAL = 1000
+"""Number of the first video of normal footage, as a recording."""
 FIGHTS = "cctv/shop_fight_indoor.avi", "cctv/fi"
 NORMAL = ("cctv", "faces", "trailers")
 STILLS = ("cctv/one-by-one-person-detection.mp4", "cctv/traffic_camera_vfr.mp4", "faces/family_dinner.mp4")
@@ -92,21 +98,47 @@ def window(rows: Rows) -> np.ndarray:
     return np.stack([row for seconds, row in rows if len(row) and seconds > end - WINDOW_SECONDS + 1e-6])
 
 
-def fit(clips: list[Clip]) -> tuple[Fitted, Labelled]:
-    """Of both phases of each clip; the first one is what an analysis sees."""
+def normal_footage(videos: Path) -> dict[str, Rows]:
+    """The flow statistics of all long footage without a fight."""
+    paths = sorted(path for name in NORMAL for path in (videos / name).iterdir())
+    named = {path.relative_to(videos).as_posix(): path for path in paths}
+    return {
+        name: rows_of(grays(path, FPS))
+        for name, path in named.items()
+        if not name.startswith(FIGHTS) and not path.name.startswith(("nofi", "SOURCES"))
+    }
+
+
+def normal_windows(normal: dict[str, Rows]) -> Iterator[tuple[int, np.ndarray]]:
+    """Recording and features of a few windows of each video, without those in which the camera moves."""
+    for number, rows in enumerate(normal.values(), FIRST_NORMAL):
+        n = min(NORMAL_WINDOWS, int(rows[-1][0] / WINDOW_SECONDS))
+        for end in np.linspace(WINDOW_SECONDS, rows[-1][0], n):
+            own = [row for seconds, row in rows if len(row) and end - WINDOW_SECONDS + 1e-6 < seconds <= end + 1e-6]
+            if len(own) >= LEAST_ROWS and not moves_with_camera(np.stack(own)):
+                yield number, window_features(np.stack(own))
+
+
+def fit(clips: list[Clip], normal: dict[str, Rows]) -> Fitted:
+    """Of both phases of each clip; the first one is what an analysis sees. Merits are of the clips alone."""
     rows = [(clip, phase) for phase in (0, 1) for clip in clips if len(_known(clip.phases[phase])) >= LEAST_ROWS]
+    calm = list(normal_windows(normal))
     labelled = Labelled(
-        np.stack([window_features(window(clip.phases[phase])) for clip, phase in rows]),
-        np.array([clip.is_fight for clip, _ in rows]),
-        np.array([clip.recording for clip, _ in rows]),
+        np.stack([*(window_features(window(clip.phases[phase])) for clip, phase in rows), *(each for _, each in calm)]),
+        np.array([clip.is_fight for clip, _ in rows] + [False] * len(calm)),
+        np.array([clip.recording for clip, _ in rows] + [number for number, _ in calm]),
     )
-    about = {
-        "data": "clips of about two seconds from surveillance cameras (Akti, Tataroglu, Ekenel 2019)",
+    about: dict[str, object] = {
+        "data": "clips of about two seconds from surveillance cameras (Akti, Tataroglu, Ekenel 2019), half a sampling "
+        f"step apart, and up to {NORMAL_WINDOWS} windows of each of {len(normal)} videos without a fight",
         "made_with": "python benchmarks/motion.py",
         "says": "agitated motion, needs review; 0.5 where agitated and other windows are equally frequent",
         "confuses": "running, crowds, sport, dancing, people close to the camera, doors, rain, headlights",
     }
-    return fit_agitation(labelled, name="surveillance", window_seconds=WINDOW_SECONDS, about=about), labelled
+    fitted = fit_agitation(labelled, name="surveillance", window_seconds=WINDOW_SECONDS, about=about)
+    merits = merits_of(fitted.unseen[: len(rows)], labelled.of(np.arange(len(rows))))
+    card = fitted.model.card | {"merits_of": "the clips alone", "merits": card_merits(merits)}
+    return replace(fitted, model=replace(fitted.model, card=card), merits=merits)
 
 
 def _known(rows: Rows) -> Rows:
@@ -205,12 +237,12 @@ def main() -> None:
     parser.add_argument("--cost", type=Path, help="a video to measure the cost on, such as one of 1080p")
     chosen = parser.parse_args()
     clips = read_clips(chosen.videos / "fights")
-    fitted, _ = fit(clips)
+    fitted = fit(clips, normal_footage(chosen.videos))
     report_ranking(fitted, clips)
     if chosen.write:
         chosen.write.write_text(fitted.model.to_json(), encoding="utf-8")
     model = fitted.model if chosen.write else load_agitation_model("surveillance")
-    print("moving cameras")
+    print("moving cameras", flush=True)
     report_cameras(chosen.videos, model)
     if chosen.cost:
         report_cost(chosen.cost)

@@ -21,7 +21,7 @@ LEAST_MOVING = 0.25
 """Share of a window's frames with a moving camera from which on nothing is said of the motion before it."""
 STEPS = 1000
 """Of the histogram that a quantile is read from."""
-LEAST_HISTORY_SECONDS = 60.0
+LEAST_HISTORY_SECONDS = 30.0
 """Before so much of a camera is known, nothing is said of what is usual."""
 N_CELLS = GRID[0] * GRID[1]
 _SPEED, _CAMERA, _SHARE = (STATISTICS.index(name) for name in ("speed", "camera_speed", "camera_share"))

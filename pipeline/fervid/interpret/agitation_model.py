@@ -1,4 +1,4 @@
-"""The model of agitated motion: features of a window of flow statistics, and a logistic regression over them.
+"""The model of agitated motion: features of a window of flow statistics, and a calibrated linear one over them.
 
 "Agitated" is said of the image: much, fast and disorderly motion, as in a fight, but also in play, sport or a crowd.
 Knows nothing of faces, frames or tables.
@@ -22,6 +22,8 @@ SUMMARIES = ("mean", "spread", "peak")
 FEATURES = tuple(f"{summary} {name}" for summary in SUMMARIES for name in MOTION)
 """What a window is described by: statistics over its frames, each on a scale of `log(1 + 10 x)`."""
 CURVE = 10.0
+FURTHEST = 4.0
+"""Features count as at most so many scales away from their mean."""
 
 
 def window_features(rows: np.ndarray) -> np.ndarray:
@@ -35,9 +37,14 @@ def window_features(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([mean, spread, filled.max(axis=0)])
 
 
+def standard(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Features (..., k) less their mean, over their scale, and limited: what a model's weights apply to."""
+    return np.asarray(np.clip((features - mean) / scale, -FURTHEST, FURTHEST))
+
+
 @dataclass(frozen=True, slots=True)
 class AgitationModel:
-    """A logistic regression over some of FEATURES, each less its `mean` and over its `scale`; made by a fit."""
+    """A linear model over some of FEATURES, each less its `mean` and over its `scale`; made by a fit."""
 
     name: str
     window_seconds: float
@@ -51,7 +58,7 @@ class AgitationModel:
     def score(self, features: np.ndarray) -> np.ndarray:
         """Calibrated agitation 0..1 (...) of windows' features (..., len(FEATURES))."""
         chosen = features[..., [FEATURES.index(name) for name in self.features]]
-        logit = ((chosen - self.mean) / self.scale) @ self.weights + self.bias
+        logit = standard(chosen, self.mean, self.scale) @ self.weights + self.bias
         return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
     def to_json(self) -> str:

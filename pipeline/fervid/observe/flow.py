@@ -15,7 +15,7 @@ from fervid.base.opencv import cv2
 from fervid.base.types import NO_FLOW
 from fervid.config import Settings
 from fervid.detect.motion import is_new_shot, shot_thumbnail, shrunk
-from fervid.observe.flow_values import GRID, INCOHERENCE_SCALES, MOST_SECONDS
+from fervid.observe.flow_values import DISORDER_SCALES, FASTER, GRID, INCOHERENCE_SCALES, MOST_SECONDS
 
 SIDE_PX = 320
 """Longer side of the images that are compared."""
@@ -28,10 +28,10 @@ LEAST_SECONDS = 0.19
 sampling rate."""
 MOVING = 0.04
 """Speed, in longer sides of the image per second, from which a place moves."""
-LITTLE, LITTLE_OF_IMAGE = 0.02, 0.01
-"""Speeds added to divisors: less is noise. The second one is for sums over the image."""
-LEAST_BLOB = 0.002
-"""Share of the image from which on an area that moves counts as a blob."""
+LITTLE, LITTLE_OF_IMAGE, LITTLE_SQUARED = 0.02, 0.01, 1e-4
+"""Speeds added to divisors: less is noise. The second one is for sums over the image, the third for squares."""
+STILL = 0.01
+"""Where half of the image moves slower than this, in sides per second, the camera stands: nothing is fitted."""
 DIRECTIONS = 8
 ALMOST_NOTHING = 1e-9 * np.eye(4)
 """Added to the sums of a fit, so that one to few places has a solution."""
@@ -42,9 +42,13 @@ follows the camera."""
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """Flow less its median, in sides per second: `vectors` float32 (h, w, 2), `speed` (h, w), and their sum."""
+    """Flow less its median, in sides per second: `vectors` float32 (h, w, 2), `speed` (h, w), and their sum.
+
+    `smooth` are means of the vectors over 5 x 5 places.
+    """
 
     vectors: np.ndarray
+    smooth: np.ndarray
     speed: np.ndarray
     total: float
 
@@ -84,16 +88,18 @@ class FlowWatch:
             or not 0 < elapsed <= MOST_SECONDS
             or (self._threshold > 0 and is_new_shot(known, self._thumbnail, threshold=self._threshold))
         )
-        if is_new:
+        if is_new or before is None:
             self._moved = None
             return NO_FLOW
         flow = self._flow.calc(before, small, None)[STEP // 2 :: STEP, STEP // 2 :: STEP]
         per_second = 1 / (max(size) * elapsed)
-        vectors = (flow - np.median(flow.reshape(-1, 2), axis=0)) * np.float32(per_second)
-        speed = cv2.magnitude(vectors[..., 0], vectors[..., 1])
-        last, self._moved = self._moved, _Moved(vectors, speed, float(speed.sum()) + 1e-6)
+        vectors = (flow - _median(flow)) * np.float32(per_second)
+        speed = _length(vectors)
+        last, self._moved = self._moved, _Moved(vectors, cv2.blur(vectors, (5, 5)), speed, float(speed.sum()) + 1e-6)
         grid = cv2.resize(speed, GRID, interpolation=cv2.INTER_AREA).ravel()
-        values = (*_camera(flow, per_second), *_statistics(self._moved, last))
+        change = cv2.resize(cv2.absdiff(before, small), speed.shape[::-1], interpolation=cv2.INTER_AREA)
+        values = [*_camera(flow, per_second), *_speeds(self._moved), *_directions(self._moved)]
+        values += [*_changes(self._moved, change / np.float32(255 * elapsed)), *_since(self._moved, last)]
         return np.concatenate([values, grid]).astype(np.float16)
 
 
@@ -105,9 +111,11 @@ def flow_watch(settings: Settings) -> FlowWatch | None:
 def _camera(flow: np.ndarray, per_second: float) -> tuple[float, float]:
     """The camera's speed, and the share of the image that follows it: a similarity fitted robustly to flow."""
     places = flow[::FIT_STEP, ::FIT_STEP]
+    if float(np.median(_length(places))) * per_second < STILL:
+        return 0.0, 1.0
     basis = _basis(places.shape[:2])
     points = places.reshape(-1).astype(np.float64)
-    fitted = np.tile(np.median(places.reshape(-1, 2), axis=0), len(points) // 2)
+    fitted = np.tile(_median(places), len(points) // 2)
     for _ in range(FIT_ROUNDS):
         off = np.hypot(*(points - fitted).reshape(-1, 2).T)
         scale = max(FIT_LEAST_PX / 2, 1.5 * float(np.median(off)))
@@ -127,57 +135,67 @@ def _basis(shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([np.stack([one, zero, x, -y]), np.stack([zero, one, y, x])]).transpose(2, 0, 1).reshape(-1, 4)
 
 
-def _statistics(now: _Moved, before: _Moved | None) -> list[float]:
-    """The values of MOTION."""
+def _speeds(now: _Moved) -> list[float]:
+    """The values of MOTION up to the incoherences."""
     vectors, speed, total = now.vectors, now.speed, now.total
-    is_moving = speed > MOVING
-    p99, top = _quantiles(speed, 0.99, 0.998)
-    values = [total / speed.size, float((speed * speed).sum()) / total, p99, top, float(is_moving.mean())]
+    values = [total / speed.size, float((speed * speed).sum()) / total, *_quantiles(speed, 0.99, 0.998)]
+    values += [float(np.count_nonzero(speed > limit)) / speed.size for limit in FASTER]
     for side in INCOHERENCE_SCALES:
         own = _length(vectors - cv2.blur(vectors, (side, side)))
         sum_of_own = float(own.sum())
         shares = sum_of_own / speed.size, sum_of_own / (total + LITTLE_OF_IMAGE * speed.size)
         values += [*shares, *_quantiles(own, 0.99)]
-    around, along = cv2.blur(speed, (5, 5)), _length(cv2.blur(vectors, (5, 5)))
+    return values
+
+
+def _directions(now: _Moved) -> list[float]:
+    """Entropies of directions, and how much motion cancels itself out within squares."""
+    vectors, speed = now.vectors, now.speed
     direction = (cv2.phase(vectors[..., 0], vectors[..., 1]) * (DIRECTIONS / (2 * np.pi))).astype(np.intp) % DIRECTIONS
     of_all = np.bincount(direction.ravel(), speed.ravel(), DIRECTIONS)
-    of_moving = np.bincount(direction[is_moving], minlength=DIRECTIONS)
-    disorder = 1 - float((along * around).sum()) / (float((around * around).sum()) + 1e-6)
-    values += [disorder, _entropy(of_all), _entropy(of_moving)]
-    values += _blob(now, is_moving, direction)
-    if before is None or before.vectors.shape != vectors.shape:
-        return [*values, *[float("nan")] * 4]
-    change = _length(vectors - before.vectors)
+    values = [_entropy(of_all), _entropy(np.bincount(direction[speed > MOVING], minlength=DIRECTIONS))]
+    for side in DISORDER_SCALES:
+        around, along = cv2.blur(speed, (side, side)), _length(cv2.blur(vectors, (side, side)))
+        values.append(1 - float((along * around).sum()) / (float((around * around).sum()) + 1e-6))
+    return values
+
+
+def _changes(now: _Moved, change: np.ndarray) -> list[float]:
+    """How the brightness changes, float32 (h, w) per second: on average, most, and beside the speed."""
+    total = float(change.sum())
+    weighted = float((change * now.speed).sum()) / now.total
+    relative = total / (now.total + LITTLE_OF_IMAGE * change.size)
+    return [total / change.size, *_quantiles(change, 0.99), weighted, relative]
+
+
+def _since(now: _Moved, before: _Moved | None) -> list[float]:
+    """Accelerations, and how much of the motion turns back on itself, since the flow before."""
+    if before is None or before.vectors.shape != now.vectors.shape:
+        return [float("nan")] * 7
+    speed, n = now.speed, now.speed.size
+    change = _length(now.vectors - before.vectors)
     changed = float(change.sum())
-    relative = changed / (total + before.total + LITTLE * speed.size)
-    return [*values, changed / speed.size, relative, *_quantiles(change, 0.99), float((change * speed).sum()) / total]
-
-
-def _blob(now: _Moved, is_moving: np.ndarray, direction: np.ndarray) -> list[float]:
-    """The values of MOTION from `blobs` on, without the accelerations; zeros where nothing moves."""
-    n, marks, found, _ = cv2.connectedComponentsWithStats(is_moving.view(np.uint8), connectivity=8)
-    if n < 2:
-        return [0.0] * 10
-    weights = np.bincount(marks.ravel(), now.speed.ravel(), n)
-    weights[0] = 0
-    largest = int(weights.argmax())
-    inside = marks == largest
-    vectors, speed = now.vectors[inside], now.speed[inside]
-    off = float(np.hypot(*(vectors - vectors.mean(axis=0)).T).mean())
-    size = float(np.sqrt(found[largest, cv2.CC_STAT_AREA])) / max(marks.shape)
-    mean, (top,) = float(speed.mean()), _quantiles(speed, 0.95)
+    relative = changed / (now.total + before.total + LITTLE * n)
+    same = (now.vectors * before.vectors).sum(axis=2)
+    smooth = (now.smooth * before.smooth).sum(axis=2)
+    steadiness = float(same.sum()) / (float((speed * before.speed).sum()) + LITTLE_SQUARED * n)
     return [
-        float((found[1:, cv2.CC_STAT_AREA] > LEAST_BLOB * marks.size).sum()),
-        size,
-        float(weights[largest]) / now.total,
-        mean / (size + LITTLE),
-        _entropy(np.bincount(direction[inside], speed, DIRECTIONS)),
-        off / (mean + LITTLE),
-        off,
-        off / (size + LITTLE),
-        top,
-        top / (size + LITTLE),
+        *(changed / n, relative, *_quantiles(change, 0.99), float((change * speed).sum()) / now.total),
+        *(_reversal(same), max(0.0, steadiness), _reversal(smooth)),
     ]
+
+
+def _reversal(same: np.ndarray) -> float:
+    """The share of products of two flows that is against the one before."""
+    size = float(np.abs(same).sum())
+    return (size - float(same.sum())) / 2 / (size + LITTLE_SQUARED * same.size)
+
+
+def _median(flow: np.ndarray) -> np.ndarray:
+    """Of both parts of (h, w, 2): a partition takes a third of the time of `np.median`."""
+    parts = flow.reshape(-1, 2).T
+    middle = parts.shape[1] // 2
+    return np.partition(parts, middle, axis=1)[:, middle]
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

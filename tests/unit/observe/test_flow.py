@@ -42,7 +42,7 @@ def test_nothing_moves() -> None:
     first, second, third = measured([view(still(), 0, 0)] * 3)
     assert first.shape == (0,)
     assert second.shape == third.shape == (N_VALUES,)
-    assert max(value(third, name) for name in ("speed", "camera_speed", "moving_share", "acceleration")) < 1e-6
+    assert max(value(third, name) for name in ("speed", "camera_speed", "faster_0.03", "change", "acceleration")) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_moves_before_the_camera_is_found_where_it_is() -> None:
     assert value(row, "camera_speed") < 0.01
     assert grid[0, 0] == pytest.approx(10 * 5 / WIDE, rel=0.4)
     assert grid[2:, 3:].max() < 0.01
-    assert value(row, "moving_share") == pytest.approx(60 * 80 / (WIDE * HIGH), abs=0.06)
+    assert value(row, "faster_0.03") == pytest.approx(60 * 80 / (WIDE * HIGH), abs=0.06)
 
 
 def test_disorder_is_larger_than_that_of_one_direction() -> None:

@@ -5,19 +5,20 @@ Pure functions of features and labels; knows no file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from fervid.errors import InputError
-from fervid.interpret.agitation_model import FEATURES, AgitationModel
+from fervid.interpret.agitation_model import FEATURES, AgitationModel, standard
 from fervid.stats.metrics import expected_calibration_error
 from fervid.stats.ranking import area_under_roc
 
-STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+STRENGTHS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 """Of the penalty on squared weights, per unit of weight of the samples."""
 ROUNDS = 50
+"""Of Newton's method."""
 MOST_FOLDS = 8
 """In which the penalty is chosen, within the recordings of a fit."""
 LEAST_GROUPS, LEAST_OF_A_KIND = 4, 8
@@ -81,10 +82,7 @@ def fit_agitation(labelled: Labelled, *, name: str, window_seconds: float, about
         "agitated": int(labelled.is_agitated.sum()),
         "recordings": len(np.unique(labelled.group)),
         "split": "leave one recording out; penalty chosen within the others",
-        "merits": {
-            key: [None if part is None else round(part, 3) for part in (merit.value, merit.low, merit.high)]
-            for key, merit in merits.items()
-        },
+        "merits": card_merits(merits),
     }
     return Fitted(_chosen(labelled).named(name, window_seconds, card), left_out, unseen, merits)
 
@@ -108,6 +106,14 @@ def merits_of(scores: np.ndarray, labelled: Labelled) -> dict[str, Merit]:
     return merits
 
 
+def card_merits(merits: dict[str, Merit]) -> dict[str, list[float | None]]:
+    """Merits as the card of a model has them: the value, and the ends of its interval."""
+    return {
+        key: [None if part is None else round(part, 3) for part in (merit.value, merit.low, merit.high)]
+        for key, merit in merits.items()
+    }
+
+
 def _refuse_too_few(labelled: Labelled) -> None:
     n_groups, n = len(np.unique(labelled.group)), len(labelled.group)
     n_agitated = int(labelled.is_agitated.sum())
@@ -120,33 +126,30 @@ def _refuse_too_few(labelled: Labelled) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Linear:
-    """A logistic regression over the features `columns`."""
+    """A weighted sum of the features, each less its `mean`, over its `scale`, and limited."""
 
-    columns: tuple[int, ...]
     mean: np.ndarray
     scale: np.ndarray
     weights: np.ndarray
     bias: float
 
     def logit(self, features: np.ndarray) -> np.ndarray:
-        return np.asarray((features[:, list(self.columns)] - self.mean) / self.scale @ self.weights + self.bias)
+        return np.asarray(standard(features, self.mean, self.scale) @ self.weights + self.bias)
 
     def named(self, name: str, window_seconds: float, card: dict[str, object]) -> AgitationModel:
-        names = tuple(FEATURES[column] for column in self.columns)
-        return AgitationModel(name, window_seconds, names, self.mean, self.scale, self.weights, self.bias, card)
+        return AgitationModel(name, window_seconds, FEATURES, self.mean, self.scale, self.weights, self.bias, card)
 
 
 def _chosen(labelled: Labelled) -> _Linear:
     """The fit whose penalty does best on recordings left out of it, calibrated on those."""
-    columns = tuple(range(labelled.features.shape[1]))
     losses = []
     for strength in STRENGTHS:
-        logits = _left_out(labelled, columns, strength)
+        logits = _left_out(labelled, strength)
         slope, shift = _platt(logits, labelled.is_agitated)
         losses.append((_loss(slope * logits + shift, labelled.is_agitated), strength, slope, shift))
     _, strength, slope, shift = min(losses)
-    found = _logistic(labelled, columns, strength)
-    return _Linear(found.columns, found.mean, found.scale, slope * found.weights, slope * found.bias + shift)
+    found = _discriminant(labelled, strength)
+    return _Linear(found.mean, found.scale, slope * found.weights, slope * found.bias + shift)
 
 
 def _balanced(is_agitated: np.ndarray) -> np.ndarray:
@@ -155,43 +158,42 @@ def _balanced(is_agitated: np.ndarray) -> np.ndarray:
     return np.where(is_agitated, 0.5 / n_agitated, 0.5 / max(1, len(is_agitated) - n_agitated))
 
 
-def _standard(labelled: Labelled, columns: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    values = labelled.features[:, list(columns)]
-    mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
-    return mean, scale, np.column_stack([(values - mean) / scale, np.ones(len(values))])
+def _discriminant(labelled: Labelled, strength: float) -> _Linear:
+    """Least squares to -1 and 1, less `strength` times the squared weights: a regularised linear discriminant."""
+    sample = _balanced(labelled.is_agitated)
+    mean = sample @ labelled.features
+    scale = np.maximum(np.sqrt(sample @ (labelled.features - mean) ** 2), 1e-6)
+    values = standard(labelled.features, mean, scale)
+    weighted = values.T * sample
+    penalty = strength * np.eye(values.shape[1])
+    weights = np.linalg.solve(weighted @ values + penalty, weighted @ np.where(labelled.is_agitated, 1.0, -1.0))
+    return _Linear(mean, scale, weights, 0.0)
 
 
-def _logistic(labelled: Labelled, columns: tuple[int, ...], strength: float) -> _Linear:
-    """Newton's method on the balanced log-likelihood less `strength` / 2 times the squared weights."""
-    mean, scale, values = _standard(labelled, columns)
-    sample, wanted = _balanced(labelled.is_agitated), labelled.is_agitated.astype(float)
-    penalty = np.diag([strength] * len(columns) + [1e-9])
-    beta = np.zeros(len(columns) + 1)
-    for _ in range(ROUNDS):
-        found = 1 / (1 + np.exp(-np.clip(values @ beta, -30, 30)))
-        gradient = values.T @ (sample * (wanted - found)) - penalty @ beta
-        step = np.linalg.solve((values.T * (sample * found * (1 - found))) @ values + penalty, gradient)
-        beta = beta + step
-        if np.abs(step).max() < 1e-6:
-            break
-    return _Linear(columns, mean, scale, beta[:-1], float(beta[-1]))
-
-
-def _left_out(labelled: Labelled, columns: tuple[int, ...], strength: float) -> np.ndarray:
+def _left_out(labelled: Labelled, strength: float) -> np.ndarray:
     """Logits (n,) by fits without each of up to MOST_FOLDS parts of the recordings."""
     logits = np.zeros(len(labelled.group))
     part = np.unique(labelled.group, return_inverse=True)[1] % MOST_FOLDS
     for fold in np.unique(part):
         own = part == fold
-        logits[own] = _logistic(labelled.of(~own), columns, strength).logit(labelled.features[own])
+        logits[own] = _discriminant(labelled.of(~own), strength).logit(labelled.features[own])
     return logits
 
 
 def _platt(logits: np.ndarray, is_agitated: np.ndarray) -> tuple[float, float]:
-    """The slope and shift that calibrate logits (n,) of windows left out (Platt, 1999)."""
-    found = _logistic(Labelled(logits[:, None], is_agitated, np.zeros(len(logits))), (0,), 1e-4)
-    slope = max(0.0, float(found.weights[0] / found.scale[0]))
-    return slope, float(found.bias - found.mean[0] * slope)
+    """The slope and shift that calibrate logits (n,) of windows left out: a logistic regression (Platt, 1999)."""
+    values = np.column_stack([logits, np.ones(len(logits))])
+    sample, wanted = _balanced(is_agitated), is_agitated.astype(float)
+    penalty = np.diag([1e-4, 1e-9])
+    found = np.zeros(2)
+    for _ in range(ROUNDS):
+        p = 1 / (1 + np.exp(-np.clip(values @ found, -30, 30)))
+        gradient = values.T @ (sample * (wanted - p)) - penalty @ found
+        step = np.linalg.solve((values.T * (sample * p * (1 - p))) @ values + penalty, gradient)
+        found = found + step
+        if np.abs(step).max() < 1e-6:
+            break
+    return max(0.0, float(found[0])), float(found[1])
 
 
 def _loss(logits: np.ndarray, is_agitated: np.ndarray) -> float:
