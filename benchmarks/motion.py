@@ -109,6 +109,7 @@ def normal_footage(videos: Path) -> dict[str, Rows]:
     }
 
 
+# Decision MOT-4.
 def normal_windows(normal: dict[str, Rows]) -> Iterator[tuple[int, np.ndarray]]:
     """Recording and features of a few windows of each video, without those in which the camera moves."""
     for number, rows in enumerate(normal.values(), FIRST_NORMAL):
