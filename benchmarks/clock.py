@@ -29,6 +29,7 @@ from fervid.video.stretch import VideoSource
 from fervid.video.writer import read_gray
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "flow")]
 MAX_PIXELS = 8192 * 8192
 CUT_SECONDS = 2.0
 MOST_SECONDS = 120.0
@@ -127,7 +128,6 @@ def made_files(folder: Path) -> list[Path]:
     """The bad files that are videos, and those with awkward clocks."""
     from test_one_clock import KINDS
 
-    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "flow")]
     from bad_files import CONTAINERS, PIXELS, TIMES, make_all
 
     paths = make_all(folder / "bad", (*CONTAINERS, *TIMES, *PIXELS))

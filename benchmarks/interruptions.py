@@ -48,7 +48,7 @@ from fervid.alerts.review.reviews import read_history
 from fervid.cli import app
 from fervid.demo.scenes import FRAME_RATE, SHOTS, draw_frame
 from fervid.privacy.audit import AUDIT_LOG
-from fervid.run.files import DERIVED, HOLD, MANIFEST
+from fervid.run.files import DERIVED, HOLD, MANIFEST, RUN_NAME, TABLES, table_file
 from fervid.upkeep.verify import verify_run
 from kill_resume import family
 from warm import Command, run
@@ -59,6 +59,9 @@ VOLATILE = frozenset(
 """Files with times of running in them."""
 RECORDED = re.compile(r"demo-mp4-\d{8}-\d{6}-")
 """Recordings are named by their time, and never go on: what is whole of them is left to `verify`."""
+LEFT_OUT = "not finished and left out"
+OF_ALL_RUNS = ("report.html", *(table_file(name) for name in (*TABLES, "videos", "alerts")))
+"""What `report` and `compact` write beside the runs."""
 DONE, REFUSED, BUG, NO_ROOM = 0, 3, 70, 74
 ROOMY_BYTES = 1 << 28
 PAGE_BYTES = 4096
@@ -364,6 +367,10 @@ def _below(found: dict[str, str], run: str) -> dict[str, str]:
     return {name: content for name, content in found.items() if name.split("/")[0] == run}
 
 
+def _lists_runs(name: str) -> bool:
+    return name.rpartition("/")[2] in OF_ALL_RUNS and not RUN_NAME.fullmatch(name.split("/")[0])
+
+
 def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, known: Known) -> list[str]:
     """Run two commands at once; the folder must be as if one had come after the other, or had been refused."""
     delay = rng.uniform(0, known.seconds(names[0]))
@@ -380,6 +387,8 @@ def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, 
     if any(code != DONE for code, _, _ in ends) or "purge" in names:  # which leaves runs in use as they are
         orders += [names[:1], names[1:]]
     found, states = contents(folder), [known.contents(*order) for order in orders]
+    if any(LEFT_OUT in said for _, _, said in ends):  # what lists the other runs is neither of both
+        found, *states = ({name: one[name] for name in one if not _lists_runs(name)} for one in (found, *states))
     for below in {name.split("/")[0] for name in found}:
         apart = [differences(_below(found, below), _below(state, below)) for state in states]
         if all(apart):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from fervid.alerts.find.records import alerts_schema
 from fervid.errors import InputError
 from fervid.run.files import COMPACTED, MANIFEST, table_file
-from fervid.run.find import Guard, marked_below
+from fervid.run.find import Guard, marked_below, say_unfinished
 from fervid.run.manifest import manifest_content
 from fervid.run.moved import current_runs
 from fervid.run.recorded import recorded_time
@@ -180,7 +180,9 @@ def _is_like(found: pa.DataType, expected: pa.DataType) -> bool:
 
 def _look_into(place: Place, copies: list[Copies]) -> Iterator[tuple[Path, str]]:
     if is_on_disk(place):
-        yield from marked_below(place, KINDS)
+        unfinished: list[Path] = []
+        yield from marked_below(place, KINDS, unfinished)
+        say_unfinished(unfinished)
         return
     copies.append(Copies(place, KINDS))
     for folder in copies[-1].places:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from fervid.base.printable import counted
 from fervid.errors import InputError
-from fervid.run.files import MANIFEST, RUN_NAME
+from fervid.run.files import MANIFEST, OBSERVATIONS, RUN_NAME
+
+log = logging.getLogger(__name__)
 
 Guard = Callable[[Path], AbstractContextManager[None]]
 """Wraps the work on one run of several: what is wrong with it may be noted, so that the others are done."""
@@ -25,23 +29,37 @@ def is_run(folder: Path) -> bool:
 
 
 def find_run_folders(names: Iterable[str | Path]) -> list[Path]:
-    """The runs at or below the given paths, sorted by name, without duplicates.
+    """The runs at or below the given paths, sorted by name, without duplicates. Unfinished ones are logged.
 
     Raises InputError for a name without any.
     """
     found: dict[Path, Path] = {}
+    unfinished: list[Path] = []
     for name in names:
         folder = Path(name)
         if not folder.is_dir():
             raise InputError(f"{folder} is not a folder. Give a run folder of `fervid analyze`, or a folder of them.")
-        inside = list(folders_below(folder))
+        inside = [place for place, _ in marked_below(folder, (MANIFEST,), unfinished)]
         if not inside:
             raise InputError(
                 f"{folder} is not a run folder and contains no complete run (no {MANIFEST}). Run `fervid analyze`."
             )
         for one in inside:
             found.setdefault(one.resolve(), one)
+    say_unfinished(unfinished)
     return list(found.values())
+
+
+def say_unfinished(folders: Sequence[Path]) -> None:
+    """Log runs that are being analysed, or whose analysis was stopped: readers leave them out."""
+    if folders:
+        log.warning(
+            "%s %s not finished and left out: %s%s",
+            counted(len(folders), "run"),
+            "is" if len(folders) == 1 else "are",
+            folders[0],
+            " and others" if len(folders) > 1 else "",
+        )
 
 
 def folders_below(folder: Path) -> Iterator[Path]:
@@ -49,10 +67,13 @@ def folders_below(folder: Path) -> Iterator[Path]:
     return (place for place, _ in marked_below(folder, (MANIFEST,)))
 
 
-def marked_below(folder: Path, markers: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+def marked_below(
+    folder: Path, markers: tuple[str, ...], unfinished: list[Path] | None = None
+) -> Iterator[tuple[Path, str]]:
     """Folders at or below `folder` that hold one of `markers`, each with the first that it holds.
 
-    The search does not go below such a folder, into hidden folders or through links.
+    The search does not go below such a folder, into hidden folders or through links. Runs without a manifest are
+    added to `unfinished`.
     """
     if found := _marker(markers, {name for name in markers if os.path.lexists(folder / name)}):
         yield folder, found
@@ -61,6 +82,8 @@ def marked_below(folder: Path, markers: tuple[str, ...]) -> Iterator[tuple[Path,
         if found := _marker(markers, {*names, *files}):
             yield Path(place), found
             names.clear()
+        elif unfinished is not None and OBSERVATIONS in names and RUN_NAME.fullmatch(os.path.basename(place)):
+            unfinished.append(Path(place))
         names[:] = sorted(name for name in names if not name.startswith("."))
 
 

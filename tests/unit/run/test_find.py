@@ -55,3 +55,11 @@ def test_what_is_about_several_runs_goes_into_the_folder_that_they_share(house: 
     runs = find_run_folders([house])
     assert shared_folder(runs) == house.resolve()
     assert shared_folder(runs[:1]) == runs[0]
+
+
+def test_runs_that_are_not_finished_are_named(house: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (house / "my" / "observations").mkdir(parents=True)  # a folder of somebody else
+    assert not any(folder.name == "begun-0123abcd" for folder in find_run_folders([house]))
+    find_sources([house])
+    said = {record.getMessage() for record in caplog.records}
+    assert said == {f"1 run is not finished and left out: {house / 'begun-0123abcd'}"}
