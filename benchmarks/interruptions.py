@@ -60,8 +60,8 @@ VOLATILE = frozenset(
 RECORDED = re.compile(r"demo-mp4-\d{8}-\d{6}-")
 """Recordings are named by their time, and never go on: what is whole of them is left to `verify`."""
 LEFT_OUT = "not finished and left out"
-OF_ALL_RUNS = ("report.html", *(table_file(name) for name in (*TABLES, "videos", "alerts")))
-"""What `report` and `compact` write beside the runs."""
+OF_ALL_RUNS = ("report.html", "alerts.html", *(table_file(name) for name in (*TABLES, "videos", "alerts")))
+"""What `report`, `alerts` and `compact` write beside the runs."""
 DONE, REFUSED, BUG, NO_ROOM = 0, 3, 70, 74
 ROOMY_BYTES = 1 << 28
 PAGE_BYTES = 4096
@@ -387,7 +387,7 @@ def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, 
     if any(code != DONE for code, _, _ in ends) or "purge" in names:  # which leaves runs in use as they are
         orders += [names[:1], names[1:]]
     found, states = contents(folder), [known.contents(*order) for order in orders]
-    if any(LEFT_OUT in said for _, _, said in ends):  # what lists the other runs is neither of both
+    if any(code != DONE or LEFT_OUT in said for code, _, said in ends):  # what lists the other runs is neither of both
         found, *states = ({name: one[name] for name in one if not _lists_runs(name)} for one in (found, *states))
     for below in {name.split("/")[0] for name in found}:
         apart = [differences(_below(found, below), _below(state, below)) for state in states]

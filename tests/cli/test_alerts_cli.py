@@ -8,10 +8,14 @@ from pathlib import Path
 
 import av
 import pytest
+import typer.main
 
 import fervid
 from alert_runs import face, make_run
 from fervid.alerts.find.scan import find_runs
+from fervid.cli import app
+from fervid.errors import OutputInUse
+from fervid.storage.lock import Lock
 from manifests import change_manifest
 from receivers import receiver
 from runner import run_fervid
@@ -58,6 +62,22 @@ def test_alerts_are_printed_and_written_and_may_fail_the_command(angry_run: Path
     assert run_fervid("alerts", str(angry_run), "--fail-on-alert", "--rules", "distress").returncode == 0
     as_json = json.loads(run_fervid("alerts", str(angry_run), "--json", "--no-report").stdout)
     assert [alert["rule"] for alert in as_json["alerts"]] == ["anger", "anger-hint"]
+
+
+def test_the_page_of_a_run_is_written_under_its_lock(angry_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fervid.cli import alerts
+
+    written, write_report = [], alerts.write_report
+
+    def while_locked(*arguments: object, **options: object) -> Path:
+        with pytest.raises(OutputInUse):
+            Lock(angry_run)
+        written.append(write_report(*arguments, **options))  # type: ignore[arg-type]
+        return written[-1]
+
+    monkeypatch.setattr(alerts, "write_report", while_locked)
+    typer.main.get_command(app).main(["alerts", "find", str(angry_run)], standalone_mode=False)
+    assert written == [angry_run / "alerts.html"]
 
 
 def test_explaining_and_comparing_write_nothing(angry_run: Path) -> None:

@@ -120,7 +120,10 @@ class _Writing:
     def write(
         self, runs: Sequence[Run], given: RuleSet | None, recorded: datetime | None, refusals: Refusals
     ) -> Iterator[RunAlerts]:
-        """Find and write the alerts of each run; they are given as they are found."""
+        """Find and write the alerts of each run; they are given as they are found.
+
+        The page of a single run is written under its lock, so that it never shows other alerts than the tables.
+        """
         with _decoding(runs) if self.evidence else nullcontext() as apart:
             for run in runs:
                 with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
@@ -131,11 +134,13 @@ class _Writing:
                         from fervid.alerts.review.evidence import write_evidence
 
                         write_evidence(found, blur=self.blur, progress=sys.stderr.isatty(), apart=apart)
+                    if len(runs) == 1:
+                        self.write_page(runs, [found], is_held=True)
 
-    def write_page(self, results: Sequence[RunAlerts]) -> None:
+    def write_page(self, runs: Sequence[Run], results: Sequence[RunAlerts], *, is_held: bool = False) -> None:
         """One page on all runs."""
         if self.report and results:
-            page = write_report(results, shared_folder([found.run.folder for found in results]))
+            page = write_report(results, shared_folder([run.folder for run in runs]), is_held=is_held)
             print(f"report: {page}", file=sys.stderr)
 
 
@@ -183,7 +188,8 @@ def find(
     for found in files.write(opened, rule_set, recorded, refusals):
         results.append(found)
         print(json.dumps(found.to_json()) if as_json else describe_alerts(found), flush=True)
-    files.write_page(results)
+    if len(opened) > 1:
+        files.write_page(opened, results)
     if not as_json and len(results) > 1:
         print(_total(results), file=sys.stderr)
     if notifier is not None:
