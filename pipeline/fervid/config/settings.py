@@ -263,6 +263,12 @@ class MotionSettings(Section):
         default=assets.DEFAULT_AGITATION,
         description="name of a shipped model of agitation, or path of a file that `fervid motion fit` wrote",
     )
+    search_above: float = Field(
+        default=0.0,
+        ge=0,
+        description="with `measure`, search every frame for faces in full while a hundredth of the image is faster "
+        "than this, in longer sides per second; 0: never",
+    )
 
 
 class BatchSettings(Section):
@@ -331,8 +337,12 @@ class Settings(Section):
         if not self.motion.measure:
             return {}
         model = {} if sections == OBSERVE_SECTIONS else {"model_sha256": assets.agitation_sha256(self.motion.model)}
-        return {"motion": {"measure": True} | model}
+        search = {"search_above": self.motion.search_above} if self.motion.search_above else {}
+        return {"motion": {"measure": FLOW_STATISTICS} | search | model}
 
+
+FLOW_STATISTICS = 2
+"""Counts up when the statistics of motion change: those stored before are then measured again."""
 
 REPLACED_BY = {"video.fps": "video.every"}
 """Settings that exclude each other. No source may set both."""

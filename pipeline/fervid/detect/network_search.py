@@ -80,6 +80,10 @@ class NetworkSearch:
         self._scanned_tiny: np.ndarray | None = None
         self._delay = 1.0
 
+    def forget_scans(self) -> None:
+        """Search the next frame in full, whenever that was done last."""
+        self._scanned_tiny = None
+
     def find(self, image: np.ndarray, frame: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The faces of the next frame: boxes float32 (n, 4) and landmarks (n, 5, 2) in `image`, confidence (n,).
 

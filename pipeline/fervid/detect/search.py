@@ -92,6 +92,10 @@ class FaceSearch:
         self._shots = ShotWatch(plan.new_shot_threshold)
         self._shape: tuple[int, int] = (0, 0)
 
+    def forget_scans(self) -> None:
+        """Search the next frame in full, whenever that was done last."""
+        self._scans.start_afresh()
+
     def find(self, image: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The faces of the next frame's image uint8 (H, W): boxes float32 (n, 4), confidence float32 (n,).
 

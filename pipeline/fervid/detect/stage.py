@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -28,6 +28,7 @@ def detect_faces(
     min_face_share: float,
     min_confidence: float,
     pixel_aspect: float,
+    is_watched: Callable[[np.ndarray, float], bool] | None = None,
 ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
     """Each frame of one segment with its faces, and the downscaled image (uint8) that was searched.
 
@@ -36,7 +37,8 @@ def detect_faces(
     Non-square pixels (`pixel_aspect` = width / height of one) are made square on the way. Boxes and landmarks are in
     frame pixels, in order of x, then y; the confidence is the detector's, the pose comes from the landmarks.
     What is known from the frames before decides where to look (`search`), so a segment is searched from its first
-    frame on, in order, by one call. A corrupt frame has no faces and leaves that knowledge as it is. `work` is counted
+    frame on, in order, by one call. Frames of which `is_watched` holds, given their downscaled image and time, are
+    searched in full. A corrupt frame has no faces and leaves that knowledge as it is. `work` is counted
     up as frames pass.
     """
     windows = FaceSearch(detector, search, work) if detector.searches_windows else None
@@ -48,6 +50,8 @@ def detect_faces(
         small = _resized(frame.gray, size, is_quick=search.full_search_seconds > 0)
         boxes, confidence, landmarks = face_arrays([])
         if not frame.is_corrupt:
+            if is_watched is not None and is_watched(small, frame.pts_seconds):
+                (network if windows is None else windows).forget_scans()
             if windows is not None:
                 boxes, confidence, landmarks = windows.find(small, frame.pts_seconds)
             else:

@@ -265,6 +265,8 @@ class LiveSession:
                 self._frame = self._pending.frame()
                 yield self._frame
 
+        flow = flow_watch(self._settings)
+
         def found() -> Iterator[tuple[Frame, Detections, np.ndarray]]:
             yield from detect_faces(
                 frames(),
@@ -275,10 +277,10 @@ class LiveSession:
                 min_face_share=detect.min_face_share,
                 min_confidence=detect.min_confidence,
                 pixel_aspect=self._pending.pixel_aspect if self._pending is not None else 1.0,
+                is_watched=None if flow is None else flow.is_fast,
             )
 
         side_px, margin = self.model.input_side_px, emotion.crop_margin
-        flow = flow_watch(self._settings)
         return cut_out_faces(found(), side_px=side_px, margin=margin, box_shape=detector.box_shape, flow=flow)
 
 

@@ -15,7 +15,7 @@ from fervid.base.opencv import cv2
 from fervid.base.types import NO_FLOW
 from fervid.config import Settings
 from fervid.detect.motion import is_new_shot, shot_thumbnail, shrunk
-from fervid.observe.flow_values import DISORDER_SCALES, FASTER, GRID, INCOHERENCE_SCALES, MOST_SECONDS
+from fervid.observe.flow_values import DISORDER_SCALES, FASTER, GRID, INCOHERENCE_SCALES, MOST_SECONDS, STATISTICS
 
 SIDE_PX = 320
 """Longer side of the images that are compared."""
@@ -60,8 +60,10 @@ class FlowWatch:
     Dense inverse search (Kroeger and others, "Fast Optical Flow using Dense Inverse Search", 2016).
     """
 
-    def __init__(self, *, new_shot_threshold: float) -> None:
-        self._threshold = new_shot_threshold
+    def __init__(self, *, new_shot_threshold: float, fast_from: float = 0.0) -> None:
+        """`fast_from` is the speed that `is_fast` asks for, in longer sides of the image per second; 0: nothing is."""
+        self._threshold, self._fast_from = new_shot_threshold, fast_from
+        self._ahead: tuple[float, np.ndarray] | None = None
         self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._image: np.ndarray | None = None
         self._seconds = 0.0
@@ -73,6 +75,9 @@ class FlowWatch:
 
         Speeds are in longer sides of the image per second.
         """
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == seconds:
+            return ahead[1]
         scale = min(1.0, SIDE_PX / max(image.shape))
         size = round(image.shape[1] * scale), round(image.shape[0] * scale)
         elapsed = seconds - self._seconds
@@ -102,10 +107,20 @@ class FlowWatch:
         values += [*_changes(self._moved, change / np.float32(255 * elapsed)), *_since(self._moved, last)]
         return np.concatenate([values, grid]).astype(np.float16)
 
+    def is_fast(self, image: np.ndarray, seconds: float) -> bool:
+        """Whether a hundredth of the image is as fast as asked for in the next frame, which is measured after this."""
+        if not self._fast_from:
+            return False
+        row = self.measure(image, seconds)
+        self._ahead = seconds, row
+        return len(row) > 0 and float(row[STATISTICS.index("p99_speed")]) >= self._fast_from
+
 
 def flow_watch(settings: Settings) -> FlowWatch | None:
     """What measures the frames of one segment, or of a live view; None where the settings do not ask for it."""
-    return FlowWatch(new_shot_threshold=settings.detect.new_shot_threshold) if settings.motion.measure else None
+    if not settings.motion.measure:
+        return None
+    return FlowWatch(new_shot_threshold=settings.detect.new_shot_threshold, fast_from=settings.motion.search_above)
 
 
 def _camera(flow: np.ndarray, per_second: float) -> tuple[float, float]:

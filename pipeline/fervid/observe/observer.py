@@ -22,7 +22,7 @@ from fervid.detect.plan import SearchPlan, SearchWork
 from fervid.detect.stage import detect_faces
 from fervid.emotion import Classifier, make_classifier
 from fervid.emotion.model import ModelInfo
-from fervid.observe.flow import flow_watch
+from fervid.observe.flow import FlowWatch, flow_watch
 from fervid.observe.scoring import cut_out_faces, score_faces
 from fervid.observe.stages import WAITING, StageClock
 from fervid.video.fast_scan import scan, why_not_scanned
@@ -109,24 +109,26 @@ class Observer:
     def cut_out(self, segment: Segment, ledger: Ledger) -> Generator[FaceCrops, None, None]:
         """The same up to the classifier: the crops of every sampled frame."""
         timed, margin, shape = self._clock.timed, self._settings.emotion.crop_margin, self._detector.box_shape
-        found = timed(self._found(segment, ledger), "detect")
         flow = flow_watch(self._settings)
+        found = timed(self._found(segment, ledger, flow), "detect")
         cut = timed(cut_out_faces(found, side_px=self._side_px, margin=margin, box_shape=shape, flow=flow), "crop")
         if (area := self._settings.video.crop) is not None:
             cut = (_moved(crops, area[0], area[1]) for crops in cut)
         return ahead(cut, n_items=self._crops_ahead, name="detect")
 
-    def _found(self, segment: Segment, ledger: Ledger) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
+    def _found(
+        self, segment: Segment, ledger: Ledger, flow: FlowWatch | None
+    ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
         """The frames of a segment with their faces; each piece of it is searched as if nothing came before."""
         if not self._is_scanned:
-            yield from self._search(self._decoded(segment, ledger), self._search_plan)
+            yield from self._search(self._decoded(segment, ledger), self._search_plan, flow)
             return
         pieces = scan(
             self._info.path, self._info, self._plan, segment, ledger, self._has_face, **self._range(), **self._decoder()
         )
         for piece in pieces:
             of_piece = Ledger()
-            yield from self._search(self._decoded(piece, of_piece), self._search_plan)
+            yield from self._search(self._decoded(piece, of_piece), self._search_plan, flow)
             ledger.add(of_piece)
 
     def _has_face(self, frame: Frame) -> bool:
@@ -141,7 +143,9 @@ class Observer:
         with closing(ahead(decoded, n_items=self._frames_ahead, name="decode")) as ready:
             yield from self._clock.timed(ready, WAITING)
 
-    def _search(self, frames: Iterator[Frame], search: SearchPlan) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
+    def _search(
+        self, frames: Iterator[Frame], search: SearchPlan, flow: FlowWatch | None = None
+    ) -> Iterator[tuple[Frame, Detections, np.ndarray]]:
         detect = self._settings.detect
         if (area := self._settings.video.crop) is not None:
             frames = (cropped(frame, area) for frame in frames)
@@ -154,6 +158,7 @@ class Observer:
             min_face_share=detect.min_face_share,
             min_confidence=detect.min_confidence,
             pixel_aspect=_displayed_pixel_aspect(self._info),
+            is_watched=None if flow is None else flow.is_fast,
         )
 
     def _range(self) -> dict[str, Any]:

@@ -100,6 +100,28 @@ def test_a_picture_that_stands_still_is_searched_once_and_again_when_the_time_is
     assert all(len(boxes) == 1 for boxes in found)
 
 
+def test_a_frame_that_is_watched_is_searched_in_full() -> None:
+    asked, works = [], []
+    for is_watched in (None, lambda image, seconds: asked.append((image.shape, seconds)) or seconds > 1.0):
+        works.append(SearchWork())
+        found = detect_faces(
+            iter(frames_of(lambda _: moving_face(0.0), 12, corrupt=(3,))),
+            make_detector("haar", {}),
+            search=SearchPlan(),
+            work=works[-1],
+            min_face_px=None,
+            min_face_share=0.1,
+            min_confidence=0.0,
+            pixel_aspect=1.0,
+            is_watched=is_watched,
+        )
+        assert len(list(found)) == 12
+    assert len(asked) == 11  # all but the corrupt one
+    n_watched = sum(seconds > 1.0 for _, seconds in asked)
+    assert n_watched > 0
+    assert works[1].full_searches >= works[0].full_searches + n_watched
+
+
 def test_a_level_of_zero_searches_what_stands_still_too() -> None:
     _, work = searched(lambda _: picture_with_faces(80), 5, SearchPlan(still_level=0))
     assert work.still_frames == work.taken_over == 0

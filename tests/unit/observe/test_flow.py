@@ -125,3 +125,18 @@ def test_denser_frames_are_compared_at_the_same_distance() -> None:
     dense = measured([view(image, 4 * i, 0) for i in range(11)], fps=10.0)
     assert [len(row) > 0 for row in dense] == [False, *([False, True] * 5)]
     assert value(dense[-1], "camera_speed") == pytest.approx(value(sparse[-1], "camera_speed"), rel=0.05)
+
+
+def test_a_frame_that_was_asked_about_is_measured_once() -> None:
+    image, other = view(still(), 0, 0), still(1)
+    images = []
+    for i in range(5):
+        moved = image.copy()
+        moved[:60, :80] = view(other, 10 * i, 0)[:60, :80]
+        images.append(moved)
+    watch, plain = FlowWatch(new_shot_threshold=0.3, fast_from=0.1), FlowWatch(new_shot_threshold=0.3)
+    for i, each in enumerate(images):
+        assert watch.is_fast(each, i / 5) == (i > 0)
+        np.testing.assert_array_equal(watch.measure(each, i / 5), plain.measure(each, i / 5))
+    assert not plain.is_fast(images[0], 2.0)
+    assert not FlowWatch(new_shot_threshold=0.3, fast_from=10.0).is_fast(images[0], 0.0)
