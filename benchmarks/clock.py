@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fervid.errors import FervidError
+from fervid.config.video import VideoSettings
+from fervid.errors import FervidError, InputError
 from fervid.live.address import parse_address
 from fervid.live.source import Capture
 from fervid.video.ledger import Ledger
@@ -81,6 +82,8 @@ def compare(path: Path) -> tuple[float, str]:
                 yield frame.gray, frame.pts_seconds
 
     table = collect(analysed())
+    if ledger.bad_packets > VideoSettings().max_bad_packet_share * ledger.packets:
+        raise InputError("too damaged: an analysis rejects it")
     source = VideoSource(path, MAX_PIXELS, info.start_time_seconds, info.time_source == "pts", info.stream)
     worst, lines = 0.0, []
     starts = np.linspace(0, max(0.0, end - CUT_SECONDS), 4)[1:]

@@ -158,6 +158,7 @@ NOT_TRIED = {
     "motion fit": "needs labelled recordings of agitated people",
     "models readout": "needs labelled recordings",
     "train": "needs FER-2013",
+    "train-finder": "needs footage, and takes hours",
     "targets": "needs FER-2013",
     "tune": "needs FER-2013",
     "evaluate": "needs FER-2013",
@@ -298,7 +299,7 @@ class Known:
 def lost(folder: Folder, *, n_confirmed: int) -> list[str]:
     """What is lost of the verdicts that were confirmed, and of the user's own."""
     reasons = [review.reason for review in read_history(folder.run)]
-    is_kept = reasons.count("first") == 1 and reasons.count("second") >= n_confirmed
+    is_kept = reasons.count("first") == 1 and reasons.count("second") >= bool(n_confirmed)  # the same twice is one
     notes = (folder.run / "case-notes.txt").read_text()
     return [*([] if is_kept else [f"verdicts: {reasons}"]), *([] if notes == "mine" else [f"notes: {notes!r}"])]
 
