@@ -59,6 +59,8 @@ VOLATILE = frozenset(
 """Files with times of running in them."""
 RECORDED = re.compile(r"demo-mp4-\d{8}-\d{6}-")
 """Recordings are named by their time, and never go on: what is whole of them is left to `verify`."""
+UTC = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+"""When a run was finished, in pages."""
 LEFT_OUT = "not finished and left out"
 OF_ALL_RUNS = ("report.html", "alerts.html", *(table_file(name) for name in (*TABLES, "videos", "alerts")))
 """What `report`, `alerts` and `compact` write beside the runs."""
@@ -204,7 +206,8 @@ def contents(folder: Folder) -> dict[str, str]:
         elif path.name == "reviews.parquet":
             found[name] = str(sorted({review.reason for review in read_history(path.parent)}))
         elif path.suffix != ".lock":
-            found[name] = "" if path.name in VOLATILE else hashlib.sha256(path.read_bytes()).hexdigest()
+            content = UTC.sub(b"", path.read_bytes()) if path.suffix == ".html" else path.read_bytes()
+            found[name] = "" if path.name in VOLATILE else hashlib.sha256(content).hexdigest()
     return found
 
 
