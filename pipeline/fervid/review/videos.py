@@ -1,8 +1,8 @@
 """Which video files a server sends: a run names its video, and a run may come from a stranger.
 
-A file within the folders that were given to `serve` is sent if it is as large as the analysed video. One elsewhere has
-to have the content that was analysed, by its hash, which takes a while for a long one; it is never sent where folders
-of videos were named, or to other machines.
+A file has to have the content that was analysed, by its hash, which takes a while for a long one. Within the folders
+that were given to `serve` it is not read if it is as it was when its hash was noted beside the run: size, times, inode.
+A file elsewhere is never sent where folders of videos were named, or to other machines.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from fervid.batch.ids import Ids
 from fervid.errors import InputError
 from fervid.run.handle import Run
 from fervid.storage.files import is_content
@@ -55,7 +56,8 @@ class VideoGate:
         stamp = found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
         if not _is_video(path, stamp):
             raise InputError("The file that this run names is no video.")
-        if not is_within and not _is_content(path, run.manifest.video_id, stamp):
+        noted_in = run.folder.parent if is_within else None  # a stranger may have written what lies beside a run
+        if not _is_content(path, run.manifest.video_id, noted_in, stamp):
             raise InputError("The video of this run was changed since it was analysed.")
 
 
@@ -74,9 +76,9 @@ def _is_video(path: Path, _stamp: tuple[int, ...]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _is_content(path: Path, video_id: str, _stamp: tuple[int, ...]) -> bool:
+def _is_content(path: Path, video_id: str, noted_in: Path | None, _stamp: tuple[int, ...]) -> bool:
     """Whether a file has the content with an id, read again when the file changed."""
     try:
-        return is_content(path, video_id)
+        return is_content(path, video_id) if noted_in is None else Ids(noted_in).is_held(path, video_id)
     except OSError:
         return False

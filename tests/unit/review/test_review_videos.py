@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 pytest.importorskip("starlette", reason="the review server needs fervid[web]")
 
 import fervid
+from fervid.batch.ids import Ids
 from fervid.errors import InputError
 from fervid.review.videos import VideoGate, _is_video
 from fervid.run.handle import Run
-from fervid.storage.files import content_id
+from fervid.storage.files import content_id, file_status
 from manifests import change_manifest
 from synthetic import constant_rate, write_video
 
@@ -79,6 +81,29 @@ def test_other_content_of_the_same_size_is_not_the_video(analysed: Path, run: Ru
     change_manifest(forged.folder, video_id=run.manifest.video_id)
     with pytest.raises(InputError, match="was changed"):
         VideoGate([analysed / "runs"]).check(fervid.open_run(forged.folder))
+
+
+def test_neither_is_it_within_the_folders(analysed: Path, tmp_path: Path) -> None:
+    served = Path(shutil.copytree(analysed, tmp_path / "served"))
+    video = served / "videos" / "clip.mp4"
+    folder = next((served / "runs").glob("clip-*"))
+    change_manifest(folder, video_path=str(video))
+    VideoGate([served]).check(fervid.open_run(folder))
+    content = bytearray(video.read_bytes())
+    content[-1] ^= 1
+    video.write_bytes(content)
+    with pytest.raises(InputError, match="was changed"):
+        VideoGate([served]).check(fervid.open_run(folder))
+
+
+def test_a_video_whose_hash_was_noted_is_not_read(analysed: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(run.manifest.video_path)
+    os.utime(path, (1, 1))
+    ids = Ids(run.folder.parent)
+    assert ids.id_of(path, file_status(path)) == run.manifest.video_id
+    ids.save()
+    monkeypatch.setattr("fervid.batch.ids.content_id", lambda _path: pytest.fail("it was read"))
+    VideoGate([analysed]).check(run)
 
 
 @pytest.mark.parametrize(
