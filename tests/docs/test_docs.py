@@ -155,7 +155,7 @@ def test_what_a_package_index_shows_links_to_no_file_beside_it() -> None:
         text, n_changed = re.subn(change["pattern"], change["replacement"], text)
         assert n_changed, change
     assert re.findall(r"\]\((?!https?:)", text) == []
-    assert "`docs/images/review-run.jpg` in the source" in text
+    assert "`docs/images/page-run.webp` in the source" in text
     assert "docs/decisions.md" in text
 
 

@@ -25,6 +25,10 @@ def report(
     with_clips: Annotated[
         bool, typer.Option("--with-clips", help="Put clips of the alerts into the page, faces covered.")
     ] = False,
+    rules: Annotated[
+        str | None,
+        typer.Option(help="Rules whose thresholds can be tried: preset or TOML file. [as fervid alerts]"),
+    ] = None,
     superseded: Superseded = False,
 ) -> None:
     """Write report.html: one file to review runs offline in any browser: timeline, boxes, tracks, alerts, verdicts.
@@ -37,7 +41,7 @@ def report(
     folders = runs_in(runs, with_superseded=superseded)
     refusals = Refusals(len(folders))
     cutting = _cut if with_clips else None
-    pages = write_reports(folders, out=out, guarded=refusals.noted, cutting=cutting)
+    pages = write_reports(folders, out=out, guarded=refusals.noted, cutting=cutting, rules=rules)
     print(pages[0], flush=True)
     if len(pages) > 1:
         typer.echo(f"{len(pages) - 1} pages of single runs are in their folders", err=True)

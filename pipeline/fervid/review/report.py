@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from fervid.alerts.language.rules import load_rules
 from fervid.base.printable import printable
 from fervid.charts.palette import label_colours
 from fervid.errors import InputError, OutputError
@@ -42,17 +43,19 @@ def write_reports(
     out: Path | None = None,
     guarded: Guard = unguarded,
     cutting: Cutting | None = None,
+    rules: str | None = None,
 ) -> list[Path]:
     """Write `report.html` for runs: into the run folder, or into the folder that several runs share (or `out`).
 
-    With `cutting` it plays clips of the alerts wherever it is opened. Returns the pages, the one to open first.
+    With `cutting` it plays clips of the alerts wherever it is opened. `rules` are those whose thresholds can be tried,
+    by default those that `fervid alerts` takes. Returns the pages, the one to open first.
     Raises InputError for a folder without runs, OutputError for one that cannot be written.
     """
     folders = find_run_folders(named)
     runs: list[Run] = []
     contents: dict[Path, dict[str, Any]] = {}
     cards: dict[Path, dict[str, Any]] = {}
-    desk = RuleDesk(None)
+    desk = RuleDesk(None if rules is None else load_rules(rules))
     for place in folders:
         with guarded(place):
             run = open_run(place)
