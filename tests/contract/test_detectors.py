@@ -145,12 +145,14 @@ def test_centerface_gives_each_face_its_landmarks(photograph: np.ndarray) -> Non
 
 def test_centerface_asks_for_the_package_with_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(centerface, "PACKAGE", "no-such-package-anywhere")
+    centerface._network.cache_clear()  # as in a process that has not made the network yet
     with pytest.raises(DependencyMissing, match=r"^the face network is not there: .* 'no-such-package-anywhere'.*haar"):
         make_detector("centerface", {})
 
 
 def test_centerface_refuses_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(centerface, "WEIGHTS_SHA256", "0" * 64)
+    centerface._network.cache_clear()  # as in a process that has not made the network yet
     with pytest.raises(
         ModelError, match=r"not the face network that fervid knows \(SHA-256 09189deaaf86, expected 0000"
     ):
