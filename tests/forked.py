@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 IMPORTS = (
@@ -24,15 +25,27 @@ IMPORTS = (
     *("fervid.batch.run", "fervid.batch.whole", "fervid.batch.preview", "fervid.batch.pool", "fervid.batch.inputs"),
     *("fervid.charts.timeline", "matplotlib.figure", "matplotlib.backends.backend_agg", "rich.table", "tqdm"),
 )
-READ_AT_START = ("PYTHON", "LC_", "LANG", "OMP_", "OPENBLAS_", "MKL_")
+READ_AT_START = (
+    "PYTHON",
+    "LC_",
+    "LANG",
+    "OMP_",
+    "OPENBLAS_",
+    "MKL_",
+    "TERM",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "_TYPER",
+    "TYPER",
+)
 """What begins so in the environment is read by the interpreter or by an import: a fork would not see it."""
 LARGEST_REQUEST = 1 << 20
 STATUS = struct.Struct("i")
 
 
-def is_supported() -> bool:
-    """Whether this system forks processes that have imported much, and starts them in order."""
-    return sys.platform == "linux"
+def can_fork(environment: Iterable[str]) -> bool:
+    """Whether a fork is as good as a fresh process that has these names in its environment."""
+    return sys.platform == "linux" and not any(name.startswith(READ_AT_START) for name in environment)
 
 
 class Forked:

@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from forked import Forked, is_supported
+from forked import Forked, can_fork
 
 SOURCE = Path(__file__).resolve().parents[1] / "pipeline"
 START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
@@ -38,12 +38,13 @@ def run_fervid(
 
     It is a fork of a process that has imported everything, unless that is another beginning than the test asks for.
     """
-    if is_supported() and not (before or environment or is_fresh):
-        return _forked().run(list(arguments), os.environ | {"PYTHONPATH": str(SOURCE)}, cwd, TIMEOUT_SECONDS)
+    changed = {"PYTHONPATH": str(SOURCE)} | (environment or {})
+    if not before and not is_fresh and can_fork(environment or {}):
+        return _forked().run(list(arguments), os.environ | changed, cwd, TIMEOUT_SECONDS)
     return subprocess.run(
         [sys.executable, "-c", f"{before}\n{START}", *arguments],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(SOURCE)} | (environment or {}),
+        env=os.environ | changed,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
