@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 IMPORTS = (
+    "pyarrow",
     "fervid.cli",
     *(f"fervid.cli.{name}" for name in "alerts analyze annotate evidence explain export motion profile".split()),
     *(f"fervid.cli.{name}" for name in "purge query report verify".split()),
@@ -132,6 +133,7 @@ if __name__ == "__main__":
     with suppress(ImportError):  # what is missing here is reported by the command that needs it
         for module in IMPORTS:
             import_module(module)
+    import_module("fervid.base.arrow").without_pandas()
     sys.argv = ["fervid", *_next_command(socket.socket(fileno=int(sys.argv[1])))]
     main = import_module("fervid.__main__").main
     main()

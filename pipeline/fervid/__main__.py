@@ -7,6 +7,7 @@ import signal
 import sys
 from types import FrameType
 
+from fervid.base.arrow import without_pandas
 from fervid.base.interrupt import stop_text
 
 
@@ -17,6 +18,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    without_pandas()
     from fervid import cli
 
     cli.main()
