@@ -186,11 +186,6 @@ class Finder:
         """Each rule's evaluation of the samples of the last call."""
         return [state.judged for state in self._states if state.judged is not None]
 
-    @property
-    def max_gaps(self) -> list[float]:
-        """The longest gap that each rule bridges, in seconds."""
-        return [state.max_gap for state in self._states]
-
     def _feed_rule(self, state: _State, samples: Samples, faces: Faces, order: np.ndarray) -> list[Event]:
         judged = state.judged = self._judge(state, samples, faces, order)
         if state.bound.rule.over == "group":

@@ -64,17 +64,6 @@ def label_indices(codes: np.ndarray, labels: tuple[str, ...], model: str) -> np.
     return np.asarray(np.array([labels.index(emotion) for emotion in EMOTIONS])[codes])
 
 
-def score_logits(
-    logits: np.ndarray, codes: np.ndarray, *, labels: tuple[str, ...], temperature: float, model: str, split: str
-) -> Scores:
-    """Score logits (N, C), whose columns are `labels`, against FER-2013 codes int (N,).
-
-    Raises ModelError for labels that lack an emotion, DatasetError for no rows.
-    """
-    truth = label_indices(codes, labels, model)
-    return score_truth(logits, truth, labels=labels, temperature=temperature, model=model, split=split)
-
-
 def score_truth(
     logits: np.ndarray, truth: np.ndarray, *, labels: tuple[str, ...], temperature: float, model: str, split: str
 ) -> Scores:
