@@ -50,32 +50,7 @@ def plot_timeline(
     )
     last = others[0] if others else faces
 
-    bottom = np.zeros(len(columns.mean_faces))
-    spare = iter(SPARE_COLOURS)
-    for label in sorted(labels, key=lambda name: name == "neutral"):
-        top = bottom + columns.means[label]
-        emotions.stairs(
-            top,
-            columns.edges,
-            baseline=bottom,
-            fill=True,
-            linewidth=0,
-            label=label,
-            facecolor=COLOURS.get(label) or next(spare, "#444444"),
-            hatch=HATCHES.get(label),
-            edgecolor="#00000033",
-        )
-        bottom = top
-    emotions.set_ylim(0, 1)
-    emotions.set_ylabel("mean probability")
-    emotions.set_title(f"{shorten_name(title, LONGEST_NAME)}: how faces look over time", loc="left", parse_math=False)
-    handles, names = emotions.get_legend_handles_labels()
-    emotions.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    if not bottom.any():
-        emotions.text(
-            0.5, 0.5, "no usable face", ha="center", va="center", transform=emotions.transAxes, color="#666666"
-        )
-
+    _draw_emotions(emotions, columns, labels, title)
     count = columns.mean_faces
     faces.stairs(count, columns.edges, fill=True, color="#333333", linewidth=0)
     faces.set_ylim(0, max(1.0, float(count.max(initial=0)) * 1.1))
@@ -93,6 +68,33 @@ def plot_timeline(
     with written_whole(path) as partial:
         figure.savefig(partial, format="png")
         return file_sha256(partial)
+
+
+def _draw_emotions(axes: Any, columns: _Columns, labels: tuple[str, ...], title: str) -> None:
+    """The mean probabilities, stacked, neutral on top."""
+    bottom = np.zeros(len(columns.mean_faces))
+    spare = iter(SPARE_COLOURS)
+    for label in sorted(labels, key=lambda name: name == "neutral"):
+        top = bottom + columns.means[label]
+        axes.stairs(
+            top,
+            columns.edges,
+            baseline=bottom,
+            fill=True,
+            linewidth=0,
+            label=label,
+            facecolor=COLOURS.get(label) or next(spare, "#444444"),
+            hatch=HATCHES.get(label),
+            edgecolor="#00000033",
+        )
+        bottom = top
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("mean probability")
+    axes.set_title(f"{shorten_name(title, LONGEST_NAME)}: how faces look over time", loc="left", parse_math=False)
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    if not bottom.any():
+        axes.text(0.5, 0.5, "no usable face", ha="center", va="center", transform=axes.transAxes, color="#666666")
 
 
 def _label_time(axes: Any, begin: float, end: float, recorded: datetime | None) -> None:
