@@ -27,15 +27,14 @@ import pyarrow as pa
 
 import fervid
 from baseline import ORDERS, analysed, make
-from battery import left_out_models, windows_of
 from battery_faces import Clip, clips_of_people, load_clips
+from battery_readout import Photographs, left_out_models, windows_of
 from fervid.alerts.find.finder import Finder, Samples
 from fervid.alerts.find.scan import find_runs, scan_run
 from fervid.alerts.language.rules import RuleSet, bind, load_rules
 from fervid.base import assets
 from fervid.base.spacing import usual_spacing
 from fervid.config import Settings
-from fervid.emotion import make_classifier
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.baseline import shared_shifts
 from fervid.interpret.tables import Tables
@@ -44,7 +43,6 @@ from fervid.run.handle import Run
 from fervid.run.usable import usable_faces
 from fervid.stats.intervals import poisson_interval
 from fervid.stats.metrics import wilson_interval
-from fervid.train.data.fer2013 import load_fer2013
 
 SCOPES = ("off", "track", "video")
 MOST_FALSE_PER_HOUR = 10.0
@@ -118,6 +116,7 @@ def main() -> None:
     parser.add_argument("--rule", default="anger-lasting", help="the one of them to choose")
     parser.add_argument("--readout", action="store_true", help="fit a read-out without each person, and apply it")
     parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
+    parser.add_argument("--stills", type=Path, help="with --readout: the photographs, as for benchmarks/battery.py")
     arguments = parser.parse_args()
     settings = fervid.load_settings(environment={})
     model = load_model_info(assets.model_folder(settings.emotion.model))
@@ -126,8 +125,8 @@ def main() -> None:
     models = dict.fromkeys(people, model)
     if arguments.readout:
         settings = settings.model_copy(update={"readout": settings.readout.model_copy(update={"use": "on"})})
-        faces = load_fer2013(arguments.data).split("PublicTest")
-        models, _ = left_out_models(all_clips, settings, model, make_classifier("litert", model), faces)
+        photographs = Photographs.load(arguments.data, arguments.stills, model, settings, arguments.cache)
+        models = left_out_models(all_clips, settings, model, photographs)
     kinds = {kind: KINDS[kind] for kind in arguments.kinds}
     pieces = {
         (scope, kind): [

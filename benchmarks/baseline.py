@@ -24,12 +24,11 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
-from battery import left_out_models
 from battery_faces import Clip, clips_of_people, load_clips
+from battery_readout import Photographs, left_out_models
 from fervid.base import assets
 from fervid.config import Settings
 from fervid.config.settings import BaselineSettings
-from fervid.emotion import make_classifier
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.baseline import people, shift, usual_scores
@@ -38,7 +37,6 @@ from fervid.interpret.judge import smoother_of
 from fervid.interpret.tables import Tables
 from fervid.interpret.whole import interpret
 from fervid.run.usable import usable_faces
-from fervid.train.data.fer2013 import load_fer2013
 
 ORDERS, REPEATS = 5, 4
 MOSTLY, OTHERS = 12, 3
@@ -70,14 +68,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "fervid-battery")
     parser.add_argument("--readout", action="store_true", help="only what read-outs fitted without each person add")
     parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
+    parser.add_argument("--stills", type=Path, help="with --readout: the photographs, as for benchmarks/battery.py")
     arguments = parser.parse_args()
     settings = fervid.load_settings(environment={})
     model = load_model_info(assets.model_folder(settings.emotion.model))
     all_clips = load_clips(arguments.clips, settings, arguments.cache)
     people = clips_of_people(all_clips)
     if arguments.readout:
-        photographs = load_fer2013(arguments.data).split("PublicTest")
-        models, _ = left_out_models(all_clips, settings, model, make_classifier("litert", model), photographs)
+        photographs = Photographs.load(arguments.data, arguments.stills, model, settings, arguments.cache)
+        models = left_out_models(all_clips, settings, model, photographs)
         report_readouts(people, settings, models)
         return
     videos = {

@@ -7,9 +7,10 @@ MODEL is a shipped model's name or a folder; without one each preset's own is me
 set. The folders hold clips, or photographs, and `labels.csv` (columns file, emotion, and for clips confidence; the sure
 ones are asked for). Faces are found by fervid's own detector with the preset's settings, once, and kept in --cache, as
 are the answers of the package `fer` (its defaults). A clip's answer is the emotion with the largest share of the face
-time. Whatever is fitted to these clips is fitted again without the person who is asked about: with
-`--readouts on` the read-out. Lines that begin with "baseline" have the person's clips, unlabelled, as baseline;
-those that begin with "read out" take each photograph for a video of one frame.
+time. With `--readouts on` labels are read out over time, by read-outs that are fitted again without the person who is
+asked about, and without the half of the photographs that is: each is read out as a video of one frame. Lines that begin
+with "baseline" have the person's clips, unlabelled, as baseline; those that begin with "still face" read photographs
+out as long videos of a face that does not move.
 
 The first row is the reference. Another ships when its mean is higher and no part falls below the lower end of the
 reference's 95 % Wilson interval for that part. PublicTest only: PrivateTest is never read here.
@@ -24,24 +25,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 import fervid
 from battery_faces import Clip, Still, load_clips, load_stills
 from battery_peer import peer_on_clips, peer_on_stills
+from battery_readout import Photographs, half_models, left_out_models, scored_again, windows_of
 from fervid.base import assets
-from fervid.batch.labelled import labelled_recordings
 from fervid.config import Settings
-from fervid.emotion import Classifier, make_classifier
-from fervid.emotion.crops import crop_quality
-from fervid.emotion.face_quality import measure_face_quality
+from fervid.emotion import make_classifier
 from fervid.emotion.heads import label_probabilities
 from fervid.emotion.model import ModelInfo, load_model_info
-from fervid.interpret.baseline import Windows, shared_shifts
-from fervid.interpret.readout import read_out
+from fervid.interpret.baseline import shared_shifts
 from fervid.interpret.tables import Tables
-from fervid.interpret.whole import interpret, windows_of_person
-from fervid.observe.observations import face_arrays
+from fervid.interpret.whole import interpret
 from fervid.run.summary import results_in_numbers
 from fervid.run.usable import usable_faces
 from fervid.stats.metrics import (
@@ -52,7 +48,6 @@ from fervid.stats.metrics import (
     wilson_interval,
 )
 from fervid.train.data.fer2013 import EMOTIONS, FaceDataset, load_fer2013
-from fervid.train.fit.readout import FITTED_TO, ReadoutFitter
 
 ANGRY = "angry"
 # Decision SCO-6.
@@ -133,28 +128,29 @@ def measure(
 
     scores = probabilities(faces.images)
     truth = np.array([info.labels.index(EMOTIONS[code]) for code in faces.labels])
-    parts, n, more = {"PublicTest": float((scores.argmax(axis=1) == truth).mean())}, {"PublicTest": len(truth)}, {}
-    more["PublicTest balanced"] = balanced_accuracy(confusion_matrix(scores.argmax(axis=1), truth, len(info.labels)))
-
     found = [still for still in stills if still.region is not None]
     crops = np.stack([still.region.crop(info.input_side_px, emotion.crop_margin) for still in found if still.region])
-    answered = dict(
-        zip((s.file for s in found), (info.labels[i] for i in probabilities(crops).argmax(axis=1)), strict=True)
-    )
-    of_stills = stills_in_numbers(stills, [answered.get(still.file) for still in stills])
-    parts |= {part: of_stills.pop(part) for part in ("stills", "stills balanced")}
-    n |= {"stills": len(stills), "stills balanced": len(stills)}
-    more |= of_stills
-
+    of_photographs = [(scores, probabilities(crops))]
     scored = [replace(clip, observations=scored_again(clip, classifier, info, emotion.crop_margin)) for clip in clips]
     models = {clip.person: info for clip in clips}
     if settings.readout.use != "off":
-        models, of_faces = left_out_models(scored, settings, info, classifier, faces)
-        more |= of_faces
-        read = [read_out_alone(classifier.predict(crop[None]), models[""], settings)[0] for crop in crops]
-        said = dict(zip((s.file for s in found), (info.labels[int(one.argmax())] for one in read), strict=True))
-        of_stills = stills_in_numbers(stills, [said.get(still.file) for still in stills])
-        more |= {f"read out: {name}": value for name, value in of_stills.items() if name != "stills found"}
+        photographs = Photographs.of(faces.images, stills, info, settings)
+        models = left_out_models(scored, settings, info, photographs)
+        halves = half_models(scored, settings, info, photographs)
+        of_photographs = [photographs.read_out(halves, settings, seconds) for seconds in (0.0, np.inf)]
+    more: dict[str, float | None] = {}
+    for name_of_lines, (of_faces, of_stills) in zip(("", "still face: "), of_photographs, strict=False):
+        answered = [info.labels[i] for i in of_stills.argmax(axis=1)]
+        said = dict(zip((still.file for still in found), answered, strict=True))
+        numbers = {
+            "PublicTest": float((of_faces.argmax(axis=1) == truth).mean()),
+            "PublicTest balanced": balanced_accuracy(
+                confusion_matrix(of_faces.argmax(axis=1), truth, len(info.labels))
+            ),
+        } | stills_in_numbers(stills, [said.get(still.file) for still in stills])
+        more |= {f"{name_of_lines}{key}": value for key, value in numbers.items()}
+    parts = {part: float(more.pop(part) or 0.0) for part in PARTS if part in more}
+    n = {"PublicTest": len(truth), "stills": len(stills), "stills balanced": len(stills)}
     answers, covered, known, hits = [], [], [], []
     for clip in scored:
         model_of_clip = models[clip.person]
@@ -187,41 +183,6 @@ def measure(
     )
 
 
-def windows_of(clip: Clip, settings: Settings, info: ModelInfo) -> dict[str, Windows]:
-    return windows_of_person(clip.observations, settings, info, duration_seconds=clip.duration_seconds)
-
-
-def left_out_models(
-    clips: list[Clip], settings: Settings, info: ModelInfo, classifier: Classifier, faces: FaceDataset
-) -> tuple[dict[str, ModelInfo], dict[str, float | None]]:
-    """For each person the model with a read-out that was fitted without them; that of all is under "".
-
-    Also how many of the photographs that it was not fitted to are right, before and after.
-    """
-    seen = [(clip.file, clip.emotion, clip.person, windows_of(clip, settings, info)) for clip in clips]
-    recordings = labelled_recordings(seen, info, settings.baseline, is_flipped=settings.emotion.flip)
-    logits = classifier.predict(faces.images)
-    fitter = ReadoutFitter(info, logits)
-    models = {}
-    for person in ["", *sorted({clip.person for clip in clips})]:
-        fitted = fitter.fit([recording for recording in recordings if recording.person != person])
-        models[person] = replace(info, readout=fitted.readout(info))
-    unseen = np.arange(len(logits)) % FITTED_TO > 0
-    truth = np.array([info.labels.index(EMOTIONS[code]) for code in faces.labels])[unseen]
-    before = label_probabilities(logits[unseen], info, source=settings.emotion.labels).argmax(axis=1)
-    after = read_out_alone(logits[unseen], models[""], settings).argmax(axis=1)
-    return models, {
-        "PublicTest unseen": float((before == truth).mean()),
-        "read out: PublicTest unseen": float((after == truth).mean()),
-    }
-
-
-def read_out_alone(logits: np.ndarray, info: ModelInfo, settings: Settings) -> np.ndarray:
-    """The read-out of single faces: each as a recording of one frame."""
-    assert info.readout is not None
-    return read_out(logits, info.readout, info, settings)
-
-
 def with_baselines(clips: list[Clip], settings: Settings, models: dict[str, ModelInfo]) -> list[str | None]:
     """The answer to each clip with a baseline over all clips of its person, unlabelled, as from a list's `person`."""
     settings = settings.model_copy(update={"baseline": settings.baseline.model_copy(update={"scope": "video"})})
@@ -249,24 +210,6 @@ def leading(tables: Tables, columns: list[str], labels: tuple[str, ...]) -> str 
     usable = usable_faces(tables.faces["abstain"])
     scores = np.stack([tables.faces[name].to_numpy() for name in columns], axis=1)[usable]
     return labels[int(np.bincount(scores.argmax(axis=1), minlength=len(labels)).argmax())] if len(scores) else None
-
-
-def scored_again(clip: Clip, classifier: Classifier, info: ModelInfo, margin: float) -> pa.Table:
-    """The clip's observations with the logits, the quality and the looks of its faces cut at this margin."""
-    faces = face_arrays(clip.observations)
-    side = info.input_side_px
-    crops = np.stack([region.crop(side, margin) for region in clip.regions]) if clip.regions else np.zeros((0, side, side), np.uint8)  # fmt: skip # noqa: E501
-    found = {
-        "logits": classifier.predict(crops),
-        "quality": crop_quality(crops, faces["boxes"]),
-        "looks": measure_face_quality(crops, faces["looks"][:, 2:]),
-    }
-    observations = clip.observations
-    for name, values in found.items():
-        lists = [values[faces["row"] == row].ravel() for row in range(observations.num_rows)]
-        at = observations.schema.get_field_index(name)
-        observations = observations.set_column(at, observations.schema.field(at), [pa.array(lists, observations.schema.field(at).type)])  # fmt: skip # noqa: E501
-    return observations
 
 
 def stills_in_numbers(stills: list[Still], answers: list[str | None]) -> dict[str, float]:

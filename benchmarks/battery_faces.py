@@ -10,6 +10,7 @@ import csv
 import hashlib
 import json
 import pickle
+import re
 import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
@@ -84,6 +85,16 @@ class Still:
     file: str
     emotion: str
     region: Region | None
+
+    @property
+    def person(self) -> str:
+        """Who is seen: files are named after people, and numbered."""
+        return re.sub(r"_?\d+\.\w+$", "", self.file)
+
+    @property
+    def half(self) -> int:
+        """0 or 1, the same for all photographs of a person."""
+        return int(hashlib.sha256(self.person.encode()).hexdigest(), 16) % 2
 
 
 def load_clips(folder: Path, settings: Settings, cache: Path) -> list[Clip]:

@@ -23,8 +23,8 @@ import numpy as np
 import pyarrow as pa
 
 import fervid
-from battery import left_out_models, scored_again
 from battery_faces import Clip, load_clips
+from battery_readout import Photographs, left_out_models, scored_again
 from fervid.base import assets
 from fervid.config import Settings
 from fervid.emotion import make_classifier
@@ -33,7 +33,6 @@ from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.interpret.whole import interpret
 from fervid.run.usable import usable_faces
 from fervid.stats.metrics import expected_calibration_error, negative_log_likelihood
-from fervid.train.data.fer2013 import load_fer2013
 
 DRAWS = 2000
 MARGINS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
@@ -63,6 +62,7 @@ def main() -> None:
     parser.add_argument("--preset", default="default")
     parser.add_argument("--readout", action="store_true", help="smoothed: read out, fitted without the person")
     parser.add_argument("--data", type=Path, help="with --readout: the CSV file of FER-2013")
+    parser.add_argument("--stills", type=Path, help="with --readout: the photographs, as for benchmarks/battery.py")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "fervid-battery")
     arguments = parser.parse_args()
     settings = fervid.load_settings(preset=arguments.preset, environment={})
@@ -71,8 +71,8 @@ def main() -> None:
     models = {clip.person: model for clip in found}
     if arguments.readout:
         settings = settings.model_copy(update={"readout": settings.readout.model_copy(update={"use": "on"})})
-        faces = load_fer2013(arguments.data).split("PublicTest")
-        models, _ = left_out_models(found, settings, model, make_classifier("litert", model), faces)
+        photographs = Photographs.load(arguments.data, arguments.stills, model, settings, arguments.cache)
+        models = left_out_models(found, settings, model, photographs)
     clips = [watch(clip, settings, models[clip.person]) for clip in found]
     clips = [clip for clip in clips if len(clip.single)]
     people = sorted({clip.person for clip in clips})

@@ -36,7 +36,8 @@ def describe(summary: dict[str, Any], *, waited_seconds: float | None = None, fi
     if summary["dominant"]:
         ranked = sorted(summary["shares"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{label} {share:.0%}" for label, share in ranked if share >= 0.005)
-        lines.append(f"  expressions   {shares} of the time with a face")
+        how = "; read out over time (--readout off: smoothed)" if summary["is_read_out"] else ""
+        lines.append(f"  expressions   {shares} of the time with a face{how}")
     if summary["peak_anger"]:
         peak = summary["peak_anger"]
         lines.append(

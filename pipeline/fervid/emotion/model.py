@@ -223,7 +223,7 @@ def _check_readout(info: ModelInfo) -> None:
     readout = info.readout
     if readout is None:
         return
-    found = (readout.weights_sha256, readout.labels, len(readout.weights))
+    found = (readout.weights_sha256, readout.labels, len(readout.usual))
     if found != (info.weights_sha256, info.labels, info.n_logits):
         raise ModelError(
             f"{info.folder / READOUT_JSON} was fitted to another model (weights {readout.weights_sha256[:12]}, "

@@ -1,7 +1,7 @@
 """A read-out over time: a small linear model from a face's smoothed scores of all heads to the labels, in JSON.
 
 It corrects the network's own answer by an amount that was fitted to labelled videos. Applying it is part of
-`fervid.interpret.readout`, fitting it of `fervid.train.fit.readout`. Reads files; computes nothing.
+`fervid.interpret.readout`, fitting it of `fervid.train.fit.readout`. Reads files.
 """
 
 from __future__ import annotations
@@ -13,19 +13,36 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fervid.errors import ModelError
 from fervid.storage.files import file_sha256
 
 READOUT_JSON = "readout.json"
-READOUT_VERSION = 1
+READOUT_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is added to log-probabilities: bias + (scores - usual) @ weights, with `weights` (L, C) and `bias` (C,)."""
+
+    weights: tuple[tuple[float, ...], ...]
+    bias: tuple[float, ...]
+
+    def of(self, scores: np.ndarray) -> np.ndarray:
+        """Scores (n, L) less the usual ones -> (n, C)."""
+        # Sums in a fixed order: a product of matrices may differ in the last bit with the number of rows.
+        terms = zip(scores.T, self.weights, strict=True)
+        return np.asarray(sum(column[:, None] * np.array(row) for column, row in terms) + np.array(self.bias))
 
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """log p = log p of the network + bias + (scores - usual) @ weights, up to a constant.
+    """log p = log p of the network + `frame` + strength * `over_time`, up to a constant.
 
     `scores` (L,) are the calibrated and centred logits of all heads, smoothed with `half_life_seconds`; the network's
-    own answer is that of the same smoothed logits by `source`. `weights` (L, C) and `bias` (C,) are for `labels`.
+    own answer is that of the same smoothed logits by `source`. Both corrections are for `labels` (C,). The strength
+    grows with the time that a face was seen: a single frame is corrected by `frame` alone.
     """
 
     weights_sha256: str
@@ -34,10 +51,16 @@ class Readout:
     labels: tuple[str, ...]
     half_life_seconds: float
     usual: tuple[float, ...]
-    weights: tuple[tuple[float, ...], ...]
-    bias: tuple[float, ...]
+    frame: Correction
+    over_time: Correction
     sha256: str = ""
     """Of its file."""
+
+    def strength(self, seen_seconds: np.ndarray) -> np.ndarray:
+        """The share 0..1 of the correction for faces seen so long (n,): half of the rest with each half-life."""
+        if self.half_life_seconds <= 0:
+            return np.ones(len(seen_seconds))
+        return np.asarray(1 - 0.5 ** (np.asarray(seen_seconds, np.float64) / self.half_life_seconds))
 
 
 def load_readout(folder: Path) -> Readout | None:
@@ -61,26 +84,28 @@ def load_readout(folder: Path) -> Readout | None:
     half_life = stored.get("half_life_seconds")
     if not all(isinstance(text, str) for text in texts.values()) or not _are_numbers([half_life], 1) or half_life < 0:
         raise _damaged(path, "weights_sha256, source or half_life_seconds is missing")
-    rows = stored.get("weights")
-    if (
-        not isinstance(rows, list)
-        or len(rows) != len(inputs)
-        or not all(_are_numbers(row, len(labels)) for row in rows)
-    ):
-        raise _damaged(path, f"weights are not {len(inputs)} rows of {len(labels)} numbers")
-    for name, length in (("usual", len(inputs)), ("bias", len(labels))):
-        if not _are_numbers(stored.get(name), length):
-            raise _damaged(path, f"{name} is not a list of {length} numbers")
+    if not _are_numbers(stored.get("usual"), len(inputs)):
+        raise _damaged(path, f"usual is not a list of {len(inputs)} numbers")
     return Readout(
         weights_sha256=texts["weights_sha256"],
         source=texts["source"],
         labels=tuple(labels),
         half_life_seconds=float(half_life),
         usual=tuple(map(float, stored["usual"])),
-        weights=tuple(tuple(map(float, row)) for row in rows),
-        bias=tuple(map(float, stored["bias"])),
+        frame=_correction(path, stored, "frame", len(inputs), len(labels)),
+        over_time=_correction(path, stored, "over_time", len(inputs), len(labels)),
         sha256=file_sha256(path),
     )
+
+
+def _correction(path: Path, stored: dict[str, Any], name: str, n_inputs: int, n_labels: int) -> Correction:
+    found = stored.get(name)
+    rows, bias = (found.get("weights"), found.get("bias")) if isinstance(found, dict) else (None, None)
+    if not isinstance(rows, list) or len(rows) != n_inputs or not all(_are_numbers(row, n_labels) for row in rows):
+        raise _damaged(path, f"{name}.weights are not {n_inputs} rows of {n_labels} numbers")
+    if not isinstance(bias, list) or not _are_numbers(bias, n_labels):
+        raise _damaged(path, f"{name}.bias is not a list of {n_labels} numbers")
+    return Correction(tuple(tuple(map(float, row)) for row in rows), tuple(map(float, bias)))
 
 
 def readout_content(readout: Readout, inputs: Sequence[str]) -> dict[str, Any]:
@@ -103,4 +128,4 @@ def _are_texts(values: Any) -> bool:
 
 
 def _damaged(path: Path, fault: str) -> ModelError:
-    return ModelError(f"{path}: {fault}. Copy it again, or fit one with `fervid models readout`.")
+    return ModelError(f"{path}: {fault}. Copy it again, or remove it and fit one with `fervid models readout`.")

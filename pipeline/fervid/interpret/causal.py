@@ -121,15 +121,17 @@ class LiveTracks:
         logits = scores.logits.reshape(-1, self._model.n_logits)
         smoothed = np.empty_like(raw, dtype=np.float32)
         smoothed_logits = np.empty_like(logits, dtype=np.float32)
+        seen_seconds = np.zeros(len(ids))
         for i, track_id in enumerate(ids):
             past = self._remember(track_id, seconds, raw[i], logits[i])
             times = np.array(past.times)
             smoothed[i] = self._smoother.causal(times, np.stack(past.raw))[-1]
             if self._readout is not None:
                 smoothed_logits[i] = self._readout_smoother.causal(times, np.stack(past.logits))[-1]
+                seen_seconds[i] = times[-1] - times[0]  # at most what is remembered
         answer = smoothed
         if self._readout is not None:
-            answer = read_out(smoothed_logits, self._readout, self._model, self._settings)
+            answer = read_out(smoothed_logits, seen_seconds, self._readout, self._model, self._settings)
         still = self._still.update(seconds, ids, found.boxes, raw)
         is_static = np.array([track_id in still for track_id in ids], bool)
         verdicts = judge(scores.quality, scores.face_quality, found.boxes, answer, is_static, self._settings)

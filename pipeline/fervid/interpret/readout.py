@@ -29,12 +29,24 @@ def readout_smoother(readout: Readout, settings: Settings) -> Smoother:
     return make_smoother(settings.smooth.smoother, half_life_seconds=readout.half_life_seconds)
 
 
+def seconds_seen(times: np.ndarray, track_ids: np.ndarray) -> np.ndarray:
+    """From the first to the last sample of each face's track: float64 (n,), of faces at `times` (n,)."""
+    if not len(times):
+        return np.zeros(0)
+    n_tracks = int(track_ids.max()) + 1
+    first, last = np.full(n_tracks, np.inf), np.full(n_tracks, -np.inf)
+    np.minimum.at(first, track_ids, times)
+    np.maximum.at(last, track_ids, times)
+    return np.asarray((last - first)[track_ids])
+
+
 # Decision SCO-10.
-def read_out(smoothed: np.ndarray, readout: Readout, model: ModelInfo, settings: Settings) -> np.ndarray:
-    """Smoothed logits (n, L) of all heads -> probabilities of the labels float32 (n, C)."""
+def read_out(
+    smoothed: np.ndarray, seen_seconds: np.ndarray, readout: Readout, model: ModelInfo, settings: Settings
+) -> np.ndarray:
+    """Smoothed logits (n, L) of all heads of faces seen for `seen_seconds` (n,) -> probabilities float32 (n, C)."""
     logits = smoothed.astype(np.float64)
     own = np.log(np.maximum(probabilities(logits, model, settings), SMALLEST))
     scores = calibrated_scores(logits, model, is_flipped=settings.emotion.flip) - np.array(readout.usual)
-    # Sums in a fixed order: a product of matrices may differ in the last bit with the number of rows.
-    change = sum(column[:, None] * np.array(row) for column, row in zip(scores.T, readout.weights, strict=True))
-    return softmax(own + change + np.array(readout.bias)).astype(np.float32)
+    strength = readout.strength(seen_seconds)[:, None]
+    return softmax(own + readout.frame.of(scores) + strength * readout.over_time.of(scores)).astype(np.float32)

@@ -26,7 +26,7 @@ from fervid.interpret.build import (
 )
 from fervid.interpret.cuts import FrameMeasures, find_shots, measure_frames
 from fervid.interpret.judge import FrameByFrame, judge, probabilities, smoother_of
-from fervid.interpret.readout import read_out, readout_of, readout_smoother
+from fervid.interpret.readout import read_out, readout_of, readout_smoother, seconds_seen
 from fervid.interpret.tables import Followed, Tables, faces_table, frames_table, timeline_table, tracks_table
 from fervid.observe.observations import THUMBNAIL_PX, face_arrays, flow_arrays
 from fervid.track import Smoother
@@ -84,7 +84,8 @@ def interpret(
         relative = _smooth(found, probabilities(logits, model, settings), smoother_of(settings))
     if (readout := readout_of(model, settings)) is not None:
         smoothed = _smooth(found, logits, readout_smoother(readout, settings))
-        found = _judged(found, read_out(smoothed, readout, model, settings), settings)
+        seen_for = seconds_seen(found.face_times, found.track_ids)
+        found = _judged(found, read_out(smoothed, seen_for, readout, model, settings), settings)
     return Tables(
         frames_table(video_id, observations, found, shots),
         faces_table(video_id, model.labels, observations, found, relative),

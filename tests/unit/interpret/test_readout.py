@@ -11,10 +11,10 @@ from fervid.base.types import Detections, FaceScores
 from fervid.config import load_settings
 from fervid.emotion.calibration import softmax
 from fervid.emotion.model import Head, ModelInfo
-from fervid.emotion.readout import Readout
+from fervid.emotion.readout import Correction, Readout
 from fervid.errors import ConfigError
 from fervid.interpret.causal import LiveTracks
-from fervid.interpret.readout import read_out
+from fervid.interpret.readout import read_out, seconds_seen
 from fervid.interpret.whole import interpret
 from fervid.observe.observations import THUMBNAIL_PX
 from synthetic import without_landmarks
@@ -22,20 +22,24 @@ from unit.interpret.test_interpret import HAPPY, LABELS, PLACE, column, every, f
 
 ON = load_settings(assignments=["track.min_faces=1", "readout.use=on"], environment={})
 TIMES = [i / 5 for i in range(20)]
+LONG = np.full(9, 1000.0)
+"""Seconds after which the read-out is complete."""
 
 
-def made_up_readout(*, bias: tuple[float, ...] = (0, 0, 0), weight: float = 0.0, half_life: float = 0.8) -> ModelInfo:
-    """A model whose read-out adds `bias`, and `weight` times the score of the first label to the second."""
-    weights = ((0.0, weight, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+def made_up_readout(*, bias: tuple[float, ...] = (0, 0, 0), weight: float = 0.0, half_life: float = 0.8,
+                    frame_bias: tuple[float, ...] = (0, 0, 0)) -> ModelInfo:  # fmt: skip
+    """A model whose read-out adds `bias` over time, and `weight` times the score of the first label to the second."""
+    frame = Correction(((0.0,) * 3,) * 3, frame_bias)
+    over_time = Correction(((0.0, weight, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), bias)
     model = made_up_model(Head("fer2013", LABELS, 1.0, 1.0))
-    return replace(model, readout=Readout("", "fer2013", LABELS, half_life, (0.0,) * 3, weights, bias, "sha"))
+    return replace(model, readout=Readout("", "fer2013", LABELS, half_life, (0.0,) * 3, frame, over_time, "sha"))
 
 
 def test_a_readout_of_nothing_is_the_answer_of_the_network() -> None:
     model = made_up_readout()
     assert model.readout is not None
     logits = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
-    np.testing.assert_allclose(read_out(logits, model.readout, model, ON), softmax(logits), atol=1e-6)
+    np.testing.assert_allclose(read_out(logits, LONG[:9], model.readout, model, ON), softmax(logits), atol=1e-6)
 
 
 def test_the_bias_and_the_centred_scores_are_added_to_log_probabilities() -> None:
@@ -44,13 +48,29 @@ def test_the_bias_and_the_centred_scores_are_added_to_log_probabilities() -> Non
     logits = np.log(np.array([[0.2, 0.5, 0.3]]))
     score = logits[0, 0] - logits[0].mean()
     expected = softmax(logits + np.array([0.5, 2.0 * score, -1.0]))
-    np.testing.assert_allclose(read_out(logits, model.readout, model, ON), expected, atol=1e-6)
+    np.testing.assert_allclose(read_out(logits, LONG[:1], model.readout, model, ON), expected, atol=1e-6)
+
+
+def test_what_grows_with_time_does_so_by_half_lives_and_leaves_single_frames() -> None:
+    model = made_up_readout(bias=(2.0, 0.0, 0.0), frame_bias=(0.0, 0.0, 1.0))
+    assert model.readout is not None
+    logits = np.log(np.full((3, 3), 1 / 3))
+    expected = softmax(np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.5, 0.0, 1.0]]))
+    seen = np.array([0.0, 0.8, 1.6])
+    np.testing.assert_allclose(read_out(logits, seen, model.readout, model, ON), expected, atol=1e-6)
+
+
+def test_a_face_is_seen_from_its_tracks_first_to_its_last_sample() -> None:
+    times, tracks = np.array([0.0, 0.0, 1.0, 2.5, 3.0]), np.array([0, 1, 0, 1, 2])
+    np.testing.assert_array_equal(seconds_seen(times, tracks), [1.0, 2.5, 1.0, 2.5, 0.0])
+    assert len(seconds_seen(np.zeros(0), np.zeros(0, np.int32))) == 0
 
 
 def test_the_readout_decides_labels_bins_and_tracks_and_leaves_the_other_scores() -> None:
     seen = observed(TIMES, every(20, face(HAPPY)))
     model = made_up_readout(bias=(5.0, 0.0, 0.0))
-    plain = interpret(seen, load_settings(assignments=["track.min_faces=1"], environment={}), model, video_id="v", duration_seconds=4)  # fmt: skip # noqa: E501
+    off = load_settings(assignments=["track.min_faces=1", "readout.use=off"], environment={})
+    plain = interpret(seen, off, model, video_id="v", duration_seconds=4)
     found = interpret(seen, ON, model, video_id="v", duration_seconds=4)
     assert not [name for name in plain.faces.column_names if name.startswith("r_")]
     assert set(column(plain.faces, "label")) == {"happy"}

@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fervid.config import load_settings
+from fervid.emotion.calibration import softmax
 from fervid.emotion.model import Head, Member, ModelInfo
 from fervid.emotion.readout import READOUT_JSON, load_readout
 from fervid.errors import ModelError
+from fervid.interpret.readout import read_out
 from fervid.train.export.readout import READOUT_CARD, write_readout
-from fervid.train.fit.readout import MOST_CHANGED, LabelledRecording, ReadoutFitter, fit_logistic
+from fervid.train.fit.readout import MOST_CHANGED, LabelledPhotographs, LabelledRecording, ReadoutFitter, fit_logistic
 
 LABELS = ("angry", "happy", "sad")
 MODEL = ModelInfo(
@@ -67,6 +70,22 @@ def test_people_left_out_gain_and_photographs_keep_their_answers() -> None:
     assert fitter.fit(recordings()).changed_share <= 2 * MOST_CHANGED
 
 
+def test_labelled_photographs_change_single_frames_towards_their_labels() -> None:
+    """Angry faces of photographs that the network takes for sad ones: recordings say nothing of that."""
+    random = np.random.default_rng(3)
+    logits = (np.array([0.5, -1.5, 1.0]) + random.normal(0, 0.2, (200, 3))).astype(np.float32)
+    labelled = LabelledPhotographs(logits, np.zeros(200, int))
+    settings = load_settings(assignments=["readout.use=on"], environment={})
+
+    def answers(labelled: LabelledPhotographs | None) -> np.ndarray:
+        model = replace(MODEL, readout=ReadoutFitter(MODEL, photographs(), labelled).fit(recordings()).readout(MODEL))
+        assert model.readout is not None
+        return read_out(logits, np.zeros(200), model.readout, model, settings)
+
+    np.testing.assert_allclose(answers(None), softmax(logits), atol=1e-6)
+    assert (answers(labelled)[:, 0] > softmax(logits)[:, 0] + 0.1).all()
+
+
 def test_the_answer_to_a_person_does_not_depend_on_their_own_labels() -> None:
     fitter = ReadoutFitter(MODEL, photographs())
     given = recordings(4)
@@ -94,9 +113,10 @@ def test_the_file_is_read_as_it_was_written_and_the_card_agrees(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema_version": 2}, "schema_version 2"),
-        ({"bias": [0.0]}, "bias is not a list of 3 numbers"),
-        ({"weights": [[0.0, 0.0]] * 3}, "weights are not 3 rows of 3 numbers"),
+        ({"schema_version": 1}, "schema_version 1"),
+        ({"frame": {"weights": [[0.0] * 3] * 3, "bias": [0.0]}}, r"frame\.bias is not a list of 3 numbers"),
+        ({"over_time": {"weights": [[0.0, 0.0]] * 3, "bias": [0.0] * 3}}, r"over_time\.weights are not 3 rows of 3"),
+        ({"over_time": None}, r"over_time\.weights are not"),
         ({"usual": [0.0, float("nan"), 0.0]}, "usual is not"),
         ({"half_life_seconds": -1}, "half_life_seconds is missing"),
     ],
@@ -104,8 +124,9 @@ def test_the_file_is_read_as_it_was_written_and_the_card_agrees(tmp_path: Path) 
 def test_a_damaged_file_is_refused(tmp_path: Path, change: dict[str, object], said: str) -> None:
     path = tmp_path / READOUT_JSON
     content = {
-        "schema_version": 1, "weights_sha256": "w", "source": "fer2013", "labels": list(LABELS), "inputs": list(LABELS),
-        "half_life_seconds": 0.8, "usual": [0.0] * 3, "weights": [[0.0] * 3] * 3, "bias": [0.0] * 3,
+        "schema_version": 2, "weights_sha256": "w", "source": "fer2013", "labels": list(LABELS), "inputs": list(LABELS),
+        "half_life_seconds": 0.8, "usual": [0.0] * 3, "frame": {"weights": [[0.0] * 3] * 3, "bias": [0.0] * 3},
+        "over_time": {"weights": [[0.0] * 3] * 3, "bias": [0.0] * 3},
     }  # fmt: skip
     path.write_text(json.dumps(content | change))
     with pytest.raises(ModelError, match=said):

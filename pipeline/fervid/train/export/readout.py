@@ -22,7 +22,9 @@ _CARD = """\
 # Read-out over time of {model}
 
 A linear correction of the network's answer to a face's smoothed scores (half-life {half_life:g} s), used with
-`--readout on`. It was fitted by `fervid models readout` to {n} labelled recordings of {people} people.
+`--readout on`. It was fitted to {n} labelled recordings of {people} people,
+{photographs}.
+Part of it grows with the time that a face was seen, to half its strength after {half_life:g} s.
 
 Each recording was answered by a read-out that was chosen and fitted without its person. A recording counts as right if
 its mean scores lead to its label.
@@ -37,12 +39,12 @@ its mean scores lead to its label.
 
 Each pair is without and with the baseline.
 
-On photographs of other people (three quarters of PublicTest, which it was not fitted to) {changed:.1%} of the answers
-differ from the network's. The photographs count {weight:g} times as much as the recordings; 5 % was the largest change
-allowed.
+On photographs of other people (three quarters of PublicTest, which it was not fitted to, as still faces of long
+videos) {changed:.1%} of the answers differ from the network's; 5 % was the largest change allowed. PublicTest counts
+{weight:g} times as much as the recordings.
 
-Labels that the recordings lack ({rare}) are held by the photographs alone. These people are few: measure your own
-footage before you rely on it.
+Labels that the recordings lack ({rare}) are held by the photographs alone.
+These people are few: measure your own footage before you rely on it.
 
 Made by fervid {version}.
 """
@@ -107,6 +109,7 @@ def _results(fitted: FittedReadout, left_out: Sequence[LeftOut]) -> dict[str, An
         "found": recalls,
         "others_called_so": others,
         "left_out": [_compared(left_out, side) for side in range(2)],
+        "labelled_photographs": fitted.n_labelled,
         "photograph_weight": fitted.photograph_weight,
         "changed_share": round(fitted.changed_share, 4),
         "fervid_version": __version__,
@@ -132,6 +135,10 @@ def _card(content: dict[str, Any], model: ModelInfo) -> str:
         half_life=content["half_life_seconds"],
         n=fit["recordings"],
         people=fit["people"],
+        photographs=f"{fit['labelled_photographs']} labelled photographs of other people, and the network's own "
+        "answers to photographs without labels"
+        if fit["labelled_photographs"]
+        else "and to the network's own answers to photographs of other people",
         rows="\n".join(rows),
         recalls=recalls,
         changed=fit["changed_share"],

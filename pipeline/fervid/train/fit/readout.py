@@ -1,31 +1,37 @@
 """Fits a read-out over time to labelled recordings: how much, and in which direction, it changes the network's answer.
 
-A multinomial logistic regression on the mean scores of each recording, added to the network's own log-probabilities.
-Two things hold it back: a ridge penalty on its weights, and a penalty (cross-entropy) for answering otherwise than the
-network on photographs of many people with all labels. So labels that the recordings lack are not forgotten.
+A multinomial logistic regression on mean scores, added to the network's own log-probabilities, in two parts: one of
+single frames, and one that grows with time. Recordings are answered by both parts. Photographs are answered twice: by
+the first part alone, and by both, as a still face of a long video would be. A ridge penalty on all weights and a
+penalty (cross-entropy) on photographs hold it back: PublicTest to the network's own answer, photographs with labels, if
+given, to these, so that labels that the recordings lack are not forgotten.
 Everything that is reported, and the weight of the photographs, comes from people left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fervid.emotion.calibration import softmax
 from fervid.emotion.heads import calibrated_scores, label_probabilities, resolved_source
 from fervid.emotion.model import ModelInfo
-from fervid.emotion.readout import Readout
+from fervid.emotion.readout import Correction, Readout
 
 PHOTOGRAPH_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0, 16.0)
-"""How much all photographs together count, in units of all recordings together; one is chosen."""
+"""How much PublicTest counts over time, in units of all recordings together; one is chosen."""
+FRAME_WEIGHT = 5.0
+"""How much it counts as single frames."""
+LABELLED_SHARES = (0.2, 0.05)
+"""How much labelled photographs count for each unit of PublicTest, as single frames and over time."""
 MOST_CHANGED = 0.05
-"""Largest share of photographs, of those that are not fitted to, whose answer may change."""
-RIDGE, BIAS_RIDGE = 10.0, 1.0
-HALF_LIFE_SECONDS = 0.8
-"""Of the smoothing at which it is applied: about a second to each side. Recordings with one expression each cannot tell
-how long is too long."""
+"""Largest share of PublicTest, of the faces that are not fitted to, whose answer may change over time."""
+RIDGE, BIAS_RIDGE = 3.0, 1.0
+HALF_LIFE_SECONDS = 0.4
+"""Of the smoothing at which it is applied: that of the smoothed scores. Longer ones blur where an expression begins and
+ends, which recordings with one expression each cannot show."""
 LARGEST_BALANCE = 2.0
 """Labels count alike, but a recording of a rare one counts at most so often."""
 FITTED_TO = 4
@@ -49,6 +55,14 @@ class LabelledRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledPhotographs:
+    """Logits (N, L) of single faces, and the `labels` (N,) that they should get, as numbers of the model's labels."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """The answers to one recording by read-outs that were fitted without its person, and by the network alone.
 
@@ -62,39 +76,57 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class FittedReadout:
-    """The weights (L, C) and the bias (C,) of a read-out, with how it was chosen."""
+    """The coefficients of a read-out (2 + 2 L, C), with how it was chosen: bias and weights of single frames, and those
+    that grow with time."""
 
     usual: np.ndarray
-    weights: np.ndarray
-    bias: np.ndarray
+    coefficients: np.ndarray
     photograph_weight: float
     changed_share: float
-    """Share of photographs, of those that were not fitted to, whose answer differs from the network's."""
+    """Share of PublicTest, of the faces that were not fitted to, whose answer over time differs from the network's."""
+    n_labelled: int
+    """Photographs with labels that it was fitted to."""
 
     def readout(self, model: ModelInfo) -> Readout:
         """What an analysis applies."""
+        frame, over_time = (
+            Correction(tuple(_rounded(row) for row in part[1:]), _rounded(part[0]))
+            for part in np.split(self.coefficients, 2)
+        )
         return Readout(
             weights_sha256=model.weights_sha256,
             source=resolved_source(model, "auto"),
             labels=model.labels,
             half_life_seconds=HALF_LIFE_SECONDS,
             usual=_rounded(self.usual),
-            weights=tuple(_rounded(row) for row in self.weights),
-            bias=_rounded(self.bias),
+            frame=frame,
+            over_time=over_time,
         )
 
 
-class ReadoutFitter:
-    """Fits read-outs of one model; `photographs` (N, L) are the logits of single crops of many people."""
+@dataclass(frozen=True, slots=True)
+class _Cases:
+    """What is fitted to: `scores` (n, L), `targets` (n, C), `weights` (n,), and 0 or 1 times the part that grows."""
 
-    def __init__(self, model: ModelInfo, photographs: np.ndarray, answers: np.ndarray | None = None) -> None:
-        """`answers` (N, C) are what is held on photographs: probabilities; None: what the network says of them."""
+    scores: np.ndarray
+    strength: float
+    targets: np.ndarray
+    weights: np.ndarray
+
+
+class ReadoutFitter:
+    """Fits read-outs of one model; `photographs` (N, L) are the logits of PublicTest."""
+
+    def __init__(
+        self, model: ModelInfo, photographs: np.ndarray, labelled: LabelledPhotographs | None = None, *, first: int = 0
+    ) -> None:
+        """`first` says which of FITTED_TO photographs are fitted to."""
         self._model = model
         scores = calibrated_scores(photographs, model)
         self.usual = scores.mean(axis=0)
-        is_fitted_to = np.arange(len(scores)) % FITTED_TO == 0
+        is_fitted_to = np.arange(len(scores)) % FITTED_TO == first
         self._fitted_to, self._held_out = scores[is_fitted_to], scores[~is_fitted_to]
-        self._targets = np.exp(self._network(self._fitted_to)) if answers is None else answers[is_fitted_to]
+        self._labelled = labelled
 
     def fit(self, recordings: Sequence[LabelledRecording]) -> FittedReadout:
         """The read-out of all these recordings, with the weight of the photographs chosen by leaving people out."""
@@ -115,7 +147,7 @@ class ReadoutFitter:
 
     def log_probabilities(self, scores: np.ndarray, fitted: FittedReadout) -> np.ndarray:
         """Of the labels, (n, C), from mean scores (n, L)."""
-        return _log_softmax(self._network(scores) + (scores - fitted.usual) @ fitted.weights + fitted.bias)
+        return _log_softmax(self._network(scores) + self._inputs(scores, 1.0) @ fitted.coefficients)
 
     def _choose(self, recordings: Sequence[LabelledRecording]) -> float:
         """The weight of the photographs at which people left out are recognised best, among those that change few."""
@@ -136,23 +168,55 @@ class ReadoutFitter:
         return min(losses, key=lambda weight: losses[weight]) if losses else PHOTOGRAPH_WEIGHTS[-1]
 
     def fit_with(self, recordings: Sequence[LabelledRecording], photograph_weight: float) -> FittedReadout:
-        """The read-out of all these recordings with a given weight of the photographs."""
-        truth = np.array([self._model.labels.index(recording.label) for recording in recordings])
-        counts = np.bincount(truth, minlength=len(self._model.labels))
-        balance = np.minimum(len(truth) / (counts > 0).sum() / counts[truth], LARGEST_BALANCE)
-        views = [np.stack([getattr(recording, view) for recording in recordings]) for view in VIEWS]
-        scores = np.concatenate([*views, self._fitted_to])
-        offsets = self._network(scores)
-        targets = np.concatenate([*[np.eye(len(counts))[truth]] * len(views), self._targets])
-        each = photograph_weight * balance.sum() / len(self._fitted_to)
-        weights = np.concatenate([*[balance / len(views)] * len(views), np.full(len(self._fitted_to), each)])
-        inputs = np.column_stack([np.ones(len(scores)), scores - self.usual])
-        ridge = np.array([BIAS_RIDGE, *[RIDGE] * scores.shape[1]])
-        found = fit_logistic(inputs, offsets, targets, weights, ridge)
-        fitted = FittedReadout(self.usual, found[1:], found[0], photograph_weight, 0.0)
+        """The read-out of all these recordings with a given weight of the photographs over time."""
+        cases = self._of_recordings(recordings)
+        total = sum(float(case.weights.sum()) for case in cases)
+        for strength, weight, share in zip((0.0, 1.0), (FRAME_WEIGHT, photograph_weight), LABELLED_SHARES, strict=True):
+            cases += self._of_photographs(strength, total * weight, total * weight * share)
+        inputs = np.concatenate([self._inputs(case.scores, case.strength) for case in cases])
+        ridge = np.array([BIAS_RIDGE, *[RIDGE] * len(self.usual)] * 2)
+        # Without labels of photographs nothing is known of single frames: their answer stays the network's.
+        first = 0 if self._labelled is not None else inputs.shape[1] // 2
+        coefficients = np.zeros((inputs.shape[1], len(self._model.labels)))
+        coefficients[first:] = fit_logistic(
+            inputs[:, first:],
+            np.concatenate([self._network(case.scores) for case in cases]),
+            np.concatenate([case.targets for case in cases]),
+            np.concatenate([case.weights for case in cases]),
+            ridge[first:],
+        )
+        n_labelled = 0 if self._labelled is None else len(self._labelled.labels)
+        fitted = FittedReadout(self.usual, coefficients, photograph_weight, 0.0, n_labelled)
         before = self._network(self._held_out).argmax(axis=1)
         after = self.log_probabilities(self._held_out, fitted).argmax(axis=1)
-        return FittedReadout(self.usual, found[1:], found[0], photograph_weight, float((before != after).mean()))
+        return replace(fitted, changed_share=float((before != after).mean()))
+
+    def _of_recordings(self, recordings: Sequence[LabelledRecording]) -> list[_Cases]:
+        """Every recording as it is and with the baseline, which count half each."""
+        labels = np.array([self._model.labels.index(recording.label) for recording in recordings])
+        balance, targets = self._balance(labels) / len(VIEWS), np.eye(len(self._model.labels))[labels]
+        views = [np.stack([getattr(recording, view) for recording in recordings]) for view in VIEWS]
+        return [_Cases(view, 1.0, targets, balance) for view in views]
+
+    def _of_photographs(self, strength: float, total: float, total_labelled: float) -> list[_Cases]:
+        own, n = np.exp(self._network(self._fitted_to)), len(self._fitted_to)
+        cases = [_Cases(self._fitted_to, strength, own, np.full(n, total / n))]
+        if (labelled := self._labelled) is not None:
+            balance = self._balance(labelled.labels)
+            targets = np.eye(len(self._model.labels))[labelled.labels]
+            scores = calibrated_scores(labelled.logits, self._model)
+            cases.append(_Cases(scores, strength, targets, balance * total_labelled / balance.sum()))
+        return cases
+
+    def _balance(self, labels: np.ndarray) -> np.ndarray:
+        """How much each case counts, so that labels count alike up to LARGEST_BALANCE."""
+        counts = np.bincount(labels, minlength=len(self._model.labels))
+        return np.asarray(np.minimum(len(labels) / (counts > 0).sum() / counts[labels], LARGEST_BALANCE))
+
+    def _inputs(self, scores: np.ndarray, strength: float) -> np.ndarray:
+        """Of scores (n, L) the inputs (n, 2 + 2 L) of both parts."""
+        of_frame = np.column_stack([np.ones(len(scores)), scores - self.usual])
+        return np.hstack([of_frame, strength * of_frame])
 
     def _network(self, scores: np.ndarray) -> np.ndarray:
         """The network's own log-probabilities (n, C)."""
@@ -173,8 +237,14 @@ def fit_logistic(
     """The coefficients (D, C) of a multinomial logistic regression with offsets, by Newton's method.
 
     `inputs` (n, D), `offsets` (n, C) are added to the linear terms, `targets` (n, C) are probabilities, `weights` (n,)
-    of cases, `ridge` (D,) penalises squared coefficients by half. The loss is convex, so there is one solution.
+    of cases, `ridge` (D,) penalises squared coefficients by half. The loss is convex, so there is one solution; a step
+    that would raise it is halved.
     """
+
+    def loss(coefficients: np.ndarray) -> float:
+        logs = _log_softmax(offsets + inputs @ coefficients)
+        return float(ridge @ (coefficients**2).sum(axis=1) / 2 - weights @ (targets * logs).sum(axis=1))
+
     n_inputs, n_labels = inputs.shape[1], targets.shape[1]
     found = np.zeros((n_inputs, n_labels))
     for _ in range(STEPS):
@@ -188,7 +258,10 @@ def fit_logistic(
         size = n_inputs * n_labels
         matrix = curvature.reshape(size, size) + np.diag(np.repeat(ridge, n_labels))
         step = np.linalg.solve(matrix, gradient.reshape(size)).reshape(n_inputs, n_labels)
-        found -= step
+        before = loss(found)
+        while loss(found - step) > before and np.abs(step).max() >= SMALL_STEP:
+            step /= 2
+        found = found - step
         if np.abs(step).max() < SMALL_STEP:
             break
     return found
@@ -199,4 +272,5 @@ def _rounded(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log(np.maximum(softmax(logits), 1e-12)))
+    below = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(below - np.log(np.exp(below).sum(axis=1, keepdims=True)))
