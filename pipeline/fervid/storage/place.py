@@ -3,7 +3,7 @@
 The libraries of object stores are imported on demand.
 """
 
-# Decision STO-5.
+# Decisions STO-5, STO-8.
 
 from __future__ import annotations
 
