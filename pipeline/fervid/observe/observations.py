@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -108,6 +108,34 @@ def read_thumbnails(paths: Iterable[Place]) -> Iterator[pa.Array]:
     """
     for path in paths:
         yield from _checked(path, read_bytes(path), [THUMBNAIL], THUMBNAILS_KEY)[0][THUMBNAIL].chunks
+
+
+def thumbnail_near(paths: Sequence[Place], seconds: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """The thumbnail uint8 (18, 32) of the frame nearest to a moment, and its boxes (n, 4): left, top, right, bottom in
+    pixels of the video. `paths` are in the order of time.
+
+    None where there is none that can be read: it is something to look at until there is a picture.
+    """
+    try:
+        files = [pq.ParquetFile(pa.BufferReader(read_bytes(path))) for path in _around(paths, seconds)]  # noqa: TID251
+        rows = pa.concat_tables([file.read(["time_s", "boxes", THUMBNAIL], use_threads=False) for file in files])
+        rows = rows.filter(pc.greater(pc.binary_length(rows[THUMBNAIL]), 0))
+        nearest = int(np.abs(rows["time_s"].to_numpy() - seconds).argmin())
+        pixels = np.frombuffer(rows[THUMBNAIL][nearest].as_py(), np.uint8)
+        return pixels.reshape(THUMBNAIL_PX[::-1]), np.array(rows["boxes"][nearest].as_py(), float).reshape(-1, 4)
+    except (OSError, ValueError, KeyError, IndexError, TypeError, pa.ArrowException):
+        return None
+
+
+def _around(paths: Sequence[Place], seconds: float) -> Sequence[Place]:
+    """The file whose first frame is the last one before a moment, found by halves."""
+    low, high = 0, len(paths)
+    while high - low > 1:
+        middle = (low + high) // 2
+        file = pq.ParquetFile(pa.BufferReader(read_bytes(paths[middle])))  # noqa: TID251 (observations)
+        times = file.read_row_group(0, ["time_s"], use_threads=False)["time_s"]
+        low, high = (middle, high) if times[0].as_py() <= seconds else (low, middle)
+    return paths[low:high]
 
 
 def is_observed(path: Place, observe_key: str) -> bool:

@@ -1,6 +1,7 @@
 """Stills for the lists of the page, made in the background: whoever asks is answered at once, ready or not.
 
-At most WORKERS threads make stills, the ones asked for last first; what nobody asked for again is not made.
+At most WORKERS threads make stills, the ones asked for last first; what nobody asked for again is not made. Until then
+there is a sketch: the few gray pixels that the analysis stored of the moment, with faces as one block.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from fervid.errors import FervidError
-from fervid.review.preview import Previews
+from fervid.observe.observations import thumbnail_near
+from fervid.review.columns import plain_bytes
+from fervid.review.preview import MILLISECONDS, Previews, moment_to_show
 from fervid.run.bad_values import BAD_VALUES
-from fervid.run.handle import Run
+from fervid.run.files import OBSERVATIONS
+from fervid.run.handle import Run, open_run
 
 WORKERS = 2
 FORGOTTEN_SECONDS = 6.0
@@ -27,6 +33,9 @@ TRIED_AGAIN_SECONDS = 120.0
 LOW_PRIORITY = 5
 NAME = re.compile(r"([0-9a-f]{1,32})(?:@(\d{1,12}))?")
 """A run's name in addresses, and milliseconds; without those the run's thumbnail."""
+SIDES = ("width", "height")
+MARGIN = 0.15
+"""Of a face that is covered in a sketch, at each side."""
 READY, WAITING, NONE = "ready", "waiting", "none"
 
 log = logging.getLogger(__name__)
@@ -78,6 +87,36 @@ class Pictures:
         folder = self._folder_of(still.run)
         path = self._makers[0].still_place(folder, still.milliseconds)
         return path if path.is_file() else None
+
+    # Decision REV-10.
+    def sketches(self, names: Sequence[str]) -> dict[str, str]:
+        """By name what a run's observations have of a moment, until there is a still: 32 x 18 gray pixels, base64."""
+        found = {}
+        for name in names:
+            still = Still.named(name)
+            try:
+                pixels = None if still is None else self._sketch(still)
+            except (FervidError, OSError, *BAD_VALUES):
+                continue
+            if pixels is not None:
+                found[name] = plain_bytes(pixels)
+        return found
+
+    def _sketch(self, still: Still) -> np.ndarray | None:
+        run = open_run(self._folder_of(still.run))
+        seconds = moment_to_show(run) if still.milliseconds is None else still.milliseconds / MILLISECONDS
+        found = thumbnail_near(sorted((run.folder / OBSERVATIONS).glob("*.parquet")), seconds)
+        if found is None:
+            return None
+        pixels, boxes = found[0].copy(), found[1]
+        height, width = pixels.shape
+        scale = np.array([width, height] * 2) / np.array([run.manifest.video[f"{name}_px"] for name in SIDES] * 2)
+        for left, top, right, bottom in boxes * scale:
+            x, y = MARGIN * (right - left), MARGIN * (bottom - top)
+            face = pixels[max(0, int(top - y)) : int(bottom + y) + 1, max(0, int(left - x)) : int(right + x) + 1]
+            if face.size:
+                face[:] = int(face.mean())
+        return pixels
 
     def stop(self) -> None:
         """Give up what is being made."""

@@ -94,6 +94,7 @@ def make_app(
         Route("/api/find", pages.find),
         Route("/api/moments", pages.moments),
         Route("/api/pictures", pages.states),
+        Route("/api/sketches", pages.sketches),
         Route("/api/events", pages.changes),
         Route("/api/runs/{run}", pages.run),
         Route("/api/runs/{run}/verdicts", pages.verdict, methods=["POST"]),
@@ -279,6 +280,11 @@ class _Pages:
     async def states(self, request: Request) -> Response:
         """Which stills are ready; the others are made meanwhile."""
         return _json(await to_thread.run_sync(self._pictures.ask, _names(request, MOST_STILLS)))
+
+    @_answer
+    async def sketches(self, request: Request) -> Response:
+        """What observations have of moments, until there are stills."""
+        return _json(await to_thread.run_sync(self._pictures.sketches, _names(request, MOST_STILLS)))
 
     @_answer
     async def changes(self, _request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("starlette", reason="the review server needs fervid[web]")
@@ -23,6 +26,7 @@ from fervid.alerts.language.rules import load_rules, parse_rules
 from fervid.alerts.review.reviews import read_history, read_verdicts
 from fervid.base.opencv import cv2
 from fervid.errors import ConfigError, InputError, OutputError
+from fervid.observe.observations import thumbnail_near
 from fervid.privacy.audit import AUDIT_LOG
 from fervid.review.cards import run_id
 from fervid.review.preview import CLIP_SECONDS, Previews
@@ -482,3 +486,41 @@ def test_a_server_that_begins_has_a_worker_for_previews_before_anybody_asks(runs
             assert time.monotonic() < deadline
             time.sleep(0.05)
     assert [path.parent.parent.name.partition("-")[0] for path in found] == ["old"], "the one that browsers do not play"
+
+
+def test_a_sketch_of_a_moment_is_there_before_any_still(client: Served) -> None:
+    name = card(client, "old.ts")["id"]
+    wanted = f"{name}@800"
+    found = client.ask(f"/api/sketches?ids={name},{wanted},{'0' * 16},nonsense").json()
+    assert set(found) == {name, wanted}
+    run = run_of(client.folder, "old-*")
+    [path] = (run.folder / "observations").glob("*.parquet")
+    stored = thumbnail_near([path], 0.8)
+    assert stored is not None
+    pixels, boxes = stored
+    sketch = np.frombuffer(base64.b64decode(found[wanted]), np.uint8).reshape(pixels.shape)
+    assert len(boxes), "the portrait is found"
+    shrink = pixels.shape[1] / run.manifest.video["width_px"], pixels.shape[0] / run.manifest.video["height_px"]
+    left, right = (round(boxes[0][side] * shrink[0]) for side in (0, 2))
+    top, bottom = (round(boxes[0][side] * shrink[1]) for side in (1, 3))
+    assert len(np.unique(sketch[top:bottom, left:right])) == 1, "the face is covered"
+    assert (sketch == pixels).mean() > 0.2, "the rest is as it was stored"
+    assert not list(client.folder.glob("*/previews/*.jpg"))
+    path.write_bytes(b"damaged")
+    assert client.ask(f"/api/sketches?ids={wanted}").json() == {}
+
+
+def test_the_nearest_thumbnail_is_found_among_segments(tmp_path: Path) -> None:
+    paths = []
+    for segment in range(5):
+        times = [10.0 * segment + step for step in (0.0, 5.0)]
+        pixels = [bytes([int(seconds)]) * 32 * 18 for seconds in times]
+        paths.append(tmp_path / f"{segment:05d}.parquet")
+        pq.write_table(pa.table({"time_s": times, "boxes": [[], [1.0, 2, 3, 4]], "thumbnail": pixels}), paths[-1])
+    for asked, expected in ((-1, 0), (0, 0), (6, 5), (20, 20), (23, 25), (99, 45)):
+        found = thumbnail_near(paths, asked)
+        assert found is not None
+        assert found[0].shape == (18, 32)
+        assert int(found[0][0, 0]) == expected
+        assert len(found[1]) == (expected % 10) / 5
+    assert thumbnail_near([], 1.0) is None

@@ -206,6 +206,11 @@ class ServerCarrier {
     return this._get(`/api/pictures?ids=${names.map(encodeURIComponent).join(",")}`);
   }
 
+  /** A few gray pixels of each, which the analysis stored, until there is a still. */
+  async sketches(names) {
+    return this._get(`/api/sketches?ids=${names.map(encodeURIComponent).join(",")}`);
+  }
+
   pictureAddress(name) {
     return `/stills/${encodeURIComponent(name)}.jpg`;
   }

@@ -146,7 +146,7 @@ class Page {
   _shelf() {
     this.shelf?.destroy();
     const { carrier } = this;
-    this.shelf = new PictureShelf({ states: (names) => carrier.pictureStates(names), address: (name) => carrier.pictureAddress(name) });
+    this.shelf = new PictureShelf({ states: (names) => carrier.pictureStates(names), address: (name) => carrier.pictureAddress(name), sketches: (names) => carrier.sketches(names) });
     return this.shelf;
   }
 

@@ -1,14 +1,21 @@
 // Stills that the server makes in the background: a placeholder at once, the picture when it is there.
 // What scrolls out of view is not asked for any more; at most two pictures are on their way at a time.
 
+import { bytesOf } from "./columns.js";
+
+const SKETCH_WIDTH = 32;
 const ASK_EVERY_MS = 500;
 const MOST_ON_THE_WAY = 2;
 const MOST_AT_ONCE = 60;
 
 export class PictureShelf {
-  /** `states(names)` says of each name whether it is ready, waiting or none, `address(name)` where it is. */
-  constructor({ states, address }) {
+  /**
+   * `states(names)` says of each name whether it is ready, waiting or none, `address(name)` where it is, and
+   * `sketches(names)` gives a few gray pixels of it.
+   */
+  constructor({ states, address, sketches }) {
     this.states = states;
+    this.sketches = sketches;
     this.address = address;
     this.inView = new Set();
     this.ready = [];
@@ -68,7 +75,22 @@ export class PictureShelf {
       if (state === "none") image.classList.replace("waiting", "missing");
     }
     this._load();
+    this._sketch(images.filter((image) => states[image.dataset.still] === "waiting" && !image.dataset.sketched));
     if (images.some((image) => (states[image.dataset.still] ?? "waiting") === "waiting") || images.length > MOST_AT_ONCE) this._askSoon(ASK_EVERY_MS);
+  }
+
+  /** Shows what the analysis stored of a moment behind the picture that is still being made. */
+  async _sketch(images) {
+    if (!images.length) return;
+    for (const image of images) image.dataset.sketched = "asked";
+    const found = await this.sketches([...new Set(images.map((image) => image.dataset.still))]).catch(() => ({}));
+    for (const image of images) {
+      const pixels = found[image.dataset.still];
+      if (!pixels || !image.classList.contains("waiting")) continue;
+      image.style.backgroundImage = `url(${drawSketch(bytesOf(pixels))})`;
+      image.style.backgroundSize = "cover";
+      image.dataset.sketched = "shown";
+    }
   }
 
   _load() {
@@ -87,4 +109,14 @@ export class PictureShelf {
       image.src = this.address(image.dataset.still);
     }
   }
+}
+
+/** Gray pixels as the address of an image. */
+function drawSketch(pixels) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [SKETCH_WIDTH, pixels.length / SKETCH_WIDTH];
+  const image = new ImageData(canvas.width, canvas.height);
+  pixels.forEach((level, i) => image.data.set([level, level, level, 255], 4 * i));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas.toDataURL();
 }
