@@ -42,9 +42,11 @@ def _turn_with_faces(source: VideoSource, settings: Settings, times: np.ndarray)
     detect = settings.detect
     detector = make_detector(detect.detector, detect.chosen_options)
     chosen = times[np.unique(np.linspace(0, len(times) - 1, N_LOOKED_AT).astype(int))] if len(times) else times
-    found: dict[int, list[float]] = {0: [], 90: [], 180: [], 270: []}
+    found: dict[int, list[float]] = {0: [], 180: [], 90: [], 270: []}  # a network is set up anew for another shape
     try:
-        for seconds in chosen.tolist():
+        for n_left, seconds in zip(range(len(chosen), 0, -1), chosen.tolist(), strict=True):
+            if max(len(found[degrees]) for degrees in found if degrees) + n_left < LEAST_FRAMES:
+                return None
             _, gray, _ = next(iter(read_gray(source, seconds - 1e-6, seconds + WITHIN_SECONDS)), (0.0, None, None))
             if gray is not None:
                 step = -(-max(gray.shape) // LARGEST_SIDE_PX)

@@ -11,6 +11,7 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from fervid.base.types import VideoInfo
@@ -226,6 +227,11 @@ def recordings_in(folder: Place) -> tuple[str, ...]:
 
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the libraries that results depend on."""
+    return dict(_library_versions())
+
+
+@cache
+def _library_versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version  # a tenth of what starting the command costs
 
     found = {"python": platform.python_version(), "platform": sys.platform, "machine": platform.machine()}
