@@ -35,7 +35,7 @@ from process_tree import cost_of
 
 ROOT = Path(__file__).resolve().parents[1]
 START = "import sys; sys.argv[0] = 'fervid'; from fervid.__main__ import main; main()"
-FPS, DENSE_FPS, WINDOW_SECONDS = 5.0, 10.0, 2.0
+FPS, DENSE_FPS, WINDOW_SECONDS = 5.0, 10.0, 1.8
 SEARCHED_PX = 640
 """Longer side to which frames are shrunk first, as for the face search."""
 NORMAL_WINDOWS = 4

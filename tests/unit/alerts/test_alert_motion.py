@@ -170,12 +170,12 @@ def test_motion_that_was_not_measured_at_a_frame_says_so(tmp_path: Path) -> None
 
 
 def test_explain_diff_and_thresholds_know_motion(tmp_path: Path) -> None:
-    run = make_run(tmp_path, [face(t, 0, 0.1) for t in TIMES.tolist()], TIMES, motion=moving((10, 14), level=0.7))
+    run = make_run(tmp_path, [face(t, 0, 0.1) for t in TIMES.tolist()], TIMES, motion=moving((10, 14), level=0.6))
     text = explain(run, CCTV, 12.0)
-    assert "agitation = 0.70, between exit" in text
+    assert "agitation = 0.60, between exit" in text
     where = explain(run, rules({"enter": 0.5, "where": "n_faces >= 2 and agitation_usual >= 0.5"}), 12.0)
     assert "n_faces >= 2 is false (n_faces = 1.00)" in where
-    lower = with_threshold(CCTV, "agitated-motion", 0.65)
+    lower = with_threshold(CCTV, "agitated-motion", 0.55)
     change = compare(Trial(run, CCTV).tried(CCTV).records, Trial(run, CCTV).tried(lower).records)
     assert [record.rule for record in change.added] == ["agitated-motion"]
 
