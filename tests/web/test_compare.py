@@ -122,3 +122,14 @@ def test_a_page_from_disk_compares_its_runs(visit: Callable[..., Visit], three: 
     assert opened.page.locator(".compared").count() == 2
     assert "00:03.0" in opened.page.locator(".compared > p").nth(1).inner_text()
     assert [one for one in opened.problems if "file:" not in one] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_comparison(visit: Callable[..., Visit], three: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    with serving(three) as served:
+        address = first_address(served, f"#/compare?runs={named(three, 'door', 'hall')}&by=look")
+        opened = visit(address, color_scheme=scheme, bypass_csp=True)
+        opened.page.wait_for_timeout(800)
+        found = axe.Axe().run(opened.page).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]][:2]) for one in found] == []
