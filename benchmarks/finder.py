@@ -66,7 +66,9 @@ def main() -> None:
     clips = [arguments.videos / clip for clip in read_kinds("report")]
     pictures = (gray_pictures(clip, fps=FPS, segment_seconds=60, max_pixels=10**8) for clip in clips)
     judged = gather(gray for each in pictures for gray in each)
-    print(f"{len(clips)} clips, {len(judged.pictures)} frames, {sum(map(len, judged.faces))} faces")
+    print(
+        f"{len(clips)} clips, {len(judged.pictures)} frames, {sum(map(len, judged.faces))} faces of any size and score"
+    )
     own = FinderDetector(model_path=str(arguments.finder))
     print(f"finder {arguments.finder.stat().st_size / 1e6:.2f} MB, threshold {own.sure_confidence:.3f}\n")
     every = {

@@ -38,6 +38,7 @@ class FinderOptions(DetectorOptions):
         return content
 
 
+# Decision DET-12.
 class FinderNetwork(HeatMapDetector):
     """The network with given weights. Raises ValueError or StopIteration for those of another network."""
 

@@ -37,8 +37,8 @@ class FinderRecipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(default=30, gt=0)
-    steps: int = Field(default=60, gt=0, description="steps of an epoch, each of some 260,000 pixels")
+    epochs: int = Field(default=100, gt=0)
+    steps: int = Field(default=100, gt=0, description="steps of an epoch, each of some 260,000 pixels")
     warmup_epochs: int = Field(default=1, ge=0)
     peak_learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
