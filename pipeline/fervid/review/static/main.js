@@ -120,7 +120,8 @@ class Page {
     const back = hasList ? h("a", { class: "back", href: address }, words) : null;
     const view = await RunView.open(content, this.carrier, id, { begin, backLink: back });
     view.onVerdict = () => this._updateDownload();
-    view.onMoment = (moment) => this.view === view && history.replaceState(history.state, "", moment);
+    // After Back the view stays until the next one is there, but the address is that one's already.
+    view.onMoment = (moment) => this.view === view && readAddress().id === id && history.replaceState(history.state, "", moment);
     this._replace(view, view.element);
     view.redraw();
     view.focus();
