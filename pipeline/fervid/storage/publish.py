@@ -42,6 +42,7 @@ def written_whole(target: Place, *, is_private: bool = False) -> Iterator[Path]:
             yield partial
             sync(partial)
             os.replace(partial, target)
+            _remove_left(target)  # again: a worker of a killed command may have lived on for a moment
             sync(target.parent)
         except BaseException:
             with suppress(OSError):
