@@ -203,7 +203,7 @@ def moved(still: np.ndarray, kind: str) -> Iterator[tuple[float, np.ndarray]]:
 def report_cost(video: Path) -> None:
     """CPU seconds and memory of analyses with and without motion, in turn."""
     pairs = []
-    for _ in range(3):
+    for _ in range(6):
         spent = {}
         for measure in ("true", "false"):
             with tempfile.TemporaryDirectory() as out:
