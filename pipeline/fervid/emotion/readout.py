@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fervid.errors import ModelError
 from fervid.storage.files import file_sha256
 
@@ -28,12 +26,6 @@ class Correction:
 
     weights: tuple[tuple[float, ...], ...]
     bias: tuple[float, ...]
-
-    def of(self, scores: np.ndarray) -> np.ndarray:
-        """Scores (n, L) less the usual ones -> (n, C)."""
-        # Sums in a fixed order: a product of matrices may differ in the last bit with the number of rows.
-        terms = zip(scores.T, self.weights, strict=True)
-        return np.asarray(sum(column[:, None] * np.array(row) for column, row in terms) + np.array(self.bias))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +47,6 @@ class Readout:
     over_time: Correction
     sha256: str = ""
     """Of its file."""
-
-    def strength(self, seen_seconds: np.ndarray) -> np.ndarray:
-        """The share 0..1 of the correction for faces seen so long (n,): half of the rest with each half-life."""
-        if self.half_life_seconds <= 0:
-            return np.ones(len(seen_seconds))
-        return np.asarray(1 - 0.5 ** (np.asarray(seen_seconds, np.float64) / self.half_life_seconds))
 
 
 def load_readout(folder: Path) -> Readout | None:

@@ -11,7 +11,7 @@ from fervid.config import Settings
 from fervid.emotion.calibration import softmax
 from fervid.emotion.heads import calibrated_scores, chosen_readout
 from fervid.emotion.model import ModelInfo
-from fervid.emotion.readout import Readout
+from fervid.emotion.readout import Correction, Readout
 from fervid.interpret.judge import probabilities
 from fervid.track import Smoother, make_smoother
 
@@ -48,5 +48,20 @@ def read_out(
     logits = smoothed.astype(np.float64)
     own = np.log(np.maximum(probabilities(logits, model, settings), SMALLEST))
     scores = calibrated_scores(logits, model, is_flipped=settings.emotion.flip) - np.array(readout.usual)
-    strength = readout.strength(seen_seconds)[:, None]
-    return softmax(own + readout.frame.of(scores) + strength * readout.over_time.of(scores)).astype(np.float32)
+    grown = correction_strength(readout, seen_seconds)[:, None]
+    added = _corrected(scores, readout.frame) + grown * _corrected(scores, readout.over_time)
+    return softmax(own + added).astype(np.float32)
+
+
+def correction_strength(readout: Readout, seen_seconds: np.ndarray) -> np.ndarray:
+    """The share 0..1 of `over_time` for faces seen so long (n,): half of the rest with each half-life."""
+    if readout.half_life_seconds <= 0:
+        return np.ones(len(seen_seconds))
+    return np.asarray(1 - 0.5 ** (np.asarray(seen_seconds, np.float64) / readout.half_life_seconds))
+
+
+def _corrected(scores: np.ndarray, correction: Correction) -> np.ndarray:
+    """Scores (n, L) less the usual ones -> what is added to log-probabilities (n, C)."""
+    # Sums in a fixed order: a product of matrices may differ in the last bit with the number of rows.
+    terms = zip(scores.T, correction.weights, strict=True)
+    return np.asarray(sum(column[:, None] * np.array(row) for column, row in terms) + np.array(correction.bias))
