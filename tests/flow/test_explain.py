@@ -74,7 +74,7 @@ def test_the_crop_scores_what_the_run_stored(settings: dict[str, object], run: f
         assert found.label == row["label"]
         assert found.is_leading
         assert found.occlusion.score == pytest.approx(row[f"p_{row['label']}"], abs=1e-4)
-        assert found.smoothed == row[f"s_{row['label']}"]
+        assert found.over_time == row[f"r_{row['label']}"]
         assert found.crop.shape == found.occlusion.changes.shape == (48, 48)
 
 

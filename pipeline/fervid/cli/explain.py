@@ -54,7 +54,7 @@ def explain(
             "file": str(path),
             "shows_open_face": True,
             **{name: getattr(found, name) for name in ("video", "time_s", "frame", "track_id", "label", "is_leading")},
-            **{"score": occlusion.score, "smoothed": found.smoothed, "abstain": found.abstain, "model": found.model},
+            **{"score": occlusion.score, "over_time": found.over_time, "abstain": found.abstain, "model": found.model},
             **{"lowest": occlusion.lowest, "lowest_at": occlusion.lowest_at, "other_tracks": found.others},
             "changes": occlusion.changes.round(4).tolist(),
         }

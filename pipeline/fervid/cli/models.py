@@ -127,7 +127,7 @@ def readout(
         bool, typer.Option("--allow-unofficial", help="Accept a set with other counts than FER-2013.")
     ] = False,
 ) -> None:
-    """Fit a read-out over time to labelled recordings, for `--readout on`; report it on people left out."""
+    """Fit a read-out over time to labelled recordings, for `--readout`; report it on people left out."""
     from fervid.batch.labelled import read_recordings
     from fervid.emotion import make_classifier
     from fervid.emotion.model import load_model_info

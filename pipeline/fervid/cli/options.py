@@ -95,7 +95,7 @@ Baseline = Annotated[
 
 ReadoutUse = Annotated[
     str | None,
-    typer.Option("--readout", help="Labels from the model's read-out over time (r_ columns): on, off or auto. [off]"),
+    typer.Option("--readout", help="Labels from the model's read-out over time (r_ columns): on, off or auto. [auto]"),
 ]
 
 

@@ -36,8 +36,7 @@ def describe(summary: dict[str, Any], *, waited_seconds: float | None = None, fi
     if summary["dominant"]:
         ranked = sorted(summary["shares"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{label} {share:.0%}" for label, share in ranked if share >= 0.005)
-        how = "; read out over time (--readout off: smoothed)" if summary["is_read_out"] else ""
-        lines.append(f"  expressions   {shares} of the time with a face{how}")
+        lines.append(f"  expressions   {shares} of the time with a face")
     if summary["peak_anger"]:
         peak = summary["peak_anger"]
         lines.append(

@@ -218,7 +218,7 @@ class ReadoutSettings(Section):
     """Whether a face's label comes from a model fitted to labelled videos (`r_` columns)."""
 
     use: Literal["auto", "on", "off"] = Field(
-        default="off",
+        default="auto",
         description="read-out over time beside the model: on, off, or auto (on where the model has one for the heads "
         "in use)",
     )

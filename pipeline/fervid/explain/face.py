@@ -42,7 +42,7 @@ class Explanation:
     """A face of a run with what made the score of `label`.
 
     `crop` uint8 (S, S) is what the network saw, `occlusion` what covering parts of it does to the probability of
-    `label` in this frame, and `smoothed` that probability over time, as the run uses it. `is_leading` says that the
+    `label` in this frame, and `over_time` that probability over time, as the run uses it. `is_leading` says that the
     run gives this face this label; `abstain` is why it should not be used, None if usable.
     `others` are tracks with a face of their own at the same moment.
     """
@@ -53,7 +53,7 @@ class Explanation:
     track_id: int
     label: str
     is_leading: bool
-    smoothed: float
+    over_time: float
     abstain: str | None
     crop: np.ndarray
     occlusion: Occlusion
@@ -96,7 +96,7 @@ def explain_face(run: Run, seconds: float, *, track_id: int | None = None, label
         track_id=int(row["track_id"]),
         label=chosen,
         is_leading=chosen == row["label"],
-        smoothed=float(row[answers_of(run.manifest.model)[column]]),
+        over_time=float(row[answers_of(run.manifest.model)[column]]),
         abstain=row["abstain"],
         crop=crop,
         occlusion=occlusion,

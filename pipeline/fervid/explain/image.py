@@ -83,7 +83,7 @@ def headline(explanation: Explanation) -> list[str]:
     found = explanation
     leading = "" if found.is_leading else " (not the leading label)"
     lines = [
-        f"{found.label} {found.occlusion.score:.2f} in this frame, {found.smoothed:.2f} smoothed{leading}",
+        f"{found.label} {found.occlusion.score:.2f} in this frame, {found.over_time:.2f} over time{leading}",
         f"{found.video}, {clock(found.time_s)}, track {found.track_id}",
     ]
     if found.abstain is not None:

@@ -91,7 +91,6 @@ def summarise(
         "frames_failed": ledger["failed"],
         "asked_seconds": analysed,
         **manifest["results"],
-        "is_read_out": "readout_sha256" in manifest.get("model", {}),
         "elapsed_seconds": manifest["elapsed_seconds"],
         "times_real_time": analysed / max(1e-9, manifest["elapsed_seconds"]),
         **_pace(manifest["stage_seconds"]),

@@ -385,12 +385,13 @@ def test_questions_that_make_no_sense_are_refused_in_words(client: Served, path:
 def test_scores_of_another_kind_have_the_order_of_the_page(client: Served) -> None:
     name = client.ask("/api/runs").json()["runs"][0]["id"]
     content = client.ask(f"/api/runs/{name}").json()
-    assert content["kinds"] == ["smoothed", "raw"]
-    smoothed = client.ask(f"/api/runs/{name}/scores?kind=smoothed").json()["scores"]
-    assert smoothed == content["faces"]["scores"]
+    assert content["kinds"] == ["readout", "smoothed", "raw"]
+    answer = client.ask(f"/api/runs/{name}/scores?kind=readout").json()["scores"]
+    assert answer == content["faces"]["scores"]
     raw = client.ask(f"/api/runs/{name}/scores?kind=raw").json()["scores"]
-    assert [column["n"] for column in raw] == [column["n"] for column in smoothed]
-    assert raw != smoothed
+    assert [column["n"] for column in raw] == [column["n"] for column in answer]
+    smoothed = client.ask(f"/api/runs/{name}/scores?kind=smoothed").json()["scores"]
+    assert answer != smoothed != raw
     part = client.ask(f"/api/runs/{name}/faces?from=0&to=0.5").json()
     assert 0 < part["faces"]["frame"]["n"] < content["faces"]["frame"]["n"]
 

@@ -22,7 +22,7 @@ _CARD = """\
 # Read-out over time of {model}
 
 A linear correction of the network's answer to a face's smoothed scores (half-life {half_life:g} s), used with
-`--readout on`. It was fitted to {n} labelled recordings of {people} people,
+`--readout`. It was fitted to {n} labelled recordings of {people} people,
 {photographs}.
 Part of it grows with the time that a face was seen, to half its strength after {half_life:g} s.
 
