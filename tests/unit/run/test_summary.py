@@ -52,14 +52,6 @@ def test_the_busiest_stage_is_named_with_the_shares_of_all(
     assert all(f"{bottleneck} is the bottleneck" in line for line in lines)
 
 
-def test_labels_read_out_over_time_are_said_with_the_way_out() -> None:
-    results = {"shares": {"happy": 1.0}, "dominant": "happy"}
-    plain = manifest({}) | {"results": manifest({})["results"] | results, "model": {}}
-    read = plain | {"model": {"readout_sha256": "abc"}}
-    said = [describe(summarise(one, Path("run"), was_there=False)) for one in (plain, read)]
-    assert ["--readout off" in text for text in said] == [False, True]
-
-
 def test_the_most_agitated_moments_are_told_apart_from_each_other() -> None:
     n = 60
     agitation = np.full(n, 0.2)
