@@ -21,6 +21,12 @@ from fervid.live.view import Ending, Stills, run_live
 
 ANY_FACE = {"name": "any", "wording": "a face", "score": "confidence", "enter": 0, "for": 0, "merge_gap": 0.1}
 
+NUMBERS = """(() => {
+    const said = document.querySelector(".face h3").textContent.split(" ").at(-1);
+    return [...document.querySelectorAll(".face .value")].map((value) => value.textContent).includes(said);
+})()"""
+"""Whether the bars of the first face have the number that its label has."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -58,6 +64,7 @@ def test_the_page_shows_pictures_and_numbers_and_takes_keys(
     assert page.inner_text("h1") == "<img src=x onerror=alert(1)>.mp4"
     assert page.locator(".picture img").count() == 1
     assert "looks" in page.inner_text(".face h3")
+    assert page.evaluate(NUMBERS)  # read in one go, as the next frame has others
     shown = page.screenshot()
     page.wait_for_timeout(1500)
     assert page.screenshot() != shown

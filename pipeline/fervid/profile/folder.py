@@ -13,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 import pyarrow as pa
 
+from fervid.base.printable import counted
 from fervid.errors import OutputError
 from fervid.profile.features import profile_features
 from fervid.profile.genre import Genres, TagScore, suggest_tags
@@ -137,7 +138,7 @@ def write_comparison(profiled: Sequence[Profiled], out: Path) -> tuple[Path, Pat
         remarks.append(f"{len(profiled) - len(shown)} more videos are in {PROFILES_TABLE} and not on this page.")
     if not all(has_faces):
         faceless = ", ".join(name for name, has in zip(names, has_faces, strict=True) if not has)
-        remarks.append(f"No usable face was found in {has_faces.count(False)} videos: {faceless}.")
+        remarks.append(f"No usable face was found in {counted(has_faces.count(False), 'video')}: {faceless}.")
     page = comparison_page(
         some,
         [done.tags for done in shown],

@@ -25,8 +25,8 @@ from fervid.emotion.model import load_model_info
 from fervid.errors import ConfigError
 
 FACE_NAMES = {
-    "margin": "distance between the two largest smoothed probabilities",
-    "confidence": "the largest smoothed probability",
+    "margin": "distance between the two largest probabilities that decide the label",
+    "confidence": "the largest probability that decides the label",
     "quality": "size and contrast together, 0..1",
     "sharpness": "0 (blurred) to 1",
     "light": "mean level of the face, 0 (black) to 1 (white)",

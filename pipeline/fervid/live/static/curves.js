@@ -4,6 +4,9 @@ const SPAN_SECONDS = 60;
 const GAP_SECONDS = 1.5; // a line is not drawn across a longer stretch without a face
 const DRAWN_EVERY_MS = 100;
 
+/** The probability that decides the label: read out over time where the view does so, else smoothed. */
+export const answerOf = (face, label) => face[`r_${label}`] ?? face[`s_${label}`];
+
 export class Curves {
   constructor(canvas, legend, whose, colours) {
     Object.assign(this, { canvas, legend, whose, colours, labels: Object.keys(colours) });
@@ -35,7 +38,7 @@ export class Curves {
   add(row) {
     const last = this.frames.at(-1);
     if (last && row.time_s < last.seconds) this.frames = [];
-    const of = new Map(row.faces.map((face) => [face.track_id, this.labels.map((label) => face[`s_${label}`])]));
+    const of = new Map(row.faces.map((face) => [face.track_id, this.labels.map((label) => answerOf(face, label))]));
     this.frames.push({ seconds: row.time_s, of });
     while (this.frames[0].seconds < row.time_s - SPAN_SECONDS) this.frames.shift();
     if (this.paused || performance.now() - this.drawn < DRAWN_EVERY_MS || document.hidden) return;

@@ -1,6 +1,6 @@
 // The page of a live view: numbers of the newest frame, alerts as they are raised, what is shown, three keys.
 
-import { Curves } from "./curves.js";
+import { Curves, answerOf } from "./curves.js";
 
 const LOOKS = { disgust: "disgusted", fear: "afraid", surprise: "surprised" };
 const MOST_ALERTS = 50;
@@ -56,7 +56,7 @@ function showFaces(faces) {
     const { title, rows } = panelOf(face.track_id);
     title.textContent = wordsOf(face);
     labels.forEach((label, i) => {
-      const share = face[`s_${label}`];
+      const share = answerOf(face, label);
       rows[i].fill.style.width = `${(share * 100).toFixed(1)}%`;
       rows[i].value.textContent = share.toFixed(2);
     });
