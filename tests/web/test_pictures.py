@@ -18,10 +18,9 @@ import pytest
 import fervid
 from browser import Visit, first_address
 from fervid.alerts.find.scan import scan_run, write_alerts
-from fervid.alerts.language.rule_text import rules_text
-from fervid.alerts.language.rules import load_rules, parse_rules
+from fervid.alerts.language.rules import load_rules
 from fervid.base.opencv import cv2
-from fervid.demo.photograph import make_demo_clip
+from fervid.demo.scenes import make_demo_scenes
 from fervid.live.picture import LivePainter
 from fervid.live.screens import BrowserScreen
 from fervid.live.server import LiveServer
@@ -45,39 +44,30 @@ MOST_OTHER_BLOCKS = 0.06
 MOST_OTHERS_LIVE = 0.35
 """The picture and the curves of a live view are at another moment each time."""
 LIVE_MS = 6000
-CALM = {
-    "name": "calm",
-    "wording": "neutral expression that lasts",
-    "score": "neutral",
-    "enter": 0.5,
-    "exit": 0.4,
-    "for": "2s",
-    "merge_gap": "0.1s",
-    "cooldown": "1s",
-}
+RULES = "anger"
+REVIEWER = "sam"
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The demo clip with moments for review, a stretch of it, a video without faces, and one that failed."""
+    """The clip of `fervid demo`, a stretch of it, a video without faces, and one that failed."""
     out = tmp_path_factory.mktemp("pictures")
-    clip = make_demo_clip(out / "hall" / "demo.mp4")
-    short = fervid.load_settings(assignments=["video.end_seconds=5"], environment={})
+    clip = make_demo_scenes(out / "hall" / "demo.mp4")
+    short = fervid.load_settings(assignments=["video.end_seconds=9"], environment={})
     (out / "yard").mkdir()
     empty = write_video(out / "yard" / "night.mp4", constant_rate(6), empty_picture)
-    rules = rules_text(parse_rules({"rule": [CALM]}, source="calm").rules, ())
-    (out / "calm.toml").write_text(rules)
     for video, settings, folder in ((clip, None, "runs"), (clip, short, "runs/first-seconds"), (empty, None, "runs")):
         run = fervid.analyze(video, out=out / folder, settings=settings, device="cpu", plot=False)
-        write_alerts(scan_run(run, load_rules(str(out / "calm.toml"))))
+        write_alerts(scan_run(run, load_rules(RULES)))
     failure = {"video": "/yard/cut-off.mp4", "status": "rejected", "reason": "/yard/cut-off.mp4 has no video data."}
     (out / "runs" / "failed.jsonl").write_text(json.dumps(failure) + "\n")
-    write_reports([out / "runs"], rules=str(out / "calm.toml"))
+    write_reports([out / "runs"], rules=RULES)
     demo = next((out / "runs").glob("demo-*"))
-    for command in (("alerts", "--rules", "calm.toml", "runs"), ("profile", str(demo)), ("profile", "runs")):
+    for command in (("alerts", "runs"), ("profile", str(demo)), ("profile", "runs")):
         done = run_fervid(*command, cwd=out)
         assert done.returncode == 0, done.stderr
-    with serving(out / "runs", rules=str(out / "calm.toml")) as made:
+    with pytest.MonkeyPatch.context() as patch, serving(out / "runs", rules=RULES) as made:
+        patch.setenv("LOGNAME", REVIEWER)
         yield made
 
 
@@ -110,7 +100,7 @@ def show_compared(opened: Visit) -> None:
 
 def show_whatif(opened: Visit) -> None:
     opened.wait_for_picture()
-    opened.page.get_by_label("Threshold of").fill("0.9")
+    opened.page.get_by_label("Threshold of").first.fill("0.95")
     opened.page.locator(".changes li").first.wait_for()
 
 
@@ -125,14 +115,14 @@ def show_file(_opened: Visit) -> None:
         ("list", "served:", 640, show_list),
         ("run", "served:#/run/{demo}", 1140, show_alert),
         ("alerts", "served:#/alerts", 760, show_queue),
-        ("moments", "served:#/moments?label=neutral", 640, show_moments),
+        ("moments", "served:#/moments?label=angry", 640, show_moments),
         (
             "side-by-side",
-            "served:#/compare?runs={demo},{part}&at=3&by=look&looks=neutral,happy,sad",
+            "served:#/compare?runs={demo},{part}&shift=0,2&at=6.6&by=look&looks=angry,happy,neutral",
             960,
             show_compared,
         ),
-        ("threshold", "report.html#/run/{demo}@3", 1000, show_whatif),
+        ("threshold", "report.html#/run/{demo}@6.6", 1000, show_whatif),
         ("alert-report", "alerts.html", 760, show_file),
         ("profile", "{profile}", 1000, show_file),
         ("comparison", "comparison.html", 900, show_file),
