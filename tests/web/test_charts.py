@@ -76,12 +76,12 @@ def test_the_values_at_the_cursor_are_those_of_the_table(visit: Callable[..., Vi
     faces = fervid.open_run(folder_of(served, "family")).faces.to_pandas()
     near = faces[faces.time_s == faces.time_s[(faces.time_s - 4.0).abs().idxmin()]]
     used = near[near.abstain.isna() | (near.abstain == "unsure")]
-    assert float(values_of(opened)["happy"]) == pytest.approx(used.s_happy.mean(), abs=0.01)
+    assert float(values_of(opened)["happy"]) == pytest.approx(used.r_happy.mean(), abs=0.01)
     track = int(used.track_id.iloc[0])
     opened.page.get_by_label("Compare with another face").select_option(str(track))
     opened.until("document.querySelector('.swatch').lastChild.textContent.includes('|')")
     mean, own = values_of(opened)["happy"].split(" | ")
-    assert float(own) == pytest.approx(used[used.track_id == track].s_happy.iloc[0], abs=0.01)
+    assert float(own) == pytest.approx(used[used.track_id == track].r_happy.iloc[0], abs=0.01)
     opened.page.get_by_label("Scores that are drawn").select_option("raw")
     wanted = f"{used[used.track_id == track].p_happy.iloc[0]:.2f}"
     opened.until(
@@ -154,6 +154,7 @@ def test_go_to_time_wheel_keys_and_brush_move_the_view(visit: Callable[..., Visi
 
 def test_hovering_shows_the_values_of_that_moment(visit: Callable[..., Visit], served: Served) -> None:
     opened = open_run_at(visit, served, "style-angry")
+    opened.page.get_by_label("Threshold of anger").wait_for()  # the rule's scores come after the faces'
     opened.page.locator("[role=slider]").hover(position={"x": 400, "y": 90})
     card = opened.page.locator(".card")
     card.wait_for()
@@ -189,9 +190,9 @@ def test_why_at_the_cursor_and_what_if_are_what_the_commands_say(visit: Callable
 def test_peaks_lead_to_their_moment_and_the_address_follows(visit: Callable[..., Visit], served: Served) -> None:
     opened = open_run_at(visit, served, "family")
     faces = fervid.open_run(folder_of(served, "family")).faces.to_pandas()
-    best = faces[faces.abstain.isna()].sort_values("s_sad", ascending=False).iloc[0]
+    best = faces[faces.abstain.isna()].sort_values("r_sad", ascending=False).iloc[0]
     opened.page.keyboard.press("p")
-    opened.page.get_by_role("button", name=f"sad {best.s_sad:.2f} at ").first.click()
+    opened.page.get_by_role("button", name=f"sad {best.r_sad:.2f} at ").first.click()
     assert opened.cursor() == pytest.approx(best.time_s, abs=0.06)
     opened.until(f"location.hash.endsWith('@{best.time_s:.1f}')")
     again = open_run_at(visit, served, "family", round(float(best.time_s), 1))
