@@ -16,7 +16,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile fervid where Python is told to write no bytecode: each of the processes that tests start would.
+    """Compile fervid once. If Python may write no bytecode, each process that a test starts would compile it again.
 
     Threads of OpenBLAS wait by spinning: of as many tests at once as there are CPUs, each keeps the others waiting.
     """

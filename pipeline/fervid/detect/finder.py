@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -30,12 +28,6 @@ class FinderOptions(DetectorOptions):
         default=None, gt=0, lt=1, description="least probability of a face's centre; unset, that of the file"
     )
     nms_threshold: float = Field(default=0.3, ge=0, le=1, description="boxes whose IoU is higher are one face")
-
-    def results_depend_on(self) -> dict[str, Any]:
-        content = super().results_depend_on()
-        if self.model_path and Path(self.model_path).is_file():
-            content["model_path"] = hashlib.sha256(Path(self.model_path).read_bytes()).hexdigest()
-        return content
 
 
 # Decision DET-12.

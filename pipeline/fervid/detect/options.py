@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -16,5 +18,9 @@ class DetectorOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def results_depend_on(self) -> dict[str, Any]:
-        """What results depend on: the options, files by their content and never by their path."""
-        return self.model_dump(mode="json")
+        """What results depend on: the options, a file of weights (`model_path`) by its content, never by its path."""
+        content = self.model_dump(mode="json")
+        path = content.get("model_path")
+        if path and Path(path).is_file():
+            content["model_path"] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return content

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -20,12 +18,6 @@ class YuNetOptions(DetectorOptions):
     model_path: str | None = Field(default=None, description="the model, a face_detection_yunet_*.onnx file")
     score_threshold: float = Field(default=0.7, ge=0, le=1, description="least score of a face")
     nms_threshold: float = Field(default=0.3, ge=0, le=1, description="boxes whose IoU is higher are one face")
-
-    def results_depend_on(self) -> dict[str, Any]:
-        content = super().results_depend_on()
-        if self.model_path and Path(self.model_path).is_file():
-            content["model_path"] = hashlib.sha256(Path(self.model_path).read_bytes()).hexdigest()
-        return content
 
 
 class YuNetDetector:

@@ -69,13 +69,19 @@ def test_the_speed_of_a_pan_is_in_sides_per_second() -> None:
     assert value(rows[-1], "speed") < 0.01  # the same shift of all places is taken away
 
 
-def test_what_moves_before_the_camera_is_found_where_it_is() -> None:
+def moving_corner() -> list[np.ndarray]:
+    """Five images of a still scene whose upper left corner moves."""
     image, other = view(still(), 0, 0), still(1)
     images = []
     for i in range(5):
         moved = image.copy()
         moved[:60, :80] = view(other, 10 * i, 0)[:60, :80]
         images.append(moved)
+    return images
+
+
+def test_what_moves_before_the_camera_is_found_where_it_is() -> None:
+    images = moving_corner()
     row = measured(images)[-1]
     grid = row[len(STATISTICS) :].reshape(GRID[::-1])
     assert value(row, "camera_speed") < 0.01
@@ -128,12 +134,7 @@ def test_denser_frames_are_compared_at_the_same_distance() -> None:
 
 
 def test_a_frame_that_was_asked_about_is_measured_once() -> None:
-    image, other = view(still(), 0, 0), still(1)
-    images = []
-    for i in range(5):
-        moved = image.copy()
-        moved[:60, :80] = view(other, 10 * i, 0)[:60, :80]
-        images.append(moved)
+    images = moving_corner()
     watch, plain = FlowWatch(new_shot_threshold=0.3, fast_from=0.1), FlowWatch(new_shot_threshold=0.3)
     for i, each in enumerate(images):
         assert watch.is_fast(each, i / 5) == (i > 0)

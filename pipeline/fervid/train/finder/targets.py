@@ -47,7 +47,7 @@ class TaughtPictures:
 def gather(pictures: Iterable[np.ndarray], patches: Iterable[np.ndarray] = ()) -> TaughtPictures:
     """The teacher's faces in gray pictures (h, w), and in `patches` (s, s) that a face fills.
 
-    Raises ConfigError when there is no picture, DependencyMissing without the teacher's weights.
+    Raises ConfigError if there are no pictures, and DependencyMissing if the teacher's weights are not installed.
     """
     teacher = CenterFaceDetector(score_threshold=LEAST_SCORE)
     kept, faces = [], []
