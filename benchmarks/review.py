@@ -133,7 +133,7 @@ def make_hour(demo: Run, folder: Path, *, n_faces: int) -> Run:
     timeline = timeline.assign(n_analysed=FPS, observed_s=1.0, coverage=1.0, mean_faces=n_faces, n_tracks=n_faces)
     for label in labels:
         timeline[f"mean_{label}"] = timeline[f"share_{label}"] = bins[f"s_{label}"].to_numpy()
-    schemas = {"frames": (frames, frames_schema()), "faces": (faces, faces_schema(labels))}
+    schemas = {"frames": (frames, frames_schema()), "faces": (faces, faces_schema(labels, has_readout=True))}
     schemas |= {"tracks": (tracks, tracks_schema(labels)), "timeline": (timeline, timeline_schema(labels))}
     for name, (table, schema) in schemas.items():
         columns = pa.Table.from_pandas(table[schema.names], schema=schema, preserve_index=False)
@@ -165,7 +165,7 @@ def wandering_faces(frames: pd.DataFrame, labels: list[str], number: int, random
     looks |= {"roll_degrees": 0.0, "yaw_degrees": 0.0, "pitch_degrees": 0.0}
     faces = faces.assign(**looks)
     for i, label in enumerate(labels):
-        faces[f"p_{label}"] = faces[f"s_{label}"] = scores[:, i]
+        faces[f"p_{label}"] = faces[f"s_{label}"] = faces[f"r_{label}"] = scores[:, i]
     ordered = np.sort(scores, axis=1)
     margin = ordered[:, -1] - ordered[:, -2]
     named = np.array(labels)[scores.argmax(axis=1)]
