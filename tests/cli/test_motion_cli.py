@@ -54,6 +54,7 @@ def test_labelled_runs_become_a_model(tmp_path: Path) -> None:
     assert "80 windows, 40 agitated" in done.stdout
     model = load_agitation_model(str(tmp_path / "mine.json"))
     assert model.card["recordings"] == 5
+    assert model.window_seconds == load_agitation_model("surveillance").window_seconds
     assert json.loads((tmp_path / "mine.json").read_text())["card"]["merits"]["auc"][0] > 0.9
     chosen = f"motion.model={(tmp_path / 'mine.json').as_posix()}"
     settings = load_settings(assignments=["motion.measure=true", chosen], environment={})

@@ -31,7 +31,10 @@ def fit(
     verdicts: Annotated[
         str | None, typer.Option(metavar="RULE", help="Also learn from reviewers' verdicts about the alerts of a rule.")
     ] = None,
-    window: Annotated[float, typer.Option(min=1.0, max=3.0, help="Length of a window in seconds.")] = 2.0,
+    window: Annotated[
+        float | None,
+        typer.Option(min=1.0, max=3.0, help="Length of a window in seconds. [that of the shipped model]"),
+    ] = None,
 ) -> None:
     """Fit a model to labelled runs that measured motion, and report how well it ranks recordings left out.
 
@@ -40,17 +43,20 @@ def fit(
     from fervid.alerts.measure.agitation_fit import fit_agitation
     from fervid.alerts.measure.agitation_labels import labelled_windows, read_stretches, stretches_of_verdicts
     from fervid.alerts.review.reviews import read_verdicts
+    from fervid.base.assets import DEFAULT_AGITATION
     from fervid.errors import OutputError
+    from fervid.interpret.agitation_model import load_agitation_model
     from fervid.run.find import find_run_folders
     from fervid.run.handle import open_run
     from fervid.storage.publish import write_whole
 
+    seconds = load_agitation_model(DEFAULT_AGITATION).window_seconds if window is None else window
     opened = [open_run(folder) for folder in find_run_folders(runs)]
     stretches = read_stretches(labels, opened)
     if verdicts is not None:
         stretches += stretches_of_verdicts(opened, read_verdicts(opened), verdicts)
-    windows = labelled_windows(stretches, window_seconds=window)
-    fitted = fit_agitation(windows, name=out.stem, window_seconds=window, about={"data": labels.name})
+    windows = labelled_windows(stretches, window_seconds=seconds)
+    fitted = fit_agitation(windows, name=out.stem, window_seconds=seconds, about={"data": labels.name})
     try:
         write_whole(out, fitted.model.to_json().encode())
     except OSError as problem:

@@ -92,6 +92,11 @@ class Usual:
     def __init__(self) -> None:
         self._seconds = np.zeros(STEPS)
 
+    @property
+    def seconds(self) -> float:
+        """For how long the agitation of the camera is known."""
+        return float(self._seconds.sum())
+
     def add(self, agitation: np.ndarray, seconds: np.ndarray) -> None:
         """Take agitation (n,) that lasted so many `seconds` (n,); NaN is left out."""
         known = ~np.isnan(agitation) & (seconds > 0)
@@ -99,7 +104,7 @@ class Usual:
 
     def rank(self, agitation: np.ndarray) -> np.ndarray:
         """The quantile 0..1 of each, float64 (n,); NaN where it is NaN, or where too little is known of the camera."""
-        total = float(self._seconds.sum())
+        total = self.seconds
         ranks = np.full(len(agitation), np.nan)
         known = ~np.isnan(agitation)
         if total >= LEAST_HISTORY_SECONDS:

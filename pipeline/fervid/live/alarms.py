@@ -15,7 +15,7 @@ from fervid.alerts.find.finder import Finder, Samples, missing_names
 from fervid.alerts.find.machine import Alert
 from fervid.alerts.find.records import NEEDS_REVIEW
 from fervid.alerts.find.scan import names_of
-from fervid.alerts.language.rules import GRID_NAME, MOTION_NAMES, WITHOUT_SIGN, BoundRule, RuleSet, bind
+from fervid.alerts.language.rules import CAMERA_USUAL, GRID_NAME, MOTION_NAMES, WITHOUT_SIGN, BoundRule, RuleSet, bind
 from fervid.base.spacing import usual_spacing
 from fervid.base.types import FACE_QUALITY
 from fervid.errors import ConfigError
@@ -106,6 +106,7 @@ class LiveRules:
         if motion is not None:
             found |= {"agitation": np.array([motion.agitation]), "agitation_usual": np.array([motion.usual])}
             found |= {"speed": np.array([motion.speed]), GRID_NAME: motion.grid[None]}
+            found[CAMERA_USUAL] = found["agitation_usual"]  # a view knows no runs
         return {name: values for name, values in found.items() if name in self._names}
 
     def _columns(self, faces: Sequence[LiveFace], boxes: np.ndarray, height: int) -> dict[str, np.ndarray]:

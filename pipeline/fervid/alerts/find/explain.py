@@ -22,12 +22,13 @@ from fervid.alerts.find.samples import (
 )
 from fervid.alerts.find.scan import WITHOUT_HOURS, WITHOUT_MOTION, make_finder, names_of, records_of, video_name
 from fervid.alerts.language.expression import Faces, conditions, evaluate, evaluate_frames, names_in
-from fervid.alerts.language.rules import MOTION_NAMES, BoundRule, Rule, RuleSet, bind
+from fervid.alerts.language.rules import MOTION_NAMES, USUAL_NAMES, BoundRule, Rule, RuleSet, bind
 from fervid.alerts.language.syntax import Node, write
 from fervid.base.clock import clock
 from fervid.run.handle import Run
 from fervid.run.recorded import recorded_time
 
+LITTLE_KNOWN = ": less than half a minute of the camera's motion is known"
 ELSEWHERE = "more than half of the motion is outside the zones of the rule"
 NEAR_SECONDS = 1.0
 """A moment is explained by the nearest analysed frame, if it is this close (or one sample away)."""
@@ -281,11 +282,11 @@ def _parts(b: BoundRule, faces: Faces, because: str, *, over_frames: bool) -> li
 def _values(part: Node, faces: Faces, because: str, *, over_frames: bool) -> str:
     """The values of a part's names; in a part over frames those of the frame, not of each face."""
     columns = faces.frame_columns if over_frames else faces.columns
-    found = [
-        f"{name} = {_number(float(np.asarray(columns[name]).ravel()[0]), because if name in MOTION_NAMES else '')}"
-        for name in sorted(names_in(part))
-        if name in columns
-    ]
+    known = {name: float(np.asarray(columns[name]).ravel()[0]) for name in sorted(names_in(part)) if name in columns}
+    moved = columns.get("agitation")
+    is_judged = moved is not None and not np.isnan(np.asarray(moved).ravel()[0])
+    reasons = dict.fromkeys(MOTION_NAMES, because) | (dict.fromkeys(USUAL_NAMES, LITTLE_KNOWN) if is_judged else {})
+    found = [f"{name} = {_number(value, reasons.get(name, ''))}" for name, value in known.items()]
     return f" ({', '.join(found)})" if found else ""
 
 

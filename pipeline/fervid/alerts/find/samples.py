@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fervid.alerts.find.camera_history import camera_history
 from fervid.alerts.find.finder import Samples
-from fervid.alerts.language.rules import FRAME_NAMES, GRID_NAME, MOTION_NAMES, WITHOUT_SIGN
+from fervid.alerts.language.rules import CAMERA_USUAL, FRAME_NAMES, GRID_NAME, MOTION_NAMES, WITHOUT_SIGN
 from fervid.base.spacing import usual_spacing
 from fervid.base.types import FACE_QUALITY
 from fervid.interpret.agitation import N_CELLS
@@ -59,6 +60,8 @@ def read_frame_motion(run: Run, names: Collection[str]) -> dict[str, np.ndarray]
     if not wanted:
         return {}
     there = set(open_table(run.folder, run.manifest.settings_hash, "frames").schema_arrow.names)
+    if CAMERA_USUAL in wanted:
+        wanted = list(dict.fromkeys([*wanted, "agitation"]))
     table = _analysed(run, [name for name in wanted if name in there])
     found = {name: table[name].cast(pa.float64()).to_numpy() for name in wanted if name in there - {GRID_NAME}}
     if GRID_NAME in there & set(wanted):
@@ -67,7 +70,15 @@ def read_frame_motion(run: Run, names: Collection[str]) -> dict[str, np.ndarray]
         grid = np.full((len(known), N_CELLS), np.nan, np.float16)
         grid[known] = grids.flatten().to_numpy().reshape(-1, N_CELLS)
         found[GRID_NAME] = grid
-    return found
+    if CAMERA_USUAL in wanted and "agitation" in found:
+        found[CAMERA_USUAL] = camera_history(run).usual.rank(found["agitation"])
+    return {name: values for name, values in found.items() if name in names}
+
+
+def measured_motion(run: Run) -> set[str]:
+    """The names of motion that a run has, for `missing_names`."""
+    there = set(open_table(run.folder, run.manifest.settings_hash, "frames").schema_arrow.names)
+    return there | ({CAMERA_USUAL} if "agitation" in there else set())
 
 
 def _analysed(run: Run, columns: Sequence[str]) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fervid.alerts.find.camera_history import CameraHistory, camera_history, camera_name
 from fervid.alerts.find.clock import seconds_of_day
 from fervid.alerts.find.finder import Finder, missing_names
 from fervid.alerts.find.fitness import Fitness, judge_fitness
@@ -20,12 +21,13 @@ from fervid.alerts.find.records import DETAILS, AlertRecord, alerts_csv, alerts_
 from fervid.alerts.find.samples import (
     ROWS_AT_A_TIME,
     FrameTimes,
+    measured_motion,
     read_faces_at,
     read_faces_between,
     read_frame_times,
     read_samples,
 )
-from fervid.alerts.language.rules import GRID_NAME, BoundRule, RuleSet, bind
+from fervid.alerts.language.rules import CAMERA_USUAL, GRID_NAME, BoundRule, RuleSet, bind
 from fervid.errors import OutputError
 from fervid.run.derived import publish_derived, remove_noted
 from fervid.run.files import ALERTS_CSV, ALERTS_JSON, ALERTS_TABLE, BUNDLE, EVIDENCE
@@ -33,7 +35,6 @@ from fervid.run.find import find_run_folders
 from fervid.run.handle import Run, open_run
 from fervid.run.io import table_bytes
 from fervid.run.recorded import recorded_time
-from fervid.run.tables import open_table
 from fervid.run.usable import usable_faces
 from fervid.storage.publish import write_whole
 
@@ -57,6 +58,8 @@ class RunAlerts:
     """Rules with hours that could not be evaluated, because the recording time is unknown."""
     rules_without_motion: tuple[str, ...] = ()
     """Rules that could not be evaluated, because the run did not measure the motion that they use."""
+    history: CameraHistory | None = None
+    """What of the camera was known, where a rule uses that."""
 
     @property
     def video(self) -> str:
@@ -90,6 +93,7 @@ class RunAlerts:
             "fitness": self.fitness.to_json(),
             "rules_without_hours": list(self.silent_rules),
             "rules_without_motion": list(self.rules_without_motion),
+            **({} if self.history is None else {"camera_history": self.history.to_json()}),
             "alerts": [record.to_json() for record in self.records],
         }
 
@@ -121,12 +125,14 @@ def scan_run(
     silent = tuple(b.rule.name for b in bound if b.rule.hours and recorded is None)
     unmeasured = without_motion(run, bound)
     records = records_of(run, bound, finder, frames, recorded)
-    return RunAlerts(run, rules, records, judge_fitness(run, frames), recorded, silent, unmeasured)
+    asks = any(CAMERA_USUAL in b.names and b.rule.name not in unmeasured for b in bound)
+    history = camera_history(run) if asks else None
+    return RunAlerts(run, rules, records, judge_fitness(run, frames), recorded, silent, unmeasured, history)
 
 
 def without_motion(run: Run, bound: Sequence[BoundRule]) -> tuple[str, ...]:
     """The names of rules that use motion which a run did not measure."""
-    measured = open_table(run.folder, run.manifest.settings_hash, "frames").schema_arrow.names
+    measured = measured_motion(run)
     return tuple(b.rule.name for b in bound if missing_names(b, measured))
 
 
@@ -159,11 +165,6 @@ def make_finder(bound: Sequence[BoundRule], rules: RuleSet, frames: FrameTimes, 
 def video_name(run: Run) -> str:
     """The name of the run's video, without its folder."""
     return Path(run.manifest.video_path).name
-
-
-def camera_name(run: Run) -> str:
-    """The folder that the run's video lay in: recorders use one per camera."""
-    return Path(run.manifest.video_path).parent.name or "."
 
 
 def write_alerts(found: RunAlerts) -> list[Path]:

@@ -49,7 +49,8 @@ time if the run did so, otherwise the same as relative."""
 
 MOTION_NAMES = {
     "agitation": "how agitated the motion of the image is, 0..1",
-    "agitation_usual": "share of the camera's time that was less agitated, 0..1",
+    "agitation_usual": "share of the run's time that was less agitated, 0..1",
+    "agitation_usual_camera": "the same over the runs of the camera beside it",
     "speed": "mean speed of the image (of the rule's zones) without the camera's, in longer sides per second",
     "motion": "mean change of level over 0.2 s, 0..1",
 }
@@ -58,10 +59,11 @@ MOTION_NAMES = {
 FRAME_NAMES = {"n_faces": "usable faces in the frame"} | MOTION_NAMES
 """What every expression may use of the whole frame; that of a group rule also functions over its faces."""
 
-BY_ZONE = ("agitation", "agitation_usual", "speed")
+BY_ZONE = ("agitation", "agitation_usual", "agitation_usual_camera", "speed")
 """Names that a rule with zones takes of its zones only, for which it needs `GRID_NAME`."""
 
-GRID_NAME = "speed_grid"
+GRID_NAME, CAMERA_USUAL = "speed_grid", "agitation_usual_camera"
+USUAL_NAMES = ("agitation_usual", CAMERA_USUAL)
 
 PRESET, MOTION_PRESET, TEMPLATE = "anger", "cctv", "template"
 SECONDS_OF_A_DAY = 86_400.0
