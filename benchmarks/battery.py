@@ -7,7 +7,8 @@ MODEL is a shipped model's name or a folder; without one each preset's own is me
 set. The folders hold clips, or photographs, and `labels.csv` (columns file, emotion, and for clips confidence; the sure
 ones are asked for). Faces are found by fervid's own detector with the preset's settings, once, and kept in --cache, as
 are the answers of the package `fer` (its defaults). A clip's answer is the emotion with the largest share of the face
-time. With `--readouts on` labels are read out over time, by read-outs that are fitted again without the person who is
+time. "clips ECE" is the calibration error of all faces of the clips, "by person" the mean over people of that of their
+own. With `--readouts on` labels are read out over time, by read-outs that are fitted again without the person who is
 asked about, and without the half of the photographs that is: each is read out as a video of one frame. Lines that begin
 with "baseline" have the person's clips, unlabelled, as baseline; those that begin with "still face" read photographs
 out as long videos of a face that does not move.
@@ -170,6 +171,7 @@ def measure(
         "coverage": float(np.mean(covered)),
         "clips ECE": expected_calibration_error(np.concatenate(known), np.concatenate(hits)),
     }
+    more |= calibration_of_people(clips, known, hits)
     by_baseline = with_baselines(scored, settings, models)
     more |= {f"baseline: {name}": value for name, value in clips_in_numbers(clips, by_baseline).items()}
     return Row(
@@ -181,6 +183,17 @@ def measure(
         {clip.file: answer for clip, answer in zip(clips, answers, strict=True)},
         {clip.file: answer for clip, answer in zip(clips, by_baseline, strict=True)},
     )
+
+
+def calibration_of_people(clips: list[Clip], known: list[np.ndarray], truth: list[np.ndarray]) -> dict[str, float]:
+    """ECE over the faces of each person alone: probabilities (n, C) and labels (n,) of each clip."""
+    found = []
+    for person in sorted({clip.person for clip in clips}):
+        own = [i for i, clip in enumerate(clips) if clip.person == person]
+        faces, labels = (np.concatenate([values[i] for i in own]) for values in (known, truth))
+        if len(faces):
+            found.append(expected_calibration_error(faces, labels))
+    return {"clips ECE by person": float(np.mean(found)), "clips ECE, worst person": max(found)}
 
 
 def with_baselines(clips: list[Clip], settings: Settings, models: dict[str, ModelInfo]) -> list[str | None]:

@@ -304,6 +304,21 @@ def test_training_starts_from_the_weights_of_the_initial_model(tiny_model: Path,
         fit(another, recipe)
 
 
+def test_the_backbone_of_a_transfer_network_begins_from_the_users_weights(tmp_path: Path) -> None:
+    data, weights = write_csv(DATASET, tmp_path / "fer2013.csv"), tmp_path / "vgg16_notop.weights.h5"
+    options = ["--data", str(data), "--allow-unofficial", "--out", str(tmp_path / "out"), "--quiet", "--epochs", "1"]
+    options += ["--recipe", "transfer-resnet50", "--backbone-weights", str(weights)]
+    result = CliRunner().invoke(command(train), options)
+    assert isinstance(result.exception, ConfigError)
+    assert "does not fit the backbone resnet50" in str(result.exception)
+    first = build_network("transfer-vgg16", n_classes=7).get_layer("vgg16")
+    first.save_weights(weights)
+    recipe = RECIPE.model_copy(update={"network": "transfer-vgg16", "backbone_weights": str(weights)})
+    begun = fit_module._builder(recipe, 0.5, 0.25, None)().get_layer("vgg16")
+    for ours, theirs in zip(begun.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_an_initial_model_of_another_network_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"network": "res-xs", "initial_model": str(tiny_model)})
     with pytest.raises(ConfigError, match="is small with 7 logits, expected res-xs with 7"):

@@ -25,6 +25,9 @@ class _RecipeOptions:
 
     recipe: Annotated[str, typer.Option(help="Name of an included recipe, or a .toml file.")] = "res-xs"
     network: Annotated[str | None, typer.Option(help="Train this network instead of the recipe's.")] = None
+    backbone_weights: Annotated[
+        Path | None, typer.Option(help="Weights that the backbone of a transfer-* network begins from (.h5).")
+    ] = None
     epochs: Annotated[int | None, typer.Option(help="Number of epochs instead of the recipe's.")] = None
     seed: Annotated[int | None, typer.Option(help="Seed of weights, order and views.")] = None
     teacher: Annotated[
@@ -41,6 +44,7 @@ class _RecipeOptions:
         return load_recipe(
             self.recipe,
             network=self.network,
+            backbone_weights=None if self.backbone_weights is None else str(self.backbone_weights),
             epochs=self.epochs,
             seed=self.seed,
             teachers=tuple(self.teacher or ()),
