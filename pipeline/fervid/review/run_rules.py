@@ -64,6 +64,7 @@ class RuleDesk:
             about: dict[str, Any] = {
                 "name": rule.name, "wording": rule.wording, "tier": rule.tier, "over": rule.over, "score": rule.score,
                 "where": rule.where, "enter": rule.enter, "exit": rule.leave, "for_s": rule.for_,
+                "strong": rule.strong, "strong_for_s": rule.strong_for,
             }  # fmt: skip
             judged = tried.finder.judged[i]
             every = np.arange(len(judged.score))

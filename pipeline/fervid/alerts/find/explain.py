@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.alerts.find.finder import Finder, Judged, Samples, missing_names
-from fervid.alerts.find.machine import BELOW, ENTERS, Alert
+from fervid.alerts.find.machine import BELOW, ENTERS, STRONG, Alert
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import (
     CAMERA_MOVES,
@@ -207,7 +207,7 @@ def _of_frame(b: BoundRule, judged: Judged, samples: Samples, frame: int, becaus
     score, level = float(judged.score[frame]), int(judged.level[frame])
     counts = samples.is_usable & judged.is_in_place
     faces = _pick(samples, np.flatnonzero(samples.frame_of_face == frame), counts, _of_frame_alone(judged, frame))
-    lasted = _lasted(judged.level, samples.times, frame)
+    lasted = _lasted(judged.level, samples.times, frame, b.rule)
     failing = _parts(b, faces, because, over_frames=True)
     lines = [_against(b, score, level, because), *failing, *_lasting(lasted, b)]
     if judged.moves_in_place is not None and not judged.moves_in_place[frame]:
@@ -233,7 +233,7 @@ def _of_faces(
         score, level = float(judged.score[face]), int(judged.level[face])
         own = np.flatnonzero(samples.track_ids == track)
         times = samples.times[samples.frame_of_face[own]]
-        lasted = _lasted(judged.level[own], times, int(np.searchsorted(own, face)))
+        lasted = _lasted(judged.level[own], times, int(np.searchsorted(own, face)), b.rule)
         alone = _pick(samples, np.array([face]), samples.is_usable, _of_frame_alone(judged, frame))
         failing = _parts(b, alone, because, over_frames=False)
         lines = (_against(b, score, level, because), *failing, *_lasting(lasted, b))
@@ -243,7 +243,7 @@ def _of_faces(
     return standings
 
 
-def _short(b: BoundRule, score: float, level: int, lasted: float | None, because: str) -> str:
+def _short(b: BoundRule, score: float, level: int, lasted: _Lasted | None, because: str) -> str:
     """The score against `enter`, and how long it has lasted of what is required."""
     if np.isnan(score):
         return f"unknown{because}"
@@ -252,7 +252,7 @@ def _short(b: BoundRule, score: float, level: int, lasted: float | None, because
         return f"{text}, but outside the conditions"
     if lasted is None:
         return text
-    return f"{text} for {lasted:.1f} s" if lasted >= b.rule.for_ else f"{text} for {lasted:.1f} of {b.rule.for_:g} s"
+    return f"{text} for {lasted.seconds:.1f} " + ("s" if lasted.is_enough else f"of {b.rule.for_:g} s")
 
 
 def _against(b: BoundRule, score: float, level: int, because: str) -> str:
@@ -314,20 +314,37 @@ def _pick(samples: Samples, rows: np.ndarray, counts: np.ndarray, of_frame: Mapp
     return Faces(columns, of_frame, np.zeros(len(rows), int), counts[rows], n_frames=1)
 
 
-def _lasted(level: np.ndarray, times: np.ndarray, position: int) -> float | None:
-    """How long the score stayed at `enter` around a position, in seconds; None where it is below there."""
-    if level[position] != ENTERS:
+@dataclass(frozen=True, slots=True)
+class _Lasted:
+    """For how many seconds a score stayed at `enter`, and whether that, or what of it was at `strong`, is enough."""
+
+    seconds: float
+    is_enough: bool
+
+
+def _lasted(level: np.ndarray, times: np.ndarray, position: int, rule: Rule) -> _Lasted | None:
+    """How long the score stayed at `enter` around a position; None where it is below there."""
+    if level[position] < ENTERS:
         return None
-    first = last = position
-    while first > 0 and level[first - 1] == ENTERS:
-        first -= 1
-    while last + 1 < len(level) and level[last + 1] == ENTERS:
-        last += 1
-    return float(times[last] - times[first])
+    first, last = _around(level >= ENTERS, position)
+    seconds = float(times[last] - times[first])
+    strong = level[first : last + 1] == STRONG
+    spans = [_around(strong, int(i)) for i in np.flatnonzero(strong)]
+    longest = max((float(times[first + end] - times[first + begin]) for begin, end in spans), default=-1.0)
+    return _Lasted(seconds, seconds >= rule.for_ or longest >= rule.strong_for)
 
 
-def _lasting(lasted: float | None, b: BoundRule) -> list[str]:
+def _around(holds: np.ndarray, position: int) -> tuple[int, int]:
+    """The first and the last position of the run of true values around one."""
+    breaks = np.flatnonzero(~holds)
+    k = int(np.searchsorted(breaks, position))
+    return int(breaks[k - 1]) + 1 if k else 0, int(breaks[k]) - 1 if k < len(breaks) else len(holds) - 1
+
+
+def _lasting(lasted: _Lasted | None, b: BoundRule) -> list[str]:
     """That it did not last long enough, if so."""
-    if lasted is None or lasted >= b.rule.for_:
+    if lasted is None or lasted.is_enough:
         return []
-    return [f"it lasted {lasted:.1f} s, {b.rule.for_:g} s are required"]
+    rule = b.rule
+    strong = "" if rule.strong is None else f", or {rule.strong_for:g} s at {rule.strong:g} or above"
+    return [f"it lasted {lasted.seconds:.1f} s, {rule.for_:g} s are required{strong}"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fervid.alerts.find.machine import BELOW, ENTERS, HOLDS, Alert, Event, Gathering, Hysteresis
+from fervid.alerts.find.machine import BELOW, ENTERS, HOLDS, STRONG, Alert, Event, Gathering, Hysteresis
 from fervid.alerts.find.yielding import LiveSettling, settle, spans_of
 from fervid.alerts.find.zone_motion import ZoneMotion, cells_within
 from fervid.alerts.find.zones import is_inside
@@ -205,14 +205,15 @@ class Finder:
             times[lasts].tolist(), score[peaks].tolist(), times[peaks].tolist(), rows[peaks].tolist(), strict=True,
         ):  # fmt: skip
             machine = state.machines.get(track_id)
-            if kind != ENTERS and (machine is None or machine.event is None):
+            if kind < ENTERS and (machine is None or machine.event is None):
                 continue  # without an active or pending event, only `enter` matters
             if machine is None:
-                machine = Hysteresis(track_id, rule.for_, rule.keep_firing_for, state.max_gap)
+                limits = rule.for_, rule.keep_firing_for, state.max_gap
+                machine = Hysteresis(track_id, *limits, strong_seconds=rule.strong_for)
                 state.machines[track_id] = machine
             event = machine.step(began, ended, kind, best, best_at, best_row)
             if event is not None:
-                enough = np.searchsorted(times[first : last + 1], event.start + machine.wait_seconds)
+                enough = np.searchsorted(times[first : last + 1], machine.due)
                 event.raised = float(times[first + int(enough)])
                 found.append(event)
         return sorted(found, key=lambda event: (event.raised, event.track_id))
@@ -287,7 +288,8 @@ class Finder:
 
 def levels(score: np.ndarray, holds: np.ndarray, rule: Rule) -> np.ndarray:
     """What each score (n,) means for an event, where `holds` says whether all but the score allows one."""
-    return np.where(holds & (score >= rule.enter), ENTERS, np.where(holds & (score >= rule.leave), HOLDS, BELOW))
+    found = np.where(holds & (score >= rule.enter), ENTERS, np.where(holds & (score >= rule.leave), HOLDS, BELOW))
+    return found if rule.strong is None else np.where(holds & (score >= rule.strong), STRONG, found)
 
 
 def missing_names(bound: BoundRule, measured: Container[str]) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-BELOW, HOLDS, ENTERS = 0, 1, 2
-"""Levels of a sample: below `exit` (or not usable, or in the wrong place), at `exit` or above, at `enter` or above."""
+BELOW, HOLDS, ENTERS, STRONG = 0, 1, 2, 3
+"""Levels of a sample: below `exit` (or not usable, or in the wrong place), at `exit`, `enter` or `strong` or above."""
 
 
 # Decision ALE-7.
@@ -32,8 +32,9 @@ class Event:
 class Hysteresis:
     """The state of one rule for one track. Times are those of samples, so a span never exceeds the observed time.
 
-    An event needs samples at `enter` that span `for` seconds without a sample below and without a gap longer than
-    `max_gap`; it then continues while samples hold, across dips and gaps of at most `keep_firing_for`.
+    An event needs samples at `enter` that span `for` seconds, or at `strong` that span `strong_for`, without a sample
+    below and without a gap longer than `max_gap`; it then continues while samples hold, across dips and gaps of at
+    most `keep_firing_for`.
     """
 
     track_id: int
@@ -45,6 +46,10 @@ class Hysteresis:
     """The current event, active or pending (see `is_firing`)."""
     is_firing: bool = False
     held_last: bool = False
+    strong_seconds: float = 0.0
+    strong_since: float | None = None
+    due: float = float("inf")
+    """The time from which on the current event is one."""
 
     def step(self, first: float, last: float, level: int, peak: float, peak_time: float, peak_row: int) -> Event | None:
         """Process a run of samples of one level between which no gap is longer than `max_gap`.
@@ -59,8 +64,12 @@ class Hysteresis:
                 self._close()
         elif is_broken or level < ENTERS:
             self.event = None
+        if is_broken or level < STRONG:
+            self.strong_since = None
+        if level == STRONG and self.strong_since is None:
+            self.strong_since = first
         self.last_seen, self.held_last = last, level >= HOLDS
-        if level == ENTERS and self.event is None:
+        if level >= ENTERS and self.event is None:
             self.event = Event(self.track_id, first, last, first, peak, peak_time, peak_row)
         event = self.event
         if event is None or level < HOLDS:
@@ -68,10 +77,14 @@ class Hysteresis:
         event.end = last
         if peak > event.peak:
             event.peak, event.peak_time, event.peak_row = peak, peak_time, peak_row
-        if not self.is_firing and last >= event.start + self.wait_seconds:
-            self.is_firing = True
+        if not self.is_firing and last >= self._due(event):
+            self.is_firing, self.due = True, self._due(event)
             return event
         return None
+
+    def _due(self, event: Event) -> float:
+        strong = float("inf") if self.strong_since is None else self.strong_since + self.strong_seconds
+        return min(event.start + self.wait_seconds, strong)
 
     def _close(self) -> None:
         self.event, self.is_firing = None, False

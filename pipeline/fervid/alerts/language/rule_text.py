@@ -9,7 +9,10 @@ from typing import Any
 from fervid.alerts.language.rules import Rule, Zone
 from fervid.base.clock import clock
 
-_TIMES = {"for", "keep_firing_for", "merge_gap", "cooldown", "pre_roll", "post_roll", "max_gap", "zone_inertia"}
+_TIMES = {
+    *("for", "strong_for", "keep_firing_for", "merge_gap", "cooldown"),
+    *("pre_roll", "post_roll", "max_gap", "zone_inertia"),
+}
 
 
 def rules_text(rules: Sequence[Rule], zones: Sequence[Zone], *, comment: str = "") -> str:

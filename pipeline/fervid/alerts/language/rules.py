@@ -124,6 +124,8 @@ class Rule(_Part):
     )
     where: str | None = Field(default=None, description="a condition that must also be true")
     for_: Seconds = Field(default=1.0, alias="for", description="the score must stay at or above enter this long")
+    strong: float | None = Field(default=None, description="at or above this it need last only strong_for")
+    strong_for: Seconds = Field(default=0.0, description="how long the score must stay at or above strong, if set")
     keep_firing_for: Seconds = Field(default=1.0, description="an event continues across dips up to this length")
     merge_gap: Seconds = Field(default=3.0, description="events closer than this become one alert")
     cooldown: Seconds = Field(default=0.0, description="no new alert for this long after an alert")
@@ -137,9 +139,11 @@ class Rule(_Part):
     yields_to: tuple[Name, ...] = Field(default=(), description="suppressed by overlapping alerts of these rules")
 
     @model_validator(mode="after")
-    def _exit_is_not_above_enter(self) -> Rule:
+    def _thresholds_are_in_order(self) -> Rule:
         if self.exit_ is not None and self.exit_ > self.enter:
             raise ValueError(f"exit ({self.exit_:g}) is above enter ({self.enter:g})")
+        if self.strong is not None and self.strong < self.enter:
+            raise ValueError(f"strong ({self.strong:g}) is below enter ({self.enter:g})")
         return self
 
     @property
@@ -148,9 +152,10 @@ class Rule(_Part):
         return self.enter if self.exit_ is None else self.exit_
 
     def at(self, enter: float) -> Rule:
-        """This rule at another threshold; `exit` keeps its proportion to `enter`."""
+        """This rule at another threshold; `exit` keeps its proportion to `enter`, and `strong` is never below it."""
         share = self.leave / self.enter if self.enter else 1.0
-        return self.model_copy(update={"enter": enter, "exit_": min(enter, round(enter * share, 4))})
+        strong = None if self.strong is None else max(self.strong, enter)
+        return self.model_copy(update={"enter": enter, "exit_": min(enter, round(enter * share, 4)), "strong": strong})
 
     def joins_within(self, max_gap: float) -> float:
         """Events this close are one alert: at least the gap that one event bridges."""
