@@ -26,6 +26,7 @@ FURTHEST = 4.0
 """Features count as at most so many scales away from their mean."""
 
 
+# Decision MOT-8.
 def window_features(rows: np.ndarray) -> np.ndarray:
     """The features (len(FEATURES),) of the flow statistics of the frames of a window, float (n, N_VALUES), n >= 2."""
     curved = np.log1p(CURVE * rows[:, len(CAMERA) : len(STATISTICS)].astype(np.float64))

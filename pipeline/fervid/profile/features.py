@@ -34,6 +34,7 @@ class Feature:
         return f"{value:.{self.digits}%} {self.words}" if self.is_share else f"{value:.3g} {self.words}"
 
 
+# Decision PRO-4.
 _FIXED = {
     "intensity": Feature("distance of expressions from neutral", "faces", True),
     "transitions_per_minute": Feature("changes of expression per minute of a face", "faces"),

@@ -20,6 +20,7 @@ from fervid.alerts.language.rules import GRID_NAME, MOTION_NAMES, SECONDS_OF_A_D
 
 SAMPLES_WITHOUT_A_GAP = 1.5
 """Consecutive samples are never a gap, however sparsely a video was sampled."""
+# Decision MOT-9.
 LEAST_IN_ZONES = 0.5
 """A rule with zones uses the motion of an image of which so large a share is in them."""
 WHOLE_FRAME = -1
