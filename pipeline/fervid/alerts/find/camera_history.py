@@ -14,6 +14,7 @@ from fervid.errors import InputError
 from fervid.interpret.agitation import Usual
 from fervid.observe.flow_values import MOST_SECONDS
 from fervid.run.files import MANIFEST
+from fervid.run.find import folders_below
 from fervid.run.handle import Run, open_run
 from fervid.run.tables import read_table
 
@@ -58,13 +59,13 @@ def _camera(run: Run) -> Path:
 
 def _stamp(folder: Path) -> Stamp:
     found = []
-    for path in sorted(folder.glob(f"*/{MANIFEST}")):
+    for place in folders_below(folder):
         try:
-            about = path.stat()
+            about = (place / MANIFEST).stat()
         except OSError:
             continue  # replaced a moment ago
-        found.append((path.parent.name, about.st_mtime_ns, about.st_size))
-    return tuple(found)
+        found.append((place.relative_to(folder).as_posix(), about.st_mtime_ns, about.st_size))
+    return tuple(sorted(found))
 
 
 @lru_cache(maxsize=4)
