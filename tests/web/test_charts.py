@@ -123,6 +123,59 @@ def test_a_drag_selects_and_the_selection_loops_zooms_and_is_cleared(
     assert opened.problems == []
 
 
+STROKES = """() => {
+    window.painted = [];
+    for (const name of ["stroke", "fill", "fillRect", "fillText"]) {
+        const own = CanvasRenderingContext2D.prototype[name];
+        CanvasRenderingContext2D.prototype[name] = function (...given) {
+            window.painted.push(this.canvas.className);
+            return own.apply(this, given);
+        };
+    }
+}"""
+
+
+def test_scrubbing_moves_the_cursor_and_paints_no_chart(visit: Callable[..., Visit], served: Served) -> None:
+    opened = open_run_at(visit, served, "family")
+    page = opened.page
+    page.locator(".answer").first.wait_for()
+    slider = page.locator("[role=slider]")
+    slider.scroll_into_view_if_needed()
+    page.wait_for_timeout(400)
+    box = slider.bounding_box()
+    page.evaluate(STROKES)
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 8, steps=12)
+    opened.until("document.querySelector('.card').textContent.includes('00:1')")
+    page.mouse.up()
+    cursor = page.locator(".mark-cursor").bounding_box()
+    assert cursor["x"] + cursor["width"] / 2 == pytest.approx(box["x"] + 0.7 * box["width"], abs=2)
+    assert "chart" not in page.evaluate("window.painted")
+    opened.until("(() => { const v = document.querySelector('video'); return !v.seeking; })()")
+    assert opened.time() == pytest.approx(opened.cursor(), abs=0.1), "the picture ends where the cursor does"
+    page.keyboard.press("+")
+    opened.until("window.painted.includes('chart')")
+    assert opened.problems == []
+
+
+def test_a_moment_without_a_usable_face_says_why(visit: Callable[..., Visit], served: Served) -> None:
+    faces = fervid.open_run(folder_of(served, "style")).faces.to_pandas()
+    frames = fervid.open_run(folder_of(served, "style")).frames.to_pandas()
+    used = set(faces.frame[faces.abstain.isna() | (faces.abstain == "unsure")])
+    empty = frames[~frames.frame.isin(used)].iloc[-1]
+    there = faces[faces.frame == empty.frame]
+    opened = open_run_at(visit, served, "style")
+    slider = opened.page.locator("[role=slider]")
+    slider.scroll_into_view_if_needed()
+    area = slider.evaluate("e => ({...e.dataset})")
+    share = float(empty.time_s) / (float(area["to"]) - float(area["from"]))
+    slider.hover(position={"x": float(area["left"]) + share * float(area["width"]), "y": 60})
+    wanted = "no face in view" if there.empty else "no face is used: "
+    opened.until(f"document.querySelector('.card').textContent.includes({json.dumps(wanted)})")
+    assert opened.problems == []
+
+
 def test_go_to_time_wheel_keys_and_brush_move_the_view(visit: Callable[..., Visit], served: Served) -> None:
     opened = open_run_at(visit, served, "family")
     page = opened.page

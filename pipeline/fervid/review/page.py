@@ -19,9 +19,9 @@ from fervid.base.version import __version__
 from fervid.web.written import LOGO, THEME, style_file
 
 _MODULES = (
-    "address alerts carrier chartpanel chunks columns compare compareclock comparerows curves dom glance "
-    "labels listfilters listview main moments motion overview paint peaks people pictures player queue "
-    "queuefilters recording rows rulepanel runview series sieve svg takeaway timeline"
+    "address alerts axis carrier chartpanel chunks columns compare compareclock comparerows controls curves dom "
+    "faceboxes glance labels listfilters listview main marks moments motion overview paint peaks people pictures "
+    "player queue queuefilters queueitem recording rows rulepanel runview series sieve svg takeaway timeline"
 ).split()
 STYLES = (THEME, "app.css", "run.css", "queue.css")
 STATIC = (*STYLES, *(f"{name}.js" for name in _MODULES))

@@ -55,7 +55,7 @@ export class LookRow {
   }
 
   draw(context, area) {
-    const { left, width, y, height, view } = area;
+    const { left, width, y, height, view, isMoving } = area;
     drawFrame(context, area, { ticks: [0, 1] });
     clipTo(context, area);
     const toY = (steps) => y + height - (steps / STEPS) * height;
@@ -63,7 +63,7 @@ export class LookRow {
       const label = recording.labels.indexOf(this.label);
       if (label < 0) return;
       const points = pointsOf(series, subject, label, { view: view.map((seconds) => seconds - offset), width });
-      drawLine(context, points, { left, toY, thick: 1.8, ...strokeOf(place) });
+      drawLine(context, points, { left, toY, thick: 1.8, isMoving, ...strokeOf(place) });
     });
   }
 

@@ -7,6 +7,7 @@ import { MEAN, reduceToPixels } from "./series.js";
 
 const CURVE_REMS = 6.5;
 const BAND_ALPHA = 0.22;
+const HALF_HAIR_PX = 0.35;
 
 /** What all rows of curves share: background, y axis, limits. */
 export function drawFrame(context, { left, width, y, height, unit }, { low = 0, high = 1, ticks = [0, 0.5, 1] } = {}) {
@@ -29,13 +30,30 @@ export function drawFrame(context, { left, width, y, height, unit }, { low = 0, 
   }
 }
 
-/** One line through reduced points: the mean course as a line, the extent within each pixel as a pale band. */
-export function drawLine(context, points, { left, toY, colour, thick, dash = [] }) {
+/**
+ * One line through reduced points: the mean course as a line, the extent within each pixel as a pale band. While the
+ * view moves (`isMoving`) the line is two hair lines, which look much the same and cost a third.
+ */
+export function drawLine(context, points, { left, toY, colour, thick, dash = [], isMoving = false }) {
   drawBands(context, points, { left, toY, colour });
   context.setLineDash(dash);
   context.strokeStyle = colour;
-  context.lineWidth = thick;
   context.lineJoin = "bevel"; // round joins cost as much as all else
+  if (isMoving) {
+    context.lineWidth = 1 / (window.devicePixelRatio || 1);
+    for (const shift of [-HALF_HAIR_PX, HALF_HAIR_PX]) {
+      trace(context, points, { left: left + shift, toY: (value) => toY(value) + shift });
+      context.stroke();
+    }
+  } else {
+    context.lineWidth = thick;
+    trace(context, points, { left, toY });
+    context.stroke();
+  }
+  context.setLineDash([]);
+}
+
+function trace(context, points, { left, toY }) {
   context.beginPath();
   points.forEach((point, i) => {
     const x = left + point.x;
@@ -45,8 +63,6 @@ export function drawLine(context, points, { left, toY, colour, thick, dash = [] 
       if (points[i + 1]?.starts ?? true) context.lineTo(x + 1.5, middle); // a point by itself
     } else context.lineTo(x, middle);
   });
-  context.stroke();
-  context.setLineDash([]);
 }
 
 /** From the lowest to the highest value of each pixel, as one shape per line without a gap. */
@@ -98,7 +114,7 @@ export class CurveRow {
   }
 
   draw(context, area) {
-    const { left, width, y, height, view } = area;
+    const { left, width, y, height, view, isMoving } = area;
     const series = this.series.for(view, () => this.onFine?.());
     const { labels, colours } = series.recording;
     drawFrame(context, area);
@@ -109,13 +125,13 @@ export class CurveRow {
       const isOn = this._isOn(c);
       if (this.only.size && !isOn) continue;
       const points = pointsOf(series, this.subject, c, { view, width });
-      drawLine(context, points, { left, toY, colour: colours[labels[c]], thick: this.only.size ? 2.2 : labels[c] === "neutral" ? 1.2 : 1.8 });
+      drawLine(context, points, { left, toY, colour: colours[labels[c]], thick: this.only.size ? 2.2 : labels[c] === "neutral" ? 1.2 : 1.8, isMoving });
     }
   }
 
   words(seconds) {
     const values = this.series.at(this.subject, seconds);
-    if (!values) return [[null, this.subject === MEAN ? "no usable face" : "not in view"]];
+    if (!values) return [[null, this.subject === MEAN ? (this.recording.whyUnknown(seconds) ?? "unknown") : "not in view"]];
     const { labels, colours } = this.recording;
     return labels.map((label, c) => [c, label]).filter(([c]) => !this.only.size || this.only.has(c))
       .map(([c, label]) => [colours[label], `${label} ${values[c].toFixed(2)}`]);
@@ -198,7 +214,7 @@ export class ScoreRow {
   }
 
   draw(context, area) {
-    const { left, width, y, height, view, unit } = area;
+    const { left, width, y, height, view, unit, isMoving } = area;
     const [low, high] = (this.drawnLimits ??= this.limits);
     const toY = (value) => y + height - ((value - low) / (high - low)) * height;
     drawFrame(context, area, { low, high, ticks: [low, high] });
@@ -215,7 +231,7 @@ export class ScoreRow {
       context.save();
       this._shadeAbove(context, points, stands, { left, toY });
       context.restore();
-      drawLine(context, points, { left, toY, colour: themeColour("--ink"), thick: 1.4 });
+      drawLine(context, points, { left, toY, colour: themeColour("--ink"), thick: 1.4, isMoving });
     }
     context.restore();
     for (const [value, dash, words] of [[this.enter, [], "from"], [this.exit, [4, 4], "until"]]) {
@@ -242,9 +258,15 @@ export class ScoreRow {
     const frame = recording.frameAt(seconds);
     if (frame < 0) return null;
     const value = this.largest[frame];
-    if (value === undefined || Number.isNaN(value)) return [[null, `${this.rule.name}: ${recording.motion?.moves[frame] ? "unknown, the camera moves" : this.rule.over === "group" ? "unknown" : "no face that it may judge"}`]];
+    if (value === undefined || Number.isNaN(value)) return [[null, `${this.rule.name}: unknown, ${this._whyUnknown(frame, seconds)}`]];
     const but = value >= this.exit && this.holds[frame] < 2 ? ", but a condition is false" : "";
     return [[null, `${this.rule.name} ${value.toFixed(2)} ${value >= this.enter ? "≥" : "<"} ${this.enter.toFixed(2)}${but}`]];
+  }
+
+  /** A rule about motion is unknown while the camera moves, any other without a face that may be used. */
+  _whyUnknown(frame, seconds) {
+    if (this.rule.over === "group" && this.recording.motion?.moves[frame]) return "the camera moves";
+    return this.recording.whyUnknown(seconds) ?? (this.rule.over === "group" ? "a value of it was not measured" : "no face that it may judge");
   }
 
   _lines() {

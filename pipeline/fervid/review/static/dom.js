@@ -62,9 +62,17 @@ export function lastNotAbove(values, wanted, from = 0, to = values.length) {
   return low - 1 >= from ? low - 1 : -1;
 }
 
+const themeColours = new Map(); // asking the style sheet makes the browser lay out what changed: too slow for every stroke
+
 /** A colour of the style sheet, as it is in the theme of now. */
 export function themeColour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (!themeColours.has(name)) themeColours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return themeColours.get(name);
+}
+
+/** After another theme was chosen: its colours are looked up anew. */
+export function forgetColours() {
+  themeColours.clear();
 }
 
 /** Says something to those who listen rather than look. */

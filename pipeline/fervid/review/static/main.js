@@ -3,7 +3,7 @@
 import { AddressKeeper, readAddress } from "./address.js";
 import { openCarrier } from "./carrier.js";
 import { CompareView } from "./compare.js";
-import { announce, fill, h, isTyping } from "./dom.js";
+import { announce, fill, forgetColours, h, isTyping } from "./dom.js";
 import { ListView } from "./listview.js";
 import { MomentsView } from "./moments.js";
 import { NameKeeper } from "./people.js";
@@ -42,7 +42,10 @@ class Page {
       this.show();
     });
     addEventListener("keydown", (event) => this._onKey(event));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.view?.redraw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      forgetColours();
+      this.view?.redraw();
+    });
     this.carrier.onSaved = () => {
       this.names.askOnce();
       this._updateDownload();
@@ -202,6 +205,7 @@ class Page {
     this.theme = ["light", "dark"].includes(name) ? name : "auto";
     if (this.theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = this.theme;
+    forgetColours();
   }
 
   _nextTheme() {

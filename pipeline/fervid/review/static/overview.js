@@ -14,15 +14,17 @@ export class Overview {
     this.view = [0, recording.duration];
     this.alerts = [];
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.element = h("div", { class: "overview-strip" }, this.canvas);
-    this.back = document.createElement("canvas");
+    this.before = h("div", { class: "brush-away" });
+    this.after = h("div", { class: "brush-away" });
+    this.brush = h("div", { class: "brush" });
+    this.element = h("div", { class: "overview-strip" }, this.canvas, this.before, this.after, this.brush);
     this._listen();
     new ResizeObserver(() => this.redraw()).observe(this.element);
   }
 
   set(alerts) {
     this.alerts = alerts;
-    this._soon();
+    this.redraw();
   }
 
   show(view) {
@@ -40,25 +42,22 @@ export class Overview {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       if (this.isStale) this._renew();
-      this._draw();
+      this._placeBrush();
     });
   }
 
   _renew() {
-    const box = this.canvas.getBoundingClientRect();
-    if (box.width < 2) return;
-    const scale = window.devicePixelRatio || 1;
-    [this.back.width, this.back.height] = [Math.round(box.width * scale), Math.round(box.height * scale)];
-    const context = this.back.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    this._drawStrip(context, box.width, box.height);
+    const { context, width, height } = fit(this.canvas);
+    if (width < 2) return;
     this.isStale = false;
+    this.width = width;
+    this._drawStrip(context, width, height);
+    this._drawAlerts(context, width);
   }
 
   _drawStrip(context, width, height) {
     const { starts, means, coverage, labels, colours, duration } = this.recording;
     const shares = new Array(labels.length);
-    context.clearRect(0, 0, width, height);
     context.fillStyle = themeColour("--chart");
     context.fillRect(0, 0, width, height);
     paintStack(context, {
@@ -72,30 +71,29 @@ export class Overview {
     });
   }
 
-  _draw() {
-    const { context, width, height } = fit(this.canvas);
-    if (width < 2 || !this.back.width) return;
-    context.drawImage(this.back, 0, 0, width, height);
+  _drawAlerts(context, width) {
     const { duration } = this.recording;
     for (const alert of [...this.alerts].sort((a, b) => (a.tier === "alert") - (b.tier === "alert"))) {
       context.fillStyle = themeColour(alert.tier === "alert" ? "--alert" : "--notice");
       context.fillRect((alert.start_s / duration) * width, 0, Math.max(2, ((alert.end_s - alert.start_s) / duration) * width), 5);
     }
+  }
+
+  _placeBrush() {
+    const { width } = this;
+    if (!width) return;
     const [a, b] = this.view.map((seconds) => (seconds / this.recording.duration) * width);
-    context.fillStyle = themeColour("--paper");
-    context.globalAlpha = 0.72;
-    context.fillRect(0, 0, a, height);
-    context.fillRect(b, 0, width - b, height);
-    context.globalAlpha = 1;
-    context.strokeStyle = themeColour("--ink");
-    context.lineWidth = 1.5;
-    context.strokeRect(a + 0.75, 0.75, Math.max(2, b - a - 1.5), height - 1.5);
+    this.before.style.transform = `scaleX(${a / width})`;
+    this.after.style.transform = `translateX(${b}px) scaleX(${(width - b) / width})`;
+    this.brush.style.transform = `translateX(${a}px)`;
+    const wide = `${Math.max(3, b - a)}px`;
+    if (this.brush.style.width !== wide) this.brush.style.width = wide;
   }
 
   _listen() {
     const { canvas } = this;
     const at = (event) => {
-      const box = canvas.getBoundingClientRect();
+      const box = this.held ?? canvas.getBoundingClientRect();
       return { x: event.clientX - box.left, width: box.width };
     };
     const part = ({ x, width }) => {
@@ -108,6 +106,7 @@ export class Overview {
     };
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
+      this.held = canvas.getBoundingClientRect(); // it does not move while the pointer is down
       const place = at(event);
       const seconds = (place.x / place.width) * this.recording.duration;
       this.drag = { kind: part(place), seconds, view: [...this.view] };
@@ -130,6 +129,6 @@ export class Overview {
         this.onShow(Math.min(...ends), Math.abs(ends[1] - ends[0]));
       }
     });
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (this.drag = null));
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (this.drag = this.held = null));
   }
 }

@@ -1,15 +1,16 @@
 // The player: the video, boxes from the stored rows over it, and one clock for the page.
 // A video that the browser cannot play comes as short clips; without any video the boxes move over an empty frame.
 
-import { drawHeat } from "./motion.js";
 import { ChunkStream } from "./chunks.js";
 import { bytesOf } from "./columns.js";
 import { clamp, clock, h } from "./dom.js";
-import { leader, placeLabels } from "./labels.js";
+import { controlsOf } from "./controls.js";
+import { drawFaces } from "./faceboxes.js";
+import { drawHeat } from "./motion.js";
 import { fit } from "./paint.js";
 
-const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
 const END_MARGIN_SECONDS = 0.02;
+const SEEK_EVERY_MS = 100; // each seek costs the browser a request and a decoded group of pictures
 
 export class Player {
   /**
@@ -35,7 +36,7 @@ export class Player {
     this.stage = h("div", { class: "stage" }, this.video, this.overlay, this.message);
     const { width_px: width, height_px: height, pixel_aspect: aspect = 1 } = recording.content;
     this.stage.style.setProperty("--aspect", String((width * aspect) / height));
-    this.controls = this._controls();
+    Object.assign(this, controlsOf(this));
     this.element = h("div", { class: "player" }, h("div", { class: "screen" }, this.stage), this.controls);
     this._listen();
     if (media?.file && media.plays !== false) this._useFile(media.file);
@@ -58,9 +59,10 @@ export class Player {
     return this.hasNoPicture || (this.video.readyState >= 2 && !this.video.seeking);
   }
 
-  /** Goes to a moment. */
-  seek(seconds) {
+  /** Goes to a moment; with `isDragged` others will follow, of which the picture shows a few a second. */
+  seek(seconds, isDragged = false) {
     this.time = clamp(seconds, 0, this.recording.duration);
+    this.isDragged = isDragged;
     this._place();
     this._tell();
   }
@@ -110,7 +112,15 @@ export class Player {
     this._useFile(this.objectUrl);
   }
 
+  /** Draws the boxes with the next frame of the screen, however often it is asked. */
   drawOverlay() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (!this.isGone) this._drawOverlay();
+    });
+  }
+
+  _drawOverlay() {
     const { context, width, height } = fit(this.overlay);
     if (this.showHeat) drawHeat(context, this.recording.motion, this.shown, { width, height });
     if (!this.showBoxes) return;
@@ -209,13 +219,23 @@ export class Player {
     if (this.hasNoPicture) this.shown = this.time;
     else if (this.video.readyState > 0) {
       const wanted = Math.max(0, this.time - this.offset);
-      // One seek at a time: while the cursor is dragged the newest moment follows when the last one is there.
+      // One seek at a time: while the cursor is dragged the newest moment follows, a few times a second.
       if (Math.abs(this.video.currentTime - wanted) > 1e-3) {
+        const wait = this.isDragged ? SEEK_EVERY_MS - (performance.now() - (this.lastSeek ?? -Infinity)) : 0;
         if (this.video.seeking) this.isBehind = true;
-        else this.video.currentTime = wanted;
+        else if (wait > 0) this.seekTimer ??= setTimeout(() => this._catchUp(), wait);
+        else {
+          this.lastSeek = performance.now();
+          this.video.currentTime = wanted;
+        }
       }
     }
     this.drawOverlay();
+  }
+
+  _catchUp() {
+    this.seekTimer = null;
+    if (!this.isGone) this._place();
   }
 
   _listen() {
@@ -338,24 +358,8 @@ export class Player {
     this.onTime(this.time);
   }
 
-  _controls() {
-    this.readout = h("span", { class: "time", role: "timer", "aria-label": "Time" }, `00:00.0 / ${clock(this.recording.duration)}`);
-    this.button = h("button", { type: "button", class: "primary", onclick: () => this.toggle() }, "▶ Play");
-    this.boxesButton = h("button", { type: "button", "aria-pressed": "true", onclick: () => this.toggleBoxes() }, "Boxes");
-    const heat = this.recording.motion ? h("button", { type: "button", "aria-pressed": "false", onclick: (event) => this._toggleHeat(event.currentTarget) }, "Motion") : null;
-    const rate = h("select", { "aria-label": "Speed", onchange: (event) => this.setRate(Number(event.target.value)) },
-      RATES.map((value) => h("option", { value, selected: value === 1 }, `${value}×`)));
-    const sound = h("button", { type: "button", "aria-pressed": "true", onclick: (event) => {
-      this.video.muted = !this.video.muted;
-      event.currentTarget.setAttribute("aria-pressed", String(!this.video.muted));
-    } }, "Sound");
-    const full = h("button", { type: "button", onclick: () => this._fullScreen() }, "Full screen");
-    return h("div", { class: "controls", role: "group", "aria-label": "Player" }, this.button, this.readout,
-      h("span", { class: "gap" }), rate, sound, this.boxesButton, heat, full);
-  }
-
   /** Shows or hides where the image moves. */
-  _toggleHeat(button) {
+  toggleHeat(button) {
     this.showHeat = !this.showHeat;
     button.setAttribute("aria-pressed", String(this.showHeat));
     this.drawOverlay();
@@ -372,7 +376,7 @@ export class Player {
     this.video.defaultPlaybackRate = rate;
   }
 
-  _fullScreen() {
+  fullScreen() {
     if (document.fullscreenElement) document.exitFullscreen();
     else this.stage.requestFullscreen?.().catch(() => {});
   }
@@ -386,62 +390,4 @@ export class Player {
 function mediaAddress({ element, url }) {
   if (url) return url;
   return URL.createObjectURL(new Blob([bytesOf(document.getElementById(element).textContent)], { type: "video/mp4" }));
-}
-
-/** Boxes in the colour of how faces look, dashed where the label should not be used; words beside them, never over a face. */
-function drawFaces(context, recording, faces, { scale: [sx, sy], width, height, unit, highlight }) {
-  const size = 0.8125 * unit;
-  context.font = `600 ${size}px system-ui, sans-serif`;
-  const shown = faces.map(({ track, face, box }) => {
-    const reason = recording.reason(face);
-    const isUsable = recording.isUsable(face);
-    const label = recording.labels[recording.best[face]];
-    const words = isUsable ? `looks ${label} ${recording.confidence(face).toFixed(2)}${reason ? ", unsure" : ""}` : `not used: ${reason.words}`;
-    const texts = [`${words} · ${track.id}`, `${isUsable ? label : "not used"} · ${track.id}`, String(track.id)];
-    return {
-      box: [box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy], texts, reason, colour: isUsable ? recording.colours[label] : "#bbbbbb",
-      isMarked: highlight !== null && highlight.includes(track.id),
-      sizes: texts.map((text) => [context.measureText(text).width + size + 10, 1.6 * size]),
-    };
-  });
-  for (const one of shown) drawBox(context, one);
-  const places = placeLabels(shown, { width, height });
-  shown.forEach((one, i) => places[i] && drawLabel(context, one, places[i], size));
-}
-
-function drawBox(context, { box: [x, y, w, tall], reason, colour, isMarked }) {
-  context.lineJoin = "round";
-  context.setLineDash(reason ? [6, 4] : []);
-  for (const [line, stroke] of [[isMarked ? 7 : 5, "rgba(0, 0, 0, .65)"], [isMarked ? 4 : 2.5, colour]]) {
-    context.lineWidth = line;
-    context.strokeStyle = stroke;
-    context.beginPath();
-    context.roundRect(x, y, w, tall, 6);
-    context.stroke();
-  }
-  context.setLineDash([]);
-}
-
-function drawLabel(context, { box: [x, y, w, tall], texts, sizes, colour }, place, size) {
-  const [wide, high] = sizes[place.form];
-  if (!place.isBeside) {
-    const [x1, y1, x2, y2] = leader({ x: place.x, y: place.y, w: wide, h: high }, { x, y, w, h: tall });
-    for (const [line, stroke] of [[3.5, "rgba(0, 0, 0, .65)"], [1.5, colour]]) {
-      context.lineWidth = line;
-      context.strokeStyle = stroke;
-      context.beginPath();
-      context.moveTo(x1, y1);
-      context.lineTo(x2, y2);
-      context.stroke();
-    }
-  }
-  context.fillStyle = "rgba(12, 14, 18, .82)";
-  context.beginPath();
-  context.roundRect(place.x, place.y, wide, high, 4);
-  context.fill();
-  context.fillStyle = colour;
-  context.fillRect(place.x + 5, place.y + 0.5 * size, 0.6 * size, 0.6 * size);
-  context.fillStyle = "#ffffff";
-  context.textBaseline = "middle";
-  context.fillText(texts[place.form], place.x + size + 4, place.y + 0.83 * size);
 }

@@ -4,8 +4,9 @@ import { hashOf } from "./address.js";
 import { VERDICTS } from "./alerts.js";
 import { announce, clock, count, fill, h } from "./dom.js";
 import { Glance } from "./glance.js";
-import { conflictWords, verdictWords } from "./people.js";
+import { conflictWords } from "./people.js";
 import { QueueFilters } from "./queuefilters.js";
+import { itemOf, shotOf } from "./queueitem.js";
 import { choiceOf, isSaid, keyOf, optionsOf, passes, sift } from "./sieve.js";
 
 const ITEMS_AT_ONCE = 60;
@@ -285,7 +286,7 @@ export class QueueView {
 
   _more() {
     for (const row of this.waiting.splice(0, ITEMS_AT_ONCE)) {
-      const item = this._item(row);
+      const item = this._item(row, shotOf(row.lead, this.shelf, this.carrier.isServed));
       this.items.set(row.key, item);
       this.body.append(item.element);
     }
@@ -304,41 +305,11 @@ export class QueueView {
     if (hadFocus) fresh.element.querySelector(`[data-what="${hadFocus}"]`)?.focus({ preventScroll: true });
   }
 
-  _item(row, shot = this._shot(row.lead)) {
-    const { lead, alerts } = row;
-    const isCurrent = row.key === this.current;
-    const words = opinionsOf(row);
-    const when = `${clock(lead.start_s)} – ${clock(lead.end_s)}`;
-    const button = h("button", {
-      type: "button", class: "queue-item", "data-what": "item", "aria-current": isCurrent ? "true" : null,
-      onclick: (event) => {
-        if (isCurrent && event.detail === 0) location.hash = `#/run/${lead.run}@${lead.start_s.toFixed(2)}`;
-        else if (event.shiftKey) this._toggle(row.key, true);
-        else this.select(row.key);
-      },
-    },
-      shot,
-      h("span", { class: "what" }, h("span", { class: `tier ${lead.tier}` }, lead.tier), lead.wording, alerts.length > 1 ? h("b", { class: "times" }, ` ×${alerts.length}`) : null),
-      h("span", { class: "score figure", title: `rule ${lead.rule}: from ${lead.enter.toFixed(2)}` }, lead.peak_score.toFixed(2)),
-      h("span", { class: "where" }, `${lead.video}${lead.camera && lead.camera !== "." ? ` · ${lead.camera}` : ""}`),
-      h("span", { class: "when" }, lead.start_clock ? `${lead.start_clock.replace("T", " ")} · ${when}` : when),
-      h("span", { class: `said ${lead.review?.verdict ?? "open"}` }, words));
-    const box = h("input", {
-      type: "checkbox", "data-what": "pick", checked: this.picked.has(row.key), "aria-label": `Select ${lead.video} at ${clock(lead.start_s)}`,
-      onclick: (event) => this._toggle(row.key, event.shiftKey),
+  _item(row, shot) {
+    return itemOf(row, {
+      shot, isCurrent: row.key === this.current, isPicked: this.picked.has(row.key),
+      select: () => this.select(row.key), toggle: (extend) => this._toggle(row.key, extend),
     });
-    return { element: h("li", { class: `${isCurrent ? "current" : ""}${lead.review ? " judged" : ""}` }, box, button), button, shot };
-  }
-
-  /** The picture at the peak, faces covered, with a mark where the face is. */
-  _shot(lead) {
-    const shot = h("span", { class: "shot", "aria-hidden": "true" });
-    if (!this.carrier.isServed || !lead.has_video) return shot;
-    const image = this.shelf.hang(h("img", { alt: "" }), `${lead.run}@${Math.round(lead.peak_s * 1000)}`);
-    const mark = lead.box ? h("i", { class: "mark" }) : null;
-    if (mark) ["left", "top", "width", "height"].forEach((side, i) => { mark.style[side] = `${100 * lead.box[i]}%`; });
-    shot.append(h("span", { class: "frame" }, image, mark));
-    return shot;
   }
 
   _drawHead() {
@@ -391,13 +362,4 @@ function merged(known, fresh, asked) {
 
 function isText(target) {
   return target instanceof HTMLElement && target.matches("input:not([type=checkbox]), textarea, select");
-}
-
-/** What was said about a row of alerts, by everybody. */
-function opinionsOf({ alerts }) {
-  const open = alerts.filter((alert) => !alert.review).length;
-  if (open === alerts.length) return "needs review";
-  if (open) return `${open} need review`;
-  const words = new Set(alerts.flatMap((alert) => (alert.reviews?.length ? alert.reviews : [alert.review]).map(verdictWords)));
-  return [...words].join(" · ");
 }

@@ -30,11 +30,11 @@ export class RulePanel {
     this.folder?.abort();
   }
 
-  /** The cursor is elsewhere: asks soon, and never twice at a time. */
+  /** The cursor is elsewhere: asks once it rests, now and then while the video plays, and never twice at a time. */
   at(seconds) {
     this.wanted = seconds;
-    if (!this.rules || this.timer || this.isGone) return;
-    if (!this.view.carrier.isServed) return this._sayScore(seconds);
+    if (!this.rules || this.isGone || this.isAsking || (this.timer && this.view.player.isPlaying)) return;
+    clearTimeout(this.timer);
     this.timer = setTimeout(() => this._ask(), WHY_EVERY_MS);
   }
 
@@ -61,22 +61,25 @@ export class RulePanel {
     this.view.charts.setScore(this.score);
     this._drawTrial();
     this._showChange(null);
-    this.asked = null;
+    this.isBehind = true;
     this.at(this.wanted ?? 0);
   }
 
   async _ask() {
-    const seconds = this.wanted;
-    const values = { at: seconds, ...this._tried() };
+    this.timer = null;
     if (this.isGone) return;
+    const seconds = this.wanted;
+    if (!this.view.carrier.isServed) return this._sayScore(seconds);
+    this.isAsking = true;
+    this.isBehind = false;
     try {
-      const found = await this.view.carrier.ask(this.view.id, "why", values);
+      const found = await this.view.carrier.ask(this.view.id, "why", { at: seconds, ...this._tried() });
       if (!this.isGone) this._drawAnswer(found, seconds);
     } catch (problem) {
       fill(this.answer, h("p", { class: "problem" }, problem.message));
     }
-    this.timer = null;
-    if (this.wanted !== seconds) this.at(this.wanted);
+    this.isAsking = false;
+    if (this.isBehind || this.wanted !== seconds) this.at(this.wanted);
   }
 
   /** A page from disk has the score of the rule, but nobody who explains it. */
@@ -148,9 +151,8 @@ export class RulePanel {
     } catch (problem) {
       if (problem.name !== "AbortError") fill(this.outcome, h("p", { class: "problem" }, problem.message));
     }
-    this.asked = null;
+    this.isBehind = true;
     this.at(this.wanted ?? 0);
-    if (this.view.carrier.isServed && !this.timer && this.rules) this.timer = setTimeout(() => this._ask(), WHY_EVERY_MS);
   }
 
   _showChange(found) {

@@ -34,7 +34,7 @@ export class RunView {
     this.charts = new ChartPanel(recording, {
       fetchScores: carrier.isServed ? (kind) => carrier.ask(id, "scores", { kind }) : null,
       fetchStretch: carrier.isServed ? (from, to, kind) => carrier.ask(id, "faces", { from, to, kind }) : null,
-      onSeek: (seconds) => this.player.seek(seconds),
+      onSeek: (seconds, isDragged) => this.player.seek(seconds, isDragged),
       onSelect: (range) => this._onSelect(range),
     });
     this.timeline = this.charts.timeline;

@@ -1,22 +1,26 @@
 // The axis of time of a run: rows of charts above each other, one cursor, a selection, zoom and pan. Knows no row's content.
 //
-// A row is `{name, height(unit), draw(context, area), words(seconds)}`: `area` is `{left, width, y, height, view, unit, x}`,
+// A row is `{name, height(unit), draw(context, area), words(seconds)}`: `area` is `{left, width, y, height, view, unit, isMoving, x}`,
 // `words` gives lines for the card at the pointer, each `[colour or null, text]`; null for none.
 
-import { clamp, clock, fill, h, span, themeColour } from "./dom.js";
+import { drawAxis, drawName, secondsOf, wallClockStart, wallText } from "./axis.js";
+import { clamp, clock, h, span } from "./dom.js";
+import { Card, Marks } from "./marks.js";
 import { fit } from "./paint.js";
 
-const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 const LEAST_VIEW_SECONDS = 1;
 const ZOOM = 2;
 const DRAG_PX = 4;
 const HANDLE_PX = 6;
 const JUMP_SECONDS = 0.6;
 const MOST_TOLD = 3;
-const DAY_MS = 86_400_000;
+const REST_MS = 150;
 
 export class Timeline {
-  /** `onSeek(seconds)` when a moment is chosen, `onSelect([from, to] or null)`, `onView([from, to])` when it is zoomed. */
+  /**
+   * `onSeek(seconds, isDragged)` when a moment is chosen, more of which follow while the cursor is dragged;
+   * `onSelect([from, to] or null)`, `onView([from, to])` when it is zoomed.
+   */
   constructor(recording, { onSeek, onSelect = () => {}, onView = () => {} }) {
     Object.assign(this, { recording, onSeek, onSelect, onView });
     this.view = [0, recording.duration];
@@ -29,21 +33,21 @@ export class Timeline {
     this.wallStart = wallClockStart(recording.content.recorded);
     this.showsWall = false;
     this.chart = h("canvas", { class: "chart", "aria-hidden": "true" });
-    this.cursor = h("canvas", { class: "cursor", "aria-hidden": "true" });
-    this.card = h("div", { class: "card", "aria-hidden": "true", hidden: true });
+    this.marks = new Marks();
+    this.card = new Card();
     this.slider = h(
       "div",
       {
         class: "timeline", role: "slider", tabindex: "0", "aria-label": "Moment of the video", "aria-valuemin": "0",
         "aria-valuemax": recording.duration.toFixed(1), "aria-orientation": "horizontal",
       },
-      this.chart, this.cursor, this.card,
+      this.chart, this.marks.elements, this.card.element,
     );
     this.range = h("span", { class: "range" });
     this.tools = this._tools();
     this.element = h("div", { class: "timeline-block" }, this.tools, this.slider);
     this._listen();
-    new ResizeObserver(() => this.draw()).observe(this.slider);
+    new ResizeObserver(() => this._measure() && this.draw()).observe(this.slider);
   }
 
   /** The rows from top to bottom; null ones are left out. */
@@ -61,7 +65,7 @@ export class Timeline {
     if (!isOutside) this.follows = true;
     else if (this.follows && !this.mode) this.show(seconds - 0.1 * (to - from), to - from);
     this.slider.setAttribute("aria-valuenow", seconds.toFixed(1));
-    this._drawCursor();
+    this._soon();
   }
 
   /** Words for the moment of the cursor; slower than the cursor, so that listeners can follow. */
@@ -72,7 +76,7 @@ export class Timeline {
   select(range) {
     const [a, b] = range ?? [0, 0];
     this.selection = b - a > 1e-3 ? [clamp(a, 0, this.recording.duration), clamp(b, 0, this.recording.duration)] : null;
-    this._drawCursor();
+    this._soon();
     this.onSelect(this.selection);
   }
 
@@ -94,6 +98,12 @@ export class Timeline {
     const length = clamp(wanted, Math.min(LEAST_VIEW_SECONDS, this.recording.duration), this.recording.duration);
     const start = clamp(from, 0, Math.max(0, this.recording.duration - length));
     this.view = [start, start + length];
+    this.isMoving = true; // the rows may draw it more simply until it rests
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.isMoving = false;
+      this.draw();
+    }, REST_MS);
     this.draw();
     this.onView(this.view);
   }
@@ -110,38 +120,55 @@ export class Timeline {
   }
 
   /** Seconds at a place on the screen. */
-  secondsAt(clientX) {
-    const box = this.slider.getBoundingClientRect();
+  secondsAt(clientX, box = this.slider.getBoundingClientRect()) {
     const { left, width } = this._area(box.width);
     return clamp(this.view[0] + ((clientX - box.left - left) / width) * (this.view[1] - this.view[0]), 0, this.recording.duration);
   }
 
   /** Says at once what is shown, and draws it with the next frame of the screen, however often it is asked. */
   draw() {
-    const height = this._place(this._unit());
-    if (this.slider.style.height !== `${height}px`) this.slider.style.height = `${height}px`;
-    const { width } = this.slider.getBoundingClientRect();
-    const area = this._area(width);
+    if (!this.width) this._measure();
+    this._tellView();
+    this.isStale = true;
+    this._soon();
+  }
+
+  /** Gives the rows their height, and says what is shown for tools that measure. */
+  _tellView() {
+    const height = `${this._place(this._unit())}px`;
+    if (this.slider.style.height !== height) this.slider.style.height = height;
+    const area = this._area(this.width);
     const [from, to] = this.view;
-    Object.assign(this.slider.dataset, { from, to, left: area.left, width: area.width }); // for tools that measure
+    Object.assign(this.slider.dataset, { from, to, left: area.left, width: area.width });
+  }
+
+  /** Draws with the next frame of the screen: the marks, and before them the charts if they changed. */
+  _soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (this.isStale) this._paintCharts();
+      this._placeMarks();
+    });
+  }
+
+  /** Size of text and width of the charts; whether either changed. */
+  _measure() {
+    const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    const { width } = this.slider.getBoundingClientRect();
+    const isOther = unit !== this.unit || width !== this.width;
+    [this.unit, this.width] = [unit, width];
+    return isOther;
+  }
+
+  _paintCharts() {
+    this.isStale = false;
+    if (this._measure()) this._tellView();
+    const [from, to] = this.view;
     const isWhole = to - from >= this.recording.duration - 1e-6;
     const words = isWhole ? `whole video, ${span(this.recording.duration)}` : `${this.timeText(from)} to ${this.timeText(to)}`;
     if (this.range.textContent !== words) this.range.textContent = words;
-    this.isStale = true;
-    this._drawCursor();
-  }
-
-  /** Draws the cursor with the next frame of the screen, and before it the charts if they changed. */
-  _drawCursor() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      if (this.isStale) {
-        const { context, width } = fit(this.chart);
-        if (width >= 2) this.paint(context, width);
-        this.isStale = false;
-      }
-      this._paintCursor();
-    });
+    const { context, width } = fit(this.chart);
+    if (width >= 2) this.paint(context, width);
   }
 
   /** Draws axis and rows onto any surface of a width; returns the area of the charts. */
@@ -150,15 +177,17 @@ export class Timeline {
     this._place(unit);
     const area = this._area(fullWidth);
     context.font = `${0.75 * unit}px system-ui, sans-serif`;
-    this._drawAxis(context, area, unit);
+    const last = this.places[this.places.length - 1];
+    drawAxis(context, area, {
+      view: this.view, unit, bottom: last ? last.y + last.height : 1.5 * unit, startSeconds: this.showsWall ? this.wallStart / 1000 : 0,
+      textOf: (seconds, digits) => this.timeText(seconds, digits),
+    });
     for (const { row, y, height } of this.places) {
       context.save();
       context.font = `${0.75 * unit}px system-ui, sans-serif`;
-      row.draw(context, { ...area, y, height, view: this.view, unit, x: (seconds) => this._x(seconds, fullWidth) });
+      row.draw(context, { ...area, y, height, view: this.view, unit, isMoving: this.isMoving && context.canvas === this.chart, x: (seconds) => this._x(seconds, fullWidth) });
       context.restore();
-      if (!row.name) continue;
-      if (area.left >= 2 * unit) this._drawName(context, row.name, { y, height, unit, left: area.left });
-      else this._drawNameWithin(context, row.name, { y, height, unit, left: area.left });
+      if (row.name) drawName(context, row.name, { y, height, unit, left: area.left });
     }
     return area;
   }
@@ -171,7 +200,7 @@ export class Timeline {
   _place(unit) {
     let y = 1.5 * unit;
     this.places = this.rows.map((row) => {
-      const place = { row, y, height: row.height(unit) };
+      const place = { row, y: Math.round(y), height: Math.round(row.height(unit)) }; // whole pixels are clipped faster
       y += place.height + 0.5 * unit;
       return place;
     });
@@ -214,37 +243,38 @@ export class Timeline {
     slider.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       slider.setPointerCapture(event.pointerId);
-      const box = slider.getBoundingClientRect();
+      const box = (this.held = slider.getBoundingClientRect()); // it does not move while the pointer is down
       const isOnAxis = event.clientY - box.top < 1.5 * this._unit();
       const isOnCursor = Math.abs(event.clientX - box.left - this._x(this.time, box.width)) <= HANDLE_PX;
       this.mode = isOnAxis || isOnCursor ? "scrub" : "press";
       this.pressed = event.clientX;
-      if (isOnAxis) this.onSeek(this.secondsAt(event.clientX));
+      if (isOnAxis) this.onSeek(this.secondsAt(event.clientX, box), true);
     });
     slider.addEventListener("pointermove", (event) => {
-      this.hover = this.secondsAt(event.clientX);
+      const box = this.held ?? slider.getBoundingClientRect();
+      this.hover = this.secondsAt(event.clientX, box);
+      this.pointer = { x: event.clientX - box.left, y: event.clientY - box.top, width: box.width, height: box.height };
       if (this.mode === "press" && Math.abs(event.clientX - this.pressed) > DRAG_PX) this.mode = "select";
-      if (this.mode === "scrub") this.onSeek(this.hover);
-      else if (this.mode === "select") this._selectTo(event.clientX);
-      else this._drawCursor();
-      this._showCard(event);
+      if (this.mode === "scrub") this.onSeek(this.hover, true);
+      else if (this.mode === "select") this._selectTo(event.clientX, box);
+      this._soon();
     });
     slider.addEventListener("pointerup", (event) => {
-      if (this.mode === "press") this.onSeek(this.secondsAt(event.clientX));
-      this.mode = null;
+      if (this.mode === "press" || this.mode === "scrub") this.onSeek(this.secondsAt(event.clientX, this.held));
+      this.mode = this.held = null;
     });
-    slider.addEventListener("pointercancel", () => (this.mode = null));
+    slider.addEventListener("pointercancel", () => (this.mode = this.held = null));
     slider.addEventListener("pointerleave", () => {
-      this.hover = null;
-      this.card.hidden = true;
-      this._drawCursor();
+      this.hover = this.pointer = null;
+      this.card.hide();
+      this._soon();
     });
     slider.addEventListener("focus", () => this.sayMoment());
     slider.addEventListener("wheel", (event) => this._onWheel(event), { passive: false });
   }
 
-  _selectTo(clientX) {
-    const ends = [this.secondsAt(this.pressed), this.secondsAt(clientX)];
+  _selectTo(clientX, box) {
+    const ends = [this.secondsAt(this.pressed, box), this.secondsAt(clientX, box)];
     this.select([Math.min(...ends), Math.max(...ends)]);
   }
 
@@ -262,30 +292,29 @@ export class Timeline {
     event.preventDefault();
   }
 
-  _showCard(event) {
-    const box = this.slider.getBoundingClientRect();
-    const y = event.clientY - box.top;
+  _placeMarks() {
+    const { width } = this;
+    if (width < 2) return;
+    const [from, to] = this.view;
+    const at = (seconds) => (seconds === null || seconds < from - 1e-6 || seconds > to + 1e-6 ? null : Math.round(this._x(seconds, width)));
+    const { left } = this._area(width);
+    const selected = this.selection?.map((seconds) => clamp(this._x(seconds, width), left, width - 4)) ?? null;
+    this.marks.place({ cursor: at(this.time), pointer: this.mode ? null : at(this.hover ?? null), selected });
+    if (this.pointer) this._showCard();
+  }
+
+  _showCard() {
+    const { y } = this.pointer;
     const under = this.places.find((place) => y >= place.y && y < place.y + place.height)?.row;
     const isMany = this.rows.filter((row) => row.isAlwaysTold).length > MOST_TOLD;
-    const lines = this.rows.filter((row) => row.words && (row === under || (row.isAlwaysTold && !isMany))).map((row) => [row, row.words(this.hover)]);
-    fill(this.card,
-      h("b", {}, this.timeText(this.hover, 2)),
-      lines.filter(([, words]) => words?.length).map(([row, words]) => h("div", {}, row.name && (lines.length > 1 || isMany) ? h("small", {}, row.name) : null,
-        words.map(([colour, text]) => {
-          const dot = colour ? h("span", { class: "dot" }) : null;
-          if (dot) dot.style.background = colour;
-          return h("span", { class: "line" }, dot, text);
-        }))));
-    this.card.hidden = false;
-    const wide = this.card.offsetWidth;
-    const x = event.clientX - box.left;
-    this.card.style.left = `${x + 16 + wide < box.width ? x + 16 : Math.max(0, x - 16 - wide)}px`;
-    this.card.style.top = `${clamp(y + 14, 0, Math.max(0, box.height - this.card.offsetHeight))}px`;
+    const told = this.rows.filter((row) => row.words && (row === under || (row.isAlwaysTold && !isMany)));
+    const rows = told.map((row) => [row.name && (told.length > 1 || isMany) ? row.name : null, row.words(this.hover)]).filter(([, lines]) => lines?.length);
+    this.card.show(this.timeText(this.hover, 2), rows, this.pointer);
   }
 
   /** The size of text, so that everything grows with it. */
   _unit() {
-    return parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    return this.unit ?? 16;
   }
 
   _area(width) {
@@ -298,113 +327,4 @@ export class Timeline {
     const { left, width } = this._area(fullWidth);
     return left + ((seconds - this.view[0]) / (this.view[1] - this.view[0])) * width;
   }
-
-  _drawAxis(context, { left, width }, unit) {
-    const [from, to] = this.view;
-    const last = this.places[this.places.length - 1];
-    const bottom = last ? last.y + last.height : 1.5 * unit;
-    const perTick = ((to - from) * 5 * unit) / width;
-    const step = TICKS.find((tick) => tick >= perTick) ?? TICKS[TICKS.length - 1];
-    const offset = this.showsWall ? (this.wallStart / 1000) % step : 0;
-    context.fillStyle = themeColour("--quiet");
-    context.strokeStyle = themeColour("--grid");
-    context.textBaseline = "top";
-    context.lineWidth = 1;
-    let free = -Infinity;
-    for (let i = Math.ceil((from + offset) / step - 1e-9); i * step - offset <= to + 1e-9; i++) {
-      const seconds = i * step - offset;
-      const x = left + ((seconds - from) / (to - from)) * width;
-      context.beginPath();
-      context.moveTo(Math.round(x) + 0.5, 1.3 * unit);
-      context.lineTo(Math.round(x) + 0.5, bottom);
-      context.stroke();
-      const text = this.timeText(seconds, step < 1 ? 1 : 0);
-      const half = context.measureText(text).width / 2;
-      const place = clamp(x - half, left, left + width - 2 * half);
-      if (place < free) continue;
-      context.fillText(text, place, 0.2 * unit);
-      free = place + 2 * half + 0.5 * unit;
-    }
-  }
-
-  _drawName(context, name, { y, height, unit, left }) {
-    context.fillStyle = themeColour("--quiet");
-    context.textBaseline = "middle";
-    const words = name.split(" ");
-    const lines = [];
-    for (const word of words) {
-      const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
-      if (lines.length && context.measureText(longer).width <= left - 2 * unit) lines[lines.length - 1] = longer;
-      else lines.push(word);
-    }
-    const most = Math.max(1, Math.floor(height / unit));
-    const shown = lines.length > most ? [name] : lines;
-    shown.forEach((line, i) => context.fillText(line, 0, y + height / 2 + (i - (shown.length - 1) / 2) * unit));
-  }
-
-  /** Where there is no room beside the rows, those that are high enough carry their names. */
-  _drawNameWithin(context, name, { y, height, unit, left }) {
-    if (height < 3 * unit) return;
-    context.font = `${0.65 * unit}px system-ui, sans-serif`;
-    context.fillStyle = themeColour("--quiet");
-    context.textBaseline = "top";
-    context.fillText(name, left + 3, y + 2);
-  }
-
-  _paintCursor() {
-    const { context, width, height } = fit(this.cursor);
-    const unit = this._unit();
-    if (this.selection) {
-      const [a, b] = this.selection.map((seconds) => clamp(this._x(seconds, width), this._area(width).left, width - 4));
-      context.fillStyle = themeColour("--accent");
-      context.globalAlpha = 0.16;
-      context.fillRect(a, 0, b - a, height);
-      context.globalAlpha = 1;
-      for (const x of [a, b]) context.fillRect(x - 0.5, 0, 1.5, height);
-    }
-    if (this.hover !== null && !this.mode) this._drawMark(context, this.hover, { width, height, colour: "--quiet", unit: 0 });
-    this._drawMark(context, this.time, { width, height, colour: "--ink", unit });
-  }
-
-  /** A line at a moment; the cursor has a handle on the axis. */
-  _drawMark(context, seconds, { width, height, colour, unit }) {
-    if (seconds < this.view[0] - 1e-6 || seconds > this.view[1] + 1e-6) return;
-    const x = Math.round(this._x(seconds, width));
-    context.fillStyle = themeColour(colour);
-    context.globalAlpha = unit ? 1 : 0.6;
-    context.fillRect(x - (unit ? 1 : 0), unit ? 1.1 * unit : 0, unit ? 2 : 1, height);
-    context.globalAlpha = 1;
-    if (!unit) return;
-    context.beginPath();
-    context.moveTo(x - 0.4 * unit, 0.95 * unit);
-    context.lineTo(x + 0.4 * unit, 0.95 * unit);
-    context.lineTo(x, 1.5 * unit);
-    context.closePath();
-    context.fill();
-  }
-}
-
-/** Milliseconds of the local clock at which the video begins, as if it were UTC; null where nobody knows. */
-function wallClockStart(recorded) {
-  if (!recorded?.local) return null;
-  const moment = Date.parse(`${recorded.local.slice(0, 19)}Z`);
-  return Number.isFinite(moment) ? moment : null;
-}
-
-function wallText(start, seconds, digits) {
-  const moment = start + Math.round(seconds * 1000);
-  const within = ((moment % DAY_MS) + DAY_MS) % DAY_MS;
-  const text = clock(within / 1000, digits);
-  return within >= 3_600_000 ? text.padStart(8 + (digits ? digits + 1 : 0), "0") : `00:${text}`;
-}
-
-/** Seconds of "90", "1:30", "1:02:03.5", or a time of day where the run knows its clock; null for anything else. */
-export function secondsOf(text, wallStart, duration) {
-  const match = /^\s*(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)\s*s?\s*$/.exec(text);
-  if (!match) return null;
-  const seconds = Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3]);
-  if (seconds <= duration) return seconds;
-  if (wallStart === null || match[1] === undefined) return null;
-  const later = (((seconds * 1000 - (wallStart % DAY_MS)) % DAY_MS) + DAY_MS) % DAY_MS / 1000;
-  return later <= duration ? later : null;
 }
