@@ -36,16 +36,15 @@ from fervid.interpret.whole import interpret
 from fervid.observe.observations import is_observed, read_observations, read_thumbnails, write_observations
 from fervid.observe.observer import Observer
 from fervid.observe.turned import hint_of_turning
-from fervid.run.derived import Outdated, note_hashes
+from fervid.run.derived import Outdated
 from fervid.run.files import PLOT, table_file
 from fervid.run.folder import clear, observations_path, prepare, sweep
 from fervid.run.io import Written, write_table
 from fervid.run.manifest import RunManifest, manifest_content, video_record
 from fervid.run.moved import supersede
-from fervid.run.recorded import recorded_entry, recorded_time
+from fervid.run.recorded import recorded_entry
 from fervid.run.schema import SCHEMA_VERSION
 from fervid.run.summary import OBSERVE, results_in_numbers, summarise
-from fervid.run.tables import read_table
 from fervid.storage.place import Place, is_on_disk
 from fervid.video.fast_scan import why_not_scanned
 from fervid.video.ledger import Ledger
@@ -257,13 +256,9 @@ def _recorded(job: VideoJob, info: VideoInfo) -> tuple[dict[str, str | None], tu
 
 def draw_video(job: VideoJob) -> None:
     """Draw the timeline of a finished video. Its manifest does not change."""
-    from fervid.charts.timeline import plot_timeline
+    from fervid.batch.plot import draw_run
 
-    timeline = read_table(job.folder, job.method.settings_hash, "timeline")
-    recorded = recorded_time(manifest_content(job.folder)["video"], job.path.name)
-    labels, title = job.method.model.labels, printable(job.path.name)
-    sha256 = plot_timeline(timeline, labels, job.folder / PLOT, title=title, recorded=recorded)
-    note_hashes(job.folder, {PLOT: sha256})
+    draw_run(job.folder, job.method.settings_hash, job.method.model.labels, job.path.name)
 
 
 def _observer(context: Context, job: VideoJob, pickled_plan: bytes) -> Observer:

@@ -24,6 +24,7 @@ from fervid.alerts.review.report import write_report
 from fervid.base.clock import clock
 from fervid.base.printable import counted, one_line
 from fervid.batch.apart import Apart
+from fervid.batch.plot import draw_found, marked_in
 from fervid.cli.alert_notify import notify as notify_command
 from fervid.cli.alert_notify import open_notifier, print_deliveries
 from fervid.cli.alert_review import review
@@ -128,7 +129,9 @@ class _Writing:
             for run in runs:
                 with refusals.noted(run.folder), writing(run.folder, run.manifest.settings_hash):
                     found = scan_run(run, given or default_rules(run.manifest.settings), recorded=recorded)
+                    before = marked_in(run.folder)
                     write_alerts(found)
+                    draw_found(run, before)
                     yield found
                     if self.evidence:
                         from fervid.alerts.review.evidence import write_evidence

@@ -23,14 +23,16 @@ def alerts_of_run(folder: Place, rules: RuleSet, *, is_held: bool) -> RunAlerts:
     """
     from fervid.alerts.find.scan import scan_run, write_alerts
     from fervid.alerts.review.report import write_report
+    from fervid.batch.plot import draw_found, marked_in
     from fervid.run.files import DERIVED
     from fervid.run.handle import open_run
     from fervid.run.writing import writing
 
     run = open_run(folder)
     with writing(run.folder, run.manifest.settings_hash, is_held=is_held or not is_on_disk(folder)):
-        found = scan_run(run, rules)
+        found, before = scan_run(run, rules), marked_in(run.folder)
         written = [*write_alerts(found), write_report([found], run.folder, is_held=True)]
+        draw_found(run, before)
     if not is_on_disk(folder):
         for file in (*written, run.folder / DERIVED):
             write_whole(folder / file.name, file.read_bytes())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from fervid.charts.figures import shorten_name
-from fervid.charts.timeline import MAX_COLUMNS, _columns, plot_timeline
+from fervid.charts.timeline import MAX_COLUMNS, NO_FACE_HATCH, Marked, _columns, plot_timeline
 
 LABELS = ("angry", "happy", "neutral")
 
@@ -57,31 +58,66 @@ def test_a_week_is_drawn_with_and_without_faces(tmp_path: Path, coverage: float)
     assert (tmp_path / "timeline.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(
-    ("n_bins", "expected"), [(60, ["22:00:00", "22:00:30"]), (3 * 86_400, ["11-20 22:00", "11-23 19:26"])]
-)
-def test_the_axis_shows_the_time_of_day(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_bins: int, expected: list[str]
-) -> None:
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The figures that were saved, in order."""
     from matplotlib.figure import Figure
 
-    drawn: list[Figure] = []
+    figures: list[Any] = []
     save = Figure.savefig
     monkeypatch.setattr(
-        Figure, "savefig", lambda figure, *given, **k: (drawn.append(figure), save(figure, *given, **k))
+        Figure, "savefig", lambda figure, *given, **k: (figures.append(figure), save(figure, *given, **k))
     )
+    return figures
+
+
+def ticks_of(figure: Any) -> list[str]:
+    return [label.get_text() for label in figure.axes[-1].get_xticklabels()]
+
+
+def legend_of(figure: Any) -> list[str]:
+    return [text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("n_bins", "expected"),
+    [
+        (60, ["00:30\n22:00:30", "01:00\n22:01:00"]),
+        (3600, ["00:00\n22:00:00", "1:00:00\n23:00:00"]),
+        (3 * 86_400, ["12:00:00\n11-21 10:00", "72:00:00\n11-23 22:00"]),
+    ],
+)
+def test_times_are_clocks_and_the_axis_shows_the_time_of_day(
+    tmp_path: Path, drawn: list[Any], n_bins: int, expected: list[str]
+) -> None:
     table = timeline(n_bins, happy=np.full(n_bins, 0.5), coverage=np.ones(n_bins))
     zone = timezone(timedelta(hours=1))
     for recorded in (None, datetime(2026, 11, 20, 22), datetime(2026, 11, 20, 22, tzinfo=zone)):
         plot_timeline(table, LABELS, tmp_path / "timeline.png", title="camera.mp4", recorded=recorded)
     plain, local, zoned = (figure.axes[1] for figure in drawn)
-    assert plain.get_xlabel() == "time in seconds"
-    assert local.get_xlabel() == "time in seconds, and by the clock (2026-11-20, local time)"
-    assert zoned.get_xlabel() == "time in seconds, and by the clock (2026-11-20, UTC+01:00)"
-    labels = [label.get_text().partition("\n")[2] for label in local.get_xticklabels()]
-    assert set(expected) <= set(labels)
-    assert labels == [label.get_text().partition("\n")[2] for label in zoned.get_xticklabels()]
-    assert not any("\n" in label.get_text() for label in plain.get_xticklabels())
+    assert plain.get_xlabel() == "time"
+    assert local.get_xlabel() == "time, and by the clock (2026-11-20, local time)"
+    assert zoned.get_xlabel() == "time, and by the clock (2026-11-20, UTC+01:00)"
+    assert set(expected) <= set(ticks_of(drawn[1]))
+    assert ticks_of(drawn[1]) == ticks_of(drawn[2])
+    assert {text.partition("\n")[0] for text in expected} <= set(ticks_of(drawn[0]))
+
+
+def test_alerts_cuts_and_stretches_without_a_face_are_drawn_and_named(tmp_path: Path, drawn: list[Any]) -> None:
+    table = timeline(20, happy=np.full(20, 0.5), coverage=np.r_[np.ones(12), np.zeros(8)])
+    marked = [Marked(2.0, 4.0, is_alert=True), Marked(6.0, 9.0, is_alert=False)]
+    plot_timeline(table, LABELS, tmp_path / "p.png", title="v", cuts=[5.0, 12.0], marked=marked)
+    plot_timeline(table.slice(0, 12), LABELS, tmp_path / "p.png", title="v")
+    plot_timeline(table.slice(12), LABELS, tmp_path / "p.png", title="v", cuts=[float(i) / 100 for i in range(200)])
+    rich, plain, empty = drawn
+    extra = {"no usable face", "cut", "alert, needs review", "notice, needs review"}
+    assert set(legend_of(rich)) == {*LABELS, *extra}
+    assert set(legend_of(plain)) == set(LABELS)
+    assert {"no usable face", "200 cuts, not drawn"} <= set(legend_of(empty))
+    bars = [path.vertices for group in rich.axes[0].collections for path in group.get_paths()]
+    assert sorted((bar[:, 0].min(), bar[:, 0].max()) for bar in bars) == [(2.0, 4.0), (6.0, 9.0)]
+    hatched = [patch for patch in rich.axes[1].patches if patch.get_hatch() == NO_FACE_HATCH]
+    assert [patch.get_data().values.tolist() for patch in hatched] == [[False] * 12 + [True] * 8]
 
 
 def test_agitated_motion_is_drawn_below_where_it_was_measured(tmp_path: Path) -> None:
