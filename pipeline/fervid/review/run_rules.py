@@ -44,6 +44,7 @@ class RuleDesk:
         self._given = rules
         self._kept: OrderedDict[tuple[str, str], Tried] = OrderedDict()
         self._lock = threading.Lock()
+        self._last: tuple[tuple[str, str, str, float], Tried] | None = None
 
     def rules(self, run: Run) -> RuleSet:
         """The rules for a run."""
@@ -152,11 +153,15 @@ class RuleDesk:
     def _at(self, run: Run, rule: str | None, enter: float | None) -> Tried:
         if rule is None or enter is None:
             return self._tried(run)
-        return self._tried(run).trial.tried(with_threshold(self.rules(run), rule, enter))
+        key = (*_key(run), rule, enter)
+        last = self._last  # a page asks what a threshold changes, then why, about the same one
+        if last is None or last[0] != key:
+            self._last = last = key, self._tried(run).trial.tried(with_threshold(self.rules(run), rule, enter))
+        return last[1]
 
     def _tried(self, run: Run) -> Tried:
         """The unchanged rules over a run; its samples are kept until there are too many."""
-        key = str(run.folder), f"{run.manifest.settings_hash} {run.manifest.finished_utc}"
+        key = _key(run)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -175,6 +180,10 @@ class RuleDesk:
             return bool(json.loads((run.folder / ALERTS_JSON).read_text())["rules_sha256"] == self.rules(run).sha256)
         except (OSError, *BAD_VALUES):
             return None
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return str(run.folder), f"{run.manifest.settings_hash} {run.manifest.finished_utc}"
 
 
 def _thresholds(enter: float, n_faces: int) -> list[float]:

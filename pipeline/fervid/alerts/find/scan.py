@@ -38,6 +38,8 @@ from fervid.run.recorded import recorded_time
 from fervid.run.usable import usable_faces
 from fervid.storage.publish import write_whole
 
+READ_TOGETHER_SECONDS = 600.0
+"""Moments of a run this close are looked up in one reading of its faces."""
 WITHOUT_HOURS = "it depends on the time of day; recording time unknown, pass --start-time"
 WITHOUT_MOTION = "it uses the motion of the image, which this run did not measure; analyse again with --preset cctv"
 
@@ -215,10 +217,12 @@ def _records(
     single = [(b, alert) for b, alert in found if b.rule.over == "face"]
     rows = read_faces_at(run, [alert.peak.peak_row for _, alert in single], DETAILS).to_pylist()
     details = {id(alert): row for (_, alert), row in zip(single, rows, strict=True)}
+    groups = [float(frames.seconds[alert.peak.peak_row]) for b, alert in found if b.rule.over == "group"]
+    tracks_at = _tracks_at(run, groups)
     records = []
     for b, alert in found:
         if b.rule.over == "group":
-            tracks = _tracks_at(run, float(frames.seconds[alert.peak.peak_row]))
+            tracks = tracks_at[float(frames.seconds[alert.peak.peak_row])]
         else:
             tracks = sorted({event.track_id for event in alert.events})
         records.append(
@@ -236,7 +240,15 @@ def _records(
     return sorted(records, key=lambda record: (record.start_s, record.rule))
 
 
-def _tracks_at(run: Run, seconds: float) -> list[int]:
-    """The tracks with a usable face at a moment."""
-    table = read_faces_between(run, seconds, seconds, ["track_id", "abstain"])
-    return sorted(np.unique(table["track_id"].to_numpy()[usable_faces(table["abstain"])]).tolist())
+def _tracks_at(run: Run, moments: Sequence[float]) -> dict[float, list[int]]:
+    """The tracks with a usable face at moments that are times of frames; near ones are read together."""
+    wanted, found = sorted(set(moments)), {}
+    while wanted:
+        near = [seconds for seconds in wanted if seconds - wanted[0] <= READ_TOGETHER_SECONDS]
+        wanted = wanted[len(near) :]
+        table = read_faces_between(run, near[0], near[-1], ["time_s", "track_id", "abstain"])
+        is_used = usable_faces(table["abstain"])
+        times, tracks = table["time_s"].to_numpy()[is_used], table["track_id"].to_numpy()[is_used]
+        for seconds in near:
+            found[seconds] = sorted(np.unique(tracks[times == seconds]).tolist())
+    return found
