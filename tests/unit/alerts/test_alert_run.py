@@ -190,7 +190,12 @@ def test_the_clock_comes_from_the_name_and_hours_need_it(tmp_path: Path) -> None
             ["count(angry > 0.5) = 1.00, below exit (2)"],
         ),
         (15.2, {"cooldown": 30}, ["held back by the cooldown of the one that ended at 00:00:05.0"]),
-        (19.0, {}, ["track 0: not used, dark"]),
+        (19.0, {}, ["track 0: not used, too dark"]),
+        (
+            19.0,
+            {"over": "group", "score": "mean(angry)", "enter": 0.5},
+            ["mean(angry) is unknown there: no face is used (too dark)"],
+        ),
         (500.0, {}, ["the video ends at 00:00:20.0"]),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.alerts.find.finder import Finder, Judged, Samples, missing_names
+from fervid.alerts.find.fitness import REASONS
 from fervid.alerts.find.machine import BELOW, ENTERS, STRONG, Alert
 from fervid.alerts.find.records import AlertRecord
 from fervid.alerts.find.samples import (
@@ -150,7 +151,8 @@ class Tried:
             if problem:
                 answers.append(Answer(b.rule, verdict, (), problem))
                 continue
-            judged, because = self.finder.judged[i], self.trial.because(b, frame)
+            judged = self.finder.judged[i]
+            because = self.trial.because(b, frame) or _without_faces(samples, frame, reasons)
             found = (
                 [_of_frame(b, judged, samples, frame, because)]
                 if b.rule.over == "group"
@@ -188,6 +190,22 @@ def _reasons(run: Run, seconds: float) -> dict[int, str | None]:
     return dict(zip(table["track_id"].to_pylist(), table["abstain"].cast(pa.string()).to_pylist(), strict=True))
 
 
+def _word(reason: str | None) -> str:
+    """Why a face is not used, in words."""
+    return REASONS.get(reason or "", reason or "its label is not sure enough")
+
+
+def _without_faces(samples: Samples, frame: int, reasons: Mapping[int, str | None]) -> str:
+    """Why what depends on faces is unknown at a frame, to follow the word; empty where a face is used."""
+    faces = np.flatnonzero(samples.frame_of_face == frame)
+    if not len(faces):
+        return ": no face is in view"
+    if samples.is_usable[faces].any():
+        return ""
+    words = dict.fromkeys(_word(reasons.get(int(track))) for track in samples.track_ids[faces])
+    return f": no face is used ({', '.join(words)})"
+
+
 def _verdict(bound: Sequence[BoundRule], finder: Finder, alerts: Sequence[Alert], i: int, seconds: float) -> str:
     for alert in alerts:
         if alert.start <= seconds <= alert.end:
@@ -223,7 +241,7 @@ def _of_faces(
     for face in np.flatnonzero(samples.frame_of_face == frame).tolist():
         track = int(samples.track_ids[face])
         if not samples.is_usable[face]:
-            why = f"not used, {reasons.get(track) or 'abstained'}"
+            why = f"not used, {_word(reasons.get(track))}"
             standings.append(Standing(track, why, (why,)))
             continue
         if not judged.is_in_place[face]:

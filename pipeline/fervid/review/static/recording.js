@@ -101,6 +101,16 @@ class Recording {
     return name ? { name, words: this.content.reasons[name] } : null;
   }
 
+  /** Why nothing is known of faces at a moment: none is there, or none may be used, with the reasons; null where one is used. */
+  whyUnknown(seconds) {
+    if (this.frameAt(seconds) < 0) return "no frame was analysed here";
+    const faces = this.facesAt(seconds);
+    if (!faces.length) return "no face in view";
+    if (faces.some(({ face }) => this.isUsable(face))) return null;
+    const words = new Set(faces.map(({ face }) => this.reason(face)?.words).filter(Boolean));
+    return words.size ? `no face is used: ${[...words].join(", ")}` : "no face is used";
+  }
+
   /** Whether the quality of a face was good enough; being between two expressions does not count against it. */
   isUsable(face) {
     return this.isUsableCode[this.abstain[face]] === 1;

@@ -112,9 +112,8 @@ export class UseRow {
 
   words(seconds) {
     const frame = this.recording.frameAt(seconds);
-    if (frame < 0) return [[null, "no analysed frame"]];
+    if (frame < 0 || this.recording.shows[frame] === NO_FACE) return [[null, this.recording.whyUnknown(seconds) ?? "no face in view"]];
     const shows = this.recording.shows[frame];
-    if (shows === NO_FACE) return [[null, "no face"]];
     const unused = this.recording.facesAt(seconds).filter(({ face }) => !this.recording.isUsable(face));
     return [
       ...(shows === USABLE ? [[null, "a usable face"]] : []),
