@@ -51,6 +51,7 @@ RELATIVE = "relative_angry - max(relative_happy, relative_neutral, relative_sad)
 SHARE = "angry / max(1 - surprise, 0.5)"
 SEEN = "quality >= 0.4 and face_px >= 32"
 CALM = "max(happy, neutral, sad)"
+# Decision ALE-12.
 FORMS = {
     "share": (SHARE, f"angry >= {CALM} and {SEEN}", (0.26, 0.29, 0.32, 0.35, 0.4)),
     "relative share": (

@@ -35,7 +35,7 @@ from fervid.emotion.model import ModelInfo, load_model_info
 from fervid.train.data.fer2013 import EMOTIONS, load_fer2013
 from fervid.train.export.readout import write_readout
 from fervid.train.fit import readout as fit
-from fervid.train.fit.readout import FITTED_TO, VIEWS, LabelledRecording
+from fervid.train.fit.readout import APPLIED_STRENGTHS, FITTED_TO, VIEWS, LabelledRecording
 
 TRIED = (
     (5.0, (0.0, 0.0)),
@@ -113,9 +113,9 @@ class Measured:
         for person in sorted({one.person for one in self._recordings}):
             own = np.array([one.person == person for one in self._recordings])
             fitted = fitter.fit_with([one for one in self._recordings if one.person != person], self._weight)
-            for view, found in logs.items():
+            for (view, found), strength in zip(logs.items(), APPLIED_STRENGTHS, strict=True):
                 scores = np.stack([getattr(one, view) for one in self._recordings if one.person == person])
-                found[own] = fitter.log_probabilities(scores, fitted)
+                found[own] = fitter.log_probabilities(scores, fitted, strength)
         return logs
 
     def of_clips(self, view: str) -> str:

@@ -18,6 +18,9 @@ from fervid.storage.files import file_sha256
 
 READOUT_JSON = "readout.json"
 READOUT_VERSION = 2
+# Decision SCO-12.
+STRENGTH_WITHOUT_BASELINE = 0.5
+"""The share of `over_time` that is applied where the usual look of the face is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Readout:
 
     `scores` (L,) are the calibrated and centred logits of all heads, smoothed with `half_life_seconds`; the network's
     own answer is that of the same smoothed logits by `source`. Both corrections are for `labels` (C,). The strength
-    grows with the time that a face was seen: a single frame is corrected by `frame` alone.
+    grows with the time that a face was seen: a single frame is corrected by `frame` alone. Without a baseline of the
+    face it grows to STRENGTH_WITHOUT_BASELINE only.
     """
 
     weights_sha256: str

@@ -11,7 +11,7 @@ from fervid.config import Settings
 from fervid.emotion.calibration import softmax
 from fervid.emotion.heads import calibrated_scores, chosen_readout
 from fervid.emotion.model import ModelInfo
-from fervid.emotion.readout import Correction, Readout
+from fervid.emotion.readout import STRENGTH_WITHOUT_BASELINE, Correction, Readout
 from fervid.interpret.judge import probabilities
 from fervid.track import Smoother, make_smoother
 
@@ -42,22 +42,32 @@ def seconds_seen(times: np.ndarray, track_ids: np.ndarray) -> np.ndarray:
 
 # Decision SCO-10.
 def read_out(
-    smoothed: np.ndarray, seen_seconds: np.ndarray, readout: Readout, model: ModelInfo, settings: Settings
+    smoothed: np.ndarray,
+    seen_seconds: np.ndarray,
+    readout: Readout,
+    model: ModelInfo,
+    settings: Settings,
+    *,
+    has_baseline: np.ndarray | bool = False,
 ) -> np.ndarray:
-    """Smoothed logits (n, L) of all heads of faces seen for `seen_seconds` (n,) -> probabilities float32 (n, C)."""
+    """Smoothed logits (n, L) of all heads of faces seen for `seen_seconds` (n,) -> probabilities float32 (n, C).
+
+    `has_baseline` (n,) says of which faces the usual look was taken out of the logits.
+    """
     logits = smoothed.astype(np.float64)
     own = np.log(np.maximum(probabilities(logits, model, settings), SMALLEST))
     scores = calibrated_scores(logits, model, is_flipped=settings.emotion.flip) - np.array(readout.usual)
-    grown = correction_strength(readout, seen_seconds)[:, None]
+    grown = correction_strength(readout, seen_seconds, has_baseline)[:, None]
     added = _corrected(scores, readout.frame) + grown * _corrected(scores, readout.over_time)
     return softmax(own + added).astype(np.float32)
 
 
-def correction_strength(readout: Readout, seen_seconds: np.ndarray) -> np.ndarray:
+def correction_strength(readout: Readout, seen_seconds: np.ndarray, has_baseline: np.ndarray | bool) -> np.ndarray:
     """The share 0..1 of `over_time` for faces seen so long (n,): half of the rest with each half-life."""
+    most = np.where(np.broadcast_to(has_baseline, len(seen_seconds)), 1.0, STRENGTH_WITHOUT_BASELINE)
     if readout.half_life_seconds <= 0:
-        return np.ones(len(seen_seconds))
-    return np.asarray(1 - 0.5 ** (np.asarray(seen_seconds, np.float64) / readout.half_life_seconds))
+        return most
+    return np.asarray(most * (1 - 0.5 ** (np.asarray(seen_seconds, np.float64) / readout.half_life_seconds)))
 
 
 def _corrected(scores: np.ndarray, correction: Correction) -> np.ndarray:

@@ -78,14 +78,16 @@ def interpret(
     found = _follow(seen, settings, model, duration_seconds, timing)
     shots = find_shots(found.measures.is_cut, found.times, min_shot_seconds=settings.track.min_shot_seconds)
     logits = found.faces["logits"].reshape(-1, model.n_logits)
-    relative = None
+    relative, has_baseline = None, np.zeros(len(logits), bool)
     if settings.baseline.scope != "off":
-        logits = _without_baseline(found, model, settings, shared)
+        logits, own = _without_baseline(found, model, settings, shared), logits
+        has_baseline = (logits != own).any(axis=1)
         relative = _smooth(found, probabilities(logits, model, settings), smoother_of(settings))
     if (readout := readout_of(model, settings)) is not None:
         smoothed = _smooth(found, logits, readout_smoother(readout, settings))
         seen_for = seconds_seen(found.face_times, found.track_ids)
-        found = _judged(found, read_out(smoothed, seen_for, readout, model, settings), settings)
+        answer = read_out(smoothed, seen_for, readout, model, settings, has_baseline=has_baseline)
+        found = _judged(found, answer, settings)
     return Tables(
         frames_table(video_id, observations, found, shots),
         faces_table(video_id, model.labels, observations, found, relative),

@@ -39,7 +39,9 @@ def test_a_readout_of_nothing_is_the_answer_of_the_network() -> None:
     model = made_up_readout()
     assert model.readout is not None
     logits = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
-    np.testing.assert_allclose(read_out(logits, LONG[:9], model.readout, model, ON), softmax(logits), atol=1e-6)
+    np.testing.assert_allclose(
+        read_out(logits, LONG[:9], model.readout, model, ON, has_baseline=True), softmax(logits), atol=1e-6
+    )
 
 
 def test_the_bias_and_the_centred_scores_are_added_to_log_probabilities() -> None:
@@ -48,7 +50,9 @@ def test_the_bias_and_the_centred_scores_are_added_to_log_probabilities() -> Non
     logits = np.log(np.array([[0.2, 0.5, 0.3]]))
     score = logits[0, 0] - logits[0].mean()
     expected = softmax(logits + np.array([0.5, 2.0 * score, -1.0]))
-    np.testing.assert_allclose(read_out(logits, LONG[:1], model.readout, model, ON), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        read_out(logits, LONG[:1], model.readout, model, ON, has_baseline=True), expected, atol=1e-6
+    )
 
 
 def test_what_grows_with_time_does_so_by_half_lives_and_leaves_single_frames() -> None:
@@ -57,7 +61,16 @@ def test_what_grows_with_time_does_so_by_half_lives_and_leaves_single_frames() -
     logits = np.log(np.full((3, 3), 1 / 3))
     expected = softmax(np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.5, 0.0, 1.0]]))
     seen = np.array([0.0, 0.8, 1.6])
-    np.testing.assert_allclose(read_out(logits, seen, model.readout, model, ON), expected, atol=1e-6)
+    np.testing.assert_allclose(read_out(logits, seen, model.readout, model, ON, has_baseline=True), expected, atol=1e-6)
+
+
+def test_half_of_what_grows_is_added_where_the_usual_look_is_not_known() -> None:
+    model = made_up_readout(bias=(2.0, 0.0, 0.0), frame_bias=(0.0, 0.0, 1.0))
+    assert model.readout is not None
+    logits, known = np.log(np.full((2, 3), 1 / 3)), np.array([False, True])
+    expected = softmax(np.array([[1.0, 0.0, 1.0], [2.0, 0.0, 1.0]]))
+    found = read_out(logits, LONG[:2], model.readout, model, ON, has_baseline=known)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_face_is_seen_from_its_tracks_first_to_its_last_sample() -> None:
@@ -102,6 +115,23 @@ def test_the_baseline_comes_off_before_the_readout() -> None:
     apart = interpret(seen, ON, made_up_readout(half_life=0.0), video_id="v", duration_seconds=20)
     middle = scores(found.faces, "r").mean(axis=0)
     assert middle[2] > 0.2 > scores(apart.faces, "r").mean(axis=0)[2]  # the label that was never high
+
+
+def test_a_face_with_a_baseline_gets_the_whole_of_what_grows() -> None:
+    """A face that shows one expression has none, even where a baseline is asked for."""
+    with_baseline = load_settings(
+        assignments=["track.min_faces=1", "readout.use=on", "baseline.scope=track"], environment={}
+    )
+    changing = {i: [face((0.8, 0.1, 0.1) if i % 40 < 20 else (0.1, 0.8, 0.1))] for i in range(100)}
+    for faces, share in ((changing, 1.0), (every(100, face(HAPPY)), 0.5)):
+        seen = observed([i / 5 for i in range(100)], faces)
+        plain, read = (
+            interpret(seen, with_baseline, made_up_readout(bias=bias, half_life=0.0), video_id="v", duration_seconds=20)
+            for bias in ((0.0, 0.0, 0.0), (2.0, 0.0, 0.0))
+        )
+        logs = [np.log(scores(one.faces, "r")[5]) for one in (plain, read)]
+        added = (logs[1] - logs[0])[0] - (logs[1] - logs[0])[1]
+        assert added == pytest.approx(2.0 * share, abs=1e-4)
 
 
 def test_live_views_read_the_past_alone_and_agree_at_the_end() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from fervid.emotion.calibration import softmax
 from fervid.emotion.heads import calibrated_scores, label_probabilities, resolved_source
 from fervid.emotion.model import ModelInfo
-from fervid.emotion.readout import Correction, Readout
+from fervid.emotion.readout import STRENGTH_WITHOUT_BASELINE, Correction, Readout
 
 PHOTOGRAPH_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0, 16.0)
 """How much PublicTest counts over time, in units of all recordings together; one is chosen."""
@@ -139,15 +139,18 @@ class ReadoutFitter:
             own = [recording for recording in recordings if recording.person == person]
             fitted = self.fit([recording for recording in recordings if recording.person != person])
             views = [np.stack([getattr(one, view) for one in own]) for view in VIEWS]
-            answers = [self._labels(self.log_probabilities(view, fitted)) for view in views]
+            answers = [
+                self._labels(self.log_probabilities(view, fitted, strength))
+                for view, strength in zip(views, APPLIED_STRENGTHS, strict=True)
+            ]
             network = [self._labels(self._network(view)) for view in views]
             found += [LeftOut(one, (network[0][i], network[1][i]), (answers[0][i], answers[1][i]))
                       for i, one in enumerate(own)]  # fmt: skip
         return found
 
-    def log_probabilities(self, scores: np.ndarray, fitted: FittedReadout) -> np.ndarray:
-        """Of the labels, (n, C), from mean scores (n, L)."""
-        return _log_softmax(self._network(scores) + self._inputs(scores, 1.0) @ fitted.coefficients)
+    def log_probabilities(self, scores: np.ndarray, fitted: FittedReadout, strength: float = 1.0) -> np.ndarray:
+        """Of the labels, (n, C), from mean scores (n, L), with this share of the part that grows with time."""
+        return _log_softmax(self._network(scores) + self._inputs(scores, strength) @ fitted.coefficients)
 
     def _choose(self, recordings: Sequence[LabelledRecording]) -> float:
         """The weight of the photographs at which people left out are recognised best, among those that change few."""
@@ -229,6 +232,8 @@ class ReadoutFitter:
 
 
 VIEWS = ("scores", "relative")
+APPLIED_STRENGTHS = (STRENGTH_WITHOUT_BASELINE, 1.0)
+"""How much of the part that grows with time an analysis applies to each view in the end. Fits are at full strength."""
 
 
 def fit_logistic(
