@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +22,31 @@ from fervid.review.columns import plain_bytes, quantise
 from fervid.review.media import browser_plays
 from fervid.review.queue import opinions_of, queue_rows, records_of
 from fervid.run.files import ALERTS_JSON, FAILED_LIST
-from fervid.run.intact import check_file
+from fervid.run.intact import check_file, stored_manifest
 from fervid.run.manifest import manifest_content
 from fervid.run.tables import check_settings, read_table
 
 MOST_DAMAGE = 300
 """Letters of what is wrong with a video."""
+MOST_NAMES = 65_536
+"""Of runs, kept for whoever asks again: links to a folder are followed once."""
 STRIP_COLUMNS = 120
 """Of a strip, however long the video."""
 
 
 def run_id(folder: Path) -> str:
     """The name of a run in URLs: reveals nothing of its path."""
-    return hashlib.blake2b(str(folder.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return _name_of(os.path.abspath(folder))
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def _name_of(path: str) -> str:
+    return hashlib.blake2b(os.path.realpath(path).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def make_card(folder: Path) -> dict[str, Any]:
     """What the list shows of a run at once. Raises InputError when the folder is not a complete run."""
-    manifest = manifest_content(folder)
+    manifest = _manifest(folder)
     results = manifest.get("results") or {}
     video = Path(manifest["video_path"])
     found = _stored_alerts(folder, manifest)
@@ -77,7 +86,7 @@ class Queue:
 
 def make_queue(folder: Path) -> Queue:
     """The alerts of a run; none where no rule was run. Raises InputError when the folder is not a complete run."""
-    manifest = manifest_content(folder)
+    manifest = _manifest(folder)
     found = _stored_alerts(folder, manifest)
     if found is None:
         return Queue()
@@ -104,7 +113,7 @@ def make_strip(folder: Path) -> dict[str, Any]:
     from fervid.alerts.find.samples import read_frame_times
     from fervid.run.handle import open_run
 
-    manifest = manifest_content(folder)
+    manifest = _manifest(folder)
     labels = manifest["model"]["labels"]
     names = ["start_s", "end_s", "observed_s", "coverage", *(f"mean_{label}" for label in labels)]
     table = read_table(folder, manifest["settings_hash"], "timeline", names)
@@ -125,27 +134,24 @@ def strip_columns(
 
     Each part takes from a bin in proportion to the time that they share; means are weighted by covered seconds.
     """
-    start, end = values["start_s"], values["end_s"]
-    edges = np.linspace(0, duration, n + 1)
-    length = np.maximum(end - start, 1e-9)
-
-    def spread(amount: np.ndarray) -> np.ndarray:
-        """Amounts of bins, evenly within each, as amounts of parts."""
-        known = np.nan_to_num(amount)
-        before = np.concatenate([[0.0], np.cumsum(known)])
-        at = np.clip(np.searchsorted(start, edges, side="right") - 1, 0, max(0, len(start) - 1))
-        within = np.clip((edges - start[at]) / length[at], 0, 1) if len(start) else np.zeros(n + 1)
-        reached = before[at] + within * known[at] if len(start) else np.zeros(n + 1)
-        return np.asarray(np.diff(reached))
-
-    observed = spread(values["observed_s"])
     covered_seconds = np.nan_to_num(values["coverage"]) * np.nan_to_num(values["observed_s"])
-    covered = spread(covered_seconds)
+    means = [values[f"mean_{label}"] * covered_seconds for label in labels]
+    amounts = np.nan_to_num(np.stack([values["observed_s"], covered_seconds, *means]))
+    observed, covered, *sums = _spread(amounts, values["start_s"], values["end_s"], np.linspace(0, duration, n + 1))
     tiny = 1e-9
     coverage = np.divide(covered, observed, out=np.full(n, np.nan), where=observed > tiny)
-    sums = np.stack([spread(values[f"mean_{label}"] * covered_seconds) for label in labels])
-    means = np.divide(sums, covered, out=np.full(sums.shape, np.nan), where=covered > tiny)
-    return coverage, means
+    shares = np.divide(np.array(sums), covered, out=np.full((len(labels), n), np.nan), where=covered > tiny)
+    return coverage, shares
+
+
+def _spread(amounts: np.ndarray, start: np.ndarray, end: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Amounts of bins (K, bins), evenly within each, as amounts of the parts between the edges (K, parts)."""
+    if not len(start):
+        return np.zeros((len(amounts), len(edges) - 1))
+    before = np.cumsum(amounts, axis=1) - amounts
+    at = np.clip(np.searchsorted(start, edges, side="right") - 1, 0, len(start) - 1)
+    within = np.clip((edges - start[at]) / np.maximum(end - start, 1e-9)[at], 0, 1)
+    return np.asarray(np.diff(before[:, at] + within * amounts[:, at], axis=1))
 
 
 def failures_below(folder: Path) -> list[dict[str, str]]:
@@ -165,6 +171,11 @@ def failures_below(folder: Path) -> list[dict[str, str]]:
         except (ValueError, KeyError, TypeError):
             continue
     return failures
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run, read once for as long as it stays as it is. Raises InputError as `manifest_content`."""
+    return stored_manifest(folder) or manifest_content(folder)
 
 
 def _stored_alerts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from fervid.alerts.review.opinions import agreements
@@ -35,9 +37,14 @@ class RunIndex:
         self._strips: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._queues: dict[str, tuple[tuple[int, ...], Queue]] = {}
         self._scores = ScoreShelf()
+        self._one_listing = Lock()
 
     def listing(self) -> dict[str, Any]:
-        """All runs and what the last batch could not analyse, ready for JSON."""
+        """All runs and what the last batch could not analyse, ready for JSON. Whoever asks meanwhile waits for it."""
+        with self._one_listing:
+            return self._list()
+
+    def _list(self) -> dict[str, Any]:
         self._look()
         current = self._current()
         cards, failures = [], [one for root in self._roots for one in failures_below(root)]
@@ -133,7 +140,7 @@ class RunIndex:
     def folder(self, name: str) -> Path:
         """The folder of a run by its name in addresses. Raises UnknownRun."""
         if name not in self._folders:
-            self.listing()
+            self._look()
         if name not in self._folders:
             raise UnknownRun(name)
         return self._folders[name]
@@ -164,7 +171,7 @@ def _stamp(folder: Path) -> tuple[int, ...]:
     times = []
     for name in (MANIFEST, ALERTS_JSON, REVIEWS_TABLE):
         try:
-            times.append((folder / name).stat().st_mtime_ns)
+            times.append(os.stat(f"{folder}/{name}").st_mtime_ns)
         except OSError:
             times.append(0)
     return tuple(times)

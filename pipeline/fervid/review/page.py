@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -25,7 +26,11 @@ _MODULES = (
 ).split()
 STYLES = (THEME, "app.css", "run.css", "queue.css")
 STATIC = (*STYLES, *(f"{name}.js" for name in _MODULES))
-"""Every file that the page consists of, and all that a server hands out by name."""
+"""Every file that the page consists of."""
+SCRIPT, STYLE = "page.js", "page.css"
+"""All modules, and all styles, as one file each: a request costs browser and server more than what it brings."""
+SERVED = (SCRIPT, STYLE, *STATIC)
+"""All that a server hands out by name."""
 
 IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) )", re.MULTILINE)
@@ -68,12 +73,19 @@ def static_file(name: str) -> str:
     return (files("fervid.review") / "static" / name).read_text(encoding="utf-8")
 
 
+@cache
+def served_file(name: str) -> str:
+    """One of SERVED, read once in the life of a server. Raises KeyError for another name."""
+    if name == SCRIPT:
+        return bundle("main.js")
+    return _style() if name == STYLE else static_file(name)
+
+
 def served_page(title: str) -> str:
-    """The frame that a server sends; modules and style come apart, content when the page asks for it."""
-    ahead = "".join(f'<link rel="modulepreload" href="/static/{name}">\n' for name in STATIC if name.endswith(".js"))
-    styles = "".join(f'<link rel="stylesheet" href="/static/{name}">\n' for name in STYLES)
-    head = f'<link rel="icon" href="data:,">\n{styles}{ahead}'
-    tail = '<script type="module" src="/static/main.js"></script>'
+    """The frame that a server sends; modules and styles come as one file each, content when the page asks for it."""
+    head = f'<link rel="icon" href="data:,">\n<link rel="stylesheet" href="/static/{STYLE}">\n'
+    head += f'<link rel="modulepreload" href="/static/{SCRIPT}">'
+    tail = f'<script type="module" src="/static/{SCRIPT}"></script>'
     return _FRAME.format(head=head, title=escape(title), version=escape(__version__), logo=LOGO, tail=tail)
 
 
@@ -89,7 +101,7 @@ def single_file(
 
     A policy of its own lets it run exactly its own script and style, and play media; it cannot reach any network.
     """
-    script, style = "\n" + bundle("main.js"), "\n" + "".join(static_file(name) for name in STYLES)
+    script, style = "\n" + bundle("main.js"), "\n" + _style()
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "media-src 'self' file: blob:; base-uri 'none'; form-action 'none'"
@@ -123,6 +135,10 @@ def _collect(name: str, ordered: list[str]) -> None:
             _collect(needed, ordered)
     if name not in ordered:
         ordered.append(name)
+
+
+def _style() -> str:
+    return "".join(static_file(name) for name in STYLES)
 
 
 def _embed(name: str, content: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ from fervid.review.content import run_content
 from fervid.review.events import Events
 from fervid.review.index import RunIndex, UnknownRun
 from fervid.review.media import browser_plays
-from fervid.review.page import STATIC, served_page, static_file
+from fervid.review.page import SERVED, served_file, served_page
 from fervid.review.pictures import READY, WAITING, WORKERS, Pictures, Still, step_back
 from fervid.review.preview import CLIP_SECONDS, Previews
 from fervid.review.preview_cache import CACHE_BYTES, PreviewCache
@@ -224,6 +224,7 @@ class _Pages:
         self._pictures = Pictures(stills, self.with_video, index.folder)
         self._events = Events(index.stamps)
         self._one_verdict = anyio.Lock()
+        self._ahead: asyncio.Future[Any] | None = None
 
     def stop(self) -> None:
         """Give up what is being made."""
@@ -234,20 +235,27 @@ class _Pages:
 
     @_answer
     async def front(self, _request: Request) -> Response:
+        """The page without content. The list is read meanwhile: the browser asks for it once it has the script."""
+        if self._ahead is None:
+            self._ahead = asyncio.get_running_loop().run_in_executor(None, self._read_ahead)
         return Response(served_page("fervid"), media_type="text/html")
 
     @_answer
     async def static(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in STATIC:
+        if name not in SERVED:
             return PlainTextResponse("File not found.\n", 404)
-        return Response(static_file(name), media_type=MEDIA_TYPES[Path(name).suffix])
+        return Response(served_file(name), media_type=MEDIA_TYPES[Path(name).suffix])
 
     @_answer
     async def runs(self, _request: Request) -> Response:
         await self._events.begin()
         listing = await to_thread.run_sync(self._index.listing)
         return _json(listing | {"account": account_name()})
+
+    def _read_ahead(self) -> None:
+        with suppress(FervidError, OSError, *BAD_VALUES):  # said when the list is asked for
+            self._index.listing()
 
     def begin(self) -> None:
         """Read the list before the first visitor, and start the worker for clips where some video needs it."""

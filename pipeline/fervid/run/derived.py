@@ -138,4 +138,6 @@ def _text(folder: Place) -> str:
 def _is_within(folder: Place, name: str) -> bool:
     if {"", ".", ".."} & set(name.replace("\\", "/").split("/")):
         return False
+    if not {"/", "\\"} & set(name):
+        return True
     return not is_on_disk(folder) or (folder / name).parent.resolve() == (folder.resolve() / name).parent

@@ -19,7 +19,7 @@ from fervid.storage.place import Place, is_on_disk
 
 log = logging.getLogger(__name__)
 
-MARK = b'"superseded_by"'
+MARK, NO_MARK = b'"superseded_by"', b'"superseded_by": ""'
 Held = Callable[[Place, str], bool]
 """Whether a file has the content with an id."""
 
@@ -91,7 +91,7 @@ def current_runs(folders: Iterable[Path], named: Iterable[Path]) -> tuple[list[P
     current: list[Path] = []
     superseded: list[Path] = []
     for folder in folders:
-        is_out = folder.resolve() not in wanted and is_superseded(folder)
+        is_out = is_superseded(folder) and folder.resolve() not in wanted
         (superseded if is_out else current).append(folder)
     return current, superseded
 
@@ -101,7 +101,7 @@ def is_superseded(folder: Path) -> bool:
     try:
         text = (folder / MANIFEST).read_bytes()
         # Most manifests need not be parsed for this.
-        return MARK in text and bool(manifest_content(folder).get("superseded_by"))
+        return MARK in text and NO_MARK not in text and bool(manifest_content(folder).get("superseded_by"))
     except (FervidError, OSError):
         return False
 

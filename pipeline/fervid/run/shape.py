@@ -33,13 +33,12 @@ def fault_of(content: Mapping[str, Any]) -> str:
 def _checked(content: Mapping[str, Any]) -> list[tuple[str, Any, Check]]:
     """Each value with its check; parts of an object are listed after the object itself."""
     rows: list[tuple[str, Any, Check]] = []
-    for name, check in CHECKS.items():
-        section, _, key = name.partition(".")
+    for name, section, key, check in _SPLIT:
         if section not in content:
             continue
         if not key:
             rows.append((name, content[section], check))
-        elif isinstance(content[section], Mapping) and (key in content[section] or name in REQUIRED_PARTS):
+        elif isinstance(content[section], dict) and (key in content[section] or name in REQUIRED_PARTS):
             rows.append((name, content[section].get(key), check))
     return rows
 
@@ -143,6 +142,7 @@ CHECKS: dict[str, Check] = {
     "superseded_by": _is_text,
     "versions": _values(_is_text),
 }
+_SPLIT = [(name, *name.partition(".")[::2], check) for name, check in CHECKS.items()]
 REQUIRED_PARTS = frozenset(("video.duration_seconds", "model.name", "model.labels"))
 REQUIRED = (
     *("video_id", "video_path", "video", "start_time_s", "status", "settings", "settings_hash", "model", "runner"),
@@ -151,11 +151,13 @@ REQUIRED = (
 KNOWN = frozenset(name for name in CHECKS if "." not in name) | {"schema_version"}
 
 
-def _is_too_deep(value: Any, levels: int) -> bool:
-    if not levels:
-        return True
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return any(_is_too_deep(one, levels - 1) for one in inner)
+def _is_too_deep(content: Mapping[str, Any], most: int) -> bool:
+    """Whether a value lies at level `most`, with the content itself at level 0."""
+    level: list[Any] = [content]
+    for _ in range(most - 1):
+        inner = (one for outer in level for one in (outer.values() if isinstance(outer, Mapping) else outer))
+        level = [one for one in inner if isinstance(one, dict | list)]
+    return any(level)
 
 
 def _short(value: Any) -> str:

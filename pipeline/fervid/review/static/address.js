@@ -43,7 +43,7 @@ export class AddressKeeper {
     this.timer = null;
     if (this.wanted === null) return;
     const y = Math.round(scrollY);
-    if (this.wanted !== location.hash || y !== this.place) history.replaceState({ y }, "", location.pathname + this.wanted);
+    if (this.wanted !== (location.hash || "#/") || y !== this.place) history.replaceState({ y }, "", location.pathname + this.wanted);
     this.wanted = null;
   }
 

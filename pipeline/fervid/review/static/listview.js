@@ -8,7 +8,7 @@ import { paintStrip } from "./paint.js";
 
 const SHORT_FIT = { fit: "fit", limited: "in part", not_fit: "not fit" };
 const ID_DIGITS = 8;
-const ROWS_AT_ONCE = 60;
+const ROWS_AT_ONCE = 20;
 const FILTERS = [
   ["all", "All", () => true],
   ["review", "To review", (card) => toReview(card) > 0],
@@ -56,7 +56,7 @@ export class ListView {
     this.more = new ListFilters(list, carrier, options, () => this.draw());
     this.watcher = new IntersectionObserver((entries) => this._onView(entries), { rootMargin: "200px" });
     this.end = h("p", { class: "quiet", hidden: true }, "more below …");
-    new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this._more(), { rootMargin: "800px" }).observe(this.end);
+    new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this._more(), { rootMargin: "400px" }).observe(this.end);
     this.body.addEventListener("focusin", (event) => this._onFocus(event));
     this.overview = h("div", {});
     this.failures = h("div", {});
