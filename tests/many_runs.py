@@ -14,6 +14,8 @@ from manifests import change_manifest
 
 ANY_FACE = {"name": "any", "wording": "a face", "score": "confidence", "enter": 0, "for": 0, "merge_gap": 100}
 NO_FACE = ANY_FACE | {"enter": 2.0, "exit": 2.0}
+HOSTILE = '"><img src=x onerror=alert(1)>&#x27;.mp4'
+"""The name of a video that would be markup."""
 NOT_COPIED = ("observations", "previews", "*.png", "*.html", "reviews.*", "alerts.*", "derived.jsonl")
 
 

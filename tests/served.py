@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid.review.server import http_server, make_app, open_socket
+from fervid.run.handle import Run, open_run
 
 TOKEN = "token-for-tests"
 
@@ -59,6 +60,15 @@ class Served:
         """Send JSON from the own page."""
         sent = {"origin": self.origin, "content-type": "application/json"} | headers
         return self.ask(path, "POST", sent, content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def card(client: Served, end: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in client.ask("/api/runs").json()["runs"] if one["name"].endswith(end))
+    return found
+
+
+def run_of(runs: Path, pattern: str) -> Run:
+    return open_run(next(runs.glob(pattern)))
 
 
 @contextmanager

@@ -27,6 +27,7 @@ class UnknownRun(KeyError):
     """No run has this name in URLs."""
 
 
+# Decision REV-13.
 class RunIndex:
     """Runs below folders. Looks for new ones whenever the list is asked for."""
 

@@ -25,7 +25,18 @@ from fervid.review.columns import ABSENT, pack, pack_times, quantise
 from fervid.review.content import run_content
 from fervid.review.media import browser_plays, relative_address
 from fervid.review.motion import motion_content
-from fervid.review.page import STATIC, bundle, single_file, static_file, to_json
+from fervid.review.page import (
+    SCRIPT,
+    STATIC,
+    STYLE,
+    STYLES,
+    bundle,
+    served_file,
+    served_page,
+    single_file,
+    static_file,
+    to_json,
+)  # fmt: skip
 from fervid.review.report import write_reports
 from fervid.run.handle import Run
 from fervid.run.io import write_table
@@ -190,6 +201,13 @@ def test_modules_make_one_script_without_imports_and_names_that_meet() -> None:
         assert "innerHTML" not in static_file(name)
     with pytest.raises(KeyError):
         static_file("../page.py")
+
+
+def test_a_served_page_asks_for_one_script_and_one_style_that_hold_all() -> None:
+    addresses = re.findall(r'(?:href|src)="/static/([^"]+)"', served_page("list"))
+    assert sorted(set(addresses)) == [STYLE, SCRIPT]
+    assert served_file(SCRIPT) == bundle("main.js")
+    assert all(static_file(name) in served_file(STYLE) for name in STYLES)
 
 
 def test_motion_is_on_the_page_frame_by_frame_and_cell_by_cell(tmp_path: Path) -> None:

@@ -84,7 +84,10 @@ class AlertRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the sentence."""
-        return asdict(self) | {"track_ids": list(self.track_ids), "text": self.text()}
+        return {name: getattr(self, name) for name in self.__slots__} | {
+            "track_ids": list(self.track_ids),
+            "text": self.text(),
+        }
 
 
 def alerts_schema() -> pa.Schema:

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,7 @@ from fervid.privacy.mosaic import cover_in_place
 from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from fervid.run.handle import Run
 from fervid.video.stretch import VideoSource
-from fervid.video.writer import RgbFrame, read_rgb_frames, write_clip
+from fervid.video.writer import Picture, RgbFrame, check_is_there, read_pictures, write_clip
 
 Blur = Literal["all", "none"]
 
@@ -54,7 +55,14 @@ def make_clip(
     """
     write_clip(
         target,
-        preview_frames(run, start_seconds, end_seconds, height_px=CLIP_HEIGHT_PX, blur=blur, reached=reached),
+        preview_frames(
+            run,
+            _going_on().read(VideoSource.of(run.manifest), start_seconds, end_seconds),
+            (start_seconds, end_seconds),
+            height_px=CLIP_HEIGHT_PX,
+            blur=blur,
+            reached=reached,
+        ),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         sound_from=VideoSource.of(run.manifest),
@@ -68,7 +76,9 @@ def make_still(run: Run, seconds: float, *, blur: Blur, reached: Reached = _igno
     size = float(run.manifest.video["width_px"]) / float(run.manifest.video["height_px"])
     height_px = round(1.5 * STILL_WIDTH_PX / size)
     start = max(0.0, seconds - ROUNDING_SECONDS)
-    frames = preview_frames(run, start, start + STILL_SECONDS, height_px=height_px, blur=blur, reached=reached)
+    span = start, start + STILL_SECONDS
+    pictures = read_pictures(VideoSource.of(run.manifest), *span)
+    frames = preview_frames(run, pictures, span, height_px=height_px, blur=blur, reached=reached)
     rgb = next((frame.rgb for frame in frames), None)
     if rgb is None:
         raise InputError(f"no frame of {Path(run.manifest.video_path).name} could be decoded at {seconds:.1f} s.")
@@ -81,16 +91,66 @@ def make_still(run: Run, seconds: float, *, blur: Blur, reached: Reached = _igno
     return data.tobytes()
 
 
+# Decision REV-12.
+class GoingOn:
+    """Reads a video stretch by stretch: one that begins where the last one ended goes on with its open decoder.
+
+    Otherwise every chunk would be decoded from the key frame before it, which may lie ten seconds back.
+    """
+
+    def __init__(self) -> None:
+        self._pictures: Iterator[Picture] = iter(())
+        self._next: Picture | None = None
+        self._place: tuple[object, float] | None = None
+
+    def read(self, source: VideoSource, start: float, end: float) -> Iterator[Picture]:
+        """The frames with start <= time < end, in order."""
+        video = source, _stamp(source.path)
+        is_next, self._place = self._place == (video, start), None  # if this one is given up, none goes on from it
+        if not is_next:
+            self._next = None
+            self._pictures = read_pictures(source, start, inf)
+            self._next = next(self._pictures, None)
+        while self._next is not None and self._next.seconds < end:
+            yield self._next
+            self._next = next(self._pictures, None)
+        self._place = video, end
+
+
+def _going_on() -> GoingOn:
+    """The reader of this thread."""
+    if not hasattr(_own, "going_on"):
+        _own.going_on = GoingOn()
+    found: GoingOn = _own.going_on
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What is another where a file was replaced. Raises VideoUnreadable."""
+    check_is_there(path)
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def preview_frames(
-    run: Run, start: float, end: float, *, height_px: int, blur: Blur, reached: Reached = _ignored
+    run: Run,
+    pictures: Iterator[Picture],
+    span: tuple[float, float],
+    *,
+    height_px: int,
+    blur: Blur,
+    reached: Reached = _ignored,
 ) -> Iterator[RgbFrame]:
-    """Shrunk frames with square pixels, faces covered. Each waits until what may lie ahead of it is searched."""
+    """Shrunk frames with square pixels, faces covered. Each waits until what may lie ahead of it is searched.
+
+    `pictures` are those of `span`, its start and end in seconds.
+    """
     covers, search, last_factors = FaceCovers(), None, (1.0, 1.0)
     waiting: deque[RgbFrame] = deque()
     ahead = max(HELD_SECONDS, SEARCH_EVERY_SECONDS)
-    for frame in read_rgb_frames(VideoSource.of(run.manifest), start, end):
-        reached(frame.seconds)
-        shrunk, factors = shrink(frame, height_px)
+    for picture in pictures:
+        reached(picture.seconds)
+        shrunk, factors = shrink(picture, height_px)
         if blur == "none":
             yield shrunk
             continue
@@ -99,7 +159,7 @@ def preview_frames(
                 yield _covered(left, covers)
             waiting.clear()
             last_factors = factors
-            covers = FaceCovers(_stored_tracks(run, start, end, factors))
+            covers = FaceCovers(_stored_tracks(run, *span, factors))
             search = CoverSearch(covers, _face_search())
         search.see(shrunk.seconds, shrunk.rgb)
         waiting.append(shrunk)
@@ -122,13 +182,17 @@ def _covered(frame: RgbFrame, covers: FaceCovers) -> RgbFrame:
     return frame
 
 
-def shrink(frame: RgbFrame, height_px: int) -> tuple[RgbFrame, tuple[float, float]]:
+def shrink(picture: Picture, height_px: int) -> tuple[RgbFrame, tuple[float, float]]:
     """A frame downscaled to at most `height_px` with square pixels, and its scale factors (x, y)."""
-    height, width = frame.rgb.shape[:2]
+    width, height = picture.shown_size
+    size = small_size(width, height, picture.pixel_aspect, height_px)
+    return picture.rgb(size), (size[0] / width, size[1] / height)
+
+
+def small_size(width: int, height: int, pixel_aspect: Fraction, height_px: int) -> tuple[int, int]:
+    """Width and height of an image with square pixels that is at most `height_px` high."""
     shrink = min(1.0, height_px / height)
-    size = (max(2, round(width * float(frame.pixel_aspect) * shrink)), max(2, round(height * shrink)))
-    rgb = cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
-    return RgbFrame(frame.seconds, np.asarray(rgb), Fraction(1)), (size[0] / width, size[1] / height)
+    return max(2, round(width * float(pixel_aspect) * shrink)), max(2, round(height * shrink))
 
 
 def _stored_tracks(

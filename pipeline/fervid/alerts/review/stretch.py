@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from fervid.alerts.find.samples import read_faces_between
-from fervid.alerts.review.preview_frames import shrink
+from fervid.alerts.review.preview_frames import small_size
 from fervid.base.opencv import cv2
 from fervid.errors import OutputError, WrittenShort
 from fervid.privacy.covers import FaceCovers
@@ -100,7 +101,7 @@ def cut_clip(
     def frames() -> Iterator[RgbFrame]:
         for frame in frames_of(stretch, covers, CoveredArea()):
             shown.seconds.append(frame.seconds)
-            yield frame if height_px is None else shrink(frame, height_px)[0]
+            yield frame if height_px is None else _shrunk(frame, height_px)
 
     write_clip(
         target,
@@ -111,6 +112,13 @@ def cut_clip(
         is_private=blur != "all",
     )
     return shown.shortfall(target.name)
+
+
+def _shrunk(frame: RgbFrame, height_px: int) -> RgbFrame:
+    """A frame, its faces covered, with square pixels and at most `height_px` high."""
+    height, width = frame.rgb.shape[:2]
+    size = small_size(width, height, frame.pixel_aspect, height_px)
+    return RgbFrame(frame.seconds, np.asarray(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)), Fraction(1))
 
 
 def cut_still(run: Run, target: Path, seconds: float, blur: Blur, *, reached: Reached | None = None) -> None:

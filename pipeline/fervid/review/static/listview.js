@@ -8,7 +8,8 @@ import { paintStrip } from "./paint.js";
 
 const SHORT_FIT = { fit: "fit", limited: "in part", not_fit: "not fit" };
 const ID_DIGITS = 8;
-const ROWS_AT_ONCE = 20;
+const LOWEST_ROW_PX = 40;
+const ROWS_MORE = 30;
 const FILTERS = [
   ["all", "All", () => true],
   ["review", "To review", (card) => toReview(card) > 0],
@@ -152,7 +153,8 @@ export class ListView {
     }, sorts ? h("button", { type: "button", class: "sort", onclick: () => this._sort(name) }, text,
       h("span", { "aria-hidden": "true" }, name === this.sorted ? (this.direction > 0 ? " ▲" : " ▼") : "")) : text)));
     const place = shown.findIndex((card) => card.id === this.current);
-    const n = Math.max(ROWS_AT_ONCE, place + 1, Math.min(shown.length, this.body.children.length));
+    const inView = Math.ceil((this.keeper.place + innerHeight) / LOWEST_ROW_PX); // the others follow when they come near
+    const n = Math.max(inView, place + 1, Math.min(shown.length, this.body.children.length));
     this.waiting = shown.slice(n);
     fill(this.body, shown.slice(0, n).map((card) => this._found(card)));
     this.end.hidden = !this.waiting.length;
@@ -204,7 +206,7 @@ export class ListView {
 
   /** Further rows, when the last ones come near. */
   _more() {
-    this.body.append(...this.waiting.splice(0, ROWS_AT_ONCE).map((card) => this._found(card)));
+    this.body.append(...this.waiting.splice(0, ROWS_MORE).map((card) => this._found(card)));
     this.end.hidden = !this.waiting.length;
   }
 
