@@ -14,6 +14,20 @@ from typing import Any
 
 import pytest
 
+LONGEST_FIRST = (
+    *("flow/test_analyze.py", "footage/test_faces.py", "flow/test_train.py", "unit/train/test_finder.py"),
+    *("flow/test_bad_files.py", "unit/train/test_stepper.py", "contract/test_classifiers.py", "flow/test_distil.py"),
+    *("flow/test_tune.py", "footage/test_times.py", "unit/config/test_any_input.py", "flow/test_object_storage.py"),
+    *("flow/test_explain.py", "flow/test_evaluate.py", "flow/test_references.py", "flow/test_written_short.py"),
+)
+"""Files whose tests take the most CPU time: a process that begins one last leaves the others waiting for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    place = {tests / name: i for i, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile fervid once. If Python may write no bytecode, each process that a test starts would compile it again.
@@ -21,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     Threads of OpenBLAS wait by spinning: of as many tests at once as there are CPUs, each keeps the others waiting.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by NumPy's import
+    if hasattr(config.option, "loadscopereorder"):  # pytest-xdist would begin with the files of the most tests
+        config.option.loadscopereorder = False
     if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
         compileall.compile_dir(Path(__file__).parents[1] / "pipeline", quiet=2)
 
