@@ -19,12 +19,13 @@ WAIT_SECONDS, RETRY_SECONDS = 10.0, 0.02
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> None:
+    def try_lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> None:
+    def try_lock(descriptor: int) -> None:
+        """Lock an open file for this process, or raise BlockingIOError."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -44,7 +45,7 @@ class Lock:
             while True:
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
                 try:
-                    _try_lock(self._descriptor)
+                    try_lock(self._descriptor)
                 except OSError:
                     owner = os.pread(self._descriptor, 32, 0).decode("ascii", "replace") if hasattr(os, "pread") else ""
                     os.close(self._descriptor)

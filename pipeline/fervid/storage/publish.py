@@ -1,7 +1,10 @@
 """Publishes a file atomically: readers see the new or the old content. Knows nothing of formats.
 
 On disk a file is written beside its place, synced, renamed, and its folder synced, so that files published one after
-the other survive a power cut in that order: what a manifest lists is there when the manifest is. An object appears
+the other survive a power cut in that order: what a manifest lists is there when the manifest is. Its writer keeps a
+lock on the partial file, so that others can tell whether anybody still writes it: the system releases the lock of a
+process that ended, while a process number stays in use until somebody asks for the exit code, and may be of another
+container. An object appears
 when its upload is complete, so it is written here and sent in one request; large ones in parts, which a store keeps
 until they are completed or aborted.
 """
@@ -10,13 +13,17 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fervid.errors import OutputInUse
+from fervid.storage.lock import RETRY_SECONDS, WAIT_SECONDS, try_lock
 from fervid.storage.place import Place, is_on_disk, sync_folder
 
 if TYPE_CHECKING:
@@ -34,20 +41,22 @@ def written_whole(target: Place, *, is_private: bool = False) -> Iterator[Path]:
     Otherwise nothing changes. A private file is readable only by its owner, from its first byte.
     """
     if is_on_disk(target):
-        partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
         _remove_left(target)
+        partial = target.with_name(f".{target.name}.{os.getpid()}{PART}")
+        descriptor = _open_locked(partial, mode=0o600 if is_private else 0o666)
         try:
-            if is_private:
-                os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
             yield partial
             sync(partial)
+            _check_is_wanted(target)
             os.replace(partial, target)
-            _remove_left(target)  # again: a worker of a killed command may have lived on for a moment
             sync(target.parent)
         except BaseException:
             with suppress(OSError):
                 partial.unlink()
             raise
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
         return
     with tempfile.TemporaryDirectory(prefix="fervid-") as scratch:
         local = Path(scratch) / target.name
@@ -55,16 +64,76 @@ def written_whole(target: Place, *, is_private: bool = False) -> Iterator[Path]:
         target.fs.put_file(str(local), target.path)
 
 
-def _remove_left(target: Path) -> None:
-    """Remove what killed processes left of earlier attempts at this file.
+# Decision STO-9.
+def _open_locked(partial: Path, *, mode: int) -> int | None:
+    """Create an empty file and keep a lock on it until the returned descriptor is closed.
 
-    A process of another machine counts as ended here; its attempt then fails with an error, and nothing is lost.
+    None on Windows, which does not rename open files. Raises OutputInUse when another writer of the same file, in
+    another thread or in a container with the same process number, does not end in time.
     """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), mode)
+        if os.name == "nt":
+            os.close(descriptor)
+            return None
+        try:
+            try_lock(descriptor)
+        except BlockingIOError:
+            os.close(descriptor)
+            if time.monotonic() > deadline:
+                raise OutputInUse(f"{partial} is being written by another process. Try again.") from None
+            time.sleep(RETRY_SECONDS)
+            continue
+        except OSError:
+            pass  # a file system without locks
+        if _is_at(descriptor, partial):
+            os.ftruncate(descriptor, 0)
+            return descriptor
+        os.close(descriptor)  # it was taken for a left one between our two calls
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _check_is_wanted(target: Path) -> None:
+    """Raises OutputInUse in a worker process whose command has ended: another one may have its lock by now."""
+    processes = sys.modules.get("multiprocessing.process")
+    parent = processes.parent_process() if processes is not None else None
+    if parent is not None and not parent.is_alive():
+        raise OutputInUse(f"{target} is not written: the command that asked for it has ended.")
+
+
+def _remove_left(target: Path) -> None:
+    """Remove what killed processes left of earlier attempts at this file."""
     for left in target.parent.glob(f".{escape(target.name)}.*{PART}"):
         process = left.name.removesuffix(PART).rpartition(".")[2]
-        if process.isdecimal() and not is_running(int(process)):
+        if process.isdecimal():
             with suppress(OSError):
-                left.unlink()
+                _remove_unless_written(left, int(process))
+
+
+def _remove_unless_written(left: Path, process: int) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(left, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        try_lock(descriptor)
+    except BlockingIOError:
+        return
+    except OSError:  # a file system without locks: the number has to do
+        if is_running(process):
+            return
+    else:
+        left.unlink()
+        return
+    finally:
+        os.close(descriptor)
+    left.unlink()
 
 
 def is_running(process: int) -> bool:

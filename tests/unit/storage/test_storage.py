@@ -7,6 +7,9 @@ import re
 import stat
 import subprocess
 import sys
+import textwrap
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,7 @@ from fervid.errors import ConfigError, DependencyMissing, InputError, OutputErro
 from fervid.storage.place import Place, as_place, is_on_disk, names_in, remove_folder
 from fervid.storage.publish import write_new, write_over, write_whole, written_whole
 from fervid.storage.store_errors import storage_error
+from runner import SOURCE
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -104,15 +108,90 @@ def test_what_is_published_appears_whole_or_not_at_all(tmp_path: Path, bucket: U
         assert names_in(folder) == ["table.parquet"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there files of killed processes stay")
 def test_what_killed_processes_left_of_a_file_goes_with_the_next_attempt(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    running = tmp_path / f".[1].json.{os.getppid()}.part"
-    others = [tmp_path / name for name in (f".2.json.{ended.pid}.part", ".[1].json.mine.part", running.name)]
-    for left in (tmp_path / f".[1].json.{ended.pid}.part", *others):
-        left.write_bytes(b"half")
-    write_whole(tmp_path / "[1].json", b"whole")
-    assert set(names_in(tmp_path)) == {"[1].json", *(path.name for path in others)}
+    """Also of a killed process that nobody has asked for its exit code, and of a number that another one has now."""
+    target = tmp_path / "[1].json"
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom fervid.storage.publish import written_whole\n"
+        "with written_whole(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(target)]
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    writers = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) for _ in range(2)]
+    for writer in writers:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+    others = {".2.json.4711.part", ".[1].json.mine.part", f".[1].json.{writers[1].pid}.part"}
+    for name in (".2.json.4711.part", ".[1].json.mine.part", f".[1].json.{os.getppid()}.part"):
+        (tmp_path / name).write_bytes(b"half")
+    writers[0].kill()
+    os.waitid(os.P_PID, writers[0].pid, os.WEXITED | os.WNOWAIT)
+    write_whole(target, b"whole")
+    assert set(names_in(tmp_path)) == {target.name, *others}
+    for writer in writers:
+        writer.kill()
+        writer.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there open files are not renamed")
+def test_two_writers_of_one_name_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of one process, or processes of two containers with the same number."""
+    from fervid.storage import publish
+
+    target = tmp_path / "a.json"
+    begun = threading.Event()
+
+    def slowly() -> None:
+        with written_whole(target) as partial:
+            partial.write_bytes(b"fir")
+            begun.set()
+            time.sleep(0.2)
+            with partial.open("ab") as file:
+                file.write(b"st")
+
+    thread = threading.Thread(target=slowly)
+    thread.start()
+    begun.wait()
+    write_whole(target, b"second")
+    thread.join()
+    assert target.read_bytes() == b"second"
+    monkeypatch.setattr(publish, "WAIT_SECONDS", 0.0)
+    with written_whole(target), pytest.raises(OutputInUse, match="another process"):
+        write_whole(target, b"third")
+    assert names_in(tmp_path) == [target.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork server")
+def test_a_worker_of_an_ended_command_publishes_nothing(tmp_path: Path) -> None:
+    """Another command may have the lock by then, and have removed what the first one made."""
+    script, target = tmp_path / "script.py", tmp_path / "out" / "a.json"
+    target.parent.mkdir()
+    script.write_text(
+        textwrap.dedent("""
+        import multiprocessing, os, sys
+        from pathlib import Path
+
+        def write_late(target):
+            multiprocessing.parent_process().join()
+            from fervid.storage.publish import write_whole
+            write_whole(Path(target), b"late")
+
+        if __name__ == "__main__":
+            process = multiprocessing.get_context("forkserver").Process(target=write_late, args=(sys.argv[1],))
+            process.start()
+            os.kill(os.getpid(), 9)
+        """)
+    )
+    done = subprocess.run(
+        [sys.executable, script, target],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )  # the pipe is closed when the worker ends
+    assert b"OutputInUse" in done.stderr, done.stderr.decode()
+    assert names_in(target.parent) == []
 
 
 def test_a_new_object_is_made_once(bucket: UPath) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,18 @@ def test_a_change_of_size_is_letterboxed_and_loses_no_picture(
     assert last[:, : max(0, left - 2)].size == 0 or last[:, : left - 2].max() < 60
     assert last[: max(0, top - 2)].size == 0 or last[: top - 2].max() < 60
     assert last[top + 2 : last.shape[0] - top - 2, left + 2 : last.shape[1] - left - 2].min() > 150
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen")
+def test_a_clip_has_the_same_bytes_on_any_number_of_processors(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "v.mp4", constant_rate(2), level)
+    usable = os.sched_getaffinity(0)
+    try:
+        for name, processors in (("all.mp4", usable), ("one.mp4", {min(usable)})):
+            os.sched_setaffinity(0, processors)
+            cut(source, tmp_path / name, 0.0, 2.0)
+    finally:
+        os.sched_setaffinity(0, usable)
+    content = (tmp_path / "all.mp4").read_bytes()
+    assert content == (tmp_path / "one.mp4").read_bytes()
+    assert b"sliced_threads=0" in content
