@@ -12,10 +12,19 @@ same folder:
     full   the disk has room for a random part of what the command writes
     two    two commands begin together, one a random time after the other; each run folder is judged by itself
 
-Then the same command runs again (after `full` with room, after `two` not at all), and every file is compared with those
-of an unbroken run: byte by byte, but for times of running; verdicts by what they say. A verdict that was confirmed has
-to be there at once. Nothing may be left over, `verify` has to find every run whole, and whatever refuses does it in one
-line. A point is the same whichever call it is part of. Linux only.
+Then the same command runs again (after `full` with room, after `two` not at all). A point is wrong if
+
+    - a verdict that was there or confirmed, or the user's file in the run's folder, is missing or changed
+    - a command ends with a traceback, an internal error, or (`full`) another exit code than 0, 3 and 74
+    - the command that runs again does not end with 0
+    - a file is missing, left over (hidden ones too, but for locks), or has other bytes than after an unbroken run
+    - `verify` finds fault with a run
+
+After `two` each run folder, and each file beside them, has to be as after the two commands one after the other, in
+either order; where one was refused, or a purge is one of them, as after either alone. Not compared are the bytes of
+files that hold times of running (`VOLATILE`; the verdicts by what they say), the time in a page at which a run of the
+folder was finished, recordings of `live`, which never go on, and what a command lists of all runs if that very command
+was refused for some or left some out. A point is the same whichever call it is part of. Linux only.
 """
 
 from __future__ import annotations
@@ -35,21 +44,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import av
-import cv2
-import typer.main
-
 from fervid.alerts.review.reviews import read_history
-from fervid.cli import app
-from fervid.demo.scenes import FRAME_RATE, SHOTS, draw_frame
 from fervid.privacy.audit import AUDIT_LOG
 from fervid.run.files import DERIVED, HOLD, MANIFEST, RUN_NAME, TABLES, table_file
 from fervid.upkeep.verify import verify_run
+from interrupted import AGAIN, PAIRS, Folder, check_all_are_named, commands, fresh, make_base
 from kill_resume import family
 from warm import Command, run
 
@@ -59,144 +62,26 @@ VOLATILE = frozenset(
 """Files with times of running in them."""
 RECORDED = re.compile(r"demo-mp4-\d{8}-\d{6}-")
 """Recordings are named by their time, and never go on: what is whole of them is left to `verify`."""
-UTC = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-"""When a run was finished, in pages."""
+SECONDS_LENGTH = len("2026-01-01T00:00:00")
 LEFT_OUT = "not finished and left out"
 OF_ALL_RUNS = ("report.html", "alerts.html", *(table_file(name) for name in (*TABLES, "videos", "alerts")))
-"""What `report`, `alerts` and `compact` write beside the runs."""
+"""What these write beside the runs."""
+LISTS = frozenset(("report", "alerts", "compact", "analyze --alerts"))
+VERDICTS = {"alerts review": ("second",), AGAIN: ("third",)}
+"""The reasons of the verdicts that a command gives."""
 DONE, REFUSED, BUG, NO_ROOM = 0, 3, 70, 74
 ROOMY_BYTES = 1 << 28
 PAGE_BYTES = 4096
 PARENT_SHARE = 0.7
-NOTIFY, TRUTH = "notify.toml", "truth.csv"
-CLIP_SHOTS = slice(1, 3)
-CLIP_PX = 320, 180
-ANALYZE = ("analyze", "-q", "--workers", "2", "--set", "video.segment_seconds=3")
 SAME_PAIR_POINTS = 3
-PAIRS = (
-    ("analyze", "analyze --alerts"),
-    ("analyze", "alerts"),
-    ("analyze", "alerts --evidence"),
-    ("analyze", "alerts review"),
-    ("analyze", "annotate"),
-    ("analyze", "profile RUN"),
-    ("analyze", "export"),
-    ("analyze", "report"),
-    ("analyze", "compact"),
-    ("analyze", "purge"),
-    ("analyze --alerts", "analyze --alerts"),
-    ("alerts --evidence", "alerts --evidence"),
-    ("alerts --evidence", "alerts"),
-    ("alerts --evidence", "purge"),
-    ("alerts review", "alerts review"),
-    ("alerts review", "purge"),
-    ("compact", "compact"),
-    ("profile RUN", "alerts review"),
-    ("annotate", "purge"),
-    ("alerts", "alerts review"),
-)
-"""Commands that meet. Those that read all runs meet those that write one: else they may see some before, some after."""
-
-
-@dataclass(frozen=True)
-class Folder:
-    """Where the commands work: the clip, the results, and one of the runs."""
-
-    root: Path
-
-    @property
-    def out(self) -> Path:
-        return self.root / "out"
-
-    @property
-    def clip(self) -> Path:
-        return self.root / "demo.mp4"
-
-    @property
-    def runs(self) -> list[Path]:
-        return sorted(path.parent for path in self.out.glob(f"*/{MANIFEST}"))
-
-    @property
-    def run(self) -> Path:
-        return next(path for path in sorted(self.out.glob("demo-*")))
-
-
-def commands(folder: Folder) -> dict[str, tuple[str, ...]]:
-    """The arguments of each command that writes, by its name here."""
-    out, one, alert = str(folder.out), str(folder.run), (folder.root / "alert").read_text()
-    anew = (*ANALYZE, str(folder.clip), "-o", out)
-    rows = str(folder.out / "rows.csv")
-    notified, truth = (str(folder.root / name) for name in (NOTIFY, TRUTH))
-    formats = ("csv", "vtt", "eaf", "otio")
-    return {
-        "analyze": (*anew, "--fps", "3"),
-        "analyze --alerts": (*anew, "--set", "timeline.bin_seconds=2", "--alerts"),
-        "alerts": ("alerts", out, "--rules", "distress"),
-        "alerts --evidence": ("alerts", one, "--evidence"),
-        "alerts --notify": ("alerts", out, "--notify", notified),
-        "alerts review": ("alerts", "review", one, "--alert", alert, "--verdict", "false", "--reason", "second"),
-        "alerts evaluate": ("alerts", "evaluate", out, "--truth", truth, "-o", str(folder.out / "evaluated")),
-        "alerts tune": ("alerts", "tune", out, "--truth", truth, "-o", str(folder.out / "tuned")),
-        "report": ("report", out),
-        "annotate": ("annotate", one, "--start", "1", "--end", "2", "-q"),
-        "explain": ("explain", one, "--at", "2"),
-        "profile RUN": ("profile", one),
-        "profile FOLDER": ("profile", out),
-        "export": ("export", one, *itertools.chain(*(("--format", name) for name in formats))),
-        "query --out": ("query", "SELECT * FROM faces ORDER BY ALL", out, "--format", "csv", "-o", rows),
-        "compact": ("compact", out),
-        "live --record": ("live", str(folder.clip), "--record", out, "--pace", "unpaced", "--view", "none", "-q"),
-        "purge": ("purge", out, "--older-than", "0d"),
-        "purge --hold": ("purge", out, "--hold", one, "--reason", "case 7"),
-        "verify --repair": ("verify", out, "--repair"),
-    }
-
-
-NOT_TRIED = {
-    "demo": "draws a clip, then does what analyze, alerts and report do",
-    "serve": "runs until it is stopped; verdicts given there are written as by alerts review",
-    "alerts notify": "sends what waits, as alerts --notify does",
-    "genres fit": "needs 30 labelled videos of a tag",
-    "motion fit": "needs labelled recordings of agitated people",
-    "models readout": "needs labelled recordings",
-    "train": "needs FER-2013",
-    "train-finder": "needs footage, and takes hours",
-    "targets": "needs FER-2013",
-    "tune": "needs FER-2013",
-    "evaluate": "needs FER-2013",
-    "models combine": "needs FER-2013",
-    "data": "prints",
-    "config": "prints",
-    "bench": "prints",
-    "doctor": "prints; --clean is for object storage",
-    "models": "prints",
-    "models verify": "prints",
-    "models card": "prints",
-    "models networks": "prints",
-    "evidence verify": "prints",
-    "genres evaluate": "prints",
-}
-"""Why the other commands are not interrupted here."""
-
-
-def check_all_are_named(tried: Iterable[str]) -> None:
-    """Every command of the table is tried, or has a reason why not."""
-
-    def leaves(command: Any, name: str) -> Iterator[str]:
-        for below, one in getattr(command, "commands", {}).items():
-            yield from leaves(one, f"{name} {below}".strip())
-        if not getattr(command, "commands", {}) or command.invoke_without_command:
-            yield name
-
-    table = set(leaves(typer.main.get_command(app), "")) - {""}
-    names = {name.split(" --")[0].split(" RUN")[0].split(" FOLDER")[0] for name in tried}
-    names = {"alerts find" if name == "alerts" else name for name in names}
-    assert table == names | NOT_TRIED.keys(), table ^ (names | NOT_TRIED.keys())
 
 
 def contents(folder: Folder) -> dict[str, str]:
     """What is in the folder: a hash of each file, names of empty folders, and what the verdicts say."""
     found: dict[str, str] = {}
+    finished = [
+        json.loads((run / MANIFEST).read_text())["finished_utc"][:SECONDS_LENGTH].encode() for run in folder.runs
+    ]
     for path in sorted(folder.out.rglob("*")):
         name = path.relative_to(folder.out).as_posix()
         if RECORDED.match(name):
@@ -206,7 +91,9 @@ def contents(folder: Folder) -> dict[str, str]:
         elif path.name == "reviews.parquet":
             found[name] = str(sorted({review.reason for review in read_history(path.parent)}))
         elif path.suffix != ".lock":
-            content = UTC.sub(b"", path.read_bytes()) if path.suffix == ".html" else path.read_bytes()
+            content = path.read_bytes()
+            for moment in finished if path.suffix == ".html" else ():
+                content = content.replace(moment, b"")
             found[name] = "" if path.name in VOLATILE else hashlib.sha256(content).hexdigest()
     return found
 
@@ -222,51 +109,6 @@ def damage(folder: Folder) -> list[str]:
 
 def is_in_words(said: str) -> bool:
     return "Traceback" not in said and "internal error" not in said
-
-
-def make_clip(path: Path) -> None:
-    """A man who looks angry for three seconds, then nobody: the smallest in which every command finds its work."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "23", "preset": "veryfast"})
-        stream.width, stream.height = CLIP_PX
-        stream.pix_fmt = "yuv420p"
-        for shot in SHOTS[CLIP_SHOTS]:
-            background = shot.background()
-            for i in range(round(shot.seconds * FRAME_RATE)):
-                image = cv2.resize(draw_frame(shot, background, i / FRAME_RATE), CLIP_PX, interpolation=cv2.INTER_AREA)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
-
-
-def _finish(*arguments: str) -> None:
-    code, _, said = run(arguments)
-    assert code == DONE, said
-
-
-def make_base(folder: Folder) -> None:
-    """The folder that every point begins with."""
-    folder.root.mkdir()
-    make_clip(folder.clip)
-    _finish(*ANALYZE, str(folder.clip), "-o", str(folder.out), "--alerts")
-    (alert,) = json.loads((folder.run / "alerts.json").read_text())["alerts"]
-    (folder.root / "alert").write_text(alert["alert_id"])
-    _finish("alerts", "review", str(folder.out), "--alert", alert["alert_id"], "--verdict", "true", "--reason", "first")
-    (folder.run / "case-notes.txt").write_text("mine")
-    (folder.root / NOTIFY).write_text('[command]\nargv = ["/bin/true"]\n')
-    for name in ("copy-a", "copy-b"):
-        shutil.copytree(folder.run, folder.out / folder.run.name.replace("demo", name))
-    rows = (f"{run.name},1.3,4,angry" for run in folder.runs)
-    (folder.root / TRUTH).write_text("\n".join(("video,start,end,emotion", *rows)))
-
-
-def fresh(base: Path, folder: Folder, name: str) -> None:
-    """A copy of the base in the place where every command works."""
-    for path in folder.root.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.copytree(base, folder.root, dirs_exist_ok=True)
-    if name == "verify --repair":  # so that there is something to make again
-        (folder.run / "tracks.parquet").write_bytes(b"")
-        (folder.run / "timeline.parquet").unlink()
 
 
 class Known:
@@ -299,10 +141,10 @@ class Known:
         return self._found[names]
 
 
-def lost(folder: Folder, *, n_confirmed: int) -> list[str]:
+def lost(folder: Folder, *confirmed: str) -> list[str]:
     """What is lost of the verdicts that were confirmed, and of the user's own."""
     reasons = [review.reason for review in read_history(folder.run)]
-    is_kept = reasons.count("first") == 1 and reasons.count("second") >= bool(n_confirmed)  # the same twice is one
+    is_kept = reasons.count("first") == 1 and set(confirmed) <= set(reasons)
     notes = (folder.run / "case-notes.txt").read_text()
     return [*([] if is_kept else [f"verdicts: {reasons}"]), *([] if notes == "mine" else [f"notes: {notes!r}"])]
 
@@ -327,7 +169,7 @@ def kill(folder: Folder, base: Path, name: str, rng: random.Random, known: Known
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
         code, said, errors = command.end()
-    wrong = lost(folder, n_confirmed=int(name == "alerts review" and bool(said)))
+    wrong = lost(folder, *(VERDICTS.get(name, ()) if said else ()))
     if code >= 0 and not is_in_words(errors):
         wrong.append(errors)
     return wrong + again(folder, name, expected)
@@ -340,7 +182,7 @@ def full(folder: Folder, base: Path, name: str, rng: random.Random, known: Known
     room = rng.choice((0, PAGE_BYTES, 2 * PAGE_BYTES, rng.randrange(1 << 16), rng.randrange(1 << 19)))
     resize(folder.root, used_bytes(folder.root) + room)
     code, _, errors = run(commands(folder)[name])
-    wrong = lost(folder, n_confirmed=int(name == "alerts review" and code == DONE))
+    wrong = lost(folder, *(VERDICTS.get(name, ()) if code == DONE else ()))
     if code not in (DONE, REFUSED, NO_ROOM) or not is_in_words(errors):
         wrong.append(f"exit {code}: {errors}")
     wrong += damage(folder) if name != "verify --repair" else []
@@ -382,8 +224,8 @@ def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, 
     first = Command(commands(folder)[names[0]])
     first.is_over_after(delay)
     ends = [command.end() for command in (first, Command(commands(folder)[names[1]]))]
-    n_kept = sum(end[0] == DONE and name == "alerts review" for end, name in zip(ends, names, strict=True))
-    wrong = lost(folder, n_confirmed=n_kept)
+    said_kept = (VERDICTS.get(name, ()) for end, name in zip(ends, names, strict=True) if end[0] == DONE)
+    wrong = lost(folder, *itertools.chain(*said_kept))
     for (code, _, said), name in zip(ends, names, strict=True):
         if code in (1, BUG) or code < 0 or not is_in_words(said):
             wrong.append(f"{name}: exit {code}: {said}")
@@ -391,7 +233,8 @@ def two(folder: Folder, base: Path, names: tuple[str, str], rng: random.Random, 
     if any(code != DONE for code, _, _ in ends) or "purge" in names:  # which leaves runs in use as they are
         orders += [names[:1], names[1:]]
     found, states = contents(folder), [known.contents(*order) for order in orders]
-    if any(code != DONE or LEFT_OUT in said for code, _, said in ends):  # what lists the other runs is neither of both
+    lists = [end for end, name in zip(ends, names, strict=True) if name in LISTS]
+    if any(code != DONE or LEFT_OUT in said for code, _, said in lists):  # it lists the other runs: neither of both
         found, *states = ({name: one[name] for name in one if not _lists_runs(name)} for one in (found, *states))
     for below in {name.split("/")[0] for name in found}:
         apart = [differences(_below(found, below), _below(state, below)) for state in states]
@@ -417,7 +260,7 @@ def main() -> None:
         shutil.copytree(folder.root, base)
         known = Known(base, folder)
         check_all_are_named(commands(folder))
-        names = [one for one in commands(folder) if not chosen.only or one in chosen.only]
+        names = [one for one in commands(folder) if one != AGAIN and (not chosen.only or one in chosen.only)]
         with small_disk(folder.root) if chosen.how == "full" else contextlib.nullcontext():
             for point in range(chosen.first, chosen.first + chosen.points):
                 if point not in done:
