@@ -263,6 +263,10 @@ export class Player {
         this.play();
         return;
       }
+      if (this.mode === "file") {
+        this.time = clamp(this.offset + video.currentTime, 0, this.recording.duration); // also if its last frames were never shown
+        this._tell();
+      }
       const next = this.mode === "clips" ? (this.clip + 1) * this.media.clips.seconds : Infinity;
       if (next < this.recording.duration) this.seek(next);
       else this.wantsPlay = false;
