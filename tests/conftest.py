@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from runner import lend_fork_servers
+
 LONGEST_FIRST = (
     *("flow/test_analyze.py", "footage/test_faces.py", "flow/test_train.py", "unit/train/test_finder.py"),
     *("flow/test_bad_files.py", "unit/train/test_stepper.py", "contract/test_classifiers.py", "flow/test_distil.py"),
@@ -35,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Threads of OpenBLAS wait by spinning: of as many tests at once as there are CPUs, each keeps the others waiting.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by NumPy's import
+    lend_fork_servers()
     if hasattr(config.option, "loadscopereorder"):  # pytest-xdist would begin with the files of the most tests
         config.option.loadscopereorder = False
     if sys.dont_write_bytecode and not hasattr(config, "workerinput"):

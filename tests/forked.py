@@ -15,15 +15,20 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+import spare
 
 IMPORTS = (
     "pyarrow",
     "fervid.cli",
     *(f"fervid.cli.{name}" for name in "alerts analyze annotate evidence explain export motion profile".split()),
     *(f"fervid.cli.{name}" for name in "purge query report verify".split()),
-    *("fervid.batch.run", "fervid.batch.whole", "fervid.batch.preview", "fervid.batch.pool", "fervid.batch.inputs"),
+    *("fervid.batch.run", "fervid.batch.preview", "fervid.batch.pool", "fervid.batch.inputs", "fervid.batch.worker"),
     *("fervid.charts.timeline", "matplotlib.figure", "matplotlib.backends.backend_agg", "rich.table", "tqdm"),
 )
 READ_AT_START = (
@@ -40,8 +45,9 @@ READ_AT_START = (
     "TYPER",
 )
 """What begins so in the environment is read by the interpreter or by an import: a fork would not see it."""
-LARGEST_REQUEST = 1 << 20
 STATUS = struct.Struct("i")
+STANDARD = (0, 1, 2)
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def can_fork(environment: Iterable[str]) -> bool:
@@ -62,6 +68,7 @@ class Forked:
                 pass_fds=[theirs.fileno()],
             )
         self._started_with = _read_at_start()
+        self._turn = threading.Lock()
         atexit.register(self.close)
 
     @property
@@ -69,12 +76,18 @@ class Forked:
         """Whether a fresh interpreter would start as this one did."""
         return self._process.poll() is None and self._started_with == _read_at_start()
 
+    @property
+    def _fits_fork_servers(self) -> bool:
+        """The same for a fork server; those of fervid start with one thread each."""
+        changed = {name for name, _ in self._started_with.items() ^ _read_at_start().items()}
+        return self._process.poll() is None and changed <= {*ONE_THREAD, "PYTHONPATH"}
+
     def run(
         self, arguments: list[str], environment: dict[str, str], cwd: Path | None, timeout_seconds: float
     ) -> subprocess.CompletedProcess[str]:
         """The finished command, its output as text. Raises subprocess.TimeoutExpired."""
         request = {"arguments": arguments, "environment": environment, "cwd": str(cwd or Path.cwd())}
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with self._turn, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             socket.send_fds(self._ours, [json.dumps(request).encode()], [out.fileno(), err.fileno()])
             pid = STATUS.unpack(self._ours.recv(STATUS.size))[0]
             self._ours.settimeout(timeout_seconds)
@@ -91,6 +104,20 @@ class Forked:
                 texts.append(file.read().decode())
         return subprocess.CompletedProcess(arguments, os.waitstatus_to_exitcode(status), *texts)
 
+    def start_fork_server(self, command: str, passed: Iterable[int]) -> int | None:
+        """The process ID of a child of this process that runs the command of a fork server; None if it cannot be."""
+        files = [*STANDARD, *passed]
+        wanted = spare.request(command) | {"numbers": files}
+        if not self._fits_fork_servers or not self._turn.acquire(blocking=False):
+            return None
+        spare.adopt(True)
+        try:
+            socket.send_fds(self._ours, [json.dumps(wanted).encode()], files)
+            return int(STATUS.unpack(self._ours.recv(STATUS.size))[0])
+        finally:
+            spare.adopt(False)
+            self._turn.release()
+
     def close(self) -> None:
         """End the process."""
         self._ours.close()
@@ -104,9 +131,12 @@ def _read_at_start() -> dict[str, str]:
 def _next_command(connection: socket.socket) -> list[str]:
     """Fork for every request, until there are none; returns in the fork alone, with the arguments that it got."""
     while True:
-        message, (*files,), *_ = socket.recv_fds(connection, LARGEST_REQUEST, 2)
+        message, (*files,), *_ = socket.recv_fds(connection, spare.LARGEST_REQUEST, spare.FILES_AT_MOST)
         if not message:
             os._exit(0)
+        if len(files) > len(STANDARD):
+            connection.send(STATUS.pack(_started(json.loads(message), files)))
+            continue
         pid = os.fork()
         if not pid:
             break
@@ -122,18 +152,41 @@ def _next_command(connection: socket.socket) -> list[str]:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    spare.keep_one()
     return list(request["arguments"])
+
+
+def _started(wanted: dict[str, Any], files: list[int]) -> int:
+    """The process ID of a fork server, whose parent has ended."""
+    read, write = os.pipe()
+    if not (between := os.fork()):
+        if pid := os.fork():
+            os.write(write, STATUS.pack(pid))
+            os._exit(0)
+        spare.serve(wanted, wanted["numbers"], files)
+    os.waitpid(between, 0)
+    pid = STATUS.unpack(os.read(read, STATUS.size))[0]
+    for file in (read, write, *files):
+        os.close(file)
+    return int(pid)
+
+
+def import_workers() -> None:
+    """Import what a worker needs; commands may import the rest as well."""
+    found = list(sys.meta_path)
+    import_module("fervid.batch.worker").preload()
+    sys.meta_path[:] = found
 
 
 if __name__ == "__main__":
     from contextlib import suppress
-    from importlib import import_module
 
     sys.path.pop(0)  # the folder of this file, which a fresh command does not have
     with suppress(ImportError):  # what is missing here is reported by the command that needs it
         for module in IMPORTS:
             import_module(module)
-    import_module("fervid.base.arrow").without_pandas()
+        import_workers()
     sys.argv = ["fervid", *_next_command(socket.socket(fileno=int(sys.argv[1])))]
+    import_module("fervid.base.arrow").without_pandas()  # reserves memory, which would count against a worker's limit
     main = import_module("fervid.__main__").main
     main()

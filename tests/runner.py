@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from functools import cache
+from multiprocessing import util
 from pathlib import Path
 
+import spare
 from forked import Forked, can_fork
 
 SOURCE = Path(__file__).resolve().parents[1] / "pipeline"
@@ -50,6 +53,19 @@ def run_fervid(
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
+
+
+def lend_fork_servers() -> None:
+    """Have this process start its fork servers as forks, where a fresh one would be no different."""
+
+    def start(path: str, arguments: Sequence[str | bytes], passed: Iterable[int]) -> int:
+        files, pid = list(passed), None
+        has_own_path = os.environ.get("PYTHONPATH", str(SOURCE)) != str(SOURCE)
+        if spare.is_fork_server(arguments) and can_fork(()) and not has_own_path:
+            pid = _start_forked().start_fork_server(str(arguments[-1]), files)
+        return pid or spare.spawn(path, arguments, files)
+
+    util.spawnv_passfds = start
 
 
 def _forked() -> Forked:
