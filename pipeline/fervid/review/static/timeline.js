@@ -16,6 +16,7 @@ const JUMP_SECONDS = 0.6;
 const MOST_TOLD = 3;
 const REST_MS = 150;
 
+// Decision REV-11.
 export class Timeline {
   /**
    * `onSeek(seconds, isDragged)` when a moment is chosen, more of which follow while the cursor is dragged;
