@@ -28,12 +28,10 @@ from fervid.detect.motion import (
 )
 from fervid.privacy.covers import FaceCovers
 
-LEAST_HEIGHT_PX, LARGEST_HEIGHT_PX = 256, 384
-SMALLEST_FACE_PX = 24
-"""Images are shrunk until a face of so many pixels is as small as the network finds, turned ones alike, and no further
-than to these heights: in 1080p faces from 4 % of the height are found."""
-SCORE_THRESHOLD, SMALL_IMAGE_THRESHOLD = 0.05, 0.06
-"""Least score of a find, and that in images searched at less than the largest height, where more finds are false."""
+# Decision PRI-5.
+SEARCH_HEIGHT_PX = 384
+"""Images are shrunk to this height, turned ones to as many pixels: faces from about 2 % of the height are found."""
+SCORE_THRESHOLD = 0.05
 SEARCH_EVERY_SECONDS = 0.3
 NEW_SHOT_THRESHOLD = 0.3
 STILL_LEVEL, STILL_SECONDS = 8.0, 8.0
@@ -49,12 +47,12 @@ SHOT_SAMPLES = 144
 """Rows of an image that are looked at to tell changes and shots: all of them would cost as much as the search."""
 
 
-# Decision PRI-5.
 class FaceSearch:
     """Searches for anything that may be a face. Not thread-safe."""
 
-    def __init__(self, *, score_threshold: float = SCORE_THRESHOLD) -> None:
+    def __init__(self, *, height_px: int = SEARCH_HEIGHT_PX, score_threshold: float = SCORE_THRESHOLD) -> None:
         self._detector = CenterFaceDetector(score_threshold=score_threshold)
+        self._height_px = height_px
 
     def search(self, image: np.ndarray, pixel_aspect: Fraction | float = 1) -> np.ndarray:
         """RGB uint8 (H, W, 3) or gray (H, W) -> boxes float64 (k, 4) in its pixels, false ones among them."""
@@ -70,24 +68,17 @@ class FaceSearch:
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
         height, width = gray.shape
         square_width = width * float(pixel_aspect)
-        short = min(height, square_width)
-        wanted = short * self._detector.smallest_face_px / SMALLEST_FACE_PX
-        shrink = min(1.0, min(max(wanted, LEAST_HEIGHT_PX), LARGEST_HEIGHT_PX) / short)
+        shrink = min(1.0, self._height_px / min(height, square_width))
         size = max(1, round(square_width * shrink)), max(1, round(height * shrink))
         small = gray if size == (width, height) else shrunk(gray, size)
         part = part_around(bounds, small.shape, margin_px=PART_MARGIN_PX)
         left, top, right, bottom = part
-        least = SMALL_IMAGE_THRESHOLD if min(small.shape) < LARGEST_HEIGHT_PX else 0.0
-        boxes = self._finds(small[top:bottom, left:right], least) + [left, top] * 2
+        boxes = self._detector.detect(np.ascontiguousarray(small[top:bottom, left:right]))[0] + [left, top] * 2
         if any(goes_beyond(tuple(box), part, small.shape) for box in boxes.tolist()):
             part = whole_of(small.shape)
-            boxes = self._finds(small, least)
+            boxes = self._detector.detect(np.ascontiguousarray(small))[0]
         searched = (part[0] / size[0], part[1] / size[1], part[2] / size[0], part[3] / size[1])
         return np.asarray(boxes.astype(np.float64) * ([width / size[0], height / size[1]] * 2)), searched
-
-    def _finds(self, image: np.ndarray, least_score: float) -> np.ndarray:
-        boxes, scores, _ = self._detector.detect(np.ascontiguousarray(image))
-        return boxes[scores >= least_score]
 
 
 # Decision PRI-1.

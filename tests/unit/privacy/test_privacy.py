@@ -7,10 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fervid.base.opencv import cv2
 from fervid.privacy.covers import FaceCovers
 from fervid.privacy.mosaic import BLOCKS, ELLIPSE, CoveredArea, cover, cover_in_place, cover_mask
-from fervid.privacy.search import SEARCH_EVERY_SECONDS, SMALLEST_FACE_PX, CoverSearch, FaceSearch
+from fervid.privacy.search import SEARCH_EVERY_SECONDS, CoverSearch, FaceSearch
 from synthetic import FACE_PX, moving_face
 
 NOISE = np.random.default_rng(1).integers(0, 256, (200, 300, 3)).astype(np.uint8)
@@ -156,21 +155,6 @@ def test_an_image_that_does_not_change_is_searched_once() -> None:
     assert len(covers.at(3.9)) == 1
 
 
-class HeightsSearch(FaceSearch):
-    """Keeps the heights of the images that the network is shown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heights: list[int] = []
-        detect = self._detector.detect
-
-        def noted(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            self.heights.append(gray.shape[0])
-            return detect(gray)
-
-        self._detector.detect = noted  # type: ignore[method-assign, assignment]
-
-
 class CountingSearch(FaceSearch):
     """Keeps what was searched. Surer than the search for covers, whose weak finds at a border are searched again."""
 
@@ -210,30 +194,6 @@ def test_a_face_that_comes_is_searched_for_where_it_came() -> None:
         search.see(0.3 * i, np.hstack([empty, empty, still if i > 1 else empty]))
     (found,) = covers.at(0.9)
     assert found[0] > 2 * still.shape[1]
-
-
-@pytest.mark.parametrize(
-    ("size", "searched"),
-    [((360, 640), 256), ((480, 640), 300), ((480, 270), 455), ((1080, 1920), 384), ((200, 300), 200)],
-)
-def test_an_image_is_searched_as_small_as_its_smallest_face_allows(size: tuple[int, int], searched: int) -> None:
-    """The height that is searched; a turned one (480 x 270) is 256 wide then."""
-    search = HeightsSearch()
-    search.search(np.zeros(size, np.uint8))
-    assert search.heights == [searched]
-
-
-@pytest.mark.parametrize("height", [360, 480])
-def test_a_face_of_24_pixels_is_found_in_small_images(height: int) -> None:
-    shrunk = SMALLEST_FACE_PX / FACE_PX
-    picture = moving_face(0.0)
-    size = round(picture.shape[1] * shrunk), round(picture.shape[0] * shrunk)
-    image = np.full((height, 640), 120, np.uint8)
-    image[40 : 40 + size[1], 200 : 200 + size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    wanted = 200 + shrunk * (85 + 75), 40 + shrunk * (60 + 75)
-    found = FaceSearch().search(image)
-    middles = (found[:, :2] + found[:, 2:]) / 2
-    assert (np.abs(middles - wanted) < SMALLEST_FACE_PX / 2).all(axis=1).any(), found
 
 
 def test_colour_and_gray_and_pixels_that_are_not_square_give_the_same_face() -> None:
