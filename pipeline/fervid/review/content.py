@@ -151,7 +151,7 @@ def _peaks(run: Run, labels: list[str]) -> dict[str, list[dict[str, Any]]]:
         values = table[column].to_numpy()
         chosen = strongest(times, values, most=PEAKS_SHOWN, apart_seconds=PEAKS_APART_SECONDS)
         found[label] = [
-            {"time_s": float(times[i]), "track_id": int(tracks[i]), "value": round(float(values[i]), 3)} for i in chosen
+            {"time_s": float(times[i]), "track_id": int(tracks[i]), "value": float(values[i])} for i in chosen
         ]
     return found
 
