@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import fervid
@@ -30,11 +29,6 @@ from served import Served, serving
 pytestmark = pytest.mark.slow
 
 ANGRY, FAMILY = "labelled/style_angry_furious1_clip1.mp4", "faces/family_dinner.mp4"
-
-PLACED = """async (faces) => {
-    const { placeLabels } = await import("/static/labels.js");
-    return placeLabels(faces, { width: 640, height: 360 });
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -294,30 +288,6 @@ def test_the_explanation_of_a_face_is_shown_on_demand(visit: Callable[..., Visit
     opened.until("document.querySelector('img.explanation').naturalWidth > 400")
     audit = (folder_of(served, "style-angry") / "evidence-audit.jsonl").read_text()
     assert "explanation with an open face" in audit
-
-
-def test_labels_never_cover_a_face_or_each_other(visit: Callable[..., Visit], served: Served) -> None:
-    opened = open_run_at(visit, served, "family", 2.0)
-    random = np.random.default_rng(7)
-    for n in (1, 4, 9, 25):
-        side = float(random.uniform(25, 90))
-        corners = [(float(random.uniform(0, 640 - side)), float(random.uniform(0, 360 - side))) for _ in range(n)]
-        boxes = [[x, y, side, side] for x, y in corners]
-        sizes = [[170, 20], [80, 20], [28, 20]]
-        found = opened.page.evaluate(PLACED, [{"box": box, "sizes": sizes} for box in boxes])
-        placed = [place and place | {"size": sizes[place["form"]]} for place in found]
-        assert any(placed)
-        taken = [tuple(box) for box in boxes]
-        for place in filter(None, placed):
-            own = (place["x"], place["y"], *place["size"])
-            assert 0 <= own[0] <= 640 - own[2]
-            assert 0 <= own[1] <= 360 - own[3]
-            assert not any(meets(own, other) for other in taken)
-            taken.append(own)
-
-
-def meets(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
 def test_every_face_of_now_is_listed(visit: Callable[..., Visit], served: Served) -> None:

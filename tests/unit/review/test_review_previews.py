@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("starlette", reason="the review server needs fervid[web]")
 
 from fervid.alerts.review import preview_frames
-from fervid.alerts.review.preview_frames import GoingOn
+from fervid.alerts.review.preview_frames import StretchReader
 from fervid.base.opencv import cv2
 from fervid.errors import InputError, OutputError
 from fervid.observe.observations import thumbnail_near
@@ -198,7 +198,7 @@ def test_a_chunk_that_follows_another_goes_on_with_its_decoder(tmp_path: Path, m
         return read_pictures(source, start, end)
 
     monkeypatch.setattr(preview_frames, "read_pictures", read)
-    source, reader = VideoSource(path, 10**8), GoingOn()
+    source, reader = VideoSource(path, 10**8), StretchReader()
 
     def shown(start: float) -> list[tuple[float, bytes]]:
         return [(one.seconds, one.gray().tobytes()) for one in reader.read(source, start, start + 2)]

@@ -57,7 +57,7 @@ def make_clip(
         target,
         preview_frames(
             run,
-            _going_on().read(VideoSource.of(run.manifest), start_seconds, end_seconds),
+            _reader().read(VideoSource.of(run.manifest), start_seconds, end_seconds),
             (start_seconds, end_seconds),
             height_px=CLIP_HEIGHT_PX,
             blur=blur,
@@ -92,8 +92,8 @@ def make_still(run: Run, seconds: float, *, blur: Blur, reached: Reached = _igno
 
 
 # Decision REV-12.
-class GoingOn:
-    """Reads a video stretch by stretch: one that begins where the last one ended goes on with its open decoder.
+class StretchReader:
+    """Reads a video stretch by stretch: one that begins where the last one ended keeps its decoder.
 
     Otherwise every chunk would be decoded from the key frame before it, which may lie ten seconds back.
     """
@@ -106,7 +106,7 @@ class GoingOn:
     def read(self, source: VideoSource, start: float, end: float) -> Iterator[Picture]:
         """The frames with start <= time < end, in order."""
         video = source, _stamp(source.path)
-        is_next, self._place = self._place == (video, start), None  # if this one is given up, none goes on from it
+        is_next, self._place = self._place == (video, start), None  # the next one cannot follow one that is given up
         if not is_next:
             self._next = None
             self._pictures = read_pictures(source, start, inf)
@@ -117,11 +117,11 @@ class GoingOn:
         self._place = video, end
 
 
-def _going_on() -> GoingOn:
+def _reader() -> StretchReader:
     """The reader of this thread."""
-    if not hasattr(_own, "going_on"):
-        _own.going_on = GoingOn()
-    found: GoingOn = _own.going_on
+    if not hasattr(_own, "reader"):
+        _own.reader = StretchReader()
+    found: StretchReader = _own.reader
     return found
 
 
